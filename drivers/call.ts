@@ -1,0 +1,69 @@
+import { ProblemError } from '../openapi/model/index.ts'
+
+/** What a driver logs to: pino's methods, so that any logger of that form will do. */
+export interface Log {
+  debug (details: object, message: string): void
+  info (details: object, message: string): void
+  warn (details: object, message: string): void
+  error (details: object, message: string): void
+}
+
+/** What comes with each call of a connection. */
+export interface Call {
+  /** Aborted at the deadline, at shutdown and, for reads, when the caller has gone; its reason is a ProblemError. */
+  readonly signal: AbortSignal
+  readonly log: Log
+  readonly requestId: string
+  /** Of a create: the id of its operation, carried into the cloud so that a lost create is found again. */
+  readonly operation?: string
+}
+
+export interface CallOptions {
+  /** Milliseconds from now. */
+  timeout: number
+  log: Log
+  requestId: string
+  operation?: string
+}
+
+/** A call and the two ways in which it ends. */
+export interface OpenCall extends Call {
+  /** Ends the call before its time with this reason. */
+  abort (reason: ProblemError): void
+  /** To be called when the call is over: stops its clock. */
+  end (): void
+}
+
+/**
+ * Makes the context of one call. The signal and its timer are made when they are first asked for, since a cloud that
+ * answers from memory never does.
+ */
+export function openCall ({ timeout, log, requestId, operation }: CallOptions): OpenCall {
+  const started = performance.now()
+  let controller: AbortController | undefined
+  let timer: NodeJS.Timeout | undefined
+  let early: ProblemError | undefined
+
+  const open = () => {
+    controller = new AbortController()
+    if (early !== undefined) {
+      controller.abort(early)
+      return controller
+    }
+    const late = new ProblemError('provider_timeout', `The cloud did not answer within ${timeout / 1000} s`)
+    timer = setTimeout(() => controller?.abort(late), Math.max(0, timeout - (performance.now() - started)))
+    return controller
+  }
+
+  return {
+    get signal () { return (controller ?? open()).signal },
+    log,
+    requestId,
+    ...(operation === undefined ? {} : { operation }),
+    abort (reason) {
+      early = reason
+      controller?.abort(reason)
+    },
+    end () { clearTimeout(timer) }
+  }
+}

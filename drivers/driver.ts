@@ -1,0 +1,233 @@
+import fp from 'fastify-plugin'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { Static, TObject } from 'typebox'
+import type {
+  Capability, Image, Location, Node, NodeCreate, NodeUpdate, NodeVerb, NodeVerbInput, ProblemError, ResourceKind, Size
+} from '../openapi/model/index.ts'
+import type { Call, Log } from './call.ts'
+import { createHttpClient, type HttpClient } from './http.ts'
+import { createLimiter, type Limiter } from './limiter.ts'
+import { readSettings } from './settings.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The connection of each cloud, by the cloud's name. */
+    clouds: Record<string, Connection>
+  }
+}
+
+/** Field name → the values it may have. Those of one field are alternatives; of `tag` (`key=value` or `key`) all must hold. */
+export type Filters = Readonly<Record<string, readonly string[]>>
+
+export interface ReadOptions {
+  /** Whether `extra` is wanted: the cloud's raw fields. */
+  extra: boolean
+}
+
+export interface ListQuery extends ReadOptions {
+  /** A wish: a driver may return fewer or more, as its cloud's paging has it. */
+  limit: number
+  /** What the list before returned as `next`; null for the first page. */
+  token: string | null
+  /** A driver may hand on any of them to its cloud, if the cloud then returns all that match, or more. The core applies all of them again. */
+  filters: Filters
+}
+
+export interface ListResult<T> {
+  items: T[]
+  /** Where the next page begins; null ends the list. */
+  next: string | null
+  /** Names of the filters that the cloud applied. */
+  applied: string[]
+  total?: number
+  /** Set where the items are all there but lack something, and why. */
+  partial?: ProblemError
+}
+
+export interface ResourceRef {
+  kind: ResourceKind
+  id: string
+}
+
+/** When a change has ended, as data: it is kept with its operation and survives a restart. */
+export interface Until {
+  /** Done once the resource shows one of these states and is not in transition. Empty: acceptance is the end. */
+  states: string[]
+  /** Where given, its `provider_state` must be one of these too. */
+  provider_states?: string[]
+  /** Done once the resource is no longer there (or terminated). */
+  gone?: boolean
+}
+
+/** What the cloud accepted. */
+export interface Change {
+  resources: ResourceRef[]
+  until: Until
+  /** Shown once, in the first answer, and kept nowhere. */
+  secrets?: Record<string, string>
+}
+
+/** A create whose answer was lost. */
+export interface LostCreate {
+  /** The operation id that the create carried into the cloud. */
+  id: string
+  input: NodeCreate
+}
+
+export interface ReadService<T> {
+  list (query: ListQuery, call: Call): Promise<ListResult<T>>
+  /** Throws resource_not_found. */
+  get (id: string, options: ReadOptions, call: Call): Promise<T>
+}
+
+type NodeVerbs = { [V in NodeVerb]: (id: string, input: NodeVerbInput[V], call: Call) => Promise<Change> }
+
+/** Nodes of a cloud. Each method that exists is a capability, `nodes.create` and so on; `findCreated` comes with `create`. */
+export interface NodeService extends ReadService<Node>, Partial<NodeVerbs> {
+  create? (input: NodeCreate, call: Call): Promise<Change>
+  /** Looks for what a lost create made: empty where it made nothing. `since` is when the create was sent, at the latest. */
+  findCreated? (lost: LostCreate, since: Date, call: Call): Promise<ResourceRef[]>
+  /** Sets name, tags (merge patch: null removes) and protection; returns the node as it is then. */
+  update? (id: string, patch: NodeUpdate, call: Call): Promise<Node>
+  destroy? (id: string, call: Call): Promise<Change>
+}
+
+/** What a driver tells of a capability beside its method's existence. */
+export type CapabilityDetails = Partial<Capability>
+
+/**
+ * A connection to one cloud: one service for each resource the cloud has. All methods throw ProblemError of the
+ * catalogue in openapi/model/problem.ts and nothing else on purpose.
+ */
+export interface Connection {
+  readonly cloud: string
+  readonly driver: string
+  /** Host of the cloud's API; null where it has none. */
+  readonly host: string | null
+  /** The region it stands for. */
+  readonly location: string | null
+  /** What fits no pattern cannot be an id of that service, and is not asked for. */
+  readonly ids: Readonly<Record<string, RegExp>>
+  /** `nodes.create` → its parameters, filters, limits. May change once the cloud's version is known. */
+  readonly details: Readonly<Record<string, CapabilityDetails>>
+  nodes?: NodeService
+  images?: ReadService<Image>
+  sizes?: ReadService<Size>
+  locations?: ReadService<Location>
+  /** Resolves when the cloud answers and takes the credentials; throws the problem otherwise. */
+  check (call: Call): Promise<void>
+  /** Drops token, catalog and caches, so that the next call reads them anew. */
+  refresh (): void
+  close? (): Promise<void>
+}
+
+export const services = ['nodes', 'images', 'sizes', 'locations'] as const
+export type ServiceName = typeof services[number]
+
+/** The fields that tell a resource's origin. */
+export interface Identity {
+  id: string
+  cloud: string
+  driver: string
+  location: string | null
+  self: string
+}
+
+/** What a driver is handed to make one connection. */
+export interface Context {
+  /** The cloud's name. */
+  cloud: string
+  log: Log
+  /** Milliseconds that one call may take. */
+  timeout: number
+  maxInFlight: number
+  /** The limit of calls in flight, for drivers whose SDK sends by itself; the HTTP client has it built in. */
+  limit: Limiter
+  http (tls: { ca?: string, verify?: boolean }): HttpClient
+  /** Origin of a resource: `identify('nodes', id)` for a path under this cloud. */
+  identify (collection: string, id: string, location: string | null): Identity
+}
+
+/** Where settings come from, for drivers that look beside them. */
+export interface SettingsSource {
+  cloud: string
+  /** Folder that relative paths refer to. */
+  directory: string
+  /** Folder for what must outlive the server. */
+  dataDirectory: string
+  env: Readonly<Record<string, string | undefined>>
+}
+
+export interface Driver<Settings extends TObject = TObject> {
+  name: string
+  /** What it connects to, in a few words. */
+  title: string
+  settings: Settings
+  /** The setting that an entry of `locations` sets. */
+  locationSetting: string
+  /** Fills in what is meant by the settings before they are checked: defaults that depend on the cloud, another file. */
+  resolve? (settings: Record<string, unknown>, source: SettingsSource): Record<string, unknown>
+  /** What this driver alone can do at the creation of a node: `provider_options.<driver>`. */
+  createOptions?: TObject
+  connect (settings: Static<Settings>, context: Context): Connection
+}
+
+export interface DriverOptions {
+  /** Name of the cloud. */
+  name: string
+  /** Seconds that one call may take; 30 where not given. */
+  timeout?: number
+  /** Calls in flight at once; 32 where not given. */
+  max_in_flight?: number
+  [setting: string]: unknown
+}
+
+export type DriverPlugin = FastifyPluginAsync<DriverOptions> & { driver: Driver }
+
+export const userAgent = 'cloud-orchestrator'
+
+/**
+ * Makes a driver the Fastify plugin that adds one named cloud: `fastify.register(openstack, { name: 'default', … })`
+ * connects lazily and sets `fastify.clouds.default`. Throws at registration where the settings do not fit.
+ */
+export function defineDriver<Settings extends TObject> (driver: Driver<Settings>): DriverPlugin {
+  const plugin = async (fastify: FastifyInstance, options: DriverOptions) => {
+    const { name, timeout = 30, max_in_flight: maxInFlight = 32, ...given } = options
+    const { settings, errors } = readSettings(driver.settings, given)
+    if (errors.length > 0) {
+      throw new Error(`cloud ${name}: ${errors.map(({ path, message }) => `${path} ${message}`).join('; ')}`)
+    }
+    if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
+    if (name in fastify.clouds) throw new Error(`cloud ${name} is there already`)
+    const connection = driver.connect(settings as Static<Settings>, createContext(driver.name, name, timeout * 1000, maxInFlight, fastify.log))
+    fastify.clouds[name] = connection
+    fastify.addHook('onClose', async () => connection.close?.())
+  }
+  return Object.assign(fp(plugin, { name: `driver-${driver.name}`, fastify: '5.x' }), { driver: driver as unknown as Driver })
+}
+
+function createContext (driver: string, cloud: string, timeout: number, maxInFlight: number, log: Log): Context {
+  return {
+    cloud,
+    log,
+    timeout,
+    maxInFlight,
+    limit: createLimiter(maxInFlight),
+    http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, ...tls }),
+    identify: (collection, id, location) =>
+      ({ id, cloud, driver, location, self: `/api/v2/clouds/${cloud}/${collection}/${encodeURIComponent(id)}` })
+  }
+}
+
+/** The capabilities of a connection: its methods, with what the driver tells of them. */
+export function capabilitiesOf (connection: Connection): Record<string, Capability> {
+  const capabilities: Record<string, Capability> = {}
+  for (const service of services) {
+    for (const [method, value] of Object.entries(connection[service] ?? {})) {
+      if (typeof value !== 'function' || method === 'findCreated') continue
+      const name = `${service}.${method}`
+      capabilities[name] = { parameters: [], filters: [], sort: [], limits: {}, ...connection.details[name] }
+    }
+  }
+  return capabilities
+}

@@ -1,0 +1,195 @@
+import { Agent, interceptors, type Dispatcher } from 'undici'
+import { ProblemError } from '../openapi/model/index.ts'
+import type { Call } from './call.ts'
+import { createLimiter } from './limiter.ts'
+
+export interface HttpOptions {
+  /** Milliseconds that a call may take in all; connecting gets at most half of it. */
+  timeout: number
+  maxInFlight: number
+  /** PEM of a certificate authority to trust, beside or instead of the system's. */
+  ca?: string
+  /** Whether to check the server's certificate; true where not given. */
+  verify?: boolean
+  userAgent: string
+}
+
+export interface HttpRequest {
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Absolute, without a query. */
+  url: string
+  query?: Record<string, unknown>
+  headers?: Record<string, string>
+  /** Sent as JSON. */
+  body?: unknown
+  /** Whether it changes nothing and may be repeated; true for GET and HEAD where not given. */
+  read?: boolean
+}
+
+export interface HttpResponse {
+  status: number
+  headers: Record<string, string>
+  /** The parsed JSON; undefined where the body is empty or, with an error status, is not JSON. */
+  body: unknown
+}
+
+export interface HttpClient {
+  /**
+   * Sends one request and reads its whole answer, of any status. Throws ProblemError: provider_unavailable (no
+   * connection), provider_timeout (deadline), provider_error (connection lost, or a 2xx that is not JSON). Of a change,
+   * `outcomeUnknown` tells whether a byte of it may have reached the cloud.
+   */
+  request (request: HttpRequest, call: Call): Promise<HttpResponse>
+  close (): Promise<void>
+}
+
+/** Errors that say that nothing was sent: any request may be repeated after them. */
+const unsent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
+/** Errors of a connection that was there: only reads are repeated. */
+const broken = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', ...unsent])
+const busy = new Set([429, 500, 502, 503, 504])
+const maxRetries = 3
+const maxBody = 64 * 1024 * 1024
+
+/** Retries cost one each and requests earn a tenth, so that a cloud in trouble gets at most a tenth more calls. */
+function createBudget () {
+  const most = 10
+  let left = most
+  return {
+    earn () { left = Math.min(most, left + 0.1) },
+    spend () {
+      if (left < 1) return false
+      left--
+      return true
+    }
+  }
+}
+
+/** Seconds or a date, as milliseconds from now; undefined where it is neither. */
+export function parseRetryAfter (value: unknown): number | undefined {
+  if (typeof value !== 'string' || value === '') return undefined
+  const seconds = Number(value)
+  const ms = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1000
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+}
+
+const codeOf = (error: unknown): string => {
+  const { code, cause, errors } = error as { code?: string, cause?: unknown, errors?: unknown[] }
+  if (typeof code === 'string') return code
+  if (cause !== undefined) return codeOf(cause)
+  return errors?.[0] === undefined ? '' : codeOf(errors[0])
+}
+
+/** The one HTTP client for clouds: a pool of connections, retries within a budget, a limit of requests in flight. */
+export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, userAgent }: HttpOptions): HttpClient {
+  const budget = createBudget()
+  const limit = createLimiter(maxInFlight)
+
+  /** Full jitter on 100, 200, 400 ms, or as long as the cloud says; none where that would outlast the deadline. */
+  const delayOf = (counter: number, headers: unknown) => {
+    const told = parseRetryAfter((headers as Record<string, string> | undefined)?.['retry-after'])
+    if (told !== undefined) return told > timeout / 2 ? undefined : told
+    return Math.random() * 100 * 2 ** (counter - 1)
+  }
+
+  const agent = new Agent({
+    connections: maxInFlight,
+    // The deadline of the call rules; undici's own timeouts are up to half a second late.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    maxResponseSize: maxBody,
+    keepAliveTimeout: 30_000,
+    connect: { timeout: Math.min(timeout / 2, 10_000), rejectUnauthorized: verify, ...(ca === undefined ? {} : { ca }) }
+  })
+  const dispatcher = agent.compose(interceptors.retry({
+    throwOnError: false,
+    retry (error, { state, opts }, done) {
+      const { statusCode, headers } = error as unknown as { statusCode?: number, headers?: unknown }
+      const read = (opts as unknown as { read: boolean }).read
+      const again = statusCode === undefined ? (read ? broken : unsent).has(codeOf(error)) : read && busy.has(statusCode)
+      const delay = delayOf(state.counter, headers)
+      if (!again || delay === undefined || state.counter > maxRetries || !budget.spend()) return done(error)
+      setTimeout(() => done(null), delay)
+    }
+  }))
+
+  const send = async ({ method, url, query, headers, body }: HttpRequest, read: boolean, call: Call) => {
+    const options: Dispatcher.RequestOptions & { read: boolean } = {
+      origin: new URL(url).origin,
+      path: withQuery(url, query),
+      method,
+      headers: {
+        accept: 'application/json',
+        'user-agent': userAgent,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: call.signal,
+      read
+    }
+    const started = performance.now()
+    const response = await dispatcher.request(options)
+    const text = await response.body.text()
+    const elapsed = Math.round(performance.now() - started)
+    call.log.debug({ method, url, status: response.statusCode, elapsed_ms: elapsed }, 'call to the cloud')
+    return { status: response.statusCode, headers: flat(response.headers), text }
+  }
+
+  return {
+    async request (request, call) {
+      const read = request.read ?? (request.method === 'GET' || request.method === 'HEAD')
+      const { status, headers, text } = await limit(async () => {
+        budget.earn()
+        try {
+          return await send(request, read, call)
+        } catch (error) {
+          throw explain(error, read, call)
+        }
+      }, call.signal)
+      return { status, headers, body: parse(text, status, read) }
+    },
+    close: () => agent.destroy()
+  }
+}
+
+function withQuery (url: string, query: Record<string, unknown> = {}) {
+  const { pathname, searchParams } = new URL(url)
+  for (const [key, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined && one !== null) searchParams.append(key, String(one))
+  }
+  const search = searchParams.toString()
+  return search === '' ? pathname : `${pathname}?${search}`
+}
+
+const flat = (headers: Record<string, string | string[] | undefined>) =>
+  Object.fromEntries(Object.entries(headers).map(([key, value]) => [key, Array.isArray(value) ? value.join(', ') : value ?? '']))
+
+function parse (text: string, status: number, read: boolean) {
+  if (text === '') return undefined
+  try {
+    return JSON.parse(text) as unknown
+  } catch (cause) {
+    // An HTML error page says no more than its status.
+    if (status >= 300) return undefined
+    throw new ProblemError('provider_error', 'The cloud answered with something that is not JSON', { cause, outcomeUnknown: !read })
+  }
+}
+
+/** A failure of the transport in the words of the catalogue. */
+function explain (error: unknown, read: boolean, { signal }: Call) {
+  const code = codeOf(error)
+  const outcomeUnknown = !read && !unsent.has(code)
+  if (signal.aborted && signal.reason instanceof ProblemError) {
+    return new ProblemError(signal.reason.code, signal.reason.message, { cause: error, outcomeUnknown })
+  }
+  if (unsent.has(code)) return new ProblemError('provider_unavailable', `The cloud cannot be reached (${code})`, { cause: error })
+  if (code.startsWith('ERR_TLS') || code.includes('CERT') || code.includes('SIGNED')) {
+    return new ProblemError('provider_unavailable', `The certificate of the cloud is not trusted (${code})`, {
+      cause: error, hint: 'Set `cacert` to the authority of this cloud, or `verify: false` where that is safe.'
+    })
+  }
+  const unreachable = code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET'
+  return new ProblemError(unreachable ? 'provider_unavailable' : 'provider_error',
+    `The connection to the cloud broke before its answer was complete${code === '' ? '' : ` (${code})`}`, { cause: error, outcomeUnknown })
+}

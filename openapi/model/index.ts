@@ -1,0 +1,8 @@
+export * from './common.ts'
+export * from './problem.ts'
+export * from './node.ts'
+export * from './catalog.ts'
+export * from './cloud.ts'
+export * from './operation.ts'
+export * from './page.ts'
+export { model, models, ref } from './model.ts'
