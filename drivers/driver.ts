@@ -25,11 +25,11 @@ export interface ReadOptions {
 }
 
 export interface ListQuery extends ReadOptions {
-  /** A wish: a driver may return fewer or more, as its cloud's paging has it. */
+  /** A wish: a driver may return fewer or more, as its cloud pages. */
   limit: number
   /** What the list before returned as `next`; null for the first page. */
   token: string | null
-  /** A driver may hand on any of them to its cloud, if the cloud then returns all that match, or more. The core applies all of them again. */
+  /** Any of them may be handed on to the cloud if it then returns all that match, or more: the core applies them all again. */
   filters: Filters
 }
 
@@ -165,7 +165,7 @@ export interface Driver<Settings extends TObject = TObject> {
   settings: Settings
   /** The setting that an entry of `locations` sets. */
   locationSetting: string
-  /** Fills in what is meant by the settings before they are checked: defaults that depend on the cloud, another file. */
+  /** Fills in what is meant before the settings are checked: defaults that depend on the cloud, another file. */
   resolve? (settings: Record<string, unknown>, source: SettingsSource): Record<string, unknown>
   /** What this driver alone can do at the creation of a node: `provider_options.<driver>`. */
   createOptions?: TObject
@@ -199,7 +199,8 @@ export function defineDriver<Settings extends TObject> (driver: Driver<Settings>
     }
     if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
     if (name in fastify.clouds) throw new Error(`cloud ${name} is there already`)
-    const connection = driver.connect(settings as Static<Settings>, createContext(driver.name, name, timeout * 1000, maxInFlight, fastify.log))
+    const context = createContext(driver.name, name, timeout * 1000, maxInFlight, fastify.log)
+    const connection = driver.connect(settings as Static<Settings>, context)
     fastify.clouds[name] = connection
     fastify.addHook('onClose', async () => connection.close?.())
   }

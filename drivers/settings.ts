@@ -13,8 +13,8 @@ export interface SettingError {
 export function readSettings (schema: TSchema, given: unknown): { settings: unknown, errors: SettingError[] } {
   const settings = Default(schema, Clone(given))
   const errors = Compile(schema).Errors(settings)
-    // A value that fits no branch is told once, by its branches' parent.
-    .filter(({ keyword }) => keyword !== 'if')
+    // An unknown key is told twice: by its object, and as a `false` schema of its own.
+    .filter(({ keyword }) => keyword !== 'boolean')
     .flatMap(({ instancePath, keyword, params, message }) => {
       const path = instancePath.slice(1).replaceAll('/', '.')
       const below = (key: string) => path === '' ? key : `${path}.${key}`

@@ -51,7 +51,8 @@ export const DriverDetails = model('Driver', Type.Object({
   ...driver,
   settings: map(Type.Unknown(), { description: 'JSON Schema of the settings of a cloud of this driver.' }),
   create_options: Type.Unsafe<Record<string, unknown> | null>({
-    type: ['object', 'null'], additionalProperties: true,
+    type: ['object', 'null'],
+    additionalProperties: true,
     description: 'JSON Schema of `provider_options` at the creation of a node, or null where it has none.'
   })
 }, { description: 'A driver: what connects this server to one kind of cloud.' }))
