@@ -24,6 +24,8 @@ export interface CallOptions {
   log: Log
   requestId: string
   operation?: string
+  /** Gives the signal that tells that the caller has gone. Asked for only if the call needs a signal at all. */
+  caller?: () => AbortSignal
 }
 
 /** A call and the two ways in which it ends. */
@@ -34,11 +36,13 @@ export interface OpenCall extends Call {
   end (): void
 }
 
+const gone = () => new ProblemError('invalid_request', 'The caller closed the connection before the answer')
+
 /**
  * Makes the context of one call. The signal and its timer are made when they are first asked for, since a cloud that
  * answers from memory never does.
  */
-export function openCall ({ timeout, log, requestId, operation }: CallOptions): OpenCall {
+export function openCall ({ timeout, log, requestId, operation, caller }: CallOptions): OpenCall {
   const started = performance.now()
   let controller: AbortController | undefined
   let timer: NodeJS.Timeout | undefined
@@ -52,6 +56,7 @@ export function openCall ({ timeout, log, requestId, operation }: CallOptions): 
     }
     const late = new ProblemError('provider_timeout', `The cloud did not answer within ${timeout / 1000} s`)
     timer = setTimeout(() => controller?.abort(late), Math.max(0, timeout - (performance.now() - started)))
+    caller?.().addEventListener('abort', () => controller?.abort(gone()), { once: true })
     return controller
   }
 

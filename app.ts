@@ -1,0 +1,48 @@
+import path from 'node:path'
+import autoload from '@fastify/autoload'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Settings } from './config/index.ts'
+import type { DriverPlugin } from './drivers/driver.ts'
+import clouds from './plugins/clouds/index.ts'
+import errors from './plugins/errors.ts'
+import health from './plugins/health.ts'
+import http, { serverOptions } from './plugins/http.ts'
+import idempotency from './plugins/idempotency.ts'
+import lists from './plugins/lists/index.ts'
+import log from './plugins/log.ts'
+import nodes from './plugins/nodes.ts'
+import openapi from './plugins/openapi.ts'
+import operations from './plugins/operations/index.ts'
+import schemas from './plugins/schemas.ts'
+import shutdown from './plugins/shutdown.ts'
+import store from './plugins/store/index.ts'
+
+export interface AppOptions {
+  settings: Settings
+  /** All drivers there are; `loadDrivers()` finds them. */
+  drivers: ReadonlyMap<string, DriverPlugin>
+  logger?: FastifyServerOptions['logger']
+}
+
+/** The server, ready to listen: a table of its parts. */
+export function createApp ({ settings, drivers, logger = false }: AppOptions): FastifyInstance {
+  const app = Fastify({ ...serverOptions, logger })
+  const options = { settings, drivers }
+
+  app.register(errors)
+  app.register(http)
+  app.register(log, options)
+  app.register(schemas, options)
+  app.register(openapi)
+  app.register(store, options)
+  app.register(clouds, options)
+  app.register(shutdown)
+  app.register(operations, options)
+  app.register(idempotency)
+  app.register(lists)
+  app.register(nodes)
+  app.register(health)
+  app.register(autoload, { dir: path.join(import.meta.dirname, 'routes/v2'), options: { prefix: '/api/v2' } })
+
+  return app
+}

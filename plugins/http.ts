@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto'
+import { Ajv, type ValidateFunction } from 'ajv'
+import formats from 'ajv-formats'
+import fp from 'fastify-plugin'
+import type { FastifyServerOptions, RouteOptions } from 'fastify'
+import { ProblemError } from '../openapi/model/index.ts'
+import { sendProblem } from './errors.ts'
+
+const addFormats = formats as unknown as (ajv: Ajv) => void
+
+/** Ajv as this contract needs it: all errors at once, nothing coerced or dropped in bodies. */
+const createAjv = (coerceTypes: false | 'array') => {
+  const ajv = new Ajv({
+    coerceTypes,
+    removeAdditional: false,
+    useDefaults: coerceTypes !== false,
+    allErrors: true,
+    allowUnionTypes: true,
+    strictRequired: false,
+    keywords: ['example', 'discriminator']
+  })
+  addFormats(ajv)
+  return ajv
+}
+
+const validId = /^[\w.:-]{1,128}$/
+
+/** Options of the Fastify server that the contract rests on; each is a default of Fastify's that it cannot live with. */
+export const serverOptions: FastifyServerOptions = {
+  bodyLimit: 1024 * 1024,
+  disableRequestLogging: true,
+  requestIdHeader: false,
+  genReqId: ({ headers }) => {
+    const given = headers['x-request-id']
+    return typeof given === 'string' && validId.test(given) ? given : randomUUID()
+  },
+  // Ids are long at some clouds, and a foreign one is a 404, not a 414.
+  routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: true },
+  frameworkErrors: (error, request, reply) => { sendProblem(error, request as never, reply as never) },
+  clientErrorHandler (error, socket) {
+    if (!socket.writable) return
+    const body = JSON.stringify({
+      type: '/docs#invalid_request', title: 'The request cannot be parsed', status: 400, code: 'invalid_request',
+      detail: `This is not HTTP as it is spoken here (${error.code})`, retryable: false, hint: 'Correct the request.'
+    })
+    socket.end(`HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  },
+  schemaController: {
+    compilersFactory: {
+      buildValidator (schemas: Record<string, unknown>) {
+        const body = createAjv(false)
+        const others = createAjv('array')
+        for (const schema of Object.values(schemas)) {
+          body.addSchema(schema as object)
+          others.addSchema(schema as object)
+        }
+        return (({ schema, httpPart }: { schema: object, httpPart?: string }): ValidateFunction =>
+          (httpPart === 'body' ? body : others).compile(schema)) as never
+      },
+      // JSON.stringify is as fast, and a schema here would only drop what it does not know. Tests validate every answer.
+      buildSerializer: () => () => JSON.stringify
+    }
+  }
+}
+
+const mayHaveBody = ({ schema }: RouteOptions) => (schema as { body?: unknown } | undefined)?.body !== undefined
+
+/** How requests are read: JSON and merge patches, empty bodies, no body where none belongs; ids on every answer. */
+export default fp(async (fastify) => {
+  const parse = fastify.getDefaultJsonParser('error', 'error')
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request, body, done) => {
+    // Many clients send the header with every request.
+    if (body === '') return done(null, undefined)
+    parse(request, body as string, done)
+  })
+
+  fastify.addHook('onRoute', (route) => {
+    if (mayHaveBody(route)) {
+      // An empty body is {}: nothing is missing where nothing is required, and what is required is named where it is.
+      route.preValidation = [async (request) => {
+        if (request.body === undefined) request.body = {}
+      }, ...[route.preValidation ?? []].flat()]
+      return
+    }
+    route.onRequest = [...[route.onRequest ?? []].flat(), async ({ headers }) => {
+      if ((headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined) return
+      throw new ProblemError('validation_failed', 'This request takes no body', {
+        errors: [{ in: 'body', pointer: '', message: 'must be empty' }]
+      })
+    }]
+  })
+
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    done()
+  })
+}, { name: 'http' })

@@ -1,0 +1,15 @@
+import fp from 'fastify-plugin'
+import type { Settings } from '../config/index.ts'
+
+/** One line for each request, when it has been answered. The query is left out: names and tags are the caller's own. */
+export default fp(async (fastify, { settings }: { settings: Settings }) => {
+  if (!settings.log_requests) return
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const url = request.url
+    const at = url.indexOf('?')
+    request.log.info({
+      method: request.method, path: at === -1 ? url : url.slice(0, at), status: reply.statusCode, ms: Math.round(reply.elapsedTime * 100) / 100
+    }, 'request')
+    done()
+  })
+}, { name: 'log' })

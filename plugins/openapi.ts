@@ -1,0 +1,69 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import fp from 'fastify-plugin'
+import type { FastifySchema } from 'fastify'
+import { version } from '../config/version.ts'
+
+const description = `One API over many clouds.
+
+- Lists are paged: follow \`next_cursor\` (or the \`Link\` header) until it is null; \`sources\` tells how each cloud answered.
+- Changes that take their time answer 202 with an operation; \`Prefer: wait=30\` holds the answer until it has ended.
+- Send an \`Idempotency-Key\` with every create: the same request may then be sent again without creating twice.
+- Every error is \`application/problem+json\` with a \`code\` for programs and a \`hint\` for people.
+- Unknown is null, never 0 or "".`
+
+const tags = [
+  { name: 'Clouds', description: 'The clouds of this server and what each can do' },
+  { name: 'Nodes', description: 'Virtual machines: instances, servers' },
+  { name: 'Images', description: 'What nodes boot from: AMIs, images' },
+  { name: 'Sizes', description: 'Sizes of nodes: instance types, flavors' },
+  { name: 'Locations', description: 'Regions and availability zones' },
+  { name: 'Operations', description: 'Changes that take their time' },
+  { name: 'Drivers', description: 'Kinds of clouds that this server can connect to' },
+  { name: 'Server', description: 'This server itself' }
+]
+
+interface Query { required?: string[], properties?: Record<string, { default?: unknown }> }
+
+/** A parameter with a default need not be sent, which @fastify/swagger takes for required. */
+function optionalWhereDefault (schema: FastifySchema): FastifySchema {
+  const query = schema.querystring as Query | undefined
+  if (query?.required === undefined) return schema
+  const required = query.required.filter((name) => query.properties?.[name]?.default === undefined)
+  return { ...schema, querystring: { ...query, required } }
+}
+
+/** The live document: /openapi.json, /openapi.yaml, and Swagger UI at /docs. */
+export default fp(async (fastify) => {
+  await fastify.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Cloud Orchestrator', version, description, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+      servers: [{ url: '/', description: 'This server' }],
+      tags
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) => typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`
+    },
+    transform: ({ schema, url }) => ({ schema: schema === undefined ? schema : optionalWhereDefault(schema), url })
+  } as Parameters<typeof swagger>[1])
+
+  await fastify.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { deepLinking: true, displayRequestDuration: true, tryItOutEnabled: true, docExpansion: 'list', defaultModelsExpandDepth: 0 },
+    theme: { title: 'Cloud Orchestrator' }
+  })
+
+  // Made once: after start neither routes nor models can change.
+  let json: string | undefined
+  let yaml: string | undefined
+  const hidden = { schema: { hide: true }, logLevel: 'warn' as const }
+  fastify.get('/openapi.json', hidden, async (_request, reply) => {
+    reply.type('application/json; charset=utf-8')
+    return (json ??= JSON.stringify(fastify.swagger()))
+  })
+  fastify.get('/openapi.yaml', hidden, async (_request, reply) => {
+    reply.type('application/yaml; charset=utf-8')
+    return (yaml ??= fastify.swagger({ yaml: true }))
+  })
+}, { name: 'openapi', dependencies: ['schemas'] })

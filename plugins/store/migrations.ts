@@ -1,0 +1,42 @@
+import type { Kysely, Migration } from 'kysely'
+
+/** Plain column types only, so that another SQL database can take the same schema. Times are RFC 3339 in UTC, which sorts. */
+const operations: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('operations')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('kind', 'varchar(64)', (column) => column.notNull())
+      .addColumn('status', 'varchar(16)', (column) => column.notNull())
+      .addColumn('cloud', 'varchar(63)', (column) => column.notNull())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .addColumn('finished_at', 'varchar(24)')
+      .addColumn('content', 'text', (column) => column.notNull())
+      .execute()
+    await db.schema.createIndex('operations_status').on('operations').columns(['status', 'finished_at']).execute()
+
+    await db.schema.createTable('operation_resources')
+      .addColumn('operation_id', 'varchar(36)', (column) => column.notNull().references('operations.id').onDelete('cascade'))
+      .addColumn('self', 'text', (column) => column.notNull())
+      .addColumn('resource_id', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('operation_resources_key', ['operation_id', 'self'])
+      .execute()
+    await db.schema.createIndex('operation_resources_self').on('operation_resources').column('self').execute()
+    await db.schema.createIndex('operation_resources_id').on('operation_resources').column('resource_id').execute()
+
+    await db.schema.createTable('idempotency_keys')
+      .addColumn('key', 'varchar(255)', (column) => column.primaryKey())
+      .addColumn('fingerprint', 'varchar(64)', (column) => column.notNull())
+      .addColumn('operation_id', 'varchar(36)')
+      .addColumn('answer', 'text')
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .execute()
+
+    await db.schema.createTable('cursors')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('content', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .execute()
+  }
+}
+
+export const migrations: Record<string, Migration> = { '0001-operations': operations }

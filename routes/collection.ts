@@ -1,0 +1,92 @@
+import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import type { TProperties, TSchema } from 'typebox'
+import type { ReadService, ServiceName } from '../drivers/driver.ts'
+import { cloudFilter, commaSeparated, getQuery, listQuery, ok, pageAnswer, ProblemError, propertiesOf } from '../openapi/model/index.ts'
+import { reader } from '../plugins/clouds/index.ts'
+
+export interface CollectionRoutes {
+  service: ServiceName
+  /** The model's name, `Node`: operationIds are made of it. */
+  name: string
+  tag: string
+  /** As it reads in a sentence. */
+  plural: string
+  filters: TProperties
+  model: TSchema
+  page: TSchema
+}
+
+const cloud = Type.String({ description: 'Name of the cloud.' })
+export const cloudParams = Type.Object({ cloud })
+export const idParams = Type.Object({ cloud, id: Type.String({ description: "The provider's id." }) })
+
+/** `a,b` as it may be written for parameters that may also be repeated. */
+export async function splitCommas (request: FastifyRequest) {
+  const query = request.query as Record<string, unknown>
+  for (const key in query) {
+    if (!commaSeparated.has(key)) continue
+    query[key] = [query[key]].flat().flatMap((value) => String(value).split(',')).filter((value) => value !== '')
+  }
+}
+
+/** Throws not_supported where the cloud has no such method. */
+export function mustHave<T extends object, M extends keyof T & string> (service: T | undefined, name: string, method: M) {
+  const found = service?.[method]
+  if (found === undefined) throw new ProblemError('not_supported', `This cloud cannot do ${name}.${method}`, { capability: `${name}.${method}` })
+  return found as NonNullable<T[M]>
+}
+
+/** The reading routes that every collection has: list over one cloud, list over all, get. */
+export function collectionRoutes ({ service, name, tag, plural, filters, model, page }: CollectionRoutes): FastifyPluginAsyncTypebox {
+  return async (fastify) => {
+    const { lists, farm } = fastify
+    const collection = { service, properties: propertiesOf(name) }
+    const singular = name.toLowerCase()
+
+    fastify.get(`/${service}`, {
+      preValidation: splitCommas,
+      schema: {
+        operationId: `listAll${name}s`,
+        summary: `List ${plural} of all clouds`,
+        description: 'A cloud that fails is told in `sources` and leaves this walk; the others are listed all the same.',
+        tags: [tag],
+        querystring: listQuery({ ...filters, ...cloudFilter }),
+        response: pageAnswer(page)
+      }
+    }, (request, reply) => lists.all(collection, request, reply))
+
+    fastify.get(`/clouds/:cloud/${service}`, {
+      preValidation: splitCommas,
+      schema: {
+        operationId: `list${name}s`,
+        summary: `List ${plural} of a cloud`,
+        tags: [tag],
+        params: cloudParams,
+        querystring: listQuery(filters),
+        response: pageAnswer(page)
+      }
+    }, (request, reply) => {
+      mustHave(request.cloud[service], service, 'list')
+      return lists.one(collection, request.params.cloud, request, reply)
+    })
+
+    fastify.get(`/clouds/:cloud/${service}/:id`, {
+      preValidation: splitCommas,
+      schema: {
+        operationId: `get${name}`,
+        summary: `Get ${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular}`,
+        tags: [tag],
+        params: idParams,
+        querystring: getQuery,
+        response: ok(model, `The ${singular}.`)
+      }
+    }, async (request) => {
+      const { params: { cloud, id }, query } = request
+      mustHave(request.cloud[service], service, 'get')
+      const extra = query.include?.includes('extra') ?? false
+      return farm.call(cloud, reader(request), (connection, call) =>
+        (connection[service] as unknown as ReadService<object>).get(id, { extra }, call))
+    })
+  }
+}

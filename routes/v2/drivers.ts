@@ -1,0 +1,42 @@
+import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Driver } from '../../drivers/driver.ts'
+import { DriverDetails, DriverList, ok, ProblemError } from '../../openapi/model/index.ts'
+
+const tags = ['Drivers']
+
+const routes: FastifyPluginAsyncTypebox = async (fastify) => {
+  const summary = ({ name, title }: Driver) => ({
+    name,
+    title,
+    clouds: fastify.farm.entries.filter(({ settings }) => settings.driver === name).map(({ settings }) => settings.name),
+    self: `/api/v2/drivers/${name}`
+  })
+
+  fastify.get('/drivers', {
+    schema: {
+      operationId: 'listDrivers',
+      summary: 'List the drivers there are',
+      tags,
+      response: ok(DriverList, 'All drivers, whether a cloud uses them or not.')
+    }
+  }, async () => ({ items: [...fastify.drivers.values()].map(({ driver }) => summary(driver)) }))
+
+  fastify.get('/drivers/:driver', {
+    schema: {
+      operationId: 'getDriver',
+      summary: 'Get a driver with the schema of its settings',
+      tags,
+      params: Type.Object({ driver: Type.String({ description: 'Name of the driver.' }) }),
+      response: ok(DriverDetails, 'The driver.')
+    }
+  }, async ({ params }) => {
+    const plugin = fastify.drivers.get(params.driver)
+    if (plugin === undefined) {
+      throw new ProblemError('resource_not_found', `There is no driver "${params.driver.slice(0, 64)}"`, { hint: 'GET /api/v2/drivers lists the drivers there are.' })
+    }
+    const { driver } = plugin
+    return { ...summary(driver), settings: driver.settings as unknown as Record<string, unknown>, create_options: (driver.createOptions ?? null) as Record<string, unknown> | null }
+  })
+}
+
+export default routes

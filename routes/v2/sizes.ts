@@ -1,0 +1,4 @@
+import { Size, SizePage } from '../../openapi/model/index.ts'
+import { collectionRoutes } from '../collection.ts'
+
+export default collectionRoutes({ service: 'sizes', name: 'Size', tag: 'Sizes', plural: 'sizes', model: Size, page: SizePage, filters: {} })

@@ -1,0 +1,33 @@
+import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
+import { createApp } from './app.ts'
+import type { Settings } from './config/index.ts'
+import type { DriverPlugin } from './drivers/driver.ts'
+
+export interface ServerOptions {
+  settings: Settings
+  drivers: ReadonlyMap<string, DriverPlugin>
+}
+
+/** The process: listens, says where, and closes gracefully on SIGTERM and SIGINT. */
+export async function serve ({ settings, drivers }: ServerOptions): Promise<FastifyInstance> {
+  const app = createApp({
+    settings,
+    drivers,
+    logger: {
+      level: settings.log_level,
+      // Headers and bodies are never logged; an error that brings a request or a token along is cut here.
+      redact: { paths: ['*.headers', '*.authorization', '*.token', '*.password'], remove: true }
+    }
+  })
+  const grace = closeWithGrace({ delay: 5000 }, async ({ err }) => {
+    if (err !== undefined) app.log.fatal({ err }, 'the server ends on an error')
+    await app.close()
+  })
+  app.addHook('onClose', async () => { grace.uninstall() })
+
+  const address = await app.listen({ host: settings.host, port: settings.port, listenTextResolver: (at) => `listening on ${at}` })
+  const clouds = settings.clouds.map(({ name, driver, enabled }) => `${name} (${driver}${enabled ? '' : ', disabled'})`).join(', ')
+  process.stdout.write(`Cloud Orchestrator serves ${clouds}\n  API   ${address}/api/v2/nodes\n  Docs  ${address}/docs\n`)
+  return app
+}
