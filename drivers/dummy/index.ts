@@ -1,0 +1,73 @@
+import { join, resolve } from 'node:path'
+import { defineDriver, type CapabilityDetails, type Connection, type Context } from '../driver.ts'
+import { createCatalog } from './catalog.ts'
+import { mostUserData } from './create.ts'
+import { createWay } from './faults.ts'
+import { listFilters } from './list.ts'
+import { createNodes, mostTags } from './nodes.ts'
+import { createReads } from './page.ts'
+import { createOptions, settings, type Settings } from './settings.ts'
+import { createState } from './state.ts'
+import { createView } from './view.ts'
+
+const ids = {
+  nodes: /^node-[0-9a-f]{8}$/,
+  images: /^img-[a-z0-9-]+$/,
+  sizes: /^dummy\.[a-z]+$/,
+  locations: /^[a-z0-9][a-z0-9-]*$/
+}
+
+const details: Record<string, CapabilityDetails> = {
+  'nodes.list': { filters: [...listFilters] },
+  'nodes.create': {
+    parameters: [
+      'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id', 'tags',
+      'protected', 'provider_options', ...Object.keys(createOptions.properties).map((option) => `provider_options.dummy.${option}`)
+    ],
+    limits: { user_data_bytes: mostUserData }
+  },
+  'nodes.update': { parameters: ['name', 'tags', 'protected'], limits: { tags: mostTags } },
+  'nodes.reboot': { parameters: ['type'] },
+  'nodes.resize': { parameters: ['size_id'] },
+  'nodes.rebuild': { parameters: ['image_id'] }
+}
+
+function connect (given: Settings, context: Context): Connection {
+  const { location, page_size: pageSize } = given
+  const state = createState(given)
+  const onItsWay = createWay(given, context.limit)
+  const catalog = createCatalog(context, location)
+  return {
+    cloud: context.cloud,
+    driver: 'dummy',
+    host: null,
+    location,
+    ids,
+    details,
+    nodes: onItsWay('nodes', createNodes(given, state, createView(context, location))),
+    images: onItsWay('images', createReads(catalog.images, 'image', pageSize)),
+    sizes: onItsWay('sizes', createReads(catalog.sizes, 'size', pageSize)),
+    locations: onItsWay('locations', createReads(catalog.locations, 'location', pageSize)),
+    ...onItsWay('', { check: async () => { await state.open() } }),
+    // Nothing here is a copy of something elsewhere.
+    refresh () {},
+    close: state.close
+  }
+}
+
+/**
+ * A little cloud of its own inside the server: to try the server and its clients before there is a cloud, and to meet
+ * slow answers, failures and rare states on purpose. Its machine and its words for states are Nova's.
+ */
+export default defineDriver({
+  name: 'dummy',
+  title: 'A cloud inside this server, to try it with',
+  settings,
+  locationSetting: 'location',
+  createOptions,
+  resolve (given, { cloud, directory, dataDirectory }) {
+    const { state_file: file = join(dataDirectory, `dummy-${cloud}.json`) } = given
+    return typeof file === 'string' ? { ...given, state_file: resolve(directory, file) } : given
+  },
+  connect
+})

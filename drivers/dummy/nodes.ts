@@ -1,0 +1,103 @@
+import { nodeVerbs, ProblemError, type NodeAction, type NodeUpdate, type NodeVerb, type NodeVerbInput } from '../../openapi/model/index.ts'
+import type { Change, NodeService } from '../driver.ts'
+import { planCreate, planDestroy, plans, stepsOf, type Plan } from './changes.ts'
+import { checkCreate, field, imageErrors, newNode, newSecrets, optionsOf, refuse, sizeErrors } from './create.ts'
+import { listNodes } from './list.ts'
+import { checkQuotas } from './quota.ts'
+import type { ChangeName, Settings } from './settings.ts'
+import { mapState } from './states.ts'
+import type { State } from './state.ts'
+import type { Entry, Store } from './store.ts'
+import type { StoredNode } from './stored.ts'
+import type { View } from './view.ts'
+
+export const mostTags = 200
+
+function find (store: Store, id: string) {
+  const entry = store.find(id)
+  if (entry === undefined) throw new ProblemError('resource_not_found', `There is no node ${id}`)
+  return entry
+}
+
+/** Throws protected or invalid_state where the node does not allow this. */
+function assertAllowed (node: StoredNode, action: NodeAction, input: { type?: string }) {
+  if (node.protected) throw new ProblemError('protected', `Node ${node.id} is protected`)
+  const { state, allowed_actions: allowed } = mapState(node.status, node.task)
+  const asked = action === 'reboot' ? `${input.type ?? 'soft'} reboot` : action
+  // There must be an operating system at work to be asked.
+  const soft = asked === 'soft reboot' && state !== 'running' && state !== 'unknown'
+  if (allowed.includes(action) && !soft) return
+  throw new ProblemError('invalid_state', `Node ${node.id} is ${state}, which does not allow: ${asked}`, {
+    state,
+    allowed_actions: allowed,
+    ...(soft && allowed.includes('reboot') ? { hint: 'Only a hard reboot is possible in this state.' } : {})
+  })
+}
+
+/** Tags after a merge patch. Throws validation_failed where they become too many. */
+function mergeTags (tags: StoredNode['tags'], patch: NonNullable<NodeUpdate['tags']>) {
+  const merged = Object.entries({ ...tags, ...patch }).filter((entry): entry is [string, string] => entry[1] !== null)
+  refuse(merged.length > mostTags ? [field('/tags', `must leave ${mostTags} tags at most`)] : [])
+  return Object.fromEntries(merged)
+}
+
+/** The nodes of the dummy cloud: everything that the model knows, in memory and, where there is one, in the state file. */
+export function createNodes (settings: Settings, { open, save }: State, view: View): Required<NodeService> {
+  const { location, delay, delays, quotas, page_size: pageSize, soft_delete_seconds: softSeconds } = settings
+  const stepsFor = (change: ChangeName, plan: Plan) => stepsOf(plan, Date.now(), delays[change] ?? delay)
+
+  const checkInput = (store: Store, { data }: Entry, action: NodeAction, input: { size_id?: string, image_id?: string }) => {
+    if (action === 'rebuild') refuse(imageErrors(input.image_id!, data.size_id))
+    if (action !== 'resize') return
+    const sizeId = input.size_id!
+    refuse(sizeId === data.size_id ? [field('/size_id', 'must be another size than the present one')] : sizeErrors(sizeId))
+    refuse(imageErrors(data.image_id, sizeId))
+    checkQuotas(quotas, store.usage, sizeId, data.size_id)
+  }
+
+  const act = async (action: NodeAction, id: string, input: object, planFor: (node: StoredNode) => Plan): Promise<Change> => {
+    const store = await open()
+    const entry = find(store, id)
+    assertAllowed(entry.data, action, input)
+    checkInput(store, entry, action, input)
+    const plan = planFor(entry.data)
+    store.move(entry, stepsFor(action, plan))
+    await save()
+    return { resources: [{ kind: 'node', id }], until: plan.until }
+  }
+
+  const verb = <V extends NodeVerb>(name: V) => (id: string, input: NodeVerbInput[V]) =>
+    act(name, id, input, (node) => plans[name](node, input))
+  const verbs = Object.fromEntries(nodeVerbs.map((name) => [name, verb(name)])) as unknown as Required<Pick<NodeService, NodeVerb>>
+
+  return {
+    list: async (query) => listNodes(await open(), query, pageSize, view),
+    get: async (id, { extra }) => view(find(await open(), id), extra),
+    async create (input, call) {
+      checkCreate(input, location)
+      const store = await open()
+      checkQuotas(quotas, store.usage, input.size_id)
+      const options = optionsOf(input)
+      const node = newNode(store, input, location, call)
+      const plan = planCreate(input.size_id, options.fail ? { code: '500', message: `Build of ${node.id} aborted, as was asked for.` } : null)
+      store.add({ ...node, steps: stepsFor('create', plan) })
+      await save()
+      return { resources: [{ kind: 'node', id: node.id }], until: plan.until, ...newSecrets(options) }
+    },
+    findCreated: async ({ id: operation }) => (await open()).createdBy(operation).map((id) => ({ kind: 'node', id })),
+    async update (id, patch) {
+      const store = await open()
+      const entry = find(store, id)
+      const { name = entry.data.name, protected: locked = entry.data.protected } = patch
+      const changesMore = patch.name !== undefined || patch.tags !== undefined
+      // What takes the protection off may change the rest in one go.
+      if (entry.data.protected && locked && changesMore) throw new ProblemError('protected', `Node ${id} is protected`)
+      const tags = patch.tags === undefined ? entry.data.tags : mergeTags(entry.data.tags, patch.tags)
+      store.set(entry, { name, tags, protected: locked })
+      await save()
+      return view(entry)
+    },
+    destroy: (id) => act('destroy', id, {}, () => planDestroy(softSeconds)),
+    ...verbs
+  }
+}

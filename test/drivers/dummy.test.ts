@@ -1,0 +1,637 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Ajv } from 'ajv'
+import formats from 'ajv-formats'
+import Fastify from 'fastify'
+import t, { type Test } from 'tap'
+import { openCall } from '../../drivers/call.ts'
+import { capabilitiesOf, type Change, type Connection, type NodeService } from '../../drivers/driver.ts'
+import dummy from '../../drivers/dummy/index.ts'
+import { models, nodeVerbs, ProblemError, type Node, type NodeAction, type NodeCreate, type NodeUpdate } from '../../openapi/model/index.ts'
+
+const log = Fastify().log
+const call = (options: { timeout?: number, operation?: string } = {}) => openCall({ timeout: 1000, log, requestId: 't', ...options })
+
+/** A cloud of its own whose changes are instant and which keeps nothing, unless told otherwise. */
+async function start (t: Test, settings: Record<string, unknown> = {}) {
+  const fastify = Fastify()
+  t.teardown(() => fastify.close())
+  await fastify.register(dummy, { name: 'default', state_file: null, delay: 0, ...settings })
+  const cloud = fastify.clouds['default'] as Connection & Required<Pick<Connection, 'images' | 'sizes' | 'locations'>>
+  return Object.assign(clientOf(cloud.nodes as Required<NodeService>), { cloud, fastify })
+}
+
+const input = (more: Partial<NodeCreate> = {}): NodeCreate =>
+  ({ name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small', ...more })
+const query = { limit: 100, token: null, filters: {}, extra: false }
+const inputs: Record<string, object> = {
+  reboot: { type: 'hard' }, resize: { size_id: 'dummy.large' }, rebuild: { image_id: 'img-ubuntu-24-04' }
+}
+
+function clientOf (nodes: Required<NodeService>) {
+  const get = (id: string, extra = false) => nodes.get(id, { extra }, call())
+  return {
+    nodes,
+    get,
+    list: (more: Partial<typeof query> | object = {}) => nodes.list({ ...query, ...more }, call()),
+    create: (more: Partial<NodeCreate> = {}, options = {}) => nodes.create(input(more), call(options)),
+    async created (more: Partial<NodeCreate> = {}) {
+      const { resources } = await nodes.create(input(more), call())
+      return resources[0]!.id
+    },
+    update: (id: string, patch: NodeUpdate) => nodes.update(id, patch, call()),
+    act: (id: string, action: NodeAction, given = inputs[action] ?? {}): Promise<Change> =>
+      action === 'destroy' ? nodes.destroy(id, call()) : nodes[action](id, given as never, call())
+  }
+}
+
+/** Sets the clock, and lets it be moved by seconds. */
+function stopClock (t: Test) {
+  let now = Date.parse('2026-05-01T12:00:00.000Z')
+  t.intercept(Date, 'now', { value: () => now })
+  return (seconds: number) => { now += seconds * 1000 }
+}
+
+/** Every status and task of Nova that this cloud knows, the state it is, and what it allows. */
+const machine: ReadonlyArray<readonly [string, Node['state'], string]> = [
+  ['BUILD', 'pending', 'destroy'],
+  ['BUILD/scheduling', 'pending', 'destroy'],
+  ['BUILD/block_device_mapping', 'pending', 'destroy'],
+  ['BUILD/networking', 'pending', 'destroy'],
+  ['BUILD/spawning', 'pending', 'destroy'],
+  ['SHUTOFF/powering-on', 'starting', 'destroy'],
+  ['SUSPENDED/resuming', 'starting', 'destroy'],
+  ['PAUSED/unpausing', 'starting', 'destroy'],
+  ['SHELVED_OFFLOADED/unshelving', 'starting', 'destroy'],
+  ['SHELVED_OFFLOADED/spawning', 'starting', 'destroy'],
+  ['SOFT_DELETED/restoring', 'starting', 'destroy'],
+  ['ACTIVE', 'running', 'stop reboot pause suspend shelve rescue resize rebuild destroy'],
+  ['ACTIVE/image_snapshot', 'running', 'stop reboot pause suspend shelve rescue resize rebuild destroy'],
+  ['VERIFY_RESIZE', 'running', 'confirm_resize revert_resize destroy'],
+  ['REBOOT', 'rebooting', 'destroy'],
+  ['REBOOT/reboot_started', 'rebooting', 'destroy'],
+  ['HARD_REBOOT/rebooting_hard', 'rebooting', 'destroy'],
+  ['ACTIVE/powering-off', 'stopping', 'destroy'],
+  ['ACTIVE/powering_off', 'stopping', 'destroy'],
+  ['ACTIVE/suspending', 'stopping', 'destroy'],
+  ['ACTIVE/pausing', 'stopping', 'destroy'],
+  ['ACTIVE/shelving', 'stopping', 'destroy'],
+  ['SHELVED/shelving_offloading', 'stopping', 'destroy'],
+  ['SHUTOFF', 'stopped', 'start reboot shelve resize rebuild destroy'],
+  ['SUSPENDED', 'suspended', 'reboot resume shelve destroy'],
+  ['SHELVED', 'suspended', 'resume destroy'],
+  ['SHELVED_OFFLOADED', 'suspended', 'resume destroy'],
+  ['PAUSED', 'paused', 'reboot resume shelve destroy'],
+  ['RESCUE', 'rescued', 'unrescue destroy'],
+  ['RESIZE', 'reconfiguring', 'destroy'],
+  ['RESIZE/resize_finish', 'reconfiguring', 'destroy'],
+  ['VERIFY_RESIZE/resize_confirming', 'reconfiguring', 'destroy'],
+  ['REVERT_RESIZE', 'reconfiguring', 'destroy'],
+  ['REBUILD/rebuild_spawning', 'reconfiguring', 'destroy'],
+  ['PASSWORD/updating_password', 'reconfiguring', 'destroy'],
+  ['ACTIVE/rescuing', 'reconfiguring', 'destroy'],
+  ['RESCUE/unrescuing', 'reconfiguring', 'destroy'],
+  ['MIGRATING', 'migrating', ''],
+  ['ACTIVE/migrating', 'migrating', ''],
+  ['ACTIVE/deleting', 'terminating', ''],
+  ['ERROR/soft-deleting', 'terminating', ''],
+  ['DELETED', 'terminated', ''],
+  ['SOFT_DELETED', 'terminated', 'restore'],
+  ['ERROR', 'error', 'reboot rebuild destroy'],
+  ['UNKNOWN', 'unknown', [...nodeVerbs, 'destroy'].join(' ')],
+  ['HAUNTED', 'unknown', [...nodeVerbs, 'destroy'].join(' ')],
+  ['SHUTOFF/haunting', 'stopped', 'start reboot shelve resize rebuild destroy']
+]
+
+t.test('each status and task of Nova is one state, which allows what it allows', async (t) => {
+  const { list } = await start(t, { nodes: machine.length, provider_states: machine.map(([status]) => status) })
+  const { items } = await list()
+  for (const [i, [status, state, allowed]] of machine.entries()) {
+    t.match(items[i], { provider_state: status.split('/')[0], state, provider_task_state: status.split('/')[1] ?? null }, status)
+    t.same([...items[i]!.allowed_actions].sort(), allowed.split(' ').filter(Boolean).sort(), `what ${status} allows`)
+  }
+})
+
+t.test('an action that a state allows comes to its end, any other is an invalid_state', async (t) => {
+  const actions: NodeAction[] = [...nodeVerbs, 'destroy']
+  for (const [status, state, allowed] of machine) {
+    const { list, act, get } = await start(t, { nodes: actions.length, provider_states: [status], seed: 4 })
+    const { items } = await list()
+    for (const [i, action] of actions.entries()) {
+      const { id, allowed_actions: told, size_id: sizeId } = items[i]!
+      const given = action === 'resize' && sizeId === 'dummy.large' ? { size_id: 'dummy.medium' } : inputs[action]
+      const name = `${action} in ${status}`
+      if (!allowed.split(' ').includes(action)) {
+        await t.rejects(act(id, action, given), { code: 'invalid_state', details: { state, allowed_actions: told } }, name)
+        continue
+      }
+      if (action === 'rebuild' && sizeId === 'dummy.tiny') {
+        await t.rejects(act(id, action, given), { code: 'validation_failed' }, name)
+        continue
+      }
+      const { resources, until } = await act(id, action, given)
+      t.same(resources, [{ kind: 'node', id }], name)
+      if (until.gone) {
+        await t.rejects(get(id), { code: 'resource_not_found' }, name)
+        continue
+      }
+      const node = await get(id)
+      t.ok(until.states.includes(node.state) && !node.transitioning, `${name} ends in ${node.state}`)
+      t.ok(until.provider_states?.includes(node.provider_state!) ?? true, `${name} ends in ${node.provider_state}`)
+    }
+  }
+})
+
+t.test('a change goes through its stages by the clock', async (t) => {
+  const stages: ReadonlyArray<readonly [string, NodeAction, string, string[], object?]> = [
+    ['SHUTOFF', 'start', 'starting', ['SHUTOFF/powering-on', 'ACTIVE/']],
+    ['ACTIVE', 'stop', 'stopping', ['ACTIVE/powering-off', 'SHUTOFF/']],
+    ['ACTIVE', 'reboot', 'rebooting', ['REBOOT/rebooting', 'ACTIVE/'], {}],
+    ['ACTIVE', 'reboot', 'rebooting', ['HARD_REBOOT/rebooting_hard', 'ACTIVE/'], { type: 'hard' }],
+    ['ACTIVE', 'pause', 'stopping', ['ACTIVE/pausing', 'PAUSED/']],
+    ['PAUSED', 'resume', 'starting', ['PAUSED/unpausing', 'ACTIVE/']],
+    ['ACTIVE', 'suspend', 'stopping', ['ACTIVE/suspending', 'SUSPENDED/']],
+    ['SUSPENDED', 'resume', 'starting', ['SUSPENDED/resuming', 'ACTIVE/']],
+    ['ACTIVE', 'shelve', 'stopping',
+      ['ACTIVE/shelving', 'ACTIVE/shelving_image_uploading', 'SHELVED/shelving_offloading', 'SHELVED_OFFLOADED/']],
+    ['SHELVED_OFFLOADED', 'resume', 'starting', ['SHELVED_OFFLOADED/unshelving', 'SHELVED_OFFLOADED/spawning', 'ACTIVE/']],
+    ['ACTIVE', 'rescue', 'reconfiguring', ['ACTIVE/rescuing', 'RESCUE/']],
+    ['RESCUE', 'unrescue', 'reconfiguring', ['RESCUE/unrescuing', 'ACTIVE/']],
+    ['ACTIVE', 'resize', 'reconfiguring',
+      ['RESIZE/resize_prep', 'RESIZE/resize_migrating', 'RESIZE/resize_finish', 'VERIFY_RESIZE/'], { size_id: 'dummy.large' }],
+    ['VERIFY_RESIZE', 'confirm_resize', 'reconfiguring', ['VERIFY_RESIZE/resize_confirming', 'ACTIVE/']],
+    ['VERIFY_RESIZE', 'revert_resize', 'reconfiguring', ['REVERT_RESIZE/resize_reverting', 'ACTIVE/']],
+    ['SHUTOFF', 'rebuild', 'reconfiguring', ['REBUILD/rebuilding', 'REBUILD/rebuild_spawning', 'SHUTOFF/'], { image_id: 'img-debian-12' }],
+    ['SOFT_DELETED', 'restore', 'starting', ['SOFT_DELETED/restoring', 'ACTIVE/']]
+  ]
+  const pass = stopClock(t)
+  for (const [from, action, passing, expected, given] of stages) {
+    const { list, act, get } = await start(t, { nodes: 1, seed: 3, provider_states: [from], delay: 99, delays: { [action]: 12 } })
+    const { id } = (await list()).items[0]!
+    const { until } = await act(id, action, given)
+    const seen: string[] = []
+    for (const [i] of expected.entries()) {
+      const node = await get(id)
+      seen.push(`${node.provider_state}/${node.provider_task_state ?? ''}`)
+      const last = i === expected.length - 1
+      t.equal(node.state, last ? until.states[0] : passing, `${action}: ${seen.at(-1)}`)
+      t.equal(node.progress, last ? null : Math.floor(100 * i / (expected.length - 1)), `${action}: progress`)
+      t.equal(node.transitioning, !last)
+      pass(12 / (expected.length - 1))
+    }
+    t.same(seen, expected, `${action} from ${from}`)
+  }
+})
+
+t.test('a new node is pending without addresses, then runs with one on each network', async (t) => {
+  const pass = stopClock(t)
+  const { create, get, list } = await start(t, { delay: 3 })
+  const { resources: [ref], until } = await create({ tags: { env: 'prod' }, key_pair_name: 'dummy-key', availability_zone: 'local-b' })
+  t.same(until, { states: ['running'] })
+  t.match(await get(ref!.id), { state: 'pending', provider_task_state: 'scheduling', addresses: [], progress: 0, launched_at: null })
+  pass(2)
+  t.match(await get(ref!.id), { state: 'pending', provider_task_state: 'spawning', progress: 66, private_ips: [/^10\.0\./] })
+  pass(1)
+  const node = await get(ref!.id)
+  t.match(node, {
+    name: 'web',
+    state: 'running',
+    provider_state: 'ACTIVE',
+    progress: null,
+    created_at: '2026-05-01T12:00:00.000Z',
+    launched_at: '2026-05-01T12:00:03.000Z',
+    tags: { env: 'prod' },
+    availability_zone: 'local-b',
+    key_pair_name: 'dummy-key',
+    self: `/api/v2/clouds/default/nodes/${ref!.id}`
+  })
+  t.same(node.addresses.map(({ scope, network_id: id }) => [scope, id]), [['private', 'net-private'], ['public', 'net-public']])
+  await create({ networks: [{ network_id: 'net-private' }, { network_id: 'net-private' }] })
+  pass(3)
+  const { items } = await list()
+  t.match(items[1], { public_ips: [], private_ips: { length: 2 } })
+  const all = items.flatMap(({ addresses }) => addresses)
+  for (const key of ['address', 'mac', 'nic_id'] as const) t.equal(new Set(all.map((one) => one[key])).size, 4, `each ${key} is there once`)
+})
+
+t.test('what it shows fits the model, and what did not change is the same object', async (t) => {
+  const ajv = new Ajv({ strict: false, schemas: models })
+  formats.default(ajv)
+  const { cloud, list, get, act } = await start(t, { nodes: 50, provider_states: ['ACTIVE', 'ERROR', 'SHUTOFF'] })
+  for (const [schema, { items }] of [
+    ['Node', await list()], ['Node', await list({ extra: true })], ['Image', await cloud.images.list(query, call())],
+    ['Size', await cloud.sizes.list(query, call())], ['Location', await cloud.locations.list({ ...query, extra: true }, call())]
+  ] as const) {
+    const validate = ajv.getSchema(schema)!
+    for (const item of items) {
+      t.ok(validate(item), ajv.errorsText(validate.errors))
+      t.ok(cloud.ids[`${schema.toLowerCase()}s`]!.test(item.id), item.id)
+    }
+  }
+  const [first] = (await list()).items
+  t.equal((await list()).items[0], first)
+  t.notOk('extra' in first!)
+  t.match(await get(first!.id, true), { extra: { status: 'ACTIVE' } })
+  await act(first!.id, 'stop')
+  t.equal(first!.state, 'running', 'what was handed out stays as it was')
+  t.equal((await get(first!.id)).state, 'stopped')
+})
+
+t.test('images, sizes and locations are there to choose from', async (t) => {
+  const { cloud } = await start(t, { page_size: 2, location: 'east' })
+  const images = await cloud.images.list(query, call())
+  t.match(images, { items: { length: 2 }, total: 3 })
+  t.match(await cloud.images.list({ ...query, token: images.next }, call()), { items: { length: 1 }, next: null })
+  t.match(await cloud.sizes.get('dummy.small', query, call()), { vcpus: 1, ram: 2048, disk: 20, price: { amount: '0.0070', currency: 'EUR' } })
+  t.match(await cloud.locations.get('east-a', query, call()), { kind: 'zone', parent: 'east', location: 'east' })
+  await t.rejects(cloud.images.get('img-none', query, call()), { code: 'resource_not_found' })
+})
+
+t.test('its capabilities are its methods', async (t) => {
+  const { cloud } = await start(t)
+  const capabilities = capabilitiesOf(cloud)
+  t.same(Object.keys(capabilities).sort(), [
+    ...['list', 'get', 'create', 'update', 'destroy', ...nodeVerbs].map((name) => `nodes.${name}`),
+    ...['images', 'sizes', 'locations'].flatMap((name) => [`${name}.list`, `${name}.get`])
+  ].sort())
+  t.match(capabilities['nodes.create'], { parameters: ['name', 'image_id', 'size_id'], limits: { user_data_bytes: 16384 } })
+  t.notOk(capabilities['nodes.create']!.parameters.includes('count'))
+})
+
+t.test('a create names every field at fault', async (t) => {
+  const { create, list } = await start(t)
+  const faults = async (more: Partial<NodeCreate>) => {
+    const error = await create(more).then(() => undefined, (error: ProblemError) => error)
+    t.equal(error?.code, 'validation_failed')
+    return error?.details.errors?.map(({ pointer }) => pointer)
+  }
+  t.same(await faults({
+    image_id: 'img-none',
+    size_id: 'dummy.none',
+    availability_zone: 'local-z',
+    key_pair_name: 'none',
+    networks: [{ network_id: 'net-private' }, { network_id: 'net-none' }],
+    user_data: 'ä'.repeat(8193)
+  }), ['/size_id', '/image_id', '/availability_zone', '/key_pair_name', '/user_data', '/networks/1/network_id'])
+  t.same(await faults({ image_id: 'img-windows-2022', size_id: 'dummy.small' }), ['/size_id', '/size_id'], 'too little memory and disk')
+  t.same((await list()).items, [])
+})
+
+t.test('a node can end in error, and tells why', async (t) => {
+  const { created, get, act } = await start(t)
+  const impossible = await created({ size_id: 'dummy.impossible' })
+  t.match(await get(impossible), { state: 'error', fault: { code: 'NoValidHost' }, addresses: [], launched_at: null })
+  await act(impossible, 'reboot')
+  t.equal((await get(impossible)).state, 'error', 'no host came meanwhile')
+  const failing = await created({ provider_options: { dummy: { fail: true } } })
+  t.match(await get(failing), { state: 'error', fault: { code: '500' } })
+  await act(failing, 'rebuild')
+  t.match(await get(failing), { state: 'running', fault: null, image_id: 'img-ubuntu-24-04' })
+})
+
+t.test('an admin password is shown once and kept nowhere', async (t) => {
+  const file = join(t.testdir(), 'state.json')
+  const { create, get } = await start(t, { state_file: file })
+  const { secrets, resources } = await create({ provider_options: { dummy: { admin_password: true } }, user_data: 'password: hunter2' })
+  t.match(secrets, { admin_password: /^.{16}$/ })
+  const kept = readFileSync(file, 'utf8') + JSON.stringify(await get(resources[0]!.id, true))
+  t.notMatch(kept, secrets!['admin_password']!)
+  t.notMatch(kept, /hunter2/)
+  t.notOk('secrets' in await create())
+})
+
+t.test('name and tags are merged, and protection holds until it is taken off', async (t) => {
+  const { created, update, act, get } = await start(t)
+  const id = await created({ tags: { a: '1', b: '2' } })
+  t.match(await update(id, { name: 'new', tags: { a: null, c: '3' }, protected: true }), { name: 'new', protected: true, tags: { a: undefined, b: '2', c: '3' } })
+  t.same((await get(id)).tags, { b: '2', c: '3' })
+  for (const action of ['stop', 'destroy'] as const) await t.rejects(act(id, action), { code: 'protected' })
+  for (const patch of [{ name: 'x' }, { tags: { d: '' } }]) await t.rejects(update(id, patch), { code: 'protected' })
+  t.match(await update(id, { protected: true }), { name: 'new' })
+  t.match(await update(id, { protected: false, name: 'free' }), { name: 'free', protected: false })
+  await act(id, 'destroy')
+  await t.rejects(update(id, { name: 'x' }), { code: 'resource_not_found' })
+  const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`k${i}`, '']))
+  await t.rejects(update(await created({ tags: many }), { tags: { more: '' } }), { code: 'validation_failed', details: { errors: [{ pointer: '/tags' }] } })
+})
+
+t.test('a resize waits to be confirmed or reverted, and a stopped node stays stopped over it', async (t) => {
+  const { created, act, get } = await start(t)
+  const id = await created()
+  t.same((await act(id, 'resize')).until, { states: ['running'], provider_states: ['VERIFY_RESIZE'] })
+  t.match(await get(id), { state: 'running', provider_state: 'VERIFY_RESIZE', size_id: 'dummy.large' })
+  await act(id, 'revert_resize')
+  t.match(await get(id), { provider_state: 'ACTIVE', size_id: 'dummy.small' })
+  await act(id, 'stop')
+  await act(id, 'resize')
+  t.same((await act(id, 'confirm_resize')).until, { states: ['stopped'], provider_states: ['SHUTOFF'] })
+  t.match(await get(id), { state: 'stopped', size_id: 'dummy.large' })
+  for (const sizeId of ['dummy.large', 'dummy.none']) {
+    await t.rejects(act(id, 'resize', { size_id: sizeId }), { code: 'validation_failed', details: { errors: [{ pointer: '/size_id' }] } })
+  }
+  await t.rejects(act(id, 'rebuild', { image_id: 'img-none' }), { code: 'validation_failed', details: { errors: [{ pointer: '/image_id' }] } })
+})
+
+t.test('only a running node takes a soft reboot', async (t) => {
+  const { created, act } = await start(t)
+  const id = await created()
+  await act(id, 'reboot', {})
+  await act(id, 'stop')
+  await t.rejects(act(id, 'reboot', {}), { code: 'invalid_state', details: { state: 'stopped', hint: /hard/ } })
+  await act(id, 'reboot', { type: 'hard' })
+})
+
+t.test('a destroyed node is gone, or can be restored for as long as the settings say', async (t) => {
+  const pass = stopClock(t)
+  const { created, act, get, list } = await start(t, { soft_delete_seconds: 60, delays: { destroy: 2 } })
+  const id = await created()
+  t.same((await act(id, 'destroy')).until, { states: [], gone: true })
+  t.match(await get(id), { state: 'terminating', provider_task_state: 'soft-deleting' })
+  pass(2)
+  t.match(await get(id), { state: 'terminated', provider_state: 'SOFT_DELETED', allowed_actions: ['restore'] })
+  await act(id, 'restore')
+  pass(3600)
+  t.match(await get(id), { state: 'running' })
+  await act(id, 'destroy')
+  pass(61.9)
+  t.match(await get(id), { state: 'terminated' })
+  pass(0.1)
+  await t.rejects(get(id), { code: 'resource_not_found' })
+  t.same((await list()).items, [])
+})
+
+t.test('seeded nodes are the same for the same seed, and stay in a passing state as long as they are told', async (t) => {
+  const pass = stopClock(t)
+  const settings = { nodes: 4, provider_states: ['MIGRATING', 'ACTIVE/deleting'], delays: { seeded: 5 } }
+  const [one, same, other] = await Promise.all([settings, settings, { ...settings, seed: 2 }].map((settings) => start(t, settings)))
+  const { items } = await one!.list()
+  t.same(items.map(({ name }) => name), ['node-0001', 'node-0002', 'node-0003', 'node-0004'])
+  t.same((await same!.list()).items, items)
+  t.notSame((await other!.list()).items.map(({ id }) => id), items.map(({ id }) => id))
+  pass(5)
+  t.same((await one!.list()).items.map(({ name, state }) => [name, state]), [['node-0001', 'running'], ['node-0003', 'running']])
+})
+
+t.test('ten thousand nodes are listed page by page, each once', async (t) => {
+  const { list } = await start(t, { nodes: 10_000, page_size: 1000 })
+  const seen = new Set<string>()
+  let token: string | null = null
+  let pages = 0
+  do {
+    const { items, next, total }: Awaited<ReturnType<typeof list>> = await list({ limit: 1000, token })
+    t.equal(total, 10_000)
+    for (const { id } of items) seen.add(id)
+    token = next
+    pages++
+  } while (token !== null)
+  t.equal(seen.size, 10_000)
+  t.equal(pages, 10)
+})
+
+t.test('a page begins where the last one ended although that node has gone', async (t) => {
+  const { list, act, created } = await start(t, { nodes: 6, page_size: 2 })
+  const first = await list({ limit: 100 })
+  t.equal(first.items.length, 2, 'the page size is the most')
+  t.equal((await list({ limit: 1 })).items.length, 1)
+  const next = await list({ token: first.next, limit: 1 })
+  for (const { id } of [...first.items, ...next.items]) await act(id, 'destroy')
+  await created({ name: 'late' })
+  const second = await list({ token: first.next })
+  t.same(second.items.map(({ name }) => name), ['node-0004', 'node-0005'])
+  const third = await list({ token: second.next })
+  t.same(third.items.map(({ name }) => name), ['node-0006', 'late'])
+  t.equal(third.next, null)
+  for (const token of ['', 'x', 'after-', 'after-1x', 'after--1']) await t.rejects(list({ token }), { code: 'invalid_request' }, token)
+})
+
+t.test('it filters by state and name itself, over the pages', async (t) => {
+  const { list } = await start(t, { nodes: 30, provider_states: ['ACTIVE', 'SHUTOFF', 'ERROR'], page_size: 4 })
+  const names = async (filters: object) => {
+    const found: string[] = []
+    let token: string | null = null
+    do {
+      const { items, next, applied }: Awaited<ReturnType<typeof list>> = await list({ filters, token })
+      t.same(applied, Object.keys(filters).filter((name) => name !== 'tag'))
+      found.push(...items.map(({ name }) => name!))
+      token = next
+    } while (token !== null)
+    return found.length
+  }
+  t.equal(await names({ state: ['stopped'] }), 10)
+  t.equal(await names({ state: ['stopped', 'error'] }), 20)
+  t.equal(await names({ state: ['stopped'], name: ['node-0002', 'node-0003'] }), 1)
+  t.equal(await names({ name: ['node-001*'] }), 10)
+  t.equal(await names({ name: ['*-*1*'] }), 12)
+  t.equal(await names({ name: ['node-0001*1'] }), 0)
+  t.equal(await names({ tag: ['env=none'] }), 30)
+})
+
+t.test('quotas hold for new and resized nodes', async (t) => {
+  const { create, created, act } = await start(t, { quotas: { nodes: 2, vcpus: 5, ram: 9000 } })
+  const id = await created()
+  await t.rejects(act(id, 'resize', { size_id: 'dummy.impossible' }), { code: 'provider_quota_exceeded', message: /vcpus.*ram/ })
+  await act(id, 'resize', { size_id: 'dummy.large' })
+  await t.rejects(create(), { code: 'provider_quota_exceeded', message: /ram: 8192 of 9000/ })
+  await act(id, 'revert_resize')
+  await create()
+  await t.rejects(create(), { code: 'provider_quota_exceeded', message: /nodes: 2 of 2/ })
+  await act(id, 'destroy')
+  await create()
+})
+
+t.test('a lost create is found by its operation, and so is one whose node is gone again', async (t) => {
+  const { nodes, create, list, get, act } = await start(t, { faults: [{ on: 'nodes.create', when: 'after', kind: 'unavailable', times: 2 }] })
+  const lost = { id: 'op-1', input: input() }
+  const find = () => nodes.findCreated(lost, new Date(), call())
+  t.same(await find(), [])
+  await t.rejects(create({}, { operation: 'op-2' }), { code: 'provider_unavailable', outcomeUnknown: true })
+  t.same(await find(), [])
+  await t.rejects(create({}, { operation: 'op-1' }), { code: 'provider_unavailable', outcomeUnknown: true })
+  const [, made] = (await list()).items
+  t.same(await find(), [{ kind: 'node', id: made!.id }])
+  t.notMatch(JSON.stringify(await get(made!.id, true)), /op-1/)
+  await act(made!.id, 'destroy')
+  t.same(await find(), [{ kind: 'node', id: made!.id }])
+})
+
+t.test('faults strike where, when and as often as their rules say', async (t) => {
+  const kinds = {
+    error: 'provider_error',
+    rate_limited: 'provider_rate_limited',
+    unavailable: 'provider_unavailable',
+    auth_failed: 'provider_auth_failed',
+    permission_denied: 'provider_permission_denied',
+    reset: 'provider_unavailable'
+  }
+  for (const [kind, code] of Object.entries(kinds)) {
+    const { create, list, cloud } = await start(t, {
+      faults: [
+        { on: 'nodes.create', kind, skip: 1, times: 1, retry_after: 7 }, { on: 'images.*', kind }, { on: 'check', kind },
+        { on: 'nodes.list', when: 'after', kind, skip: 1, times: 1 }
+      ]
+    })
+    await create()
+    await t.rejects(create(), { code, details: { retry_after: 7 }, outcomeUnknown: kind === 'reset' }, kind)
+    await create()
+    t.equal((await list()).items.length, 2, `${kind} before: nothing was made`)
+    await t.rejects(list(), { code, outcomeUnknown: false })
+    await t.rejects(cloud.images.list(query, call()), { code })
+    await t.rejects(cloud.check(call()), { code })
+    t.equal((await cloud.sizes.list(query, call())).items.length, 5)
+  }
+  t.test('with a probability, drawn from the seed', async (t) => {
+    const outcomes = async (seed: number) => {
+      const { list } = await start(t, { seed, faults: [{ on: '*', kind: 'error', probability: 0.5 }] })
+      return (await Promise.allSettled(Array.from({ length: 100 }, () => list()))).map(({ status }) => status)
+    }
+    const drawn = await outcomes(1)
+    t.same(await outcomes(1), drawn)
+    t.notSame(await outcomes(2), drawn)
+    const failed = drawn.filter((status) => status === 'rejected').length
+    t.ok(failed > 30 && failed < 70, `${failed} of 100 failed`)
+  })
+})
+
+t.test('a call that hangs ends with its deadline', async (t) => {
+  const { list, nodes, created } = await start(t, {
+    faults: [
+      { on: 'nodes.get', kind: 'hang' }, { on: 'nodes.create', when: 'after', kind: 'hang', times: 1 }, { on: 'nodes.update', kind: 'hang' }
+    ]
+  })
+  await t.rejects(nodes.get('node-00000000', query, call({ timeout: 20 })), { code: 'provider_timeout', outcomeUnknown: false })
+  await t.rejects(nodes.create(input(), call({ timeout: 20 })), { code: 'provider_timeout', outcomeUnknown: true })
+  t.equal((await list()).items.length, 1)
+  const one = call()
+  const hanging = nodes.update(await created(), { name: 'x' }, one)
+  one.abort(new ProblemError('shutting_down', 'bye', { retry_after: 3 }))
+  await t.rejects(hanging, { code: 'shutting_down', message: 'bye', details: { retry_after: 3 }, outcomeUnknown: true })
+  t.equal((await list({ filters: { name: ['x'] } })).items.length, 0, 'it hung before anything was done')
+})
+
+t.test('every call takes the latency, and can be aborted meanwhile', async (t) => {
+  const { list, nodes, cloud } = await start(t, { latency: 0.05, max_in_flight: 2 })
+  const since = performance.now()
+  await list()
+  t.ok(performance.now() - since >= 45)
+  await t.rejects(nodes.list(query, call({ timeout: 10 })), { code: 'provider_timeout', outcomeUnknown: false })
+  await t.rejects(nodes.create(input(), call({ timeout: 10 })), { code: 'provider_timeout', outcomeUnknown: true })
+  t.equal((await list()).items.length, 1, 'the cloud had made it already')
+  await t.rejects(nodes.create(input({ image_id: 'img-none' }), call()), { code: 'validation_failed' })
+  const [first, second, waiting] = [call(), call(), call({ timeout: 10 })]
+  const both = Promise.all([first, second].map((one) => cloud.check(one)))
+  await t.rejects(nodes.create(input(), waiting), { code: 'provider_timeout', outcomeUnknown: false }, 'a change in line has not been sent')
+  await both
+})
+
+t.test('without latency and faults nobody asks for the signal of a call', async (t) => {
+  const { nodes, cloud } = await start(t, { nodes: 3 })
+  const quiet = { log, requestId: 't', get signal (): AbortSignal { throw new Error('asked for') } }
+  await t.resolves(nodes.list(query, quiet))
+  await t.resolves(nodes.create(input(), quiet))
+  await t.resolves(cloud.sizes.list(query, quiet))
+  await t.resolves(cloud.check(quiet))
+})
+
+t.test('nodes outlive the server, and time goes on while it is away', async (t) => {
+  const pass = stopClock(t)
+  const file = join(t.testdir(), 'deep', 'state.json')
+  const before = await start(t, { state_file: file, delay: 10, nodes: 2 })
+  const id = await before.created({ tags: { a: 'b' } })
+  const [seeded] = (await before.list()).items
+  await before.act(seeded!.id, 'destroy')
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  pass(10)
+  // The first server was not asked to close: whoever kills it loses nothing.
+  const after = await start(t, { state_file: file, delay: 10, nodes: 2 })
+  const { items } = await after.list()
+  t.same(items.map(({ name, state }) => [name, state]), [['node-0002', 'running'], ['web', 'running']])
+  t.same(items, (await before.list()).items)
+  const { resources: [next] } = await after.create()
+  pass(10)
+  const all = (await after.list()).items
+  t.equal(all.at(-1)!.id, next!.id)
+  t.equal(new Set(all.flatMap(({ addresses }) => addresses.map(({ address }) => address))).size, 6)
+  after.cloud.refresh()
+  t.equal((await after.get(id)).state, 'running')
+})
+
+t.test('many changes at once are all in the file when they are answered', async (t) => {
+  const file = join(t.testdir(), 'state.json')
+  const { created, act } = await start(t, { state_file: file })
+  const ids = await Promise.all(Array.from({ length: 50 }, () => created()))
+  await Promise.all(ids.slice(0, 25).map((id) => act(id, 'destroy')))
+  const again = await start(t, { state_file: file })
+  t.same((await again.list()).items.map(({ id }) => id), ids.slice(25))
+})
+
+t.test('a server killed amid its changes leaves a whole file with all that it answered', async (t) => {
+  const file = join(t.testdir(), 'state.json')
+  const at = (path: string) => JSON.stringify(new URL(path, import.meta.url).href)
+  const server = spawn(process.execPath, ['--input-type=module', '-e', `
+    import Fastify from ${JSON.stringify(import.meta.resolve('fastify'))}
+    import dummy from ${at('../../drivers/dummy/index.js')}
+    const fastify = Fastify()
+    await fastify.register(dummy, { name: 'default', state_file: ${JSON.stringify(file)}, delay: 0, nodes: 2000 })
+    for (;;) {
+      const { resources: [{ id }] } = await fastify.clouds.default.nodes.create(${JSON.stringify(input())}, { requestId: 't' })
+      process.stdout.write(id + '\\n')
+    }`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const answered: string[] = []
+  for await (const id of createInterface(server.stdout)) {
+    answered.push(id)
+    if (answered.length === 20) server.kill('SIGKILL')
+  }
+  if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
+  t.equal(server.signalCode, 'SIGKILL')
+  const { get, list } = await start(t, { state_file: file })
+  t.ok((await list()).total! >= 2020)
+  for (const id of answered) t.equal((await get(id)).state, 'running')
+})
+
+t.test('a state file that cannot be read or written is a problem that names it', async (t) => {
+  const directory = t.testdir({ 'state.json': '{"version":1,"nodes":[{', 'a-file': '' })
+  const file = join(directory, 'state.json')
+  const { list, cloud } = await start(t, { state_file: file, nodes: 1 })
+  for (const damaged of ['{"version":1,"nodes":[{', '{"version":1,"next_seq":1,"departed":[],"nodes":[{"id":"x"}]}', '{"version":2}', '']) {
+    writeFileSync(file, damaged)
+    await t.rejects(list(), { code: 'provider_error', message: new RegExp(file) })
+    await t.rejects(cloud.check(call()), { code: 'provider_error' })
+    t.equal(readFileSync(file, 'utf8'), damaged, 'it is left as it is')
+  }
+  writeFileSync(file, '{"version":1,"next_seq":1,"departed":[],"nodes":[]}')
+  t.same((await list()).items, [], 'it is read again once it is repaired')
+  const unreadable = await start(t, { state_file: directory })
+  await t.rejects(unreadable.list(), { code: 'provider_error', message: /EISDIR/ })
+  const nowhere = await start(t, { state_file: join(directory, 'a-file', 'state.json') })
+  await t.rejects(nowhere.list(), { code: 'provider_error', message: /ENOTDIR/ })
+})
+
+t.test('a change that could not be written is told as one that may have taken place', async (t) => {
+  const directory = join(t.testdir(), 'folder')
+  const { create, list } = await start(t, { state_file: join(directory, 'state.json') })
+  await list()
+  writeFileSync(directory, 'a file where the folder should be')
+  await t.rejects(create(), { code: 'provider_error', message: /folder.*cannot be written/, outcomeUnknown: true })
+  t.equal((await list()).items.length, 1)
+  rmSync(directory)
+  await create()
+  t.match(readFileSync(join(directory, 'state.json'), 'utf8'), (await list()).items[0]!.id, 'the next write brings it in')
+})
+
+t.test('the state file is beside the store unless the settings say otherwise', async (t) => {
+  const source = { cloud: 'east', directory: '/etc/orchestrator', dataDirectory: '/var/lib/orchestrator', env: {} }
+  const resolve = (settings: object) => dummy.driver.resolve!({ ...settings }, source)['state_file']
+  t.equal(resolve({}), '/var/lib/orchestrator/dummy-east.json')
+  t.equal(resolve({ state_file: './mine.json' }), '/etc/orchestrator/mine.json')
+  t.equal(resolve({ state_file: null }), null)
+  t.equal(resolve({ state_file: 7 }), 7, 'what does not fit is left to the check of the settings')
+})
+
+t.test('settings that do not fit are told by name', async (t) => {
+  const bad = { delay: -1, nodes: 'many', faults: [{ on: 'everything', kind: 'error' }], colour: 'red', delays: { nap: 1 } }
+  await t.rejects(start(t, bad), { message: /cloud default: .*colour is not a setting/ })
+  for (const path of ['delay', 'nodes', 'faults.0.on', 'delays.nap']) await t.rejects(start(t, bad), { message: new RegExp(`${path} `) })
+})
