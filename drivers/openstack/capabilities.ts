@@ -1,0 +1,35 @@
+import type { CapabilityDetails } from '../driver.ts'
+import { nodeFilters } from './filters.ts'
+import { imageFilters } from './images.ts'
+import { atLeast, microversions, type Microversion, type VersionRange } from './microversions.ts'
+import { userDataBytes } from './node-create.ts'
+
+const create = [
+  'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id',
+  'networks.fixed_ip', 'security_group_ids', 'tags', 'provider_options'
+]
+const options = ['config_drive', 'scheduler_hints', 'disk_config', 'description'].map((option) => `provider_options.openstack.${option}`)
+
+/**
+ * What there is to say of each capability. As long as Nova's versions are not known (undefined) it is taken to have
+ * all; one that lacks a version loses what needs it.
+ */
+export function capabilityDetails (range: VersionRange | null | undefined): Record<string, CapabilityDetails> {
+  const has = ({ lowest }: Microversion) => range === undefined || (range !== null && atLeast(range.max, lowest))
+  const described = has(microversions.describeServer)
+  // Without `locked` in a server nobody could see what was set.
+  const locked = has(microversions.readServers)
+  return {
+    'nodes.list': { filters: nodeFilters, limits: { limit: 1000 } },
+    'nodes.create': {
+      parameters: [...create, ...options.filter((option) => described || !option.endsWith('.description'))],
+      limits: { user_data_bytes: userDataBytes, tag_characters: 255 }
+    },
+    'nodes.update': { parameters: ['name', 'tags', ...(locked ? ['protected'] : [])] },
+    'nodes.reboot': { parameters: ['type'] },
+    'nodes.rescue': { parameters: ['image_id'] },
+    'nodes.resize': { parameters: ['size_id'] },
+    'nodes.rebuild': { parameters: ['image_id'] },
+    'images.list': { filters: imageFilters }
+  }
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import type { Call } from '../call.ts'
+import type { CapabilityDetails, Connection, Context } from '../driver.ts'
+import { capabilityDetails } from './capabilities.ts'
+import { createClient } from './client.ts'
+import { createImages } from './images.ts'
+import { missingCredentials } from './keystone.ts'
+import { createLocations } from './locations.ts'
+import type { VersionRange } from './microversions.ts'
+import { createNodes } from './nodes.ts'
+import { resources } from './resources.ts'
+import { createSession } from './session.ts'
+import type { Settings } from './settings.ts'
+import { createSizes } from './sizes.ts'
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** Flavors and zones have the names that an administrator gives them. */
+const printable = /^[^\p{C}/]{1,255}$/u
+
+/**
+ * Connects to a cloud of OpenStack, without a call. Throws an Error where the settings lack a credential or the file of
+ * the certificate authority.
+ */
+export function connect (settings: Settings, context: Context): Connection {
+  const { auth, verify, cacert } = settings
+  if (auth === undefined) throw new Error(`cloud ${context.cloud}: auth is required${settings.from === undefined ? '' : '; `from` was not followed'}`)
+  const missing = missingCredentials(auth, settings.auth_type)
+  if (missing !== undefined) throw new Error(`cloud ${context.cloud}: ${missing}`)
+
+  const { timeout } = context
+  const http = context.http({
+    ...(verify === undefined ? {} : { verify }), ...(cacert === undefined ? {} : { ca: readAuthority(cacert, context.cloud) })
+  })
+  const session = createSession({ ...settings, auth }, http, timeout)
+  const client = createClient({ session, http, timeout, microversions: true })
+  const region = () => session.region() ?? settings.region_name ?? null
+  const identifyIn = (collection: string) => (id: string) => context.identify(collection, id, region())
+  const details = memoize(capabilityDetails)
+
+  return {
+    cloud: context.cloud,
+    driver: 'openstack',
+    host: new URL(auth.auth_url).host,
+    get location () { return region() },
+    ids: { nodes: uuid, images: uuid, sizes: printable, locations: printable },
+    get details () { return details(client.knownVersions()) },
+    nodes: createNodes({ client, identify: identifyIn('nodes') }),
+    images: createImages(client, identifyIn('images')),
+    sizes: createSizes(client, identifyIn('sizes')),
+    locations: createLocations({ client, region, identify: identifyIn('locations') }),
+    /** The version document is open to all; only a list shows whether Nova takes the token. */
+    async check (call: Call) {
+      await client.versions(call)
+      await client.list({ service: 'compute' }, call, (token, none, headers) => resources.server.list(token, none, { limit: 1 }, headers))
+    },
+    refresh () {
+      session.refresh()
+      client.refresh()
+    },
+    close: () => http.close()
+  }
+}
+
+function readAuthority (path: string, cloud: string) {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Error(`cloud ${cloud}: cacert cannot be read: ${(error as Error).message}`)
+  }
+}
+
+type Details = Record<string, CapabilityDetails>
+
+/** The details of the versions last asked for: they are read with every request. */
+function memoize (make: (range: VersionRange | null | undefined) => Details) {
+  let last: { range: VersionRange | null | undefined, details: Details } | undefined
+  return (range: VersionRange | null | undefined) => {
+    if (last === undefined || last.range !== range) last = { range, details: make(range) }
+    return last.details
+  }
+}

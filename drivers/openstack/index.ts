@@ -1,0 +1,16 @@
+import { defineDriver } from '../driver.ts'
+import { resolve } from './clouds-yaml.ts'
+import { connect } from './connection.ts'
+import { createOptions } from './node-create.ts'
+import { Settings } from './settings.ts'
+
+/** OpenStack with Keystone v3: Nova's servers and flavors, Glance's images, Neutron's ports. */
+export default defineDriver({
+  name: 'openstack',
+  title: 'OpenStack (Keystone v3)',
+  settings: Settings,
+  locationSetting: 'region_name',
+  resolve,
+  createOptions,
+  connect
+})

@@ -1,0 +1,111 @@
+import { Type, type Static } from 'typebox'
+import { ProblemError, type FieldError, type NodeCreate } from '../../openapi/model/index.ts'
+import type { Call } from '../call.ts'
+import type { Change, LostCreate, ResourceRef } from '../driver.ts'
+import { withSecrets } from './actions.ts'
+import { malformed, type Client } from './client.ts'
+import { namePattern } from './filters.ts'
+import { microversions } from './microversions.ts'
+import { createFields, explainRefusal } from './refusals.ts'
+import { resources } from './resources.ts'
+import { readServers } from './servers.ts'
+import { checkTags, operationKey } from './tags.ts'
+
+/** What Nova alone can do at a creation, under Nova's names. */
+export const createOptions = Type.Object({
+  config_drive: Type.Optional(Type.Boolean({ description: 'Hand the metadata to the node on a drive of its own.' })),
+  scheduler_hints: Type.Optional(Type.Unsafe<Record<string, unknown>>({
+    type: 'object', additionalProperties: true, description: 'Where to place it: `group`, `same_host`, `different_host` and others.'
+  })),
+  disk_config: Type.Optional(Type.Enum(['AUTO', 'MANUAL'], {
+    type: 'string', description: 'AUTO: the root partition takes the whole disk; MANUAL: as the image has it.'
+  })),
+  description: Type.Optional(Type.String({ maxLength: 255, description: 'Needs Nova 2.19.' }))
+}, { additionalProperties: false })
+
+type CreateOptions = Static<typeof createOptions>
+
+/** Nova takes 65,535 characters of base64, in which three bytes are four. */
+export const userDataBytes = Math.floor(65_535 / 4) * 3
+
+/** How much later than here a cloud's clock may say that something was made. */
+const clockSlack = 5 * 60_000
+
+const nobody: ReadonlySet<string> = new Set()
+
+/** Creation of nodes by `POST /servers`, which carries the operation's id in the metadata. */
+export function createNodeCreate (client: Client) {
+  return {
+    async create (input: NodeCreate, call: Call): Promise<Change> {
+      const options = (input.provider_options?.openstack ?? {}) as CreateOptions
+      const body = toBody(input, options, call.operation)
+      const version = options.description === undefined ? {} : { version: microversions.describeServer }
+      try {
+        const answer = await client.change({ service: 'compute', ...version }, call, (token, region, headers) =>
+          resources.server.create(token, region, body, {}, headers))
+        const id = (answer as { server?: { id?: unknown } } | undefined)?.server?.id
+        if (typeof id !== 'string') throw malformed('compute', false)
+        return { resources: [{ kind: 'node', id }], until: { states: ['running'] }, ...withSecrets(answer) }
+      } catch (error) {
+        throw explainRefusal(error, createFields, nobody)
+      }
+    },
+
+    /** Metadata is no filter of Nova's: it lists by name what has changed since then, also what is deleted by now. */
+    async findCreated ({ id, input }: LostCreate, since: Date, call: Call): Promise<ResourceRef[]> {
+      const name = namePattern(input.name)
+      const query = { 'changes-since': new Date(since.getTime() - clockSlack).toISOString(), ...(name === undefined ? {} : { name }) }
+      const found: ResourceRef[] = []
+      let marker: string | null = null
+      do {
+        const page = await readServers(client, { ...query, limit: 1000 }, marker, call)
+        found.push(...page.items.filter(({ metadata }) => metadata?.[operationKey] === id).map((server) => ({ kind: 'node' as const, id: server.id })))
+        marker = page.next
+      } while (marker !== null)
+      return found
+    }
+  }
+}
+
+function toBody (input: NodeCreate, options: CreateOptions, operation: string | undefined) {
+  checkTags(input.tags ?? {})
+  const { security_group_ids: groups, user_data: userData, networks } = input
+  const hints = options.scheduler_hints
+  return {
+    server: {
+      name: input.name,
+      imageRef: input.image_id,
+      flavorRef: input.size_id,
+      metadata: { ...input.tags, ...(operation === undefined ? {} : { [operationKey]: operation }) },
+      ...given('availability_zone', input.availability_zone),
+      ...given('key_name', input.key_pair_name),
+      ...given('user_data', userData === undefined ? undefined : encodeUserData(userData)),
+      ...given('networks', networks?.map(toNetwork)),
+      ...given('security_groups', groups?.map((group) => ({ name: group }))),
+      ...given('config_drive', options.config_drive),
+      ...given('OS-DCF:diskConfig', options.disk_config),
+      ...given('description', options.description)
+    },
+    ...given('os:scheduler_hints', hints)
+  }
+}
+
+const given = (key: string, value: unknown) => value === undefined ? {} : { [key]: value }
+
+type Network = NonNullable<NodeCreate['networks']>[number]
+
+function toNetwork ({ network_id: network, fixed_ip: address }: Network, index: number) {
+  if (network === undefined) throw invalid(`/networks/${index}/network_id`, 'is required by this cloud')
+  return { uuid: network, ...given('fixed_ip', address) }
+}
+
+function encodeUserData (text: string) {
+  const bytes = Buffer.from(text)
+  if (bytes.length > userDataBytes) throw invalid('/user_data', `is longer than the ${userDataBytes} bytes that this cloud takes`)
+  return bytes.toString('base64')
+}
+
+function invalid (pointer: string, message: string) {
+  const errors: FieldError[] = [{ in: 'body', pointer, message }]
+  return new ProblemError('validation_failed', `${pointer} ${message}`, { errors })
+}

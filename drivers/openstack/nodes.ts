@@ -1,0 +1,47 @@
+import type { Node } from '../../openapi/model/index.ts'
+import type { Call } from '../call.ts'
+import type { Identity, ListQuery, ListResult, NodeService, ReadOptions } from '../driver.ts'
+import { createActions } from './actions.ts'
+import type { Client } from './client.ts'
+import { pushDown } from './filters.ts'
+import { createNodeCreate } from './node-create.ts'
+import { toNode, type Server } from './node-mapping.ts'
+import { createNodeUpdate } from './node-update.ts'
+import { readPorts, type PortsByDevice } from './ports.ts'
+import { readServer, readServers } from './servers.ts'
+
+export interface NodesOptions {
+  client: Client
+  /** Origin of a node. */
+  identify: (id: string) => Identity
+}
+
+/** Servers of Nova as nodes, with their ports of Neutron. */
+export function createNodes ({ client, identify }: NodesOptions): NodeService {
+  const can = new Set<string>()
+
+  const mapWith = (ports: PortsByDevice | null, extra: boolean) => (server: Server): Node =>
+    toNode(server, { identity: identify(server.id), ports, can, extra })
+
+  const list = async ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Node>> => {
+    const { query, applied } = pushDown(filters)
+    const { items: servers, next } = await readServers(client, { ...query, limit }, token, call)
+    const { ports, problem } = await readPorts(client, servers.map(({ id }) => id), call)
+    return { items: servers.map(mapWith(ports, extra)), next, applied, ...(problem === undefined ? {} : { partial: problem }) }
+  }
+
+  const get = async (id: string, { extra }: ReadOptions, call: Call): Promise<Node> => {
+    const [server, { ports }] = await Promise.all([readServer(client, id, call), readPorts(client, [id], call)])
+    return mapWith(ports, extra)(server)
+  }
+
+  const nodes: NodeService = {
+    list,
+    get,
+    ...createNodeCreate(client),
+    ...createNodeUpdate({ client, can, get: (id, call) => get(id, { extra: false }, call) }),
+    ...createActions({ client, can, read: (id, call) => readServer(client, id, call) })
+  }
+  for (const method of Object.keys(nodes)) can.add(method)
+  return nodes
+}

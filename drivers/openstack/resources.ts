@@ -1,0 +1,26 @@
+import { defres, glance, neutron, nova, type Read, type Write } from 'openstack-client'
+
+interface Metadata {
+  read: Read<[id: string]>
+  /** Sets the keys given, and leaves the others. */
+  create: Write<[id: string]>
+  /** Puts a whole new map in the place of the old one. */
+  replace: Write<[id: string]>
+}
+
+/** The calls of openstack-client that are used, with those that it lacks. */
+export const resources = {
+  server: nova.server,
+  serverDetail: nova.serverDetail,
+  serverAction: nova.serverAction,
+  /** Its own `serverMetadata` wraps a POST as `{meta}`, which Nova takes for one key only. */
+  serverMetadata: defres<Metadata>('compute', '/servers/:server_id/metadata', 'metadata', {
+    only: ['create'], read: ['get', '', 'metadata'], replace: ['put', '', 'metadata']
+  }),
+  computeVersion: defres<{ read: Read }>('compute-root', '/', 'version', { only: [], read: ['get', '', 'version'] }),
+  flavor: nova.flavor,
+  flavorDetail: nova.flavorDetail,
+  availabilityZone: nova.availabilityZone,
+  image: glance.image,
+  port: neutron.port
+}

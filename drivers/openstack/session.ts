@@ -1,0 +1,162 @@
+import type { Token } from 'openstack-client'
+import { ProblemError } from '../../openapi/model/index.ts'
+import type { Call } from '../call.ts'
+import type { HttpClient } from '../http.ts'
+import { computeRoot, findEndpoint, type Place, type Service } from './catalog.ts'
+import { problemOf } from './errors.ts'
+import { createFlight } from './flight.ts'
+import { authRequest, tokensUrl, type Catalog, type KeystoneToken } from './keystone.ts'
+import type { Settings } from './settings.ts'
+
+/** What calls are made with, as long as a token lives. */
+export interface Access {
+  /** The secret that each call carries. */
+  readonly token: string
+  /** What openstack-client takes for one service. Throws where the catalog has no endpoint for it. */
+  of (service: Service): Token
+  /** Region of the compute endpoint; null where the cloud names none. */
+  readonly region: string | null
+  /** To be set once a service has taken the token. */
+  accepted: boolean
+}
+
+export interface Session {
+  /** The present access; authenticates where there is none or it is about to end. Throws provider_auth_failed. */
+  access (call: Call): Promise<Access>
+  /** Access in the place of one that a service refused: one authentication for all that were refused. */
+  renew (refused: string, call: Call): Promise<Access>
+  /** Region of the last access there was; null before the first. */
+  region (): string | null
+  refresh (): void
+}
+
+interface Held {
+  access: Access
+  /** `performance.now()` from when on it is renewed while it still serves, and at which it ends. */
+  renewAt: number
+  endsAt: number
+  /** Of an access that replaced a refused one: when it was made. */
+  replacedAt?: number
+}
+
+/** How long a refusal of the credentials is taken for the answer: many calls must not lock the account. */
+const pause = 5000
+
+/** Keeps one token of Keystone v3 for a cloud. */
+export function createSession (settings: Settings & { auth: NonNullable<Settings['auth']> }, http: HttpClient, timeout: number): Session {
+  const url = tokensUrl(settings.auth.auth_url)
+  const body = authRequest(settings.auth, settings.auth_type)
+  const place: Place = { region: settings.region_name, interface: (settings.interface ?? 'public').replace('URL', '') }
+  let held: Held | undefined
+  let refusal: { problem: ProblemError, until: number } | undefined
+  let generation = 0
+
+  const authenticate = createFlight(timeout, async (call) => {
+    const begun = generation
+    const now = performance.now()
+    try {
+      const fresh = hold(await askKeystone(http, url, body, call), place, now)
+      if (begun === generation) held = fresh
+      return fresh
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === 'provider_auth_failed' && begun === generation) {
+        refusal = { problem: error, until: performance.now() + pause }
+      }
+      throw error
+    }
+  })
+
+  const enter = (call: Call) => {
+    if (refusal !== undefined && performance.now() < refusal.until) throw refusal.problem
+    return authenticate(call)
+  }
+
+  return {
+    async access (call) {
+      const now = performance.now()
+      if (held === undefined || now >= held.endsAt) return (await enter(call)).access
+      // Nobody waits for the early renewal, nor is hurt where Keystone cannot do it just now.
+      if (now >= held.renewAt) authenticate(call).catch(() => {})
+      return held.access
+    },
+    async renew (refused, call) {
+      const now = performance.now()
+      if (held !== undefined && held.access.token !== refused) return held.access
+      if (held?.replacedAt !== undefined && !held.access.accepted && now < held.replacedAt + pause) {
+        throw new ProblemError('provider_auth_failed', 'The cloud refuses a token that Keystone has just made', {
+          hint: 'The services of the cloud and its Keystone disagree; look at the cloud itself.'
+        })
+      }
+      const fresh = await enter(call)
+      fresh.replacedAt ??= performance.now()
+      return fresh.access
+    },
+    region: () => held?.access.region ?? null,
+    refresh () {
+      generation++
+      held = undefined
+      refusal = undefined
+    }
+  }
+}
+
+/** Asks Keystone for a token. Repeating that changes nothing, so it counts as a read. */
+async function askKeystone (http: HttpClient, url: string, body: unknown, call: Call) {
+  const response = await http.request({ method: 'POST', url, body, read: true }, call)
+  const { status, headers } = response
+  if (status === 401) {
+    throw new ProblemError('provider_auth_failed', 'Keystone does not accept the credentials', {
+      provider_error: problemOf(response, { service: 'identity', read: true }).details.provider_error!
+    })
+  }
+  if (status === 404 || (status >= 300 && status < 400)) {
+    throw new ProblemError('provider_unavailable', `There is no Keystone v3 at ${url}`, {
+      hint: 'Set `auth.auth_url` to the address of Keystone v3.', retryable: false
+    })
+  }
+  if (status >= 300) throw problemOf(response, { service: 'identity', read: true })
+  const token = (response.body as { token?: KeystoneToken } | undefined)?.token
+  const text = headers['x-subject-token']
+  if (token === undefined || text === undefined) throw new ProblemError('provider_error', 'Keystone answered without a token')
+  if (token.catalog === undefined || token.catalog.length === 0) {
+    throw new ProblemError('provider_auth_failed', 'The token is for no project: it has no catalog', {
+      hint: 'Set `auth.project_name` or `auth.project_id`.'
+    })
+  }
+  return { text, catalog: token.catalog, lifetime: lifetimeOf(token) }
+}
+
+/** Milliseconds; from Keystone's own two clock readings, since its clock and ours may differ. */
+function lifetimeOf ({ issued_at: issued, expires_at: expires }: KeystoneToken) {
+  if (typeof expires !== 'string') return Infinity
+  const lifetime = Date.parse(expires) - (issued === undefined ? Date.now() : Date.parse(issued))
+  return Number.isNaN(lifetime) ? 60_000 : lifetime
+}
+
+/** A token is renewed five minutes before its end, or in the last fifth of a short life. */
+function hold ({ text, catalog, lifetime }: { text: string, catalog: Catalog, lifetime: number }, place: Place, now: number): Held {
+  const early = Math.min(300_000, lifetime / 5)
+  return { access: accessOf(text, catalog, place), renewAt: now + lifetime - early, endsAt: now + lifetime }
+}
+
+function accessOf (token: string, catalog: Catalog, place: Place): Access {
+  const tokens = new Map<Service, Token>()
+  const make = (service: Service) => {
+    const { url } = findEndpoint(catalog, service, place)
+    const made = { token, catalog: [one(service, url), one('compute-root', computeRoot(url))] }
+    tokens.set(service, made)
+    return made
+  }
+  return { token, of: (service) => tokens.get(service) ?? make(service), region: regionOf(catalog, place), accepted: false }
+}
+
+/** The region that the calls go to; where there is none to call, each call tells why. */
+function regionOf (catalog: Catalog, place: Place) {
+  try {
+    return findEndpoint(catalog, 'compute', place).region
+  } catch {
+    return place.region ?? null
+  }
+}
+
+const one = (type: string, url: string) => ({ type, endpoints: [{ interface: 'public', url }] })

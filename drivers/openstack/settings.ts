@@ -1,0 +1,46 @@
+import { Type, type Static } from 'typebox'
+
+const text = (description: string, options: Record<string, unknown> = {}) =>
+  Type.Optional(Type.String({ minLength: 1, description, ...options }))
+
+const secret = (description: string) => text(description, { format: 'password' })
+
+const Auth = Type.Object({
+  auth_url: Type.String({
+    pattern: '^https?://', description: 'Address of Keystone v3. A path before the version is kept.', examples: ['https://cloud.example/identity/v3']
+  }),
+  username: text('Name of the user.'),
+  user_id: text('Id of the user, in the place of its name and domain.'),
+  password: secret('Password of the user.'),
+  project_name: text('Name of the project.'),
+  project_id: text('Id of the project, in the place of its name and domain.'),
+  user_domain_name: text('Name of the domain of the user; Default where neither name nor id is given.'),
+  user_domain_id: text('Id of the domain of the user.'),
+  project_domain_name: text('Name of the domain of the project; Default where neither name nor id is given.'),
+  project_domain_id: text('Id of the domain of the project.'),
+  application_credential_id: text('Id of an application credential, in the place of user and project.'),
+  application_credential_name: text('Name of an application credential of the user.'),
+  application_credential_secret: secret('Secret of the application credential.'),
+  token: secret('A token there is already, in the place of a password.')
+}, { additionalProperties: false, description: 'Who calls, as in clouds.yaml.' })
+
+export type AuthSettings = Static<typeof Auth>
+
+/** The settings of a cloud: those of OpenStack's clouds.yaml, under the same names. */
+export const Settings = Type.Object({
+  from: text('An entry of a clouds.yaml that is there already; settings given beside it win.', { examples: ['clouds.yaml#mycloud'] }),
+  auth: Type.Optional(Auth),
+  auth_type: Type.Optional(Type.Enum(
+    ['password', 'v3password', 'token', 'v3token', 'v3applicationcredential'],
+    { type: 'string', description: 'How to authenticate; seen from what `auth` holds where not given.' }
+  )),
+  region_name: text('Region to use; needed where the cloud has more than one.'),
+  interface: Type.Optional(Type.Enum(
+    ['public', 'internal', 'admin', 'publicURL', 'internalURL', 'adminURL'],
+    { type: 'string', description: 'Which endpoints of the catalog to call; public where not given.' }
+  )),
+  cacert: text('Path of a file with the certificate authority of the cloud.'),
+  verify: Type.Optional(Type.Boolean({ description: 'Whether to check the certificate of the cloud; true where not given.' }))
+}, { additionalProperties: false })
+
+export type Settings = Static<typeof Settings>
