@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Ajv, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
-import type { FastifyServerOptions, RouteOptions } from 'fastify'
+import { LogController, type FastifyServerOptions, type RouteOptions } from 'fastify'
 import { ProblemError } from '../openapi/model/index.ts'
 import { sendProblem } from './errors.ts'
 
@@ -28,7 +28,7 @@ const validId = /^[\w.:-]{1,128}$/
 /** Options of the Fastify server that the contract rests on; each is a default of Fastify's that it cannot live with. */
 export const serverOptions: FastifyServerOptions = {
   bodyLimit: 1024 * 1024,
-  disableRequestLogging: true,
+  logController: new LogController({ disableRequestLogging: true }),
   requestIdHeader: false,
   genReqId: ({ headers }) => {
     const given = headers['x-request-id']

@@ -1,0 +1,369 @@
+import type { Context } from './context.ts'
+
+export interface Case {
+  /** What holds of every cloud that has the capability, as a sentence. */
+  title: string
+  run (context: Context): Promise<void>
+}
+
+const ids = (items: { id: string }[]) => items.map(({ id }) => id).sort()
+
+/** Goes through a collection that changes nothing: list, pages, get, an id there is not. */
+const reading = (collection: string, absent: keyof Context['absent'], atLeast: number): Record<string, Case> => ({
+  [`${collection}.list`]: {
+    title: `lists ${collection}, the same through small pages, and by name`,
+    async run ({ t, api, base, cloud }) {
+      const { items } = await api.walk(`${base}/${collection}`)
+      t.ok(items.length >= atLeast, `there are ${atLeast} or more`)
+      const small = await api.walk(`${base}/${collection}?limit=1`)
+      t.same(ids(small.items), ids(items), 'pages of one tell the same')
+      const [first] = items
+      t.equal(first.cloud, cloud)
+      t.equal(first.extra, undefined, 'extra only where it is asked for')
+      const named = await api.walk(`${base}/${collection}?name=${encodeURIComponent(first.name)}`)
+      t.ok(named.items.some(({ id }: { id: string }) => id === first.id), 'its name finds it')
+      const all = await api.walk(`/api/v2/${collection}?cloud=${cloud}`)
+      t.same(ids(all.items), ids(items), 'the list over all clouds tells the same')
+      const extra = await api.get(`${base}/${collection}?limit=1&include=extra`)
+      t.type(extra.body.items[0]?.extra, 'object', 'extra is there where it is asked for')
+    }
+  },
+  [`${collection}.get`]: {
+    title: `gets each of its ${collection}, and 404 for one there is not`,
+    async run ({ t, api, base, absent: ids, problem }) {
+      const { items } = await api.walk(`${base}/${collection}`)
+      for (const item of items.slice(0, 5)) {
+        const { status, body } = await api.get(item.self)
+        t.equal(status, 200)
+        t.match(body, { id: item.id, name: item.name, self: item.self })
+      }
+      problem(await api.get(`${base}/${collection}/${encodeURIComponent(ids[absent])}`), 404, 'resource_not_found')
+    }
+  }
+})
+
+const states: Record<string, Case> = {
+  'nodes.stop': {
+    title: 'stops a running node, which is not destroyed, and does nothing where it is stopped already',
+    async run ({ t, node, act, api, base }) {
+      const { id } = await node()
+      const stopped = await act(id, 'stop')
+      t.equal(stopped.state, 'stopped')
+      t.notOk(stopped.transitioning)
+      const again = await api.post(`${base}/nodes/${id}/actions/stop`)
+      t.equal(again.status, 200, 'asking again succeeds at once')
+      t.equal(again.body.status, 'succeeded')
+    }
+  },
+  'nodes.start': {
+    title: 'starts a stopped node, and does nothing where it runs already',
+    async run ({ t, node, act, api, base }) {
+      const { id } = await node()
+      const again = await api.post(`${base}/nodes/${id}/actions/start`, {})
+      t.equal(again.status, 200, 'a running node is started')
+      await act(id, 'stop')
+      t.equal((await act(id, 'start')).state, 'running')
+    }
+  },
+  'nodes.reboot': {
+    title: 'reboots softly and hard; a stopped node only hard',
+    async run ({ t, node, act, api, base, problem }) {
+      const { id } = await node()
+      t.equal((await act(id, 'reboot')).state, 'running')
+      t.equal((await act(id, 'reboot', { type: 'hard' })).state, 'running')
+      await act(id, 'stop')
+      problem(await api.post(`${base}/nodes/${id}/actions/reboot`, { type: 'soft' }), 409, 'invalid_state')
+    }
+  },
+  'nodes.pause': {
+    title: 'pauses a running node and resumes it',
+    async run ({ t, node, act }) {
+      const { id } = await node()
+      const paused = await act(id, 'pause')
+      t.equal(paused.state, 'paused')
+      t.ok(paused.allowed_actions.includes('resume'))
+      t.equal((await act(id, 'resume')).state, 'running')
+    }
+  },
+  'nodes.suspend': {
+    title: 'suspends a running node and resumes it',
+    async run ({ t, node, act }) {
+      const { id } = await node()
+      t.equal((await act(id, 'suspend')).state, 'suspended')
+      t.equal((await act(id, 'resume')).state, 'running')
+    }
+  },
+  'nodes.resume': {
+    title: 'resumes nothing that is stopped: 409 with the state and what it allows',
+    async run ({ t, node, act, api, base, problem }) {
+      const { id } = await node()
+      await act(id, 'stop')
+      const answer = await api.post(`${base}/nodes/${id}/actions/resume`)
+      problem(answer, 409, 'invalid_state')
+      t.equal(answer.body.state, 'stopped')
+      t.ok(answer.body.allowed_actions.includes('start'))
+    }
+  },
+  'nodes.shelve': {
+    title: 'shelves a node and resumes it',
+    async run ({ t, node, act }) {
+      const { id } = await node()
+      t.equal((await act(id, 'shelve')).state, 'suspended')
+      t.equal((await act(id, 'resume')).state, 'running')
+    }
+  },
+  'nodes.rescue': {
+    title: 'boots a node into rescue, which allows little else than to leave it',
+    async run ({ t, node, act }) {
+      const { id } = await node()
+      const rescued = await act(id, 'rescue')
+      t.equal(rescued.state, 'rescued')
+      t.same([...rescued.allowed_actions].sort(), ['destroy', 'unrescue'])
+    }
+  },
+  'nodes.unrescue': {
+    title: 'leaves rescue',
+    async run ({ t, node, act }) {
+      const { id } = await node()
+      await act(id, 'rescue')
+      t.equal((await act(id, 'unrescue')).state, 'running')
+    }
+  },
+  'nodes.resize': {
+    title: 'resizes a node, which must then be confirmed or reverted; a size there is not is 422',
+    async run ({ t, node, act, api, base, other_size_id: size, absent }) {
+      const { id } = await node()
+      const unknown = await api.post(`${base}/nodes/${id}/actions/resize`, { size_id: absent.size })
+      t.equal(unknown.status, 422, 'an unknown size is refused', { body: unknown.body })
+      const resized = await act(id, 'resize', { size_id: size })
+      t.equal(resized.size_id, size)
+      t.ok(resized.allowed_actions.includes('confirm_resize'))
+      t.notOk(resized.allowed_actions.includes('stop'))
+    }
+  },
+  'nodes.confirm_resize': {
+    title: 'keeps the new size',
+    async run ({ t, node, act, other_size_id: size }) {
+      const { id } = await node()
+      await act(id, 'resize', { size_id: size })
+      const confirmed = await act(id, 'confirm_resize')
+      t.equal(confirmed.size_id, size)
+      t.equal(confirmed.state, 'running')
+      t.ok(confirmed.allowed_actions.includes('stop'))
+    }
+  },
+  'nodes.revert_resize': {
+    title: 'goes back to the old size',
+    async run ({ t, node, act, size_id: old, other_size_id: size }) {
+      const { id } = await node()
+      await act(id, 'resize', { size_id: size })
+      const reverted = await act(id, 'revert_resize')
+      t.equal(reverted.size_id, old)
+      t.equal(reverted.state, 'running')
+    }
+  },
+  'nodes.rebuild': {
+    title: 'writes the disk anew from an image; an image there is not is 422',
+    async run ({ t, node, act, api, base, image_id: image, absent }) {
+      const { id } = await node()
+      const unknown = await api.post(`${base}/nodes/${id}/actions/rebuild`, { image_id: absent.image })
+      t.equal(unknown.status, 422, 'an unknown image is refused', { body: unknown.body })
+      t.equal((await act(id, 'rebuild', { image_id: image })).state, 'running')
+    }
+  },
+  'nodes.restore': {
+    title: 'restores a destroyed node where the cloud keeps it; otherwise it is not found',
+    async run ({ t, node, act, api, base, problem }) {
+      const { id } = await node()
+      await api.ended((await api.delete(`${base}/nodes/${id}`)).body)
+      const { status, body } = await api.get(`${base}/nodes/${id}`)
+      if (status === 404) return problem(await api.post(`${base}/nodes/${id}/actions/restore`), 404, 'resource_not_found')
+      t.equal(body.state, 'terminated')
+      t.equal((await act(id, 'restore')).state, 'running')
+    }
+  }
+}
+
+export const cases: Record<string, Case> = {
+  ...reading('images', 'image', 1),
+  ...reading('sizes', 'size', 2),
+  ...reading('locations', 'location', 2),
+  ...states,
+
+  'nodes.create': {
+    title: 'creates a node as asked, once for each key, and tells what it cannot be made of',
+    async run (context) {
+      const { t, api, base, body, cleanUp, get, problem, absent, capabilities } = context
+      const asked = body({ tags: { env: 'test', owner: 'me' } })
+      const key = `key-${process.pid}-${String(asked['name'])}`
+      const answer = await api.post(`${base}/nodes`, asked, { 'idempotency-key': key })
+      t.equal(answer.status, 202)
+      t.equal(answer.headers['location'], answer.body.self)
+      cleanUp(answer.body.resource.id)
+      const again = await api.post(`${base}/nodes`, asked, { 'idempotency-key': key })
+      t.equal(again.headers['idempotency-replayed'], 'true')
+      t.equal(again.body.id, answer.body.id, 'the same operation')
+      problem(await api.post(`${base}/nodes`, body(), { 'idempotency-key': key }), 422, 'idempotency_mismatch')
+
+      const operation = await api.ended(answer.body)
+      t.equal(operation.status, 'succeeded')
+      const node = await get(operation.resource.id)
+      t.match(node, { name: asked['name'], state: 'running', size_id: asked['size_id'], image_id: asked['image_id'], tags: { env: 'test', owner: 'me' } })
+      t.same(Object.keys(node.tags).sort(), ['env', 'owner'], 'and no tag of our own')
+      t.ok(node.addresses.length > 0, 'it has an address')
+      t.ok(node.created_at)
+      const { items } = await api.walk(`${base}/nodes?name=${String(asked['name'])}`)
+      t.equal(items.length, 1, 'one node was made')
+
+      const wrong = await api.post(`${base}/nodes`, body({ image_id: absent.image }))
+      problem(wrong, 422, 'validation_failed')
+      t.equal(wrong.body.errors?.[0]?.pointer, '/image_id')
+      const wrongSize = await api.post(`${base}/nodes`, body({ size_id: absent.size }))
+      problem(wrongSize, 422, 'validation_failed')
+      t.equal(wrongSize.body.errors?.[0]?.pointer, '/size_id')
+      const most = capabilities['nodes.create']!.limits['user_data_bytes']
+      if (most !== undefined && most < 65_535) {
+        const long = await api.post(`${base}/nodes`, body({ user_data: 'x'.repeat(most + 1) }))
+        t.equal(long.status, 422, 'user data over the limit is refused', { body: long.body })
+      }
+    }
+  },
+  'nodes.list': {
+    title: 'lists nodes, through pages of any size, by name, state and tag',
+    async run ({ t, api, base, cloud, node, has }) {
+      const tag = `list-${process.pid}`
+      const [a, b, c] = await Promise.all([node({ tags: { set: tag } }), node({ tags: { set: tag } }), node({ tags: { set: tag, third: 'yes' } })])
+      const wanted = ids([a, b, c])
+      for (const limit of [1, 2, 1000]) {
+        const { items } = await api.walk(`${base}/nodes?limit=${limit}`)
+        t.same(ids(items.filter(({ id }) => wanted.includes(id))), wanted, `pages of ${limit} tell each once`)
+      }
+      const tagged = await api.walk(`${base}/nodes?tag=set=${tag}`)
+      t.same(ids(tagged.items), wanted)
+      t.same(ids((await api.walk(`${base}/nodes?tag.set=${tag}&tag=third`)).items), [c.id])
+      t.same(ids((await api.walk(`${base}/nodes?name=${a.name}`)).items), [a.id], 'a name is exact')
+      t.same(ids((await api.walk(`${base}/nodes?name=${a.name.slice(0, -1)}`)).items), [], 'and no part of another')
+      const running = await api.walk(`/api/v2/nodes?cloud=${cloud}&state=running&tag=set=${tag}&sort=-name&fields=id,name`)
+      t.same(running.items.map(({ name }) => name), [a.name, b.name, c.name].sort().reverse(), 'sorted')
+      t.same(Object.keys(running.items[0]), ['id', 'name'], 'only the fields asked for')
+      t.same((await api.walk(`${base}/nodes?state=paused&tag=set=${tag}`)).items, [])
+      const twin = await node({ name: a.name })
+      t.same(ids((await api.walk(`${base}/nodes?name=${a.name}`)).items), ids([a, twin]), 'two of one name are both told')
+      t.equal((await api.get(`${base}/nodes?limit=0`)).status, 422)
+      t.ok(has('nodes.list'))
+    }
+  },
+  'nodes.get': {
+    title: 'gets a node, with extra where asked, and 404 for one there is not',
+    async run ({ t, api, base, node, absent, problem }) {
+      const made = await node()
+      const { body } = await api.get(`${made.self}?include=extra`)
+      t.match(body, { id: made.id, self: made.self })
+      t.type(body.extra, 'object')
+      problem(await api.get(`${base}/nodes/${absent.node}`), 404, 'resource_not_found')
+      for (const id of ['..%2fimages', 'ü'.repeat(20), 'x'.repeat(300), "'; drop"]) {
+        problem(await api.get(`${base}/nodes/${encodeURIComponent(decodeURIComponent(id))}`), 404, 'resource_not_found')
+      }
+    }
+  },
+  'nodes.update': {
+    title: 'changes name, tags and protection; what is protected is not destroyed',
+    async run ({ t, api, node, problem }) {
+      const made = await node({ tags: { keep: '1', drop: '2' } })
+      const { status, body } = await api.patch(made.self, { name: `${made.name}-renamed`, tags: { drop: null, add: '3' } }, { 'content-type': 'application/merge-patch+json' })
+      t.equal(status, 200, 'it answers with the node', { body })
+      t.equal(body.name, `${made.name}-renamed`)
+      t.same(body.tags, { keep: '1', add: '3' })
+      t.same((await api.get(made.self)).body.tags, { keep: '1', add: '3' })
+      t.equal((await api.patch(made.self, { protected: true })).body.protected, true)
+      problem(await api.delete(made.self), 409, 'protected')
+      t.equal((await api.patch(made.self, { protected: false })).body.protected, false)
+      t.equal((await api.patch(made.self, {})).status, 422, 'nothing to change is no change')
+    }
+  },
+  'nodes.destroy': {
+    title: 'destroys a node, on a condition where asked; afterwards it is gone or terminated',
+    async run ({ t, api, node, problem }) {
+      const made = await node()
+      problem(await api.delete(`${made.self}?if_state=stopped`), 412, 'precondition_failed')
+      const answer = await api.delete(made.self, { prefer: 'wait=30' })
+      t.equal(answer.body.kind, 'nodes.destroy')
+      t.equal((await api.ended(answer.body)).status, 'succeeded')
+      const after = await api.get(made.self)
+      t.ok(after.status === 404 || after.body.state === 'terminated')
+      const { body } = await api.get(`${made.self}/operations`)
+      t.same(body.items.map(({ kind }: { kind: string }) => kind), ['nodes.destroy', 'nodes.create'], 'its operations are told, the newest first')
+    }
+  }
+}
+
+/** What holds beside the capabilities. */
+export const general: Case[] = [
+  {
+    title: 'a quota of the cloud is told as such',
+    async run ({ t, api, tightCloud, body, problem }) {
+      const path = `/api/v2/clouds/${tightCloud}/nodes`
+      const first = await api.post(path, body(), { prefer: 'wait=60' })
+      t.equal(first.body.status, 'succeeded', 'the first node is made', { body: first.body })
+      t.teardown(async () => { await api.ended((await api.delete(first.body.resource.self)).body) })
+      problem(await api.post(path, body()), 409, 'provider_quota_exceeded')
+    }
+  },
+  {
+    title: 'a node that the cloud has no room for ends its operation, with the reason',
+    async run ({ t, api, base, body, cleanUp, get, impossible_size_id: size }) {
+      const { status, body: accepted } = await api.post(`${base}/nodes`, body({ size_id: size }))
+      t.equal(status, 202)
+      cleanUp(accepted.resource.id)
+      const operation = await api.ended(accepted)
+      t.equal(operation.status, 'failed')
+      t.ok(operation.error.detail)
+      const node = await get(accepted.resource.id)
+      t.equal(node.state, 'error')
+      t.ok(node.fault?.message)
+      t.ok(node.allowed_actions.includes('destroy'))
+    }
+  },
+  {
+    title: 'validate tells what a create would meet and creates nothing',
+    async run ({ t, api, base, body, absent }) {
+      const asked = body()
+      const good = await api.post(`${base}/nodes/validate`, asked)
+      t.equal(good.body.valid, true, 'all checks are ok', { body: good.body })
+      const bad = await api.post(`${base}/nodes/validate`, { ...asked, image_id: absent.image })
+      t.equal(bad.body.valid, false)
+      t.equal(bad.body.checks.find(({ name }: { name: string }) => name === 'image').ok, false)
+      const odd = await api.post(`${base}/nodes/validate`, { name: 7 })
+      t.match(odd.body, { valid: false, checks: [{ name: 'schema', ok: false }] })
+      t.same((await api.walk(`${base}/nodes?name=${String(asked['name'])}`)).items, [])
+    }
+  },
+  {
+    title: 'what the cloud does not honour is refused by name, before any call',
+    async run ({ t, api, base, body, capabilities, problem }) {
+      const known = new Set(capabilities['nodes.create']!.parameters)
+      const asked: Record<string, object> = {
+        count: { count: 2 },
+        root_volume: { root_volume: { size: 10 } },
+        'networks.subnet_id': { networks: [{ subnet_id: 'b0a1c2d3-0000-4000-8000-000000000000' }] },
+        security_group_ids: { security_group_ids: ['b0a1c2d3-0000-4000-8000-000000000000'] },
+        protected: { protected: true }
+      }
+      for (const [name, fields] of Object.entries(asked)) {
+        if (known.has(name)) continue
+        const answer = await api.post(`${base}/nodes`, body(fields))
+        problem(answer, 501, 'not_supported')
+        t.equal(answer.body.capability, `nodes.create.${name}`)
+      }
+    }
+  },
+  {
+    title: 'a verb that is under way is joined',
+    async run ({ t, api, base, node }) {
+      const { id } = await node()
+      const [first, second] = await Promise.all([1, 2].map(() => api.post(`${base}/nodes/${id}/actions/reboot`, { type: 'hard' })))
+      for (const answer of [first!, second!]) t.ok([200, 202].includes(answer.status), 'accepted', { body: answer.body })
+      t.equal((await api.ended(second!.body)).status, 'succeeded')
+    }
+  }
+]

@@ -1,0 +1,102 @@
+import type { Test } from 'tap'
+import type { Api, ApiResponse } from '../helper/api.ts'
+
+/** A cloud to run the suite against, reached through the HTTP API. */
+export interface Target {
+  /** Its driver: the column of the matrix. */
+  driver: string
+  api: Api
+  /** Name of the cloud. */
+  cloud: string
+  /** Name of a cloud of the same driver whose account may have one node only. */
+  tightCloud: string
+  /** An image and two sizes that a node can be made of, and a third of which none can. */
+  image_id: string
+  size_id: string
+  other_size_id: string
+  impossible_size_id: string
+  /** Ids that could exist and do not. */
+  absent: { node: string, image: string, size: string, location: string }
+  /** What a create needs beside image and size, such as a network. */
+  create?: object
+}
+
+export interface Context extends Target {
+  t: Test
+  /** Path of the cloud. */
+  base: string
+  capabilities: Record<string, { parameters: string[], filters: string[], limits: Record<string, number> }>
+  /** A body that creates a node. */
+  body (fields?: object): Record<string, unknown>
+  /** Creates a node and waits until it runs; it is destroyed when the test ends. */
+  node (fields?: object): Promise<any>
+  /** Destroys a node when the test ends. */
+  cleanUp (id: string): void
+  /** Asks for a verb and waits for its end, which must be a success. */
+  act (id: string, verb: string, body?: object): Promise<any>
+  get (id: string): Promise<any>
+  has (capability: string): boolean
+  /** Fails where the answer is not this problem. */
+  problem (answer: ApiResponse, status: number, code: string): void
+}
+
+let made = 0
+
+/** What the cases have in common, for one test. */
+export function createContext (t: Test, target: Target, capabilities: Context['capabilities']): Context {
+  const { api, cloud } = target
+  const base = `/api/v2/clouds/${cloud}`
+  const nodes = `${base}/nodes`
+
+  const get = async (id: string) => (await api.get(`${nodes}/${id}`)).body
+
+  const destroy = async (id: string) => {
+    for (let tries = 0; tries < 5; tries++) {
+      const { status, body } = await api.delete(`${nodes}/${id}`)
+      if (status === 404) return
+      if (status === 409 && body.code === 'protected') await api.patch(`${nodes}/${id}`, { protected: false })
+      if (status === 202) await api.ended(body)
+      if (status === 200) return
+    }
+  }
+
+  const cleanUp = (id: string) => t.teardown(() => destroy(id))
+
+  const body = (fields: object = {}) => ({
+    name: `conformance-${process.pid}-${++made}`, image_id: target.image_id, size_id: target.size_id, ...target.create, ...fields
+  })
+
+  const act = async (id: string, verb: string, input?: object) => {
+    const answer = await api.post(`${nodes}/${id}/actions/${verb}`, input)
+    t.ok(answer.status === 202 || answer.status === 200, `${verb} is accepted`, { answer: answer.body })
+    const operation = await api.ended(answer.body)
+    t.equal(operation.status, 'succeeded', `${verb} succeeds`, { operation })
+    t.equal(operation.kind, `nodes.${verb}`)
+    return get(id)
+  }
+
+  return {
+    ...target,
+    t,
+    base,
+    capabilities,
+    body,
+    cleanUp,
+    act,
+    get,
+    has: (capability) => capability in capabilities,
+    async node (fields = {}) {
+      const answer = await api.post(nodes, body(fields))
+      if (answer.status !== 202) throw new Error(`create answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+      const operation = await api.ended(answer.body)
+      for (const { id } of operation.resources) cleanUp(id)
+      if (operation.status !== 'succeeded') throw new Error(`create ${operation.status}: ${JSON.stringify(operation)}`)
+      return get(operation.resource.id)
+    },
+    problem (answer, status, code) {
+      t.equal(answer.status, status, `answers ${status}`, { body: answer.body })
+      t.equal(answer.body.code, code, `with ${code}`, { body: answer.body })
+      t.ok(answer.body.hint, 'and says what to do next')
+    }
+  }
+}

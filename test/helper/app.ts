@@ -1,0 +1,39 @@
+import path from 'node:path'
+import type { Test } from 'tap'
+import { createApp } from '../../app.ts'
+import { loadSettings } from '../../config/index.ts'
+import { loadDrivers } from '../../drivers/load.ts'
+import { createApi, type Api } from './api.ts'
+import { createDocumentCheck } from './document.ts'
+
+/** The repository's root, from the compiled tests. */
+export const root = path.resolve(import.meta.dirname, '../../..')
+
+/** A dummy cloud that is instant and keeps nothing. */
+export const dummy = (settings: object = {}) => ({ driver: 'dummy', delay: 0, state_file: null, ...settings })
+
+export interface BuildOptions {
+  clouds?: Record<string, object>
+  /** The server's own settings. */
+  settings?: object
+  /** A folder in which an earlier server has left its store. */
+  directory?: string
+}
+
+/** A server on dummy clouds, not listening, closed when the test ends; each of its answers is checked against its document. */
+export async function build (t: Test, { clouds = { default: dummy() }, settings: own = {}, directory = t.testdir() }: BuildOptions = {}) {
+  const drivers = await loadDrivers()
+  const file = path.join(directory, 'orchestrator.json')
+  const { writeFile } = await import('node:fs/promises')
+  await writeFile(file, JSON.stringify({ ...own, clouds }))
+  const settings = loadSettings({ config: file, env: {}, cwd: directory, drivers })
+  const app = createApp({ settings, drivers })
+  t.teardown(() => app.close())
+  await app.ready()
+  const check = createDocumentCheck(app.swagger())
+  const api: Api = createApi(async ({ method, url, headers, payload }) => {
+    const { statusCode, headers: answered, body } = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) })
+    return { status: statusCode, headers: answered as Record<string, string>, text: body }
+  }, check)
+  return { app, api, directory }
+}
