@@ -22,7 +22,7 @@ const details: Record<string, CapabilityDetails> = {
   'nodes.create': {
     parameters: [
       'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id', 'tags',
-      'protected', 'provider_options', ...Object.keys(createOptions.properties).map((option) => `provider_options.dummy.${option}`)
+      'protected', 'provider_options'
     ],
     limits: { user_data_bytes: mostUserData }
   },

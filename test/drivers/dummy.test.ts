@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { Ajv } from 'ajv'
 import formats from 'ajv-formats'
 import Fastify from 'fastify'
@@ -191,7 +192,7 @@ t.test('a new node is pending without addresses, then runs with one on each netw
   const { create, get, list } = await start(t, { delay: 3 })
   const { resources: [ref], until } = await create({ tags: { env: 'prod' }, key_pair_name: 'dummy-key', availability_zone: 'local-b' })
   t.same(until, { states: ['running'] })
-  t.match(await get(ref!.id), { state: 'pending', provider_task_state: 'scheduling', addresses: [], progress: 0, launched_at: null })
+  t.match(await get(ref!.id), { state: 'pending', provider_task_state: 'scheduling', addresses: { length: 0 }, progress: 0, launched_at: null })
   pass(2)
   t.match(await get(ref!.id), { state: 'pending', provider_task_state: 'spawning', progress: 66, private_ips: [/^10\.0\./] })
   pass(1)
@@ -283,7 +284,7 @@ t.test('a create names every field at fault', async (t) => {
 t.test('a node can end in error, and tells why', async (t) => {
   const { created, get, act } = await start(t)
   const impossible = await created({ size_id: 'dummy.impossible' })
-  t.match(await get(impossible), { state: 'error', fault: { code: 'NoValidHost' }, addresses: [], launched_at: null })
+  t.match(await get(impossible), { state: 'error', fault: { code: 'NoValidHost' }, addresses: { length: 0 }, launched_at: null })
   await act(impossible, 'reboot')
   t.equal((await get(impossible)).state, 'error', 'no host came meanwhile')
   const failing = await created({ provider_options: { dummy: { fail: true } } })
@@ -440,6 +441,10 @@ t.test('quotas hold for new and resized nodes', async (t) => {
   await t.rejects(create(), { code: 'provider_quota_exceeded', message: /nodes: 2 of 2/ })
   await act(id, 'destroy')
   await create()
+  const over = await start(t, { nodes: 1, seed: 7, quotas: { ram: 600 } })
+  const [large] = (await over.list()).items
+  t.equal(large!.size_id, 'dummy.large')
+  t.ok(await over.act(large!.id, 'resize', { size_id: 'dummy.medium' }), 'a smaller one is allowed even over the quota')
 })
 
 t.test('a lost create is found by its operation, and so is one whose node is gone again', async (t) => {
@@ -561,10 +566,29 @@ t.test('nodes outlive the server, and time goes on while it is away', async (t) 
 t.test('many changes at once are all in the file when they are answered', async (t) => {
   const file = join(t.testdir(), 'state.json')
   const { created, act } = await start(t, { state_file: file })
-  const ids = await Promise.all(Array.from({ length: 50 }, () => created()))
+  const making: Array<Promise<string>> = []
+  for (let i = 0; i < 50; i++) {
+    making.push(created())
+    // Half of them come together, the others amid the writing.
+    if (i % 2 === 0) await immediate()
+  }
+  const ids = await Promise.all(making)
   await Promise.all(ids.slice(0, 25).map((id) => act(id, 'destroy')))
   const again = await start(t, { state_file: file })
   t.same((await again.list()).items.map(({ id }) => id), ids.slice(25))
+})
+
+t.test('addresses come round, and none is given to two nodes', async (t) => {
+  const file = join(t.testdir(), 'state.json')
+  const before = await start(t, { state_file: file, nodes: 2 })
+  const [zero, one] = (await before.list()).items
+  await before.act(one!.id, 'destroy')
+  // As many nodes later as the private network has addresses.
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"next_seq":2', `"next_seq":${256 * 254}`))
+  const { created, get } = await start(t, { state_file: file })
+  t.same((await get(await created())).private_ips, one!.private_ips, 'that of a node that has gone is free')
+  t.same(zero!.private_ips, ['10.0.0.1'])
+  t.same((await get(await created())).private_ips, ['10.0.0.3'])
 })
 
 t.test('a server killed amid its changes leaves a whole file with all that it answered', async (t) => {
