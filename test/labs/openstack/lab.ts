@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -196,5 +196,20 @@ function parsed (text: string): any {
     return JSON.parse(text)
   } catch {
     return text
+  }
+}
+
+/**
+ * Holds a service of the lab still while `run` runs, so that what it is at work on can be looked at: the lab's own
+ * process is stopped by a signal and goes on afterwards.
+ */
+export async function frozen<T> (service: string, run: () => Promise<T>): Promise<T> {
+  const folder = process.env.LAB_DIR ?? join(process.env.TMPDIR ?? '/tmp', 'openstack-lab')
+  const pid = Number(readFileSync(join(folder, 'run', `${service}.pid`), 'utf8').split(' ')[0])
+  process.kill(pid, 'SIGSTOP')
+  try {
+    return await run()
+  } finally {
+    process.kill(pid, 'SIGCONT')
   }
 }

@@ -171,8 +171,11 @@ def demo():
     # `tight`: a project in which the second server is refused with 403
     tid = k('GET', '/projects?name=tight')['projects'][0]['id']
     an('PUT', '/os-quota-sets/' + tid, {'quota_set': {'instances': 1, 'cores': 1, 'force': True}})
-    ensure(Api(sess('tight', E['DEMO_PASS'], 'tight'), 'network'), '/networks', 'networks',
-           'network', 'tight-net', query='&tenant_id=' + tid)
+    tq = Api(sess('tight', E['DEMO_PASS'], 'tight'), 'network')
+    net = ensure(tq, '/networks', 'networks', 'network', 'tight-net', query='&tenant_id=' + tid)
+    # without a subnet no security group can be applied, and no server built
+    ensure(tq, '/subnets', 'subnets', 'subnet', 'tight-subnet', {
+        'network_id': net['id'], 'cidr': '10.1.0.0/24', 'ip_version': 4})
 
 
 {'identity': identity, 'healthy': healthy, 'demo': demo}[sys.argv[1]]()

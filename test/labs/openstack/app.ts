@@ -1,0 +1,25 @@
+import type { Test } from 'tap'
+import { build } from '../../helper/app.ts'
+import { openstackLab } from './lab.ts'
+
+type Lab = Awaited<ReturnType<typeof openstackLab>>
+
+/** The settings of a cloud that is the lab, as this user. */
+export const labCloud = (lab: Lab, user: 'demo' | 'tight' | 'admin' = 'demo', settings: object = {}) => ({
+  driver: 'openstack',
+  auth: { auth_url: lab.authUrl, ...lab.users[user] },
+  region_name: lab.region,
+  ...settings
+})
+
+/** A server on the lab, with what the lab has to make nodes of. */
+export async function buildOnLab (t: Test, clouds?: (lab: Lab) => Record<string, object>) {
+  const lab = await openstackLab()
+  const { images } = await lab.api('demo', 'image', 'GET', '/v2/images?name=cirros-fake')
+  const { networks } = await lab.api('demo', 'network', 'GET', '/v2.0/networks?name=private')
+  const served = await build(t, {
+    clouds: clouds?.(lab) ?? { default: labCloud(lab), tight: labCloud(lab, 'tight') },
+    settings: { operations: { reconcile_seconds: 1 } }
+  })
+  return { ...served, lab, image_id: String(images[0].id), network_id: String(networks[0].id) }
+}
