@@ -15,7 +15,8 @@ const byStatus: Record<number, ProblemCode> = {
   400: 'invalid_request', 404: 'route_not_found', 406: 'not_acceptable', 413: 'payload_too_large', 414: 'uri_too_long', 415: 'unsupported_media_type'
 }
 
-const parts: Record<string, FieldError['in']> = { body: 'body', querystring: 'query', params: 'path', headers: 'header' }
+/** In the order in which Fastify validates them. */
+const parts: Record<string, FieldError['in']> = { params: 'path', body: 'body', querystring: 'query', headers: 'header' }
 
 interface AjvError {
   instancePath: string
@@ -24,11 +25,14 @@ interface AjvError {
   message?: string
 }
 
+/** A name as a step of a JSON Pointer (RFC 6901). */
+const step = (name: unknown) => String(name).replaceAll('~', '~0').replaceAll('/', '~1')
+
 /** One failure of a schema as the field that is at fault and what it should be. */
 function fieldError (part: FieldError['in'], { instancePath, keyword, params, message = 'is not valid' }: AjvError): FieldError {
-  if (keyword === 'required') return { in: part, pointer: `${instancePath}/${String(params['missingProperty'])}`, message: 'is required' }
+  if (keyword === 'required') return { in: part, pointer: `${instancePath}/${step(params['missingProperty'])}`, message: 'is required' }
   if (keyword === 'additionalProperties') {
-    return { in: part, pointer: `${instancePath}/${String(params['additionalProperty'])}`, message: 'is not a field that is known here' }
+    return { in: part, pointer: `${instancePath}/${step(params['additionalProperty'])}`, message: 'is not a field that is known here' }
   }
   if (keyword === 'enum') {
     return { in: part, pointer: instancePath, message: `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}` }
@@ -39,11 +43,12 @@ function fieldError (part: FieldError['in'], { instancePath, keyword, params, me
 /** Every field at fault: Fastify stops at the first part of a request that does not fit, so the other parts are asked too. */
 function fieldErrors (error: FastifyError, request: FastifyRequest): FieldError[] {
   const first = error.validationContext ?? 'body'
-  const later = (['body', 'querystring'] as const).filter((part) => part !== first && !(first === 'querystring' && part === 'body'))
+  const order = Object.keys(parts)
   const found = new Map<string, AjvError[]>([[first, error.validation as unknown as AjvError[]]])
-  for (const part of later) {
-    const validate = request.getValidationFunction(part)
-    const value = part === 'body' ? request.body : request.query
+  const values: Record<string, unknown> = { body: request.body, querystring: request.query, headers: request.headers }
+  for (const part of order.slice(order.indexOf(first) + 1)) {
+    const validate = request.getValidationFunction(part as 'body' | 'querystring' | 'headers')
+    const value = values[part]
     if (validate === undefined || validate(value) === true) continue
     found.set(part, validate.errors as unknown as AjvError[])
   }
@@ -70,6 +75,8 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
   const body = toProblem(problem, { instance: request.url.split('?', 1)[0]!.slice(0, 500), request_id: request.id })
   if (problem.status >= 500) request.log.error({ err: problem, code: problem.code }, problem.message)
   else request.log.debug({ code: problem.code, errors: problem.details.errors }, problem.message)
+  // What is no URL comes here without any hook.
+  reply.header('x-request-id', request.id)
   if (body.retry_after !== undefined) reply.header('retry-after', Math.ceil(body.retry_after))
   return reply.code(problem.status).type('application/problem+json').send(body)
 }

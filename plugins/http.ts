@@ -3,6 +3,7 @@ import { Ajv, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
 import { LogController, type FastifyServerOptions, type RouteOptions } from 'fastify'
+import { Type } from 'typebox'
 import { ProblemError } from '../openapi/model/index.ts'
 import { sendProblem } from './errors.ts'
 
@@ -63,6 +64,8 @@ export const serverOptions: FastifyServerOptions = {
   }
 }
 
+const noQuery = Type.Object({}, { additionalProperties: false })
+
 const mayHaveBody = ({ schema }: RouteOptions) => (schema as { body?: unknown } | undefined)?.body !== undefined
 
 /** How requests are read: JSON and merge patches, empty bodies, no body where none belongs; ids on every answer. */
@@ -76,6 +79,8 @@ export default fp(async (fastify) => {
   })
 
   fastify.addHook('onRoute', (route) => {
+    // A parameter that does nothing here may have been meant as a condition.
+    if (route.schema?.operationId !== undefined) route.schema.querystring ??= noQuery
     if (mayHaveBody(route)) {
       // An empty body is {}: nothing is missing where nothing is required, and what is required is named where it is.
       route.preValidation = [async (request) => {

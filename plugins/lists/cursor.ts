@@ -29,6 +29,8 @@ const invalid = (detail: string) => new ProblemError('invalid_request', detail, 
   hint: 'Begin again without a cursor.'
 })
 
+export const foreignCursor = () => invalid('The cursor belongs to another list or query')
+
 export async function writeCursor (content: Walk, store: Store): Promise<string> {
   const text = Buffer.from(JSON.stringify(content)).toString('base64url')
   if (text.length <= longest) return text
@@ -47,7 +49,7 @@ export async function readCursor (cursor: string, query: string, store: Store): 
     throw invalid('The cursor is not one of this server')
   }
   if (!walk.Check(content)) throw invalid('The cursor is not one of this server')
-  if (content.query !== query) throw invalid('The cursor belongs to another list or query')
+  if (content.query !== query) throw foreignCursor()
   return content
 }
 

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
 import { ProblemError, type ListParameters, type Page } from '../../openapi/model/index.ts'
 import { reader } from '../clouds/index.ts'
-import { fingerprint, readCursor, writeCursor, type Place, type Walk } from './cursor.ts'
+import { fingerprint, foreignCursor, readCursor, writeCursor, type Place, type Walk } from './cursor.ts'
 import { filtersOf, matcher } from './filters.ts'
 import { readPage, type Read, type ReadInput } from './read.ts'
 import { compareKeys, keysOf, parseSort, readWhole } from './sorted.ts'
@@ -117,6 +117,8 @@ export default fp(async (fastify) => {
       single
     }
     const walk = query.cursor === undefined ? undefined : await readCursor(query.cursor, asked.bind(), store)
+    // What was written here names no other; it must not become a way to a cloud that the path does not name.
+    if (single && walk?.places?.some(({ cloud }) => cloud !== clouds[0])) throw foreignCursor()
     const told = query.sort !== undefined
       ? await sorted(asked, clouds, collection, walk?.after)
       : await walkOn(asked, walk?.places ?? clouds.map((cloud) => ({ cloud, token: null, skip: 0 })))
