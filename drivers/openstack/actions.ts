@@ -1,13 +1,14 @@
 import { ProblemError, type NodeVerb, type NodeVerbInput } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { Change, NodeService, Until } from '../driver.ts'
-import { encodeId, type Client } from './client.ts'
+import { encodeId, type Client, type Send } from './client.ts'
 import { situationOf, type Server } from './node-mapping.ts'
-import { explainRefusal, imageFields, sizeFields, type RefusedField } from './refusals.ts'
+import { imageFields, sizeFields, type RefusedField, type Refusals } from './refusals.ts'
 import { resources } from './resources.ts'
 
 export interface ActionsOptions {
   client: Client
+  refusals: Refusals
   read: (id: string, call: Call) => Promise<Server>
   /** The actions that the driver has. */
   can: ReadonlySet<string>
@@ -59,18 +60,18 @@ const resumes: Readonly<Record<string, string>> = {
 }
 
 /** The verbs of a node, and its end. */
-export function createActions ({ client, read, can }: ActionsOptions) {
-  const explained = async <T>(fields: readonly RefusedField[], run: () => Promise<T>) => {
+export function createActions ({ client, refusals, read, can }: ActionsOptions) {
+  const change = async (id: string, call: Call, fields: readonly RefusedField[], send: Send) => {
     try {
-      return await run()
+      return await client.change({ service: 'compute' }, call, send)
     } catch (error) {
-      throw explainRefusal(error, fields, can)
+      throw await refusals.explain(error, fields, call, id)
     }
   }
 
   const act = async (id: string, body: object, until: Until, call: Call, fields: readonly RefusedField[] = []): Promise<Change> => {
-    const answer = await explained(fields, () => client.change({ service: 'compute' }, call, (token, region, headers) =>
-      resources.serverAction.create(token, region, encodeId(id), body, {}, headers)))
+    const answer = await change(id, call, fields, (token, region, headers) =>
+      resources.serverAction.create(token, region, encodeId(id), body, {}, headers))
     return { ...changed(id, until), ...withSecrets(answer) }
   }
 
@@ -92,8 +93,7 @@ export function createActions ({ client, read, can }: ActionsOptions) {
       return act(id, { [action]: null }, { states: ['running'] }, call)
     },
     async destroy (id: string, call: Call) {
-      await explained([], () => client.change({ service: 'compute' }, call, (token, region, headers) =>
-        resources.server.del(token, region, encodeId(id), undefined, {}, headers)))
+      await change(id, call, [], (token, region, headers) => resources.server.del(token, region, encodeId(id), undefined, {}, headers))
       return changed(id, { states: [], gone: true })
     }
   }

@@ -3,13 +3,13 @@ import type { Token } from 'openstack-client'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { HttpClient } from '../http.ts'
+import type { Access, Session } from './access.ts'
 import type { Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
 import { createFlight } from './flight.ts'
 import { chooseVersion, readRange, versionHeaders, type Microversion, type VersionRange } from './microversions.ts'
 import { nextMarker } from './paging.ts'
 import { resources } from './resources.ts'
-import type { Access, Session } from './session.ts'
 
 /** One call of openstack-client, with the token and the headers that it is to be given. */
 export type Send = (token: Token, region: null, headers: Record<string, string>) => Promise<unknown>
@@ -100,7 +100,7 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   const headersFor = async ({ version }: Upstream, call: Call) => {
     if (version === undefined) return {}
     const chosen = chooseVersion(version, await versions(call))
-    if (chosen === null) throw new ProblemError('not_supported', `The cloud's Nova is older than version ${version.lowest}, which this needs`)
+    if (chosen === null) throw new ProblemError('not_supported', `This needs version ${version.lowest} of Nova, which the cloud does not have`)
     return chosen === undefined ? {} : versionHeaders(chosen)
   }
 

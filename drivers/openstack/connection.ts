@@ -23,9 +23,8 @@ const printable = /^[^\p{C}/]{1,255}$/u
  */
 export function connect (settings: Settings, context: Context): Connection {
   const { auth, verify, cacert } = settings
-  if (auth === undefined) throw new Error(`cloud ${context.cloud}: auth is required${settings.from === undefined ? '' : '; `from` was not followed'}`)
-  const missing = missingCredentials(auth, settings.auth_type)
-  if (missing !== undefined) throw new Error(`cloud ${context.cloud}: ${missing}`)
+  const missing = auth === undefined ? 'auth is required' : missingCredentials(auth, settings.auth_type)
+  if (auth === undefined || missing !== undefined) throw new Error(`cloud ${context.cloud}: ${missing}`)
 
   const { timeout } = context
   const http = context.http({
@@ -44,7 +43,7 @@ export function connect (settings: Settings, context: Context): Connection {
     get location () { return region() },
     ids: { nodes: uuid, images: uuid, sizes: printable, locations: printable },
     get details () { return details(client.knownVersions()) },
-    nodes: createNodes({ client, identify: identifyIn('nodes') }),
+    nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes') }),
     images: createImages(client, identifyIn('images')),
     sizes: createSizes(client, identifyIn('sizes')),
     locations: createLocations({ client, region, identify: identifyIn('locations') }),

@@ -13,22 +13,29 @@ interface Fault {
   message: string | null
 }
 
-const textOf = (value: unknown) => typeof value === 'string' && value !== '' ? value.slice(0, 1000) : null
+/** Glance's messages have the tags of its error page in them. */
+const textOf = (value: unknown) => {
+  const text = typeof value === 'string' ? value.replace(/<[^>]*>/g, ' ').trim() : ''
+  return text === '' ? null : text.slice(0, 1000)
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * What an error's body says. Nova and Cinder wrap it in its kind (`{"badRequest": {code, message}}`), Neutron in
- * `NeutronError` with a `type`, Keystone in `error` with a `title`; Neutron's framework says `faultstring`, and Glance
- * answers in HTML, of which nothing is left.
+ * `NeutronError` with a `type`, Keystone in `error` with a `title`; Glance has `message` and `title` at the top,
+ * Neutron's framework `faultstring`. Of an HTML page, which Glance sends too, nothing is left.
  */
 export function faultOf (body: unknown): Fault {
-  if (typeof body !== 'object' || body === null) return { code: null, message: null }
-  const flat = body as { message?: unknown, faultstring?: unknown, faultcode?: unknown }
-  if (flat.faultstring !== undefined) return { code: textOf(flat.faultcode), message: textOf(flat.faultstring) }
+  if (!isFields(body)) return { code: null, message: null }
   const [kind, value] = Object.entries(body)[0] ?? []
   if (kind === 'NeutronError' && typeof value === 'string') return { code: kind, message: textOf(value) }
-  if (typeof value !== 'object' || value === null) return { code: null, message: textOf(flat.message) }
-  const { type, title, message } = value as { type?: unknown, title?: unknown, message?: unknown }
-  return { code: textOf(type) ?? textOf(title) ?? kind ?? null, message: textOf(message) }
+  const fault = kind !== undefined && isFields(value) ? value : body
+  const { type, title, faultcode, message, faultstring } = fault
+  const code = textOf(type) ?? textOf(title) ?? textOf(faultcode) ?? (fault === body ? null : kind ?? null)
+  return { code, message: textOf(message) ?? textOf(faultstring) }
 }
 
 /** The cloud's own id of a request, under the names that its services use. */

@@ -12,8 +12,10 @@ export interface Zone {
 
 const bare = { created_at: null, updated_at: null, provider_state: null, tags: {} }
 
-const toRegion = (id: string, identity: Identity): Location =>
-  ({ ...identity, ...bare, name: id, state: 'available', kind: 'region', parent: null, available: true })
+/** Keystone says no more of a region than its id. */
+const toRegion = (id: string, identity: Identity, extra: boolean): Location => ({
+  ...identity, ...bare, name: id, state: 'available', kind: 'region', parent: null, available: true, ...(extra ? { extra: {} } : {})
+})
 
 export function toZone (zone: Zone, parent: string | null, identity: Identity, extra: boolean): Location {
   const available = zone.zoneState?.available ?? null
@@ -43,7 +45,7 @@ export function createLocations ({ client, identify, region }: LocationsOptions)
       resources.availabilityZone.list(token, null, {}, headers))
     const id = region()
     return [
-      ...(id === null ? [] : [toRegion(id, identify(id))]),
+      ...(id === null ? [] : [toRegion(id, identify(id), extra)]),
       ...zones.map((zone) => toZone(zone, id, identify(zone.zoneName), extra))
     ]
   }

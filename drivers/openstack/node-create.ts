@@ -6,7 +6,7 @@ import { withSecrets } from './actions.ts'
 import { malformed, type Client } from './client.ts'
 import { namePattern } from './filters.ts'
 import { microversions } from './microversions.ts'
-import { createFields, explainRefusal } from './refusals.ts'
+import { createFields, type Refusals } from './refusals.ts'
 import { resources } from './resources.ts'
 import { readServers } from './servers.ts'
 import { checkTags, operationKey } from './tags.ts'
@@ -31,13 +31,18 @@ export const userDataBytes = Math.floor(65_535 / 4) * 3
 /** How much later than here a cloud's clock may say that something was made. */
 const clockSlack = 5 * 60_000
 
-const nobody: ReadonlySet<string> = new Set()
+export interface NodeCreateOptions {
+  client: Client
+  refusals: Refusals
+  /** Name of the driver, under which its `provider_options` are. */
+  driver: string
+}
 
 /** Creation of nodes by `POST /servers`, which carries the operation's id in the metadata. */
-export function createNodeCreate (client: Client) {
+export function createNodeCreate ({ client, refusals, driver }: NodeCreateOptions) {
   return {
     async create (input: NodeCreate, call: Call): Promise<Change> {
-      const options = (input.provider_options?.openstack ?? {}) as CreateOptions
+      const options = (input.provider_options?.[driver] ?? {}) as CreateOptions
       const body = toBody(input, options, call.operation)
       const version = options.description === undefined ? {} : { version: microversions.describeServer }
       try {
@@ -47,7 +52,7 @@ export function createNodeCreate (client: Client) {
         if (typeof id !== 'string') throw malformed('compute', false)
         return { resources: [{ kind: 'node', id }], until: { states: ['running'] }, ...withSecrets(answer) }
       } catch (error) {
-        throw explainRefusal(error, createFields, nobody)
+        throw await refusals.explain(error, createFields, call)
       }
     },
 
@@ -59,7 +64,8 @@ export function createNodeCreate (client: Client) {
       let marker: string | null = null
       do {
         const page = await readServers(client, { ...query, limit: 1000 }, marker, call)
-        found.push(...page.items.filter(({ metadata }) => metadata?.[operationKey] === id).map((server) => ({ kind: 'node' as const, id: server.id })))
+        const made = page.items.filter(({ metadata }) => metadata?.[operationKey] === id)
+        found.push(...made.map((server) => ({ kind: 'node' as const, id: server.id })))
         marker = page.next
       } while (marker !== null)
       return found

@@ -1,7 +1,7 @@
 import { ProblemError, type Node, type NodeUpdate } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import { encodeId, type Client } from './client.ts'
-import { explainRefusal, type RefusedField } from './refusals.ts'
+import type { RefusedField, Refusals } from './refusals.ts'
 import { resources } from './resources.ts'
 import { checkTags } from './tags.ts'
 
@@ -19,12 +19,12 @@ const fields: readonly RefusedField[] = [
 
 export interface UpdateOptions {
   client: Client
+  refusals: Refusals
   get: (id: string, call: Call) => Promise<Node>
-  can: ReadonlySet<string>
 }
 
 /** Changes of name, tags and protection: a call of Nova for each. */
-export function createNodeUpdate ({ client, get, can }: UpdateOptions) {
+export function createNodeUpdate ({ client, refusals, get }: UpdateOptions) {
   const act = (id: string, action: string, call: Call) => client.change({ service: 'compute' }, call, (token, region, headers) =>
     resources.serverAction.create(token, region, encodeId(id), { [action]: null }, {}, headers))
 
@@ -40,8 +40,9 @@ export function createNodeUpdate ({ client, get, can }: UpdateOptions) {
       send(token, region, encodeId(id), metadata, {}, headers))
   }
 
-  const readMetadata = (id: string, call: Call) => client.show<Record<string, string>>({ service: 'compute' }, call, (token, region, headers) =>
-    resources.serverMetadata.read(token, region, encodeId(id), {}, headers))
+  const readMetadata = (id: string, call: Call) =>
+    client.show<Record<string, string>>({ service: 'compute' }, call, (token, region, headers) =>
+      resources.serverMetadata.read(token, region, encodeId(id), {}, headers))
 
   /** What is locked takes no tags, so it is unlocked first and locked last. */
   const stepsOf = (id: string, { name, tags, protected: lock }: NodeUpdate, call: Call): Step[] => [
@@ -62,7 +63,7 @@ export function createNodeUpdate ({ client, get, can }: UpdateOptions) {
         }
         return await get(id, call)
       } catch (error) {
-        throw tellApplied(explainRefusal(error, fields, can), applied)
+        throw tellApplied(await refusals.explain(error, fields, call, id), applied)
       }
     }
   }

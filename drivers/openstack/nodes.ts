@@ -8,16 +8,19 @@ import { createNodeCreate } from './node-create.ts'
 import { toNode, type Server } from './node-mapping.ts'
 import { createNodeUpdate } from './node-update.ts'
 import { readPorts, type PortsByDevice } from './ports.ts'
+import { createRefusals } from './refusals.ts'
 import { readServer, readServers } from './servers.ts'
 
 export interface NodesOptions {
   client: Client
+  /** Name of the driver. */
+  driver: string
   /** Origin of a node. */
   identify: (id: string) => Identity
 }
 
 /** Servers of Nova as nodes, with their ports of Neutron. */
-export function createNodes ({ client, identify }: NodesOptions): NodeService {
+export function createNodes ({ client, driver, identify }: NodesOptions): NodeService {
   const can = new Set<string>()
 
   const mapWith = (ports: PortsByDevice | null, extra: boolean) => (server: Server): Node =>
@@ -35,12 +38,14 @@ export function createNodes ({ client, identify }: NodesOptions): NodeService {
     return mapWith(ports, extra)(server)
   }
 
+  const read = (id: string, call: Call) => readServer(client, id, call)
+  const refusals = createRefusals({ read, can })
   const nodes: NodeService = {
     list,
     get,
-    ...createNodeCreate(client),
-    ...createNodeUpdate({ client, can, get: (id, call) => get(id, { extra: false }, call) }),
-    ...createActions({ client, can, read: (id, call) => readServer(client, id, call) })
+    ...createNodeCreate({ client, refusals, driver }),
+    ...createNodeUpdate({ client, refusals, get: (id, call) => get(id, { extra: false }, call) }),
+    ...createActions({ client, refusals, read, can })
   }
   for (const method of Object.keys(nodes)) can.add(method)
   return nodes

@@ -64,9 +64,9 @@ async function readFirst<T> (markers: readonly string[], read: (marker: { marker
   })
 }
 
-/** Nova says `marker [x] not found`; of Glance's HTML no word is left. */
+/** Nova says `marker [x] not found`, Glance `No image found with ID x`, or HTML of which no word is left. */
 function isStale (error: unknown) {
   if (!(error instanceof ProblemError) || error.code !== 'provider_rejected') return false
   const said = error.details.provider_error?.message
-  return said === null || said === undefined || /marker/i.test(said)
+  return said === null || said === undefined || /marker|found/i.test(said)
 }

@@ -1,6 +1,6 @@
-import { ProblemError, type NodeAction } from '../../openapi/model/index.ts'
-import { allowedActions } from '../states.ts'
-import { nodeState, specialActions } from './node-states.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
+import type { Call } from '../call.ts'
+import { situationOf, type Server } from './node-mapping.ts'
 
 /** A field of a request, and what Nova says where it is that field which it refuses. */
 export interface RefusedField {
@@ -18,57 +18,56 @@ export const createFields: readonly RefusedField[] = [
   { said: /attribute metadata|metadata (item|property|key)/i, pointer: '/tags' },
   { said: /flavor|zero disk/i, pointer: '/size_id' },
   { said: /image/i, pointer: '/image_id' },
-  { said: /network|fixed ip/i, pointer: '/networks' }
+  { said: /network|fixed.ip/i, pointer: '/networks' }
 ]
 
 export const imageFields: readonly RefusedField[] = [{ said: /image/i, pointer: '/image_id' }]
 export const sizeFields: readonly RefusedField[] = [{ said: /flavor/i, pointer: '/size_id' }]
 
-/**
- * What a change was refused with: where Nova's words name a field, validation_failed that points to it; where they name
- * the state, invalid_state with what that state allows.
- */
-export function explainRefusal (error: unknown, fields: readonly RefusedField[], can: ReadonlySet<string>): unknown {
-  if (!(error instanceof ProblemError)) return error
-  if (error.code === 'invalid_state') return withState(error, can) ?? pointed(error, fields)
-  if (error.code === 'provider_rejected' || error.code === 'provider_permission_denied') return pointed(error, fields)
-  return error
+export interface Refusals {
+  /**
+   * What a change was refused with: where Nova's words name a field, validation_failed that points to it; where the node
+   * (of `id`) is in the wrong state, invalid_state with that state and what it allows, which takes one more read.
+   */
+  explain (error: unknown, fields: readonly RefusedField[], call: Call, id?: string): Promise<unknown>
 }
+
+export interface RefusalsOptions {
+  read: (id: string, call: Call) => Promise<Server>
+  /** The actions that the driver has. */
+  can: ReadonlySet<string>
+}
+
+/** Explains what Nova refuses. */
+export function createRefusals ({ read, can }: RefusalsOptions): Refusals {
+  /** Without the state where it cannot be read: the refusal stands all the same. */
+  const withState = async (error: ProblemError, id: string, call: Call) => {
+    try {
+      const { state, actions } = situationOf(await read(id, call), can)
+      return new ProblemError('invalid_state', error.message, { ...error.details, state, allowed_actions: actions, cause: error })
+    } catch {
+      return error
+    }
+  }
+
+  return {
+    async explain (error, fields, call, id) {
+      if (!(error instanceof ProblemError) || !pointable.has(error.code)) return error
+      const field = pointed(error, fields)
+      if (field !== undefined) return field
+      return error.code === 'invalid_state' && id !== undefined ? await withState(error, id, call) : error
+    }
+  }
+}
+
+/** Nova answers 400, 403 and 409 to fields that do not fit. */
+const pointable = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state'])
 
 function pointed (error: ProblemError, fields: readonly RefusedField[]) {
   const said = error.details.provider_error?.message ?? ''
   const field = fields.find((one) => one.said.test(said))
-  if (field === undefined) return error
+  if (field === undefined) return undefined
   return new ProblemError('validation_failed', `The cloud refused the request: ${said}`, {
     ...error.details, errors: [{ in: 'body', pointer: field.pointer, message: said }], cause: error
   })
-}
-
-/** Nova's `vm_state` as the status that it is shown as when nothing is under way. */
-const vmStatus: Readonly<Record<string, string>> = {
-  active: 'ACTIVE',
-  building: 'BUILD',
-  paused: 'PAUSED',
-  suspended: 'SUSPENDED',
-  stopped: 'SHUTOFF',
-  rescued: 'RESCUE',
-  resized: 'VERIFY_RESIZE',
-  'soft-delete': 'SOFT_DELETED',
-  deleted: 'DELETED',
-  error: 'ERROR',
-  shelved: 'SHELVED',
-  shelved_offloaded: 'SHELVED_OFFLOADED'
-}
-
-/** `Cannot 'stop' instance <id> while it is in vm_state stopped`, or `in task_state deleting`. */
-function withState (error: ProblemError, can: ReadonlySet<string>) {
-  const said = error.details.provider_error?.message ?? ''
-  const [, kind, word] = /while it is in (vm_state|task_state) (\S+)/.exec(said) ?? []
-  if (kind === undefined || word === undefined) return undefined
-  const status = kind === 'vm_state' ? vmStatus[word] ?? 'UNKNOWN' : 'UNKNOWN'
-  const state = nodeState(status, kind === 'task_state' ? word : null)
-  if (state === 'unknown') return error
-  const special = specialActions({ status, task: null, state, launched: true, volumeBacked: false })
-  const actions: NodeAction[] = allowedActions(state, can, special)
-  return new ProblemError('invalid_state', said, { ...error.details, state, allowed_actions: actions, cause: error })
 }

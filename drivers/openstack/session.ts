@@ -2,33 +2,12 @@ import type { Token } from 'openstack-client'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { HttpClient } from '../http.ts'
+import { toToken, type Access, type Session } from './access.ts'
 import { computeRoot, findEndpoint, type Place, type Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
 import { createFlight } from './flight.ts'
 import { authRequest, tokensUrl, type Catalog, type KeystoneToken } from './keystone.ts'
 import type { Settings } from './settings.ts'
-
-/** What calls are made with, as long as a token lives. */
-export interface Access {
-  /** The secret that each call carries. */
-  readonly token: string
-  /** What openstack-client takes for one service. Throws where the catalog has no endpoint for it. */
-  of (service: Service): Token
-  /** Region of the compute endpoint; null where the cloud names none. */
-  readonly region: string | null
-  /** To be set once a service has taken the token. */
-  accepted: boolean
-}
-
-export interface Session {
-  /** The present access; authenticates where there is none or it is about to end. Throws provider_auth_failed. */
-  access (call: Call): Promise<Access>
-  /** Access in the place of one that a service refused: one authentication for all that were refused. */
-  renew (refused: string, call: Call): Promise<Access>
-  /** Region of the last access there was; null before the first. */
-  region (): string | null
-  refresh (): void
-}
 
 interface Held {
   access: Access
@@ -143,7 +122,7 @@ function accessOf (token: string, catalog: Catalog, place: Place): Access {
   const tokens = new Map<Service, Token>()
   const make = (service: Service) => {
     const { url } = findEndpoint(catalog, service, place)
-    const made = { token, catalog: [one(service, url), one('compute-root', computeRoot(url))] }
+    const made = toToken(token, { [service]: url, 'compute-root': computeRoot(url) })
     tokens.set(service, made)
     return made
   }
@@ -158,5 +137,3 @@ function regionOf (catalog: Catalog, place: Place) {
     return place.region ?? null
   }
 }
-
-const one = (type: string, url: string) => ({ type, endpoints: [{ interface: 'public', url }] })

@@ -7,7 +7,9 @@ const secret = (description: string) => text(description, { format: 'password' }
 
 const Auth = Type.Object({
   auth_url: Type.String({
-    pattern: '^https?://', description: 'Address of Keystone v3. A path before the version is kept.', examples: ['https://cloud.example/identity/v3']
+    pattern: '^https?://[^/]',
+    description: 'Address of Keystone v3. A path before the version is kept.',
+    examples: ['https://cloud.example/identity/v3']
   }),
   username: text('Name of the user.'),
   user_id: text('Id of the user, in the place of its name and domain.'),
