@@ -70,7 +70,7 @@ export function loadSettings ({ config, env, cwd, drivers }: SettingsInput): Set
   tell(server.errors, own, ServerSettings)
   const settings = server.settings as ServerSettings
   if (server.errors.length === 0) {
-    settings.store.file = path.resolve(raw.directory, settings.store.file)
+    if (settings.store.file !== ':memory:') settings.store.file = path.resolve(raw.directory, settings.store.file)
     if (!loopback.test(settings.host) && !settings.insecure) {
       lines.push(`${name}: host: found "${settings.host}"; this server does not check who calls, so anybody who reaches that address ` +
         'could destroy your nodes; use a loopback address (127.0.0.1), or set `insecure: true` where the network itself is guarded')
