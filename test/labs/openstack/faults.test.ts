@@ -124,8 +124,13 @@ t.test('what a cloud does to a read', async (t) => {
       t.match(both.body.sources, [{ cloud: 'default', problem: { code } }, { cloud: 'other', status: 'ok' }])
     })
   }
+})
 
-  await t.test('a cloud that fails for a moment is asked again', async (t) => {
+t.test('a cloud that fails for a moment', async (t) => {
+  const { api, proxy } = await behindProxy(t)
+  const list = { target: 'nova', method: 'GET', path: /^\/v2\.1\/servers\/detail/ }
+
+  await t.test('is asked again', async (t) => {
     const rule = proxy.addRule({ ...list, times: 2, status: 503 })
     t.equal((await api.get(nodes)).status, 200)
     t.equal(rule.hits, 2)
