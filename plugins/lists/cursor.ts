@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Store } from '../store/index.ts'
 
-/** Where a walk stands: of each cloud still open its token (null: its first page) and how many items of that page are told. */
+/** Where a walk stands: of each cloud still in it its token (null: its first page) and how many items of that page are told. */
 const Place = Type.Object({ cloud: Type.String(), token: Type.Unsafe<string | null>({ type: ['string', 'null'] }), skip: Type.Integer({ minimum: 0 }) })
 const Walk = Type.Object({
   query: Type.String(),

@@ -9,7 +9,7 @@ export function filtersOf (query: ListParameters): Filters {
   const tags = [...query.tag ?? []]
   for (const [key, value] of Object.entries(query)) {
     if (value === undefined || notFilters.has(key) || key === 'tag') continue
-    if (key.startsWith('tag.')) tags.push(`${key.slice('tag.'.length)}=${String(value)}`)
+    if (key.startsWith('tag.')) tags.push(...[value].flat().map((one) => `${key.slice('tag.'.length)}=${String(one)}`))
     else filters[key] = Array.isArray(value) ? value : [String(value)]
   }
   return tags.length === 0 ? filters : { ...filters, tag: tags }

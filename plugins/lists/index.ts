@@ -51,14 +51,14 @@ const sortable = ({ properties }: Collection) => new Set(Object.entries(properti
 export default fp(async (fastify) => {
   const { farm, store } = fastify
 
-  /** In the clouds' own order: each cloud still open is asked for a share, all at once. */
-  const walkOn = async (asked: Asked, places: readonly Place[]): Promise<Told> => {
+  /** In the clouds' own order: each cloud still open is asked for a share, all at once. `alone`: there never was another. */
+  const walkOn = async (asked: Asked, places: readonly Place[], alone: boolean): Promise<Told> => {
     const { limit } = asked.query
     // More clouds than items: the others have their turn on a later page.
     const now = places.slice(0, limit)
     const share = Math.ceil(limit / now.length)
     const reads = await Promise.all(now.map((place) => readPage(asked, place, share + place.skip)))
-    failIfMust(asked, reads)
+    failIfMust(asked, reads, places.length > now.length)
 
     const match = matcher(asked.filters)
     const next: Place[] = []
@@ -77,14 +77,14 @@ export default fp(async (fastify) => {
     })
     next.push(...places.slice(limit))
     const [only] = reads
-    const total = places.length === 1 && match === undefined ? only?.total ?? null : null
+    const total = alone && match === undefined ? only?.total ?? null : null
     return { items, reads, next: next.length === 0 ? null : { places: next }, total }
   }
 
   const sorted = async (asked: Asked, clouds: readonly string[], collection: Collection, after: Walk['after']): Promise<Told> => {
     const sort = parseSort(asked.query.sort!, sortable(collection))
     const reads = await Promise.all(clouds.map((cloud) => readWhole(asked, cloud)))
-    failIfMust(asked, reads)
+    failIfMust(asked, reads, false)
     const match = matcher(asked.filters)
     const keyed = reads.flatMap(({ items }) => items)
       .filter((item) => match === undefined || match(item))
@@ -94,10 +94,12 @@ export default fp(async (fastify) => {
     const page = keyed.slice(from, from + asked.query.limit)
     for (const { source } of reads) source.count = page.filter(({ item }) => (item as { cloud: string }).cloud === source.cloud).length
     const last = from + page.length < keyed.length ? page.at(-1) : undefined
+    // One that failed would come back with half of its items.
+    const places = reads.filter(({ error }) => error === undefined).map(({ cloud }) => begin(cloud))
     return {
       items: page.map(({ item }) => item),
       reads,
-      next: last === undefined ? null : { after: [...last.keys] },
+      next: last === undefined ? null : { after: [...last.keys], places },
       total: reads.every(({ source }) => source.status === 'ok') ? keyed.length : null
     }
   }
@@ -120,8 +122,8 @@ export default fp(async (fastify) => {
     // What was written here names no other; it must not become a way to a cloud that the path does not name.
     if (single && walk?.places?.some(({ cloud }) => cloud !== clouds[0])) throw foreignCursor()
     const told = query.sort !== undefined
-      ? await sorted(asked, clouds, collection, walk?.after)
-      : await walkOn(asked, walk?.places ?? clouds.map((cloud) => ({ cloud, token: null, skip: 0 })))
+      ? await sorted(asked, walk?.places?.map(({ cloud }) => cloud) ?? clouds, collection, walk?.after)
+      : await walkOn(asked, walk?.places ?? clouds.map(begin), clouds.length === 1)
 
     const cursor = told.next === null ? null : await writeCursor({ query: asked.bind(), ...told.next }, store)
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
@@ -146,14 +148,19 @@ export default fp(async (fastify) => {
   } satisfies Lists)
 }, { name: 'lists', dependencies: ['clouds', 'store'] })
 
-/** Throws where a failed cloud is the failure of the list. A walk that has begun goes on without a cloud that fails. */
-function failIfMust ({ single, query }: Asked, reads: readonly Read[]) {
+const begin = (cloud: string): Place => ({ cloud, token: null, skip: 0 })
+
+/**
+ * Throws where a failed cloud is the failure of the list. A walk that has begun goes on without a cloud that fails, and
+ * so does one that has `more` clouds to ask.
+ */
+function failIfMust ({ single, query }: Asked, reads: readonly Read[], more: boolean) {
   const errors = reads.flatMap(({ error }) => error ?? [])
   if (errors.length === 0) return
   if (single || !query.partial) throw errors[0]!
   const shuttingDown = errors.find(({ code }) => code === 'shutting_down')
   if (shuttingDown !== undefined) throw shuttingDown
-  if (errors.length < reads.length || query.cursor !== undefined) return
+  if (errors.length < reads.length || more || query.cursor !== undefined) return
   const told = reads.map(({ cloud, error }) => `${cloud}: ${error!.code}`).join(', ')
   const allLate = errors.every(({ code }) => code === 'provider_timeout')
   throw new ProblemError(allLate ? 'provider_timeout' : 'provider_error', `No cloud answered (${told})`, {
