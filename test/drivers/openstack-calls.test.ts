@@ -1,0 +1,473 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import Fastify from 'fastify'
+import t, { type Test } from 'tap'
+import { openCall } from '../../drivers/call.ts'
+import { capabilitiesOf, type Connection, type NodeService, type ReadService } from '../../drivers/driver.ts'
+import openstack from '../../drivers/openstack/index.ts'
+import { ProblemError, toProblem, type Image, type Location, type NodeCreate, type Size } from '../../openapi/model/index.ts'
+
+interface Asked {
+  method: string
+  path: string
+  query: URLSearchParams
+  headers: IncomingHttpHeaders
+  body: unknown
+}
+
+interface Answer {
+  status?: number
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+type Routes = Record<string, Answer | ((asked: Asked) => Answer)>
+
+interface Cloud extends Connection {
+  nodes: Required<NodeService>
+  images: ReadService<Image>
+  sizes: ReadService<Size>
+  locations: ReadService<Location>
+}
+
+const id = '00000000-0000-4000-8000-000000000001'
+const server = { id, name: 'web', status: 'ACTIVE', metadata: {}, 'OS-SRV-USG:launched_at': '2026-01-01T00:00:00.000000' }
+const versions = { version: { version: '2.93', min_version: '2.1' } }
+
+/** A cloud of OpenStack that answers as told: `METHOD /path` below its endpoints → answer. Keeps what it was asked. */
+async function start (t: Test, given: Routes = {}, settings: object = {}) {
+  const asked: Asked[] = []
+  let tokens = 0
+  const routes: Routes = {
+    'POST /v3/auth/tokens': () => ({ status: 201, body: { token: tokenBody() }, headers: { 'x-subject-token': `token-${++tokens}` } }),
+    'GET /compute/v2.1/': { body: versions },
+    'GET /compute/v2.1/servers/detail': { body: { servers: [server] } },
+    [`GET /compute/v2.1/servers/${id}`]: { body: { server } },
+    'GET /network/v2.0/ports': { body: { ports: [] } },
+    ...given
+  }
+  const http = createServer((request, response) => {
+    let text = ''
+    request.on('data', (part) => { text += part })
+    request.on('end', () => {
+      const { pathname, searchParams: query } = new URL(request.url!, 'http://x')
+      const one = { method: request.method!, path: pathname, query, headers: request.headers, body: text === '' ? undefined : JSON.parse(text) as unknown }
+      asked.push(one)
+      const route = routes[`${request.method} ${pathname}`]
+      const { status = 200, body, headers = {} } = (typeof route === 'function' ? route(one) : route) ?? { status: 404, body: { itemNotFound: { code: 404, message: 'no' } } }
+      response.writeHead(status, headers).end(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body))
+    })
+  })
+  await new Promise<void>((resolve) => { http.listen(0, '127.0.0.1', resolve) })
+  const base = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const endpoint = (url: string) => [{ interface: 'public', region_id: 'R', url }]
+  const tokenBody = () => ({
+    issued_at: new Date().toISOString(),
+    expires_at: new Date(Date.now() + 3600_000).toISOString(),
+    project: { id: 'p' },
+    catalog: [
+      { type: 'compute', endpoints: endpoint(`${base}/compute/v2.1`) }, { type: 'image', endpoints: endpoint(`${base}/image`) },
+      { type: 'network', endpoints: endpoint(`${base}/network/v2.0/`) }
+    ]
+  })
+  const logged: string[] = []
+  const fastify = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { logged.push(line) } } } })
+  t.teardown(async () => {
+    await fastify.close()
+    http.closeAllConnections()
+    http.close()
+  })
+  await fastify.register(openstack, { name: 'default', auth: { auth_url: base, username: 'me', password: 'topsecret', project_name: 'p' }, ...settings })
+  const cloud = fastify.clouds['default'] as Cloud
+  const call = (more: { timeout?: number, operation?: string } = {}) => openCall({ timeout: 5000, log: fastify.log, requestId: 't', ...more })
+  return { cloud, nodes: cloud.nodes, asked, call, logged, routes, of: (route: string) => asked.filter(({ method, path }) => `${method} ${path}` === route) }
+}
+
+const query = { limit: 100, token: null, filters: {}, extra: false }
+const input: NodeCreate = { name: 'web', image_id: 'img', size_id: '1' }
+const auth = 'POST /v3/auth/tokens'
+const list = 'GET /compute/v2.1/servers/detail'
+const action = `POST /compute/v2.1/servers/${id}/action`
+const plain = { extra: false }
+
+async function refused (run: Promise<unknown>): Promise<ProblemError> {
+  try {
+    await run
+  } catch (error) {
+    if (error instanceof ProblemError) return error
+    throw error
+  }
+  throw new Error('not refused')
+}
+
+t.test('one token for all who wait, and versions for compute alone', async (t) => {
+  const { nodes, cloud, call, of, asked } = await start(t, { 'GET /image/v2/images': { body: { images: [] } } })
+  await Promise.all(Array.from({ length: 20 }, () => nodes.list(query, call())))
+  t.equal(of(auth).length, 1)
+  t.equal(of('GET /compute/v2.1/').length, 1)
+  await cloud.images.list(query, call())
+  for (const { path, headers } of asked) {
+    t.equal(headers['openstack-api-version'], path.endsWith('/detail') ? 'compute 2.9' : undefined, path)
+    t.equal(headers['x-openstack-nova-api-version'], path.endsWith('/detail') ? '2.9' : undefined)
+    t.equal(headers['x-auth-token'], path.endsWith('/tokens') ? undefined : 'token-1')
+  }
+  t.equal(cloud.location, 'R')
+})
+
+t.test('an authentication does not end with who asked first', async (t) => {
+  const { nodes, call, of } = await start(t)
+  const first = call()
+  const early = refused(nodes.list(query, first))
+  const others = [nodes.list(query, call()), nodes.list(query, call())]
+  first.abort(new ProblemError('shutting_down', 'gone'))
+  t.match(await early, { code: 'shutting_down', outcomeUnknown: false })
+  await Promise.all(others)
+  t.equal(of(auth).length, 1)
+})
+
+t.test('a refused token is renewed once for all, and every call repeated, a change too', async (t) => {
+  let valid = 'token-1'
+  const guarded = (answer: Answer) => ({ headers }: Asked) => headers['x-auth-token'] === valid ? answer : { status: 401, body: '<html>401</html>' }
+  const { nodes, call, of } = await start(t, { [list]: guarded({ body: { servers: [server] } }), [action]: guarded({ status: 202 }) })
+  await nodes.list(query, call())
+  valid = 'token-2'
+  const [page, change] = await Promise.all([nodes.list(query, call()), nodes.stop(id, {}, call()), nodes.list(query, call())])
+  t.equal(page.items.length, 1)
+  t.match(change, { resources: [{ kind: 'node', id }], until: { states: ['stopped'] } })
+  t.equal(of(auth).length, 2)
+  t.strictSame(of(action).map(({ body }) => body), [{ 'os-stop': null }, { 'os-stop': null }])
+  valid = 'token-3'
+  await nodes.list(query, call())
+  t.equal(of(auth).length, 3, 'a token that worked is renewed at once when it is refused')
+})
+
+t.test('a service that takes no token does not make Keystone work for each call', async (t) => {
+  const { nodes, call, of } = await start(t, { [list]: { status: 401, body: { error: { code: 401, title: 'Unauthorized', message: 'no' } } } })
+  t.match(await refused(nodes.list(query, call())), { code: 'provider_auth_failed' })
+  for (let i = 0; i < 5; i++) t.equal((await refused(nodes.stop(id, {}, call()).then(() => nodes.list(query, call())))).code, 'resource_not_found')
+  t.ok(of(auth).length <= 3)
+})
+
+t.test('refused credentials are remembered for a moment', async (t) => {
+  const { cloud, nodes, call, of, routes, logged } = await start(t, { [auth]: { status: 401, body: { error: { code: 401, title: 'Unauthorized', message: 'no' } } } })
+  const problem = await refused(cloud.check(call()))
+  t.match(problem, { code: 'provider_auth_failed', details: { provider_error: { code: 'Unauthorized', message: 'no' } } })
+  const codes = await Promise.all(Array.from({ length: 50 }, async () => (await refused(nodes.list(query, call()))).code))
+  t.strictSame(new Set(codes), new Set(['provider_auth_failed']))
+  t.equal(of(auth).length, 1)
+  t.notMatch(logged.join() + JSON.stringify(toProblem(problem)), /topsecret/)
+  delete routes[auth]
+  cloud.refresh()
+  t.match(await refused(cloud.check(call())), { code: 'provider_unavailable', details: { hint: /auth_url/, retryable: false } })
+  t.equal(of(auth).length, 2)
+})
+
+t.test('a token without a project is none', async (t) => {
+  const { cloud, call } = await start(t, { [auth]: { status: 201, body: { token: { methods: ['password'] } }, headers: { 'x-subject-token': 'x' } } })
+  t.match(await refused(cloud.check(call())), { code: 'provider_auth_failed', details: { hint: /project/ } })
+})
+
+t.test('no token is in a log line', async (t) => {
+  const { nodes, call, logged } = await start(t, { [list]: { status: 500, body: { computeFault: { code: 500, message: 'x' } } } })
+  await refused(nodes.list(query, call()))
+  t.match(logged.join(), /servers\/detail/)
+  t.notMatch(logged.join(), /token-1|topsecret/)
+})
+
+t.test('an early renewal keeps nobody waiting, and its failure hurts nobody', async (t) => {
+  let now = 0
+  const real = performance.now.bind(performance)
+  t.intercept(performance, 'now', { value: () => real() + now })
+  const { nodes, call, of, routes } = await start(t)
+  await nodes.list(query, call())
+  routes[auth] = { status: 503 }
+  now = 3590_000
+  await nodes.list(query, call())
+  t.ok(of(auth).length >= 1)
+  now = 3700_000
+  t.equal((await refused(nodes.list(query, call()))).code, 'provider_unavailable')
+})
+
+t.test('a cloud without microversions is sent none, and loses what needs one', async (t) => {
+  const { nodes, cloud, call, of } = await start(t, { 'GET /compute/v2.1/': { status: 404 } })
+  t.ok(capabilitiesOf(cloud)['nodes.update']!.parameters.includes('protected'), 'until it is known')
+  await nodes.list(query, call())
+  t.equal(of(list)[0]!.headers['openstack-api-version'], undefined)
+  t.strictSame(capabilitiesOf(cloud)['nodes.update']!.parameters, ['name', 'tags'])
+  const described = { ...input, provider_options: { openstack: { description: 'x' } } }
+  t.equal((await refused(nodes.create(described, call()))).code, 'not_supported')
+})
+
+t.test('a page: ports for all of it in one call, and the markers of the next', async (t) => {
+  const servers = [1, 2, 3, 4].map((n) => ({ ...server, id: `s${n}`, addresses: { n: [{ addr: '10.0.0.1', version: 4, 'OS-EXT-IPS-MAC:mac_addr': `m${n}` }] } }))
+  const port = (n: number) => ({ id: `p${n}`, device_id: `s${n}`, network_id: 'net', mac_address: `m${n}`, security_groups: ['sg'] })
+  const { nodes, call, of } = await start(t, {
+    [list]: { body: { servers, servers_links: [{ rel: 'next', href: 'http://elsewhere/v2.1/servers/detail?limit=4&marker=s4' }] } },
+    'GET /network/v2.0/ports': ({ query: asked }) => asked.get('marker') === 'p1'
+      ? { body: { ports: [port(2)] } }
+      : { body: { ports: [port(1)], ports_links: [{ rel: 'next', href: 'http://x/?marker=p1' }] } }
+  })
+  const page = await nodes.list({ ...query, limit: 4, filters: { state: ['running'], size_id: ['1'] } }, call())
+  t.equal(page.next, 's4,s3,s2')
+  t.strictSame(page.applied, ['state'])
+  t.match(page.items.map(({ security_group_ids: groups, addresses }) => [groups, addresses[0]!.nic_id]), [[['sg'], 'p1'], [['sg'], 'p2'], [[], null], [[], null]])
+  const [first] = of('GET /network/v2.0/ports')
+  t.strictSame(first!.query.getAll('device_id'), ['s1', 's2', 's3', 's4'])
+  t.strictSame(of(list)[0]!.query.getAll('status'), ['ACTIVE', 'VERIFY_RESIZE'])
+})
+
+t.test('long pages ask for ports by the hundred', async (t) => {
+  const servers = Array.from({ length: 250 }, (_, n) => ({ ...server, id: `${id}${n}` }))
+  const { nodes, call, of } = await start(t, { [list]: { body: { servers } } })
+  t.equal((await nodes.list({ ...query, limit: 1000 }, call())).items.length, 250)
+  t.strictSame(of('GET /network/v2.0/ports').map((asked) => asked.query.getAll('device_id').length).sort(), [100, 100, 50])
+})
+
+t.test('nodes are told without their ports where those cannot be read', async (t) => {
+  const { nodes, call } = await start(t, { 'GET /network/v2.0/ports': { status: 403, body: { NeutronError: { type: 'Forbidden', message: 'no' } } } })
+  const page = await nodes.list(query, call())
+  t.match(page.partial, { code: 'provider_permission_denied' })
+  t.match(page.items, [{ security_group_ids: null }])
+  t.equal((await nodes.get(id, plain, call())).security_group_ids, null)
+})
+
+t.test('a page begins where it did, although the node that ended the last one is gone', async (t) => {
+  const there = new Set(['s2'])
+  const { nodes, call, of } = await start(t, {
+    [list]: ({ query: asked }) => there.has(asked.get('marker') ?? '')
+      ? { body: { servers: [] } }
+      : { status: 400, body: { badRequest: { code: 400, message: `marker [${asked.get('marker')}] not found` } } }
+  })
+  t.strictSame(await nodes.list({ ...query, token: 's4,s3,s2' }, call()), { items: [], next: null, applied: [] })
+  t.strictSame(of(list).map((asked) => asked.query.get('marker')), ['s4', 's3', 's2'])
+  there.clear()
+  t.match(await refused(nodes.list({ ...query, token: 's4' }, call())), { code: 'invalid_request' })
+})
+
+t.test('a create sends what Nova takes, and the operation with it', async (t) => {
+  const { nodes, call, of } = await start(t, { 'POST /compute/v2.1/servers': { status: 202, body: { server: { id, adminPass: 'pw' } } } })
+  const change = await nodes.create({
+    ...input,
+    availability_zone: 'nova',
+    key_pair_name: 'key',
+    user_data: '#!ü',
+    networks: [{ network_id: 'net', fixed_ip: '10.0.0.9' }],
+    security_group_ids: ['sg'],
+    tags: { env: 'prod' },
+    provider_options: { openstack: { config_drive: true, disk_config: 'AUTO', scheduler_hints: { group: 'g' } } }
+  }, call({ operation: 'op-1' }))
+  t.strictSame(change, { resources: [{ kind: 'node', id }], until: { states: ['running'] }, secrets: { admin_password: 'pw' } })
+  const [{ body, headers }] = of('POST /compute/v2.1/servers') as [Asked]
+  t.strictSame(body, {
+    server: {
+      name: 'web',
+      imageRef: 'img',
+      flavorRef: '1',
+      metadata: { env: 'prod', 'orchestrator:operation': 'op-1' },
+      availability_zone: 'nova',
+      key_name: 'key',
+      user_data: Buffer.from('#!ü').toString('base64'),
+      networks: [{ uuid: 'net', fixed_ip: '10.0.0.9' }],
+      security_groups: [{ name: 'sg' }],
+      config_drive: true,
+      'OS-DCF:diskConfig': 'AUTO'
+    },
+    'os:scheduler_hints': { group: 'g' }
+  })
+  t.equal(headers['openstack-api-version'], undefined)
+  await nodes.create({ ...input, provider_options: { openstack: { description: 'd' } } }, call())
+  t.match(of('POST /compute/v2.1/servers')[1], { headers: { 'openstack-api-version': 'compute 2.19' }, body: { server: { description: 'd' } } })
+})
+
+t.test('what Nova would refuse is refused without a call', async (t) => {
+  const { nodes, call, asked } = await start(t)
+  const pointers = async (more: Partial<NodeCreate>) => {
+    const { details } = await refused(nodes.create({ ...input, ...more }, call()))
+    return details.errors?.map(({ pointer }) => pointer)
+  }
+  t.strictSame(await pointers({ tags: { 'orchestrator:operation': 'x', 'a/b': 'y' } }), ['/tags/orchestrator:operation', '/tags/a~1b'])
+  t.strictSame(await pointers({ user_data: 'x'.repeat(49_150) }), ['/user_data'])
+  t.strictSame(await pointers({ networks: [{ subnet_id: 's' }] }), ['/networks/0/network_id'])
+  t.equal(asked.length, 0)
+})
+
+t.test('a refusal of a create points to the field', async (t) => {
+  const { nodes, call, routes } = await start(t)
+  for (const [status, message, pointer] of [
+    [400, 'Can not find requested image', '/image_id'], [400, 'Flavor nope could not be found.', '/size_id'],
+    [400, "Flavor's disk is too small for requested image.", '/size_id'], [400, 'Invalid key_name provided.', '/key_pair_name'],
+    [400, 'The requested availability zone is not available', '/availability_zone'],
+    [400, "Unable to find security_group with name or id 'x'", '/security_group_ids'], [400, 'Network x could not be found.', '/networks'],
+    [409, 'Multiple possible networks found, use a Network ID to be more specific.', '/networks'],
+    [403, 'Only volume-backed servers are allowed for flavors with zero disk.', '/size_id']
+  ] as const) {
+    routes['POST /compute/v2.1/servers'] = { status, body: { fault: { code: status, message } } }
+    t.match(await refused(nodes.create(input, call())), { code: 'validation_failed', details: { errors: [{ in: 'body', pointer, message }] } }, message)
+  }
+  routes['POST /compute/v2.1/servers'] = { status: 400, body: { badRequest: { message: 'Something else' } } }
+  t.match(await refused(nodes.create(input, call())), { code: 'provider_rejected' })
+})
+
+t.test('an answer of success without its content leaves the outcome of a change open', async (t) => {
+  const { nodes, call, routes } = await start(t)
+  for (const body of [undefined, {}, { server: {} }, [], 'null']) {
+    routes['POST /compute/v2.1/servers'] = { status: 202, body }
+    t.match(await refused(nodes.create(input, call())), { code: 'provider_error', outcomeUnknown: true }, JSON.stringify(body))
+  }
+  for (const body of [undefined, {}, { servers: {} }, [], 'null']) {
+    routes[list] = { body }
+    t.match(await refused(nodes.list(query, call())), { code: 'provider_error', outcomeUnknown: false }, JSON.stringify(body))
+  }
+  routes[`GET /compute/v2.1/servers/${id}`] = { body: { server: [] } }
+  t.match(await refused(nodes.get(id, plain, call())), { code: 'provider_error', outcomeUnknown: false })
+})
+
+t.test('an error is what it is in every wrapping', async (t) => {
+  const { nodes, call, routes } = await start(t)
+  const says = (message: string) => ({ fault: { code: 0, message } })
+  for (const [status, body, wanted, headers] of [
+    [400, says('x'), { code: 'provider_rejected' }],
+    [403, says('Policy does not allow'), { code: 'provider_permission_denied' }],
+    [403, says('Quota exceeded for instances: Requested 1'), { code: 'provider_quota_exceeded' }],
+    [403, says('Maximum number of metadata items exceeds 128'), { code: 'provider_quota_exceeded' }],
+    [404, { itemNotFound: { message: 'gone' } }, { code: 'resource_not_found', details: { provider_error: { code: 'itemNotFound', message: 'gone' } } }],
+    [406, says('Version 2.999 is not supported'), { code: 'not_supported' }],
+    [409, says('Instance x is locked'), { code: 'protected' }],
+    [409, says("Cannot 'stop' instance x while it is in vm_state stopped"), { code: 'invalid_state', details: { state: 'running' } }],
+    [409, { NeutronError: { type: 'OverQuota', message: 'x' } }, { code: 'provider_quota_exceeded' }],
+    [409, { NeutronError: { type: 'PortInUse', message: 'x' } }, { code: 'in_use' }],
+    [409, says('Key pair already exists'), { code: 'already_exists' }],
+    [413, { overLimit: { message: 'Quota exceeded' } }, { code: 'provider_quota_exceeded' }, { 'retry-after': '0' }],
+    [413, { overLimit: { message: 'This request was rate-limited.' } }, { code: 'provider_rate_limited', details: { retry_after: 7 } }, { 'retry-after': '7' }],
+    [429, undefined, { code: 'provider_rate_limited', outcomeUnknown: false, details: { retry_after: 3 } }, { 'retry-after': '3' }],
+    [500, { computeFault: { message: 'x' } }, { code: 'provider_error', outcomeUnknown: false }],
+    [501, says('x'), { code: 'not_supported' }],
+    [502, '<html>', { code: 'provider_unavailable', outcomeUnknown: true }],
+    [503, undefined, { code: 'provider_unavailable', outcomeUnknown: false }],
+    [504, '<html>', { code: 'provider_timeout', outcomeUnknown: true }],
+    [404, { message: 'No image<br />\n', code: '404 Not Found', title: 'Not Found' }, { details: { provider_error: { code: 'Not Found', message: 'No image' } } }],
+    [404, { faultcode: 'Client', faultstring: 'x' }, { details: { provider_error: { code: 'Client', message: 'x' } } }],
+    [404, { NeutronError: 'x' }, { details: { provider_error: { code: 'NeutronError', message: 'x' } } }],
+    [404, '<html>', { details: { provider_error: { code: '404', message: null, request_id: 'req-1' } } }, { 'x-compute-request-id': 'req-1' }]
+  ] as ReadonlyArray<readonly [number, unknown, object, Record<string, string>?]>) {
+    routes[action] = { status, body, headers: headers ?? {} }
+    t.match(await refused(nodes.stop(id, {}, call())), wanted, `${status} ${JSON.stringify(body)}`)
+  }
+})
+
+t.test('each verb is one action of Nova, and says how its end is known', async (t) => {
+  const { nodes, call, routes, of } = await start(t, { [action]: { status: 202 }, [`DELETE /compute/v2.1/servers/${id}`]: { status: 204 } })
+  const verbs: ReadonlyArray<readonly [keyof NodeService, object, object, object]> = [
+    ['start', {}, { 'os-start': null }, { states: ['running'] }],
+    ['stop', {}, { 'os-stop': null }, { states: ['stopped'] }],
+    ['reboot', {}, { reboot: { type: 'SOFT' } }, { states: ['running'] }],
+    ['reboot', { type: 'hard' }, { reboot: { type: 'HARD' } }, { states: ['running'] }],
+    ['pause', {}, { pause: null }, { states: ['paused'] }],
+    ['suspend', {}, { suspend: null }, { states: ['suspended'] }],
+    ['shelve', {}, { shelve: null }, { states: ['suspended'], provider_states: ['SHELVED', 'SHELVED_OFFLOADED'] }],
+    ['rescue', {}, { rescue: null }, { states: ['rescued'] }],
+    ['rescue', { image_id: 'i' }, { rescue: { rescue_image_ref: 'i' } }, { states: ['rescued'] }],
+    ['unrescue', {}, { unrescue: null }, { states: ['running'] }],
+    ['resize', { size_id: '2' }, { resize: { flavorRef: '2' } }, { states: ['running'], provider_states: ['VERIFY_RESIZE'] }],
+    ['confirm_resize', {}, { confirmResize: null }, { states: ['running', 'stopped'], provider_states: ['ACTIVE', 'SHUTOFF'] }],
+    ['revert_resize', {}, { revertResize: null }, { states: ['running', 'stopped'], provider_states: ['ACTIVE', 'SHUTOFF'] }],
+    ['rebuild', { image_id: 'i' }, { rebuild: { imageRef: 'i' } }, { states: ['running', 'stopped'], provider_states: ['ACTIVE', 'SHUTOFF'] }],
+    ['restore', {}, { restore: null }, { states: ['running', 'stopped'], provider_states: ['ACTIVE', 'SHUTOFF'] }]
+  ]
+  for (const [verb, given, body, until] of verbs) {
+    const change = await (nodes[verb] as NodeService['stop'])!(id, given, call())
+    t.strictSame(change, { resources: [{ kind: 'node', id }], until }, verb)
+    t.strictSame(of(action).at(-1)!.body, body)
+  }
+  t.strictSame(await nodes.destroy(id, call()), { resources: [{ kind: 'node', id }], until: { states: [], gone: true } })
+
+  routes[action] = { body: { adminPass: 'a' } }
+  t.match(await nodes.rescue(id, {}, call()), { secrets: { admin_password: 'a' } })
+  routes[action] = { status: 202, body: { server: { adminPass: 'b' } } }
+  t.match(await nodes.rebuild(id, { image_id: 'i' }, call()), { secrets: { admin_password: 'b' } })
+})
+
+t.test('resume is what takes the node back from where it is', async (t) => {
+  const { nodes, call, routes, of } = await start(t, { [action]: { status: 202 } })
+  for (const [status, name] of [['PAUSED', 'unpause'], ['SUSPENDED', 'resume'], ['SHELVED', 'unshelve'], ['SHELVED_OFFLOADED', 'unshelve']] as const) {
+    routes[`GET /compute/v2.1/servers/${id}`] = { body: { server: { ...server, status } } }
+    t.match(await nodes.resume(id, {}, call()), { until: { states: ['running'] } })
+    t.strictSame(of(action).at(-1)!.body, { [name]: null })
+  }
+  routes[`GET /compute/v2.1/servers/${id}`] = { body: { server: { ...server, status: 'SHUTOFF' } } }
+  t.match(await refused(nodes.resume(id, {}, call())), { code: 'invalid_state', details: { state: 'stopped', allowed_actions: ['start', 'reboot', 'shelve', 'resize', 'rebuild', 'destroy'] } })
+})
+
+t.test('an update is the calls it needs, in the order that a lock allows', async (t) => {
+  const metadata = `/compute/v2.1/servers/${id}/metadata`
+  const { nodes, call, asked, routes } = await start(t, {
+    [action]: { status: 202 },
+    [`PUT /compute/v2.1/servers/${id}`]: { body: { server } },
+    [`POST ${metadata}`]: { body: { metadata: {} } },
+    [`GET ${metadata}`]: { body: { metadata: { 'orchestrator:operation': 'op', old: '1', env: 'dev' } } },
+    [`PUT ${metadata}`]: { body: { metadata: {} } }
+  })
+  await nodes.get(id, plain, call())
+  const changes = async (patch: object) => {
+    asked.length = 0
+    const node = await nodes.update(id, patch, call())
+    t.equal(node.id, id)
+    return asked.filter(({ method, path }) => method !== 'GET' || path === metadata).map(({ method, path, body }) => [method, path.split('/').pop(), body])
+  }
+  t.strictSame(await changes({ protected: true, name: 'new', tags: { env: 'prod' } }),
+    [['PUT', id, { server: { name: 'new' } }], ['POST', 'metadata', { metadata: { env: 'prod' } }], ['POST', 'action', { lock: null }]])
+  t.strictSame(await changes({ protected: false, tags: { env: 'prod', old: null } }), [
+    ['POST', 'action', { unlock: null }], ['GET', 'metadata', undefined],
+    ['PUT', 'metadata', { metadata: { 'orchestrator:operation': 'op', env: 'prod' } }]
+  ])
+  routes[`POST ${metadata}`] = { status: 409, body: { conflictingRequest: { code: 409, message: `Instance ${id} is locked` } } }
+  t.match(await refused(nodes.update(id, { name: 'new', tags: { a: 'b' } }, call())), { code: 'protected', message: /already applied: name/ })
+  asked.length = 0
+  t.match(await refused(nodes.update(id, { tags: { 'orchestrator:operation': null } }, call())), { code: 'validation_failed' })
+  t.equal(asked.length, 0)
+})
+
+t.test('a lost create is found by the operation that it carried', async (t) => {
+  const made = { ...server, id: 's2', metadata: { 'orchestrator:operation': 'op-1' } }
+  const { nodes, call, of } = await start(t, {
+    [list]: ({ query: asked }) => asked.get('marker') === null
+      ? { body: { servers: [server], servers_links: [{ rel: 'next', href: '?marker=s1' }] } }
+      : { body: { servers: [made] } }
+  })
+  const since = new Date('2026-01-01T00:10:00Z')
+  t.strictSame(await nodes.findCreated({ id: 'op-1', input: { ...input, name: 'a.b' } }, since, call()), [{ kind: 'node', id: 's2' }])
+  t.strictSame(Object.fromEntries(of(list)[0]!.query), { name: '^a.b$', 'changes-since': '2026-01-01T00:05:00.000Z', limit: '1000' })
+  t.strictSame(await nodes.findCreated({ id: 'op-2', input }, since, call()), [])
+})
+
+t.test('no id leads anywhere else', async (t) => {
+  const { cloud, call, asked } = await start(t)
+  for (const odd of ['..', '.', 'a/b', '../images', '\ud800']) t.equal((await refused(cloud.sizes.get(odd, plain, call()))).code, 'resource_not_found', odd)
+  asked.length = 0
+  for (const [odd, path] of [['a b', 'a%20b'], ['ü?x=1#y', '%C3%BC%3Fx%3D1%23y'], ['%2e%2e', '%252e%252e']] as const) {
+    await refused(cloud.sizes.get(odd, plain, call()))
+    t.equal(asked.at(-1)!.path, `/compute/v2.1/flavors/${path}`)
+  }
+  t.notOk(cloud.ids['nodes']!.test('nope'))
+  t.notOk(cloud.ids['sizes']!.test('a\u0000b'))
+  t.ok(cloud.ids['sizes']!.test('performance1-1 (ü)'))
+})
+
+t.test('images, sizes and locations', async (t) => {
+  const { cloud, call, of } = await start(t, {
+    'GET /image/v2/images': { body: { images: [{ id: 'i', status: 'active' }], next: '/v2/images?limit=1&marker=i' } },
+    'GET /image/v2/images/i': { body: { id: 'i', status: 'killed' } },
+    'GET /compute/v2.1/flavors/detail': { body: { flavors: [{ id: '1', swap: '' }] } },
+    'GET /compute/v2.1/flavors/1': { body: { flavor: { id: '1', name: 'm1' } } },
+    'GET /compute/v2.1/os-availability-zone': { body: { availabilityZoneInfo: [{ zoneName: 'nova', zoneState: { available: true } }] } }
+  })
+  t.match(await cloud.images.list({ ...query, limit: 1, filters: { name: ['x'], state: ['available'] } }, call()), { items: [{ state: 'available' }], next: 'i', applied: ['name', 'state'] })
+  t.strictSame(Object.fromEntries(of('GET /image/v2/images')[0]!.query), { name: 'x', status: 'active', limit: '1' })
+  t.match(await cloud.images.list({ ...query, filters: { name: ['in:a,b'], state: ['error'] } }, call()), { applied: [] })
+  t.match(await cloud.images.get('i', plain, call()), { state: 'error' })
+  t.match(await cloud.sizes.list(query, call()), { items: [{ id: '1', swap: 0 }], next: null })
+  t.match(await cloud.sizes.get('1', plain, call()), { name: 'm1' })
+  t.match(await cloud.locations.list(query, call()), { items: [{ id: 'R', kind: 'region' }, { id: 'nova', kind: 'zone', parent: 'R' }] })
+  t.match(await cloud.locations.get('nova', plain, call()), { available: true })
+  t.match(await refused(cloud.locations.get('x', plain, call())), { code: 'resource_not_found' })
+})
