@@ -18,6 +18,8 @@ const help = `orchestrator ${version}: one REST API over many clouds
 
 Over the settings of the server go PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE from the environment.`
 
+const say = (message: string) => { process.stdout.write(`${message}\n`) }
+
 const fail = (message: string) => {
   process.stderr.write(`${message}\n`)
   process.exitCode = 1
@@ -32,16 +34,19 @@ function readArguments () {
 
 async function main () {
   const { values, positionals: [command = 'serve', ...more] } = readArguments()
-  if (values.help === true) return void process.stdout.write(`${help}\n`)
-  if (values.version === true) return void process.stdout.write(`${version}\n`)
+  if (values.help === true) return say(help)
+  if (values.version === true) return say(version)
   if (!['serve', 'check'].includes(command) || more.length > 0) return fail(`There is no command "${[command, ...more].join(' ')}".\n\n${help}`)
 
   const drivers = await loadDrivers()
   const settings = loadSettings({ config: values.config, env: process.env, cwd: process.cwd(), drivers })
-  if (command === 'serve') return void await serve({ settings, drivers })
+  if (command === 'serve') {
+    await serve({ settings, drivers })
+    return
+  }
 
   const { ok, table } = await check(settings, drivers)
-  process.stdout.write(`${table}\n`)
+  say(table)
   if (!ok) process.exitCode = 1
 }
 

@@ -57,7 +57,8 @@ export default fp(async (fastify) => {
   const { store } = fastify
   const running = new Set<string>()
 
-  const inProgress = () => new ProblemError('idempotency_in_progress', 'The first request with this Idempotency-Key has no answer yet', { retry_after: 1 })
+  const inProgress = () => new ProblemError('idempotency_in_progress',
+    'The first request with this Idempotency-Key has no answer yet', { retry_after: 1 })
 
   /** The answer to a key that was used before; undefined where nothing came of it, so that this is a first request. */
   const replay = async (key: string, fingerprint: string): Promise<Answer | undefined> => {
@@ -78,7 +79,8 @@ export default fp(async (fastify) => {
 
   const first = async (key: string, fingerprint: string, request: FastifyRequest, run: (key: string) => Promise<Answer>): Promise<Answer> => {
     const drop = () => store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
-    const keep = (answer: Answer) => store.updateTable('idempotency_keys').set({ answer: JSON.stringify(answer) }).where('key', '=', key).execute()
+    const keep = (answer: Answer) =>
+      store.updateTable('idempotency_keys').set({ answer: JSON.stringify(answer) }).where('key', '=', key).execute()
     await store.insertInto('idempotency_keys')
       .values({ key, fingerprint, operation_id: null, answer: null, created_at: new Date().toISOString() }).execute()
     try {

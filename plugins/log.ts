@@ -7,9 +7,9 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   fastify.addHook('onResponse', (request, reply, done) => {
     const url = request.url
     const at = url.indexOf('?')
-    request.log.info({
-      method: request.method, path: at === -1 ? url : url.slice(0, at), status: reply.statusCode, ms: Math.round(reply.elapsedTime * 100) / 100
-    }, 'request')
+    const path = at === -1 ? url : url.slice(0, at)
+    const ms = Math.round(reply.elapsedTime * 100) / 100
+    request.log.info({ method: request.method, path, status: reply.statusCode, ms }, 'request')
     done()
   })
 }, { name: 'log' })

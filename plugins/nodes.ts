@@ -85,7 +85,9 @@ export default fp(async (fastify) => {
   }
 
   /** Runs an action as an operation: joins the one under way, does nothing where its end holds, refuses what the state forbids. */
-  const run = async (cloud: string, id: string, action: NodeAction, input: object, from: CallFrom, check?: (node: Node) => void): Promise<Started> => {
+  const run = async (
+    cloud: string, id: string, action: NodeAction, input: object, from: CallFrom, check?: (node: Node) => void
+  ): Promise<Started> => {
     const service = farm.connection(cloud).nodes!
     const kind = `nodes.${action}`
     const target = { kind: 'node' as const, id }

@@ -1,4 +1,6 @@
-import { Type, type Static, type TProperties, type TSchema } from 'typebox'
+import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox'
+
+type StaticProperties<T extends TProperties> = Static<TObject<T>>
 
 const words = (items: TSchema, description: string) =>
   Type.Optional(Type.Unsafe<string[]>({ type: 'array', items, maxItems: 100, description: `${description} Comma separated, or repeated.` }))
@@ -42,8 +44,7 @@ export function listQuery<T extends TProperties> (filters: T) {
   return schema
 }
 
-const shape = Type.Object({ ...paging, ...common, ...cloudFilter })
 /** A list's query as its route receives it. */
-export type ListParameters = Static<typeof shape> & Record<string, unknown>
+export type ListParameters = StaticProperties<typeof paging & typeof common & typeof cloudFilter> & Record<string, unknown>
 
 export const getQuery = Type.Object({ include: common.include }, { additionalProperties: false })

@@ -57,7 +57,7 @@ export default fp(async (fastify, { settings, drivers }: { settings: Settings, d
 
   const checkAll = () => {
     for (const { settings: { name }, connection } of farm.entries) {
-      if (connection !== undefined) void farm.check(name, { requestId: 'health', log: fastify.log })
+      if (connection !== undefined) farm.check(name, { requestId: 'health', log: fastify.log })
     }
   }
   const timer = setInterval(checkAll, settings.health_seconds * 1000)

@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
 import { ProblemError, type ListParameters, type Page } from '../../openapi/model/index.ts'
+import type { FarmEntry } from '../clouds/farm.ts'
 import { reader } from '../clouds/index.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Place, type Walk } from './cursor.ts'
 import { filtersOf, matcher } from './filters.ts'
@@ -140,9 +141,9 @@ export default fp(async (fastify) => {
     async all (collection, request, reply) {
       const wanted = (request.query as ListParameters).cloud
       for (const name of wanted ?? []) farm.entry(name)
-      const clouds = farm.entries
-        .filter(({ settings: { name }, connection }) => wanted === undefined ? connection?.[collection.service] !== undefined : wanted.includes(name))
-        .map(({ settings: { name } }) => name)
+      const isAsked = ({ settings: { name }, connection }: FarmEntry) =>
+        wanted === undefined ? connection?.[collection.service] !== undefined : wanted.includes(name)
+      const clouds = farm.entries.filter(isAsked).map(({ settings: { name } }) => name)
       return page(collection, clouds, false, request, reply)
     }
   } satisfies Lists)
@@ -157,7 +158,8 @@ const begin = (cloud: string): Place => ({ cloud, token: null, skip: 0 })
 function failIfMust ({ single, query }: Asked, reads: readonly Read[], more: boolean) {
   const errors = reads.flatMap(({ error }) => error ?? [])
   if (errors.length === 0) return
-  if (single || !query.partial) throw errors[0]!
+  const [first] = errors
+  if (first !== undefined && (single || !query.partial)) throw first
   const shuttingDown = errors.find(({ code }) => code === 'shutting_down')
   if (shuttingDown !== undefined) throw shuttingDown
   if (errors.length < reads.length || more || query.cursor !== undefined) return

@@ -67,7 +67,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       const found = await rows.list({ ...query, ...after, limit: limit + 1 })
       const items = found.slice(0, limit).map(toOperation)
       const last = found.length > limit ? items.at(-1) : undefined
-      return { items, next_cursor: last === undefined ? null : await writeCursor({ query: bound, after: [last.id] }, fastify.store), total: null }
+      const next = last === undefined ? null : await writeCursor({ query: bound, after: [last.id] }, fastify.store)
+      return { items, next_cursor: next, total: null }
     },
     async answer ({ row, secrets }, request) {
       const wait = parsePrefer(request.headers.prefer)
@@ -86,7 +87,6 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   } satisfies Operations)
 
   fastify.addHook('onReady', () => engine.resume())
-  fastify.addHook('preClose', async () => { void engine.stop() })
+  fastify.addHook('preClose', async () => { engine.stop() })
   fastify.addHook('onClose', () => engine.stop())
 }, { name: 'operations', dependencies: ['clouds', 'store'] })
-

@@ -35,7 +35,9 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       throw new ProblemError('resource_not_found', `There is no driver "${params.driver.slice(0, 64)}"`, { hint: 'GET /api/v2/drivers lists the drivers there are.' })
     }
     const { driver } = plugin
-    return { ...summary(driver), settings: driver.settings as unknown as Record<string, unknown>, create_options: (driver.createOptions ?? null) as Record<string, unknown> | null }
+    const schema = (of: object) => of as Record<string, unknown>
+    const options = driver.createOptions === undefined ? null : schema(driver.createOptions)
+    return { ...summary(driver), settings: schema(driver.settings), create_options: options }
   })
 }
 

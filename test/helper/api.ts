@@ -34,8 +34,9 @@ export interface Api {
 export function createApi (send: Send, check: ReturnType<typeof createDocumentCheck>): Api {
   const request: Api['request'] = async (method, url, { headers = {}, body } = {}) => {
     const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
-    const type: Record<string, string> = payload === undefined || headers['content-type'] !== undefined ? {} : { 'content-type': 'application/json' }
-    const { status, headers: answered, text } = await send({ method, url, headers: { ...type, ...headers }, ...(payload === undefined ? {} : { payload }) })
+    const type: Record<string, string> = payload === undefined ? {} : { 'content-type': 'application/json' }
+    const sent = payload === undefined ? {} : { payload }
+    const { status, headers: answered, text } = await send({ method, url, headers: { ...type, ...headers }, ...sent })
     const contentType = answered['content-type'] ?? ''
     const parsed: unknown = contentType.includes('json') && text !== '' ? JSON.parse(text) : text
     if (method !== 'HEAD') check({ method, url, status, contentType, body: parsed })

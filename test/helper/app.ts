@@ -32,7 +32,8 @@ export async function build (t: Test, { clouds = { default: dummy() }, settings:
   await app.ready()
   const check = createDocumentCheck(app.swagger())
   const api: Api = createApi(async ({ method, url, headers, payload }) => {
-    const { statusCode, headers: answered, body } = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) })
+    const sent = payload === undefined ? {} : { payload }
+    const { statusCode, headers: answered, body } = await app.inject({ method, url, headers, ...sent })
     return { status: statusCode, headers: answered as Record<string, string>, text: body }
   }, check)
   return { app, api, directory }
