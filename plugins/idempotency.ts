@@ -77,7 +77,9 @@ export default fp(async (fastify) => {
     return { status: 202, headers: { location: body.self }, body }
   }
 
-  const first = async (key: string, fingerprint: string, request: FastifyRequest, run: (key: string) => Promise<Answer>): Promise<Answer> => {
+  const first = async (
+    key: string, fingerprint: string, request: FastifyRequest, run: (key: string) => Promise<Answer>
+  ): Promise<Answer> => {
     const drop = () => store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
     const keep = (answer: Answer) =>
       store.updateTable('idempotency_keys').set({ answer: JSON.stringify(answer) }).where('key', '=', key).execute()
