@@ -90,7 +90,7 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
         resources.computeVersion.read(token, region, {}, headers))
       return answer
     } catch (error) {
-      if (error instanceof ProblemError && error.code === 'resource_not_found') return undefined
+      if (error instanceof ProblemError && undisclosed.has(error.code)) return undefined
       throw error
     }
   }
@@ -100,7 +100,7 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   const headersFor = async ({ version }: Upstream, call: Call) => {
     if (version === undefined) return {}
     const chosen = chooseVersion(version, await versions(call))
-    if (chosen === null) throw new ProblemError('not_supported', `This needs version ${version.lowest} of Nova, which the cloud does not have`)
+    if (chosen === null) throw new ProblemError('not_supported', `This needs Nova ${version.lowest}, which the cloud does not have`)
     return chosen === undefined ? {} : versionHeaders(chosen)
   }
 
@@ -134,6 +134,9 @@ interface Dispatch {
   access: Access
   call: Call
 }
+
+/** What a version document that is not there, or not for us, is refused with. */
+const undisclosed = new Set<string>(['resource_not_found', 'provider_rejected', 'provider_permission_denied', 'not_supported'])
 
 /** An answer of success that lacks what it is about; after a change it is open what that has done. */
 export const malformed = (service: string, read: boolean) => new ProblemError('provider_error',

@@ -48,7 +48,12 @@ export const imageStatuses: Readonly<Record<string, ImageState>> = {
 /** An image of Glance as an image. */
 export function toImage (image: GlanceImage, identity: Identity, extra: boolean): Image {
   return {
-    ...identity,
+    // Not spread, see toNode.
+    id: identity.id,
+    cloud: identity.cloud,
+    driver: identity.driver,
+    location: identity.location,
+    self: identity.self,
     name: image.name ?? null,
     state: imageStatuses[image.status.toLowerCase()] ?? 'unknown',
     provider_state: image.status,

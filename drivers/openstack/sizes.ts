@@ -21,7 +21,12 @@ export interface Flavor {
 /** A flavor as a size. Nova tells neither prices nor processors; GPUs are in extra specs, which each cloud names itself. */
 export function toSize (flavor: Flavor, identity: Identity, extra: boolean): Size {
   return {
-    ...identity,
+    // Not spread, see toNode.
+    id: identity.id,
+    cloud: identity.cloud,
+    driver: identity.driver,
+    location: identity.location,
+    self: identity.self,
     name: flavor.name ?? null,
     state: flavor['OS-FLV-DISABLED:disabled'] === true ? 'unavailable' : 'available',
     provider_state: null,

@@ -1,0 +1,109 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import Fastify from 'fastify'
+import type { Test } from 'tap'
+import { openCall } from '../../drivers/call.ts'
+import type { Connection, NodeService, ReadService } from '../../drivers/driver.ts'
+import openstack from '../../drivers/openstack/index.ts'
+import { ProblemError, type Image, type Location, type NodeCreate, type Size } from '../../openapi/model/index.ts'
+
+export interface Asked {
+  method: string
+  path: string
+  query: URLSearchParams
+  headers: IncomingHttpHeaders
+  body: unknown
+}
+
+export interface Answer {
+  status?: number
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+export type Routes = Record<string, Answer | ((asked: Asked) => Answer)>
+
+interface Cloud extends Connection {
+  nodes: Required<NodeService>
+  images: ReadService<Image>
+  sizes: ReadService<Size>
+  locations: ReadService<Location>
+}
+
+export const id = '00000000-0000-4000-8000-000000000001'
+export const server = { id, name: 'web', status: 'ACTIVE', metadata: {}, 'OS-SRV-USG:launched_at': '2026-01-01T00:00:00.000000' }
+const nothing: Answer = { status: 404, body: { itemNotFound: { code: 404, message: 'no' } } }
+const versions = { version: { version: '2.93', min_version: '2.1' } }
+
+/** A cloud of OpenStack that answers as told: `METHOD /path` below its endpoints → answer. Keeps what it was asked. */
+export async function start (t: Test, given: Routes = {}, settings: object = {}) {
+  const asked: Asked[] = []
+  let tokens = 0
+  const routes: Routes = {
+    'POST /v3/auth/tokens': () => ({ status: 201, body: { token: tokenBody() }, headers: { 'x-subject-token': `token-${++tokens}` } }),
+    'GET /compute/v2.1/': { body: versions },
+    'GET /compute/v2.1/servers/detail': { body: { servers: [server] } },
+    [`GET /compute/v2.1/servers/${id}`]: { body: { server } },
+    'GET /network/v2.0/ports': { body: { ports: [] } },
+    ...given
+  }
+  const http = createServer((request, response) => {
+    let text = ''
+    request.on('data', (part) => { text += part })
+    request.on('end', () => {
+      const { pathname, searchParams: query } = new URL(request.url!, 'http://x')
+      const body = text === '' ? undefined : JSON.parse(text) as unknown
+      const one = { method: request.method!, path: pathname, query, headers: request.headers, body }
+      asked.push(one)
+      const route = routes[`${request.method} ${pathname}`] ?? nothing
+      const { status = 200, body: answer, headers = {} } = typeof route === 'function' ? route(one) : route
+      response.writeHead(status, headers).end(typeof answer === 'string' ? answer : JSON.stringify(answer))
+    })
+  })
+  await new Promise<void>((resolve) => { http.listen(0, '127.0.0.1', resolve) })
+  const base = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const endpoint = (url: string) => [{ interface: 'public', region_id: 'R', url }]
+  const tokenBody = () => ({
+    issued_at: new Date().toISOString(),
+    expires_at: new Date(Date.now() + 3600_000).toISOString(),
+    project: { id: 'p' },
+    catalog: [
+      { type: 'compute', endpoints: endpoint(`${base}/compute/v2.1`) }, { type: 'image', endpoints: endpoint(`${base}/image`) },
+      { type: 'network', endpoints: endpoint(`${base}/network/v2.0/`) }
+    ]
+  })
+  const logged: string[] = []
+  const fastify = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { logged.push(line) } } } })
+  t.teardown(async () => {
+    await fastify.close()
+    http.closeAllConnections()
+    http.close()
+  })
+  const credentials = { auth_url: base, username: 'me', password: 'topsecret', project_name: 'p' }
+  await fastify.register(openstack, { name: 'default', auth: credentials, ...settings })
+  const cloud = fastify.clouds['default'] as Cloud
+  const call = (more: { timeout?: number, operation?: string } = {}) => {
+    const opened = openCall({ timeout: 5000, log: fastify.log, requestId: 't', ...more })
+    t.teardown(() => { opened.end() })
+    return opened
+  }
+  const of = (route: string) => asked.filter(({ method, path }) => `${method} ${path}` === route)
+  return { cloud, nodes: cloud.nodes, asked, call, logged, routes, of }
+}
+
+export const query = { limit: 100, token: null, filters: {}, extra: false }
+export const input: NodeCreate = { name: 'web', image_id: 'img', size_id: '1' }
+export const auth = 'POST /v3/auth/tokens'
+export const list = 'GET /compute/v2.1/servers/detail'
+export const action = `POST /compute/v2.1/servers/${id}/action`
+export const plain = { extra: false }
+
+export async function refused (run: Promise<unknown>): Promise<ProblemError> {
+  try {
+    await run
+  } catch (error) {
+    if (error instanceof ProblemError) return error
+    throw error
+  }
+  throw new Error('not refused')
+}
