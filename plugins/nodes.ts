@@ -95,6 +95,9 @@ export default fp(async (fastify) => {
     if (under !== undefined) return { row: under }
 
     const node = await read(cloud, id, from)
+    // Another caller may have asked for the same while the node was read.
+    const meanwhile = operations.running(kind, cloud, target)
+    if (meanwhile !== undefined) return { row: meanwhile }
     check?.(node)
     const asked = { kind, cloud, target, fromState: node.state, input: null }
     if (settledStates[action]?.includes(node.state) === true) return operations.done(asked)

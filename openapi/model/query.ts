@@ -33,16 +33,18 @@ const common = {
   partial: Type.Boolean({ default: true, description: 'With false, the list fails where any cloud fails.' })
 }
 
-/** The query of a list of resources, over one cloud or all. */
-export function listQuery<T extends TProperties> (filters: T) {
-  const schema = Type.Object({ ...paging, ...common, ...filters }, {
-    additionalProperties: false, patternProperties: { '^tag\\..{1,255}$': {} }
-  })
+/** A query in which these parameters may stand, and no other. */
+export function queryOf<T extends TProperties> (parameters: T, options: object = {}) {
+  const schema = Type.Object(parameters, { additionalProperties: false, ...options })
   for (const [name, { type }] of Object.entries(schema.properties) as [string, { type?: string }][]) {
     if (type === 'array' && name !== 'tag') commaSeparated.add(name)
   }
   return schema
 }
+
+/** The query of a list of resources, over one cloud or all. */
+export const listQuery = <T extends TProperties>(filters: T) =>
+  queryOf({ ...paging, ...common, ...filters }, { patternProperties: { '^tag\\..{1,255}$': {} } })
 
 /** A list's query as its route receives it. */
 export type ListParameters = StaticProperties<typeof paging & typeof common & typeof cloudFilter> & Record<string, unknown>

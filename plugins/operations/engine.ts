@@ -184,11 +184,17 @@ export function createEngine ({ farm, rows, settings, log }: {
     return end(row, 'failed', unknown(`The answer of the cloud was lost, and the resource, which is ${state}, does not tell whether it was done`))
   }
 
+  /** Where a list fails, a get for each may do. */
+  const noList = (err: unknown) => {
+    log.warn({ err }, 'the resources of many operations could not be listed')
+    return undefined
+  }
+
   /** One step of each operation that is due at one cloud. */
   const step = async (cloud: string, ids: readonly string[]) => {
     const due = ids.flatMap((id) => active.get(id) ?? [])
     const waiting = due.filter(({ phase }) => phase === 'waiting')
-    const listed = waiting.length > 3 ? await lookAtAll(cloud, waiting) : undefined
+    const listed = waiting.length > 3 ? await lookAtAll(cloud, waiting).catch(noList) : undefined
     await Promise.all(due.map(async (row) => {
       try {
         if (row.phase === 'reconciling') return await (row.input === null ? reconcileAction(row) : reconcileCreate(row))

@@ -10,6 +10,8 @@ interface Watched {
 const soonest = 200
 const latest = 10_000
 
+const interval = ({ since }: Watched) => Math.min(latest, Math.max(soonest, (Date.now() - since) / 4))
+
 /** Calls `step` with what is due, one step at a time for each cloud, until each is forgotten. */
 export function createPoller ({ step, log }: { step: (cloud: string, ids: readonly string[]) => Promise<void>, log: Log }) {
   const watched = new Map<string, Watched>()
@@ -34,13 +36,15 @@ export function createPoller ({ step, log }: { step: (cloud: string, ids: readon
       if (at > now || stepping.has(cloud)) continue
       due.set(cloud, [...due.get(cloud) ?? [], id])
     }
+    // What is due soon goes along: operations that wait together are looked at together.
+    for (const [id, one] of watched) if (one.due > now && one.due - now < interval(one) / 2) due.get(one.cloud)?.push(id)
     for (const [cloud, ids] of due) {
       stepping.set(cloud, step(cloud, ids)
         .catch((err: unknown) => log.error({ err, cloud }, 'operations could not be looked at'))
         .finally(() => {
           for (const id of ids) {
             const one = watched.get(id)
-            if (one !== undefined) one.due = Date.now() + Math.min(latest, Math.max(soonest, (Date.now() - one.since) / 4))
+            if (one !== undefined) one.due = Date.now() + interval(one)
           }
           stepping.delete(cloud)
           schedule()

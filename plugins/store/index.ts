@@ -49,6 +49,8 @@ export async function openStore (file: string): Promise<Store> {
     // What has been accepted must outlive a power cut too: then a node exists that only this row knows.
     database.pragma('synchronous = FULL')
     database.pragma('foreign_keys = ON')
+    // What is not kept any more is not left in the file either.
+    database.pragma('secure_delete = ON')
     // User data may hold secrets of its user.
     if (file !== ':memory:') chmodSync(file, 0o600)
   } catch (error) {
@@ -58,10 +60,26 @@ export async function openStore (file: string): Promise<Store> {
     }
     throw new Error(`The store ${file} cannot be opened: ${message}`)
   }
-  const store = new Kysely<Tables>({ dialect: new SqliteDialect({ database: database as unknown as SqliteDatabase }) })
+  const store = new Kysely<Tables>({ dialect: new SqliteDialect({ database: releasing(database) }) })
   const { error } = await new Migrator({ db: store, provider: { getMigrations: async () => migrations } }).migrateToLatest()
   if (error !== undefined) throw error
   return store
+}
+
+/** Gives its lock back when it is closed: libsql itself does so only once its statements have been collected as garbage. */
+function releasing (database: Database.Database): SqliteDatabase {
+  return {
+    prepare: (sql) => database.prepare(sql) as unknown as ReturnType<SqliteDatabase['prepare']>,
+    close () {
+      try {
+        // A lock that was taken before WAL is kept as long as there is WAL.
+        database.pragma('journal_mode = DELETE')
+        database.pragma('locking_mode = NORMAL')
+        database.prepare('select count(*) from sqlite_master').get()
+      } catch { /* the file has been taken away: there is no lock to give back */ }
+      database.close()
+    }
+  }
 }
 
 const minute = 60_000

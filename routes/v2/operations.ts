@@ -1,5 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { anyOf, cloudFilter, ok, Operation, OperationPage, operationStatuses, pageAnswer, paging, ProblemError } from '../../openapi/model/index.ts'
+import { anyOf, cloudFilter, ok, Operation, OperationPage, operationStatuses, pageAnswer, paging, ProblemError, queryOf } from '../../openapi/model/index.ts'
 import { longestWait, parsePrefer } from '../../plugins/operations/index.ts'
 import { idParams, splitCommas } from '../collection.ts'
 
@@ -21,12 +21,12 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       summary: 'List operations, the newest first',
       description: 'Ended ones are kept for 7 days where the settings say nothing else.',
       tags,
-      querystring: Type.Object({
+      querystring: queryOf({
         ...paging,
         ...cloudFilter,
         ...filters,
         resource: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, description: 'Id or `self` of a resource it is about.' }))
-      }, { additionalProperties: false }),
+      }),
       response: pageAnswer(OperationPage)
     }
   }, async ({ query: { limit, cursor, cloud, status, kind, resource } }) =>
@@ -39,7 +39,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       summary: 'List the operations of a node, the newest first',
       tags,
       params: idParams,
-      querystring: Type.Object({ ...paging, ...filters }, { additionalProperties: false }),
+      querystring: queryOf({ ...paging, ...filters }),
       response: pageAnswer(OperationPage)
     }
   }, async ({ params: { cloud, id }, query: { limit, cursor, status, kind } }) =>
