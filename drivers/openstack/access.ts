@@ -18,7 +18,7 @@ export interface Session {
   /** The present access; authenticates where there is none or it is about to end. Throws provider_auth_failed. */
   access (call: Call): Promise<Access>
   /** Access in the place of one that a service refused: one authentication for all that were refused. */
-  renew (refused: string, call: Call): Promise<Access>
+  renew (old: string, call: Call): Promise<Access>
   /** Region of the last access there was; null before the first. */
   region (): string | null
   refresh (): void

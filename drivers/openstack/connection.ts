@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Call } from '../call.ts'
-import type { CapabilityDetails, Connection, Context } from '../driver.ts'
+import type { CapabilityDetails, Connection, Context, ServiceName } from '../driver.ts'
 import { capabilityDetails } from './capabilities.ts'
 import { createClient } from './client.ts'
 import { createImages } from './images.ts'
@@ -33,7 +33,7 @@ export function connect (settings: Settings, context: Context): Connection {
   const session = createSession({ ...settings, auth }, http, timeout)
   const client = createClient({ session, http, timeout, microversions: true })
   const region = () => session.region() ?? settings.region_name ?? null
-  const identifyIn = (collection: string) => (id: string) => context.identify(collection, id, region())
+  const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
   const details = memoize(capabilityDetails)
 
   return {

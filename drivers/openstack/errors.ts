@@ -1,4 +1,4 @@
-import { ProblemError, type ProviderError } from '../../openapi/model/index.ts'
+import { ProblemError, type ProblemCode, type ProviderError } from '../../openapi/model/index.ts'
 import { parseRetryAfter, type HttpResponse } from '../http.ts'
 
 /** What was asked of which service, for the words and the outcome of its refusal. */
@@ -71,7 +71,7 @@ export function problemOf ({ status, headers, body }: HttpResponse, { service, r
   const said = `${fault.message ?? ''} ${fault.code ?? ''}`.trim()
   const told: ProviderError = { code: fault.code ?? String(status), message: fault.message, request_id: requestIdOf(headers) }
   const detail = fault.message ?? `The ${service} service answered ${status}`
-  const problem = (code: ConstructorParameters<typeof ProblemError>[0], more: ConstructorParameters<typeof ProblemError>[2] = {}) =>
+  const problem = (code: ProblemCode, more: { outcomeUnknown?: boolean, retry_after?: number } = {}) =>
     new ProblemError(code, detail, { provider_error: told, ...more })
 
   switch (status) {

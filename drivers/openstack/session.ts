@@ -45,8 +45,11 @@ export function createSession (settings: Settings & { auth: NonNullable<Settings
     }
   })
 
+  const refused = () => refusal !== undefined && performance.now() < refusal.until ? refusal.problem : undefined
+
   const enter = (call: Call) => {
-    if (refusal !== undefined && performance.now() < refusal.until) throw refusal.problem
+    const problem = refused()
+    if (problem !== undefined) throw problem
     return authenticate(call)
   }
 
@@ -55,12 +58,12 @@ export function createSession (settings: Settings & { auth: NonNullable<Settings
       const now = performance.now()
       if (held === undefined || now >= held.endsAt) return (await enter(call)).access
       // Nobody waits for the early renewal, nor is hurt where Keystone cannot do it just now.
-      if (now >= held.renewAt) authenticate(call).catch(() => {})
+      if (now >= held.renewAt && refused() === undefined) authenticate(call).catch(() => {})
       return held.access
     },
-    async renew (refused, call) {
+    async renew (old, call) {
       const now = performance.now()
-      if (held !== undefined && held.access.token !== refused) return held.access
+      if (held !== undefined && held.access.token !== old) return held.access
       if (held?.replacedAt !== undefined && !held.access.accepted && now < held.replacedAt + pause) {
         throw new ProblemError('provider_auth_failed', 'The cloud refuses a token that Keystone has just made', {
           hint: 'The services of the cloud and its Keystone disagree; look at the cloud itself.'
