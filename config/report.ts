@@ -51,11 +51,12 @@ export function createReport ({ file, secret, told }: ReportOptions): Report {
 const at = (value: unknown, path: string) =>
   path === '' ? value : path.split('.').reduce<unknown>((here, key) => (here as Record<string, unknown> | undefined)?.[key], value)
 
-/** What the schema does not know may be a secret under a misspelt name. */
+/** What the schema does not know may be a secret under a misspelt name; a text in the place of a map may be what belongs into it. */
 function mayBeSecret (schema: TSchema, path: string) {
   const place = path.split('.').reduce<TSchema | undefined>((here, key) =>
     (here as { properties?: Record<string, TSchema> } | undefined)?.properties?.[key], schema)
-  return place === undefined || (place as { format?: string }).format === 'password'
+  const { format, type } = (place ?? {}) as { format?: string, type?: string }
+  return type === undefined || type === 'object' || type === 'array' || format === 'password'
 }
 
 export const kindOf = (value: unknown) => {
