@@ -13,6 +13,7 @@ import log from './plugins/log.ts'
 import nodes from './plugins/nodes.ts'
 import openapi from './plugins/openapi.ts'
 import operations from './plugins/operations/index.ts'
+import resources from './plugins/resources.ts'
 import schemas from './plugins/schemas.ts'
 import shutdown from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
@@ -40,6 +41,7 @@ export function createApp ({ settings, drivers, logger = false }: AppOptions): F
   app.register(operations, options)
   app.register(idempotency)
   app.register(lists)
+  app.register(resources)
   app.register(nodes)
   app.register(health)
   app.register(autoload, { dir: path.join(import.meta.dirname, 'routes/v2'), options: { prefix: '/api/v2' } })

@@ -1,95 +1,20 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
-import type {
-  Capability, Image, Location, Node, NodeCreate, NodeUpdate, NodeVerb, NodeVerbInput, ProblemError, ResourceKind, Size
-} from '../openapi/model/index.ts'
+import type { Capability } from '../openapi/model/index.ts'
 import type { Call, Log } from './call.ts'
 import { createHttpClient, type HttpClient } from './http.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
+import { pathOf, services, type ServiceName, type Services } from './services.ts'
 import { readSettings } from './settings.ts'
+
+export * from './services.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** The connection of each cloud, by the cloud's name. */
     clouds: Record<string, Connection>
   }
-}
-
-/** Field name → the values it may have. Those of one field are alternatives; of `tag` (`key=value` or `key`) all must hold. */
-export type Filters = Readonly<Record<string, readonly string[]>>
-
-export interface ReadOptions {
-  /** Whether `extra` is wanted: the cloud's raw fields. */
-  extra: boolean
-}
-
-export interface ListQuery extends ReadOptions {
-  /** A wish: a driver may return fewer or more, as its cloud pages. */
-  limit: number
-  /** What the list before returned as `next`; null for the first page. */
-  token: string | null
-  /** Any of them may be handed on to the cloud if it then returns all that match, or more: the core applies them all again. */
-  filters: Filters
-}
-
-export interface ListResult<T> {
-  items: T[]
-  /** Where the next page begins; null ends the list. */
-  next: string | null
-  /** Names of the filters that the cloud applied. */
-  applied: string[]
-  total?: number
-  /** Set where the items are all there but lack something, and why. */
-  partial?: ProblemError
-}
-
-export interface ResourceRef {
-  kind: ResourceKind
-  id: string
-}
-
-/** When a change has ended, as data: it is kept with its operation and survives a restart. */
-export interface Until {
-  /** Done once the resource shows one of these states and is not in transition. Empty: acceptance is the end. */
-  states: string[]
-  /** Where given, its `provider_state` must be one of these too. */
-  provider_states?: string[]
-  /** Done once the resource is no longer there (or terminated). */
-  gone?: boolean
-}
-
-/** What the cloud accepted. */
-export interface Change {
-  resources: ResourceRef[]
-  until: Until
-  /** Shown once, in the first answer, and kept nowhere. */
-  secrets?: Record<string, string>
-}
-
-/** A create whose answer was lost. */
-export interface LostCreate {
-  /** The operation id that the create carried into the cloud. */
-  id: string
-  input: NodeCreate
-}
-
-export interface ReadService<T> {
-  list (query: ListQuery, call: Call): Promise<ListResult<T>>
-  /** Throws resource_not_found. */
-  get (id: string, options: ReadOptions, call: Call): Promise<T>
-}
-
-type NodeVerbs = { [V in NodeVerb]: (id: string, input: NodeVerbInput[V], call: Call) => Promise<Change> }
-
-/** Nodes of a cloud. Each method that exists is a capability, `nodes.create` and so on; `findCreated` comes with `create`. */
-export interface NodeService extends ReadService<Node>, Partial<NodeVerbs> {
-  create? (input: NodeCreate, call: Call): Promise<Change>
-  /** Looks for what a lost create made: empty where it made nothing. `since` is when the create was sent, at the latest. */
-  findCreated? (lost: LostCreate, since: Date, call: Call): Promise<ResourceRef[]>
-  /** Sets name, tags (merge patch: null removes) and protection; returns the node as it is then. */
-  update? (id: string, patch: NodeUpdate, call: Call): Promise<Node>
-  destroy? (id: string, call: Call): Promise<Change>
 }
 
 /** What a driver tells of a capability beside its method's existence. */
@@ -99,7 +24,7 @@ export type CapabilityDetails = Partial<Capability>
  * A connection to one cloud: one service for each resource the cloud has. All methods throw ProblemError of the
  * catalogue in openapi/model/problem.ts and nothing else on purpose.
  */
-export interface Connection {
+export interface Connection extends Services {
   readonly cloud: string
   readonly driver: string
   /** Host of the cloud's API; null where it has none. */
@@ -110,19 +35,12 @@ export interface Connection {
   readonly ids: Readonly<Record<string, RegExp>>
   /** `nodes.create` → its parameters, filters, limits. May change once the cloud's version is known. */
   readonly details: Readonly<Record<string, CapabilityDetails>>
-  nodes?: NodeService
-  images?: ReadService<Image>
-  sizes?: ReadService<Size>
-  locations?: ReadService<Location>
   /** Resolves when the cloud answers and takes the credentials; throws the problem otherwise. */
   check (call: Call): Promise<void>
   /** Drops token, catalog and caches, so that the next call reads them anew. */
   refresh (): void
   close? (): Promise<void>
 }
-
-export const services = ['nodes', 'images', 'sizes', 'locations'] as const
-export type ServiceName = typeof services[number]
 
 /** The fields that tell a resource's origin. */
 export interface Identity {
@@ -144,8 +62,8 @@ export interface Context {
   /** The limit of calls in flight, for drivers whose SDK sends by itself; the HTTP client has it built in. */
   limit: Limiter
   http (tls: { ca?: string, verify?: boolean }): HttpClient
-  /** Origin of a resource: `identify('nodes', id)` for a path under this cloud. */
-  identify (collection: string, id: string, location: string | null): Identity
+  /** Origin of a resource: `identify('key_pairs', id, …)` has its path under this cloud. */
+  identify (service: ServiceName, id: string, location: string | null): Identity
 }
 
 /** Where settings come from, for drivers that look beside them. */
@@ -215,8 +133,8 @@ function createContext (driver: string, cloud: string, timeout: number, maxInFli
     maxInFlight,
     limit: createLimiter(maxInFlight),
     http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, ...tls }),
-    identify: (collection, id, location) =>
-      ({ id, cloud, driver, location, self: `/api/v2/clouds/${cloud}/${collection}/${encodeURIComponent(id)}` })
+    identify: (service, id, location) =>
+      ({ id, cloud, driver, location, self: `/api/v2/clouds/${cloud}/${pathOf(service)}/${encodeURIComponent(id)}` })
   }
 }
 

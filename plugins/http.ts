@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isIP } from 'node:net'
 import { Ajv, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
@@ -8,6 +9,13 @@ import { ProblemError } from '../openapi/model/index.ts'
 import { sendProblem } from './errors.ts'
 
 const addFormats = formats as unknown as (ajv: Ajv) => void
+
+/** Addresses with the length of their prefix: `10.0.0.0/24`. */
+export const isCidr = (value: string) => {
+  const [, address = '', length = ''] = /^([^/]+)\/(\d{1,3})$/.exec(value) ?? []
+  const version = isIP(address)
+  return version !== 0 && Number(length) <= (version === 4 ? 32 : 128)
+}
 
 /** Ajv as this contract needs it: all errors at once, nothing coerced or dropped in bodies. */
 const createAjv = (coerceTypes: false | 'array') => {
@@ -21,6 +29,8 @@ const createAjv = (coerceTypes: false | 'array') => {
     keywords: ['example', 'discriminator']
   })
   addFormats(ajv)
+  ajv.addFormat('cidr', isCidr)
+  ajv.addFormat('ip', (value: string) => isIP(value) !== 0)
   return ajv
 }
 
@@ -41,8 +51,13 @@ export const serverOptions: FastifyServerOptions = {
   clientErrorHandler (error, socket) {
     if (!socket.writable) return
     const body = JSON.stringify({
-      type: '/docs#invalid_request', title: 'The request cannot be parsed', status: 400, code: 'invalid_request',
-      detail: `This is not HTTP as it is spoken here (${error.code})`, retryable: false, hint: 'Correct the request.'
+      type: '/docs#invalid_request',
+      title: 'The request cannot be parsed',
+      status: 400,
+      code: 'invalid_request',
+      detail: `This is not HTTP as it is spoken here (${error.code})`,
+      retryable: false,
+      hint: 'Correct the request.'
     })
     socket.end(`HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
   },

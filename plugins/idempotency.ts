@@ -7,9 +7,12 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Answers a creating request, once for each Idempotency-Key: the same request with the same key gets the first answer
-     * again. `run` is given the key, which it hands on to the operation that it starts.
+     * again. `run` is given the key, which it hands on to the operation that it starts. With `direct` there is no
+     * operation: if the server dies meanwhile, the second request is told that the outcome is not known.
      */
-    once (request: FastifyRequest, reply: FastifyReply, run: (key: string | undefined) => Promise<Answer>): Promise<never>
+    once (
+      request: FastifyRequest, reply: FastifyReply, run: (key: string | undefined) => Promise<Answer>, options?: { direct: boolean }
+    ): Promise<never>
   }
 }
 
@@ -39,6 +42,9 @@ function canonical (value: unknown): string {
 
 const fingerprintOf = ({ method, url, body }: FastifyRequest) =>
   createHash('sha256').update(`${method} ${url.split('?', 1)[0]}\n${canonical(body)}`).digest('hex')
+
+/** In the place of an operation's id, where the cloud is asked without one. */
+const direct = 'direct'
 
 /** What is shown once is not shown again: it is in no store. */
 const withoutSecrets = ({ status, headers, body }: Answer): Answer => {
@@ -72,19 +78,22 @@ export default fp(async (fastify) => {
       await store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
       return undefined
     }
+    if (kept.operation_id === direct) {
+      throw new ProblemError('outcome_unknown', 'The server ended while the first request with this Idempotency-Key was under way')
+    }
     // The server died before it could answer; its operation lives.
     const body = await fastify.operations.get(kept.operation_id)
     return { status: 202, headers: { location: body.self }, body }
   }
 
   const first = async (
-    key: string, fingerprint: string, request: FastifyRequest, run: (key: string) => Promise<Answer>
+    key: string, fingerprint: string, request: FastifyRequest, run: (key: string) => Promise<Answer>, isDirect: boolean
   ): Promise<Answer> => {
     const drop = () => store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
     const keep = (answer: Answer) =>
       store.updateTable('idempotency_keys').set({ answer: JSON.stringify(answer) }).where('key', '=', key).execute()
     await store.insertInto('idempotency_keys')
-      .values({ key, fingerprint, operation_id: null, answer: null, created_at: new Date().toISOString() }).execute()
+      .values({ key, fingerprint, operation_id: isDirect ? direct : null, answer: null, created_at: new Date().toISOString() }).execute()
     try {
       const answer = await run(key)
       await keep(withoutSecrets(answer))
@@ -100,7 +109,7 @@ export default fp(async (fastify) => {
     }
   }
 
-  fastify.decorate('once', async (request, reply, run) => {
+  fastify.decorate('once', async (request, reply, run, options) => {
     const key = parseKey(request.headers['idempotency-key'])
     if (key === undefined) return write(reply, await run(undefined))
     if (running.has(key)) throw inProgress()
@@ -108,7 +117,7 @@ export default fp(async (fastify) => {
     try {
       const fingerprint = fingerprintOf(request)
       const before = await replay(key, fingerprint)
-      if (before === undefined) return write(reply, await first(key, fingerprint, request, run))
+      if (before === undefined) return write(reply, await first(key, fingerprint, request, run, options?.direct ?? false))
       reply.header('idempotency-replayed', 'true')
       // A problem tells the request it answers.
       const body = before.status < 400 ? before.body : { ...before.body as Problem, request_id: request.id }

@@ -1,9 +1,11 @@
 import fp from 'fastify-plugin'
-import { capabilitiesOf, type NodeService, type ReadService } from '../drivers/driver.ts'
+import type { Call } from '../drivers/call.ts'
+import type { Change, NodeService, ReadService } from '../drivers/driver.ts'
 import { settledStates } from '../drivers/states.ts'
 import {
   ProblemError, type Node, type NodeAction, type NodeCreate, type NodeState, type NodeUpdate, type NodeVerb, type Validation
 } from '../openapi/model/index.ts'
+import { methodOf, mustHonour } from './clouds/capabilities.ts'
 import type { CallFrom } from './clouds/farm.ts'
 import type { Started } from './operations/engine.ts'
 
@@ -21,40 +23,17 @@ export interface Nodes {
   update (cloud: string, id: string, patch: NodeUpdate, from: CallFrom): Promise<Node>
   destroy (cloud: string, id: string, ifState: NodeState | undefined, from: CallFrom): Promise<Started>
   act (cloud: string, id: string, verb: NodeVerb, input: object, from: CallFrom): Promise<Started>
-}
-
-/** The fields that a request uses, dotted: `networks.fixed_ip`. What has the value that is meant by leaving it out does not count. */
-function usedParameters (input: object): string[] {
-  return Object.entries(input).flatMap(([name, value]) => {
-    if (name === 'count' && value === 1) return []
-    if (name === 'protected' && value === false) return []
-    // Options of a driver are checked by its own schema, tags are free.
-    if (name === 'tags' || name === 'provider_options' || value === null || typeof value !== 'object') return [name]
-    const below = new Set([value].flat().flatMap((item) => typeof item === 'object' ? Object.keys(item as object) : []))
-    return [name, ...[...below].map((key) => `${name}.${key}`)]
-  })
+  /** A change of a part of a node, such as its NICs, as an operation on the node. */
+  change (
+    cloud: string, id: string, method: string, input: object, from: CallFrom, ask: (nodes: NodeService, call: Call) => Promise<Change>
+  ): Promise<Started>
 }
 
 export default fp(async (fastify) => {
-  const { farm, operations } = fastify
+  const { farm, operations, resources } = fastify
 
-  const notSupported = (cloud: string, driver: string, capability: string) =>
-    new ProblemError('not_supported', `The cloud ${cloud} cannot do ${capability}`, { cloud, driver, capability })
-
-  const method = <M extends keyof NodeService>(cloud: string, name: M): NonNullable<NodeService[M]> => {
-    const { nodes, driver } = farm.connection(cloud)
-    const found = nodes?.[name]
-    if (found === undefined) throw notSupported(cloud, driver, `nodes.${name}`)
-    return found
-  }
-
-  /** Throws not_supported for the first field that this cloud does not honour, before any call. */
-  const mustHonour = (cloud: string, capability: string, input: object) => {
-    const connection = farm.connection(cloud)
-    const known = new Set(capabilitiesOf(connection)[capability]?.parameters)
-    const unknown = usedParameters(input).find((name) => !known.has(name))
-    if (unknown !== undefined) throw notSupported(cloud, connection.driver, `${capability}.${unknown}`)
-  }
+  const method = <M extends keyof NodeService & string>(cloud: string, name: M) =>
+    methodOf(farm.connection(cloud), `nodes.${name}`) as unknown as NonNullable<NodeService[M]>
 
   /** Options of another driver would be lost. */
   const mustBeOwnOptions = (cloud: string, { provider_options: options = {} }: NodeCreate) => {
@@ -67,8 +46,7 @@ export default fp(async (fastify) => {
   }
 
   const checkCreate = (cloud: string, input: NodeCreate) => {
-    method(cloud, 'create')
-    mustHonour(cloud, 'nodes.create', input)
+    mustHonour(farm.connection(cloud), 'nodes.create', input)
     mustBeOwnOptions(cloud, input)
   }
 
@@ -158,19 +136,8 @@ export default fp(async (fastify) => {
       return { valid: checks.every(({ ok }) => ok !== false), checks }
     },
 
-    async update (cloud, id, patch, from) {
-      const update = method(cloud, 'update')
-      mustHonour(cloud, 'nodes.update', patch)
-      try {
-        return await farm.call(cloud, from, (_, call) => update(id, patch, call))
-      } catch (error) {
-        const problem = error as ProblemError
-        if (!problem.outcomeUnknown) throw problem
-        throw new ProblemError('outcome_unknown', `${problem.message}, so it is not known whether the change was made`, {
-          ...problem.details, cause: problem, hint: 'Get the node to see; the same PATCH may be sent again.'
-        })
-      }
-    },
+    update: (cloud, id, patch, from) =>
+      resources.now(cloud, 'nodes.update', patch, from, ({ nodes }, call) => nodes!.update!(id, patch, call)),
 
     async destroy (cloud, id, ifState, from) {
       method(cloud, 'destroy')
@@ -182,9 +149,15 @@ export default fp(async (fastify) => {
       })
     },
 
+    async change (cloud, id, method, input, from, ask) {
+      const kind = `nodes.${method}`
+      mustHonour(farm.connection(cloud), kind, input)
+      const asked = { kind, cloud, target: { kind: 'node' as const, id }, fromState: null, input: null }
+      return operations.start(asked, ({ nodes }, call) => ask(nodes!, call), from)
+    },
+
     async act (cloud, id, verb, input, from) {
-      method(cloud, verb)
-      mustHonour(cloud, `nodes.${verb}`, input)
+      mustHonour(farm.connection(cloud), `nodes.${verb}`, input)
       return run(cloud, id, verb, input, from, (node) => {
         // What does not run has nobody to ask for a soft reboot.
         const soft = verb === 'reboot' && (input as { type?: string }).type !== 'hard'
@@ -194,4 +167,4 @@ export default fp(async (fastify) => {
       })
     }
   } satisfies Nodes)
-}, { name: 'nodes', dependencies: ['clouds', 'operations'] })
+}, { name: 'nodes', dependencies: ['clouds', 'operations', 'resources'] })

@@ -18,6 +18,11 @@ const tags = [
   { name: 'Images', description: 'What nodes boot from: AMIs, images' },
   { name: 'Sizes', description: 'Sizes of nodes: instance types, flavors' },
   { name: 'Locations', description: 'Regions and availability zones' },
+  { name: 'Key pairs', description: 'Keys to sign in to nodes with' },
+  { name: 'Networks', description: 'Networks (VPCs), subnets, routers' },
+  { name: 'Security groups', description: 'Rules on what may reach a node' },
+  { name: 'Floating IPs', description: 'Public addresses that move: elastic IPs' },
+  { name: 'Volumes', description: 'Disks that outlive nodes, their types and snapshots' },
   { name: 'Operations', description: 'Changes that take their time' },
   { name: 'Drivers', description: 'Kinds of clouds that this server can connect to' },
   { name: 'Server', description: 'This server itself' }

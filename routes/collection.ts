@@ -1,16 +1,18 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import type { TProperties, TSchema } from 'typebox'
-import type { ReadService, ServiceName } from '../drivers/driver.ts'
-import { cloudFilter, commaSeparated, getQuery, listQuery, ok, pageAnswer, ProblemError, propertiesOf } from '../openapi/model/index.ts'
+import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
+import { cloudFilter, commaSeparated, getQuery, listQuery, ok, pageAnswer, propertiesOf } from '../openapi/model/index.ts'
+import { methodOf } from '../plugins/clouds/capabilities.ts'
 import { reader } from '../plugins/clouds/index.ts'
 
 export interface CollectionRoutes {
-  service: ServiceName
+  service: CollectionName
   /** The model's name, `Node`: operationIds are made of it. */
   name: string
   tag: string
-  /** As it reads in a sentence. */
+  /** As they read in a sentence. */
+  singular: string
   plural: string
   filters: TProperties
   model: TSchema
@@ -30,21 +32,16 @@ export async function splitCommas (request: FastifyRequest) {
   }
 }
 
-/** Throws not_supported where the cloud has no such method. */
-export function mustHave<T extends object, M extends keyof T & string> (service: T | undefined, name: string, method: M) {
-  const found = service?.[method]
-  if (found === undefined) throw new ProblemError('not_supported', `This cloud cannot do ${name}.${method}`, { capability: `${name}.${method}` })
-  return found as NonNullable<T[M]>
-}
+export const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
 
 /** The reading routes that every collection has: list over one cloud, list over all, get. */
-export function collectionRoutes ({ service, name, tag, plural, filters, model, page }: CollectionRoutes): FastifyPluginAsyncTypebox {
+export function collectionRoutes ({ service, name, tag, singular, plural, filters, model, page }: CollectionRoutes): FastifyPluginAsyncTypebox {
   return async (fastify) => {
     const { lists, farm } = fastify
     const collection = { service, properties: propertiesOf(name) }
-    const singular = name.toLowerCase()
+    const path = pathOf(service)
 
-    fastify.get(`/${service}`, {
+    fastify.get(`/${path}`, {
       preValidation: splitCommas,
       schema: {
         operationId: `listAll${name}s`,
@@ -56,7 +53,7 @@ export function collectionRoutes ({ service, name, tag, plural, filters, model, 
       }
     }, (request, reply) => lists.all(collection, request, reply))
 
-    fastify.get(`/clouds/:cloud/${service}`, {
+    fastify.get(`/clouds/:cloud/${path}`, {
       preValidation: splitCommas,
       schema: {
         operationId: `list${name}s`,
@@ -67,15 +64,15 @@ export function collectionRoutes ({ service, name, tag, plural, filters, model, 
         response: pageAnswer(page)
       }
     }, (request, reply) => {
-      mustHave(request.cloud[service], service, 'list')
+      methodOf(request.cloud, `${service}.list`)
       return lists.one(collection, request.params.cloud, request, reply)
     })
 
-    fastify.get(`/clouds/:cloud/${service}/:id`, {
+    fastify.get(`/clouds/:cloud/${path}/:id`, {
       preValidation: splitCommas,
       schema: {
         operationId: `get${name}`,
-        summary: `Get ${/^[aeiou]/.test(singular) ? 'an' : 'a'} ${singular}`,
+        summary: `Get ${withArticle(singular)}`,
         tags: [tag],
         params: idParams,
         querystring: getQuery,
@@ -83,7 +80,7 @@ export function collectionRoutes ({ service, name, tag, plural, filters, model, 
       }
     }, async (request) => {
       const { params: { cloud, id }, query } = request
-      mustHave(request.cloud[service], service, 'get')
+      methodOf(request.cloud, `${service}.get`)
       const extra = query.include?.includes('extra') ?? false
       return farm.call(cloud, reader(request), (connection, call) =>
         (connection[service] as unknown as ReadService<object>).get(id, { extra }, call))

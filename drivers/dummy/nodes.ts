@@ -42,7 +42,7 @@ function mergeTags (tags: StoredNode['tags'], patch: NonNullable<NodeUpdate['tag
 }
 
 /** The nodes of the dummy cloud: everything that the model knows, in memory and, where there is one, in the state file. */
-export function createNodes (settings: Settings, { open, save }: State, view: View): Required<NodeService> {
+export function createNodes (settings: Settings, { open, save }: State, view: View): NodeService {
   const { location, delay, delays, quotas, page_size: pageSize, soft_delete_seconds: softSeconds } = settings
   const stepsFor = (change: ChangeName, plan: Plan) => stepsOf(plan, Date.now(), delays[change] ?? delay)
 

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { model } from './model.ts'
-import { nullable, nullableRef, openEnum, resource } from './common.ts'
+import { Id, Name, nullable, nullableRef, openEnum, resource, Tags, TagsPatch } from './common.ts'
 
 export type Price = Static<typeof Price>
 export const Price = model('Price', Type.Object({
@@ -49,6 +49,39 @@ export const Image = model('Image', Type.Object({
   owner: nullable(Type.String()),
   is_snapshot: nullable(Type.Boolean({ description: 'Whether it was made from a node.' }))
 }, { description: 'What a node boots from: an EC2 AMI, an OpenStack image.' }))
+
+const visibility = Type.Enum(['public', 'private', 'shared', 'community'], { type: 'string' })
+
+export type ImageCreate = Static<typeof ImageCreate>
+export const ImageCreate = model('ImageCreate', Type.Object({
+  name: Name,
+  node_id: Id('Node to make it from.'),
+  tags: Type.Optional(Tags)
+}, { additionalProperties: false, description: 'An image of what a node holds at this moment.' }))
+
+export type ImageUpdate = Static<typeof ImageUpdate>
+export const ImageUpdate = model('ImageUpdate', Type.Object({
+  name: Type.Optional(Name), tags: Type.Optional(TagsPatch), visibility: Type.Optional(visibility)
+}, { additionalProperties: false, minProperties: 1 }))
+
+const upload = {
+  name: Name,
+  disk_format: Type.Enum(['raw', 'qcow2', 'vmdk', 'vdi', 'vhd', 'vhdx', 'iso'], { type: 'string', description: 'How the file is written.' }),
+  min_ram: Type.Optional(Type.Integer({ minimum: 0, description: 'MiB a node needs for it.' })),
+  min_disk: Type.Optional(Type.Integer({ minimum: 0, description: 'GiB a node needs for it.' })),
+  architecture: Type.Optional(Type.String({ maxLength: 64, examples: ['x86_64'] }))
+}
+
+/** What an uploaded file is: in the query, since the body is the file. */
+export const ImageUpload = Type.Object(upload, { additionalProperties: false })
+export type ImageUpload = Static<typeof ImageUpload>
+
+export type ImageImport = Static<typeof ImageImport>
+export const ImageImport = model('ImageImport', Type.Object({
+  ...upload,
+  url: Type.String({ maxLength: 2048, format: 'uri', pattern: '^https?://', description: 'Where the cloud itself fetches the file.' }),
+  tags: Type.Optional(Tags)
+}, { additionalProperties: false }))
 
 export type Location = Static<typeof Location>
 export const Location = model('Location', Type.Object({

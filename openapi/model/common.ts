@@ -24,6 +24,7 @@ export function openEnum<const T extends readonly string[]> (values: T, descript
     type: 'string'
   }
 }
+
 /** A moment in RFC 3339, UTC. */
 export const Timestamp = (description: string) =>
   nullable(Type.String({ format: 'date-time', description, examples: ['2026-01-31T12:00:00.000Z'] }))
@@ -35,6 +36,14 @@ export const Id = (description: string, options: Record<string, unknown> = {}) =
 export const Tags = map(Type.String({ maxLength: 1024 }), {
   description: 'Key and value labels.', maxProperties: 200, examples: [{ env: 'prod' }]
 })
+
+/** Tags of a merge patch. */
+export const TagsPatch = map(nullable(Type.String({ maxLength: 1024 })), {
+  maxProperties: 200, description: 'Tags to set; null removes one; those not named stay.'
+})
+
+/** A name that says something. */
+export const Name = Type.String({ minLength: 1, maxLength: 255, pattern: '\\S', examples: ['web-1'] })
 
 /** What every resource of every cloud has. `state` is added by each resource, with its own values. */
 export const resource = {

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { model, ref } from './model.ts'
-import { Id, map, nullable, nullableRef, openEnum, resource, Tags, Timestamp } from './common.ts'
+import { Id, Name, nullable, nullableRef, openEnum, resource, Tags, TagsPatch, Timestamp } from './common.ts'
 
 export const nodeStates = [
   'pending', 'starting', 'running', 'rebooting', 'stopping', 'stopped', 'suspended', 'paused', 'rescued',
@@ -76,7 +76,7 @@ export const ProviderOptions = ref<Record<string, Record<string, unknown>>>('Pro
 
 export type NodeCreate = Static<typeof NodeCreate>
 export const NodeCreate = model('NodeCreate', Type.Object({
-  name: Type.String({ minLength: 1, maxLength: 255, pattern: '\\S', examples: ['web-1'] }),
+  name: Name,
   image_id: Id('Image to boot from.'),
   size_id: Id('Size of the node.'),
   availability_zone: Type.Optional(Id('Zone to create it in.')),
@@ -93,10 +93,8 @@ export const NodeCreate = model('NodeCreate', Type.Object({
 
 export type NodeUpdate = Static<typeof NodeUpdate>
 export const NodeUpdate = model('NodeUpdate', Type.Object({
-  name: Type.Optional(Type.String({ minLength: 1, maxLength: 255, pattern: '\\S' })),
-  tags: Type.Optional(map(nullable(Type.String({ maxLength: 1024 })), {
-    maxProperties: 200, description: 'Tags to set; null removes one; those not named stay.'
-  })),
+  name: Type.Optional(Name),
+  tags: Type.Optional(TagsPatch),
   protected: Type.Optional(Type.Boolean())
 }, { additionalProperties: false, minProperties: 1, description: 'RFC 7396 merge patch of a node.' }))
 

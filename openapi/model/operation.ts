@@ -9,7 +9,7 @@ export const OperationStatus = model('OperationStatus', openEnum(operationStatus
   'pending: the cloud has not accepted it yet; running: it has; the others are final.'))
 
 /** Collections whose resources an operation can make or change. */
-export const resourceKinds = ['node'] as const
+export const resourceKinds = ['node', 'volume', 'snapshot', 'image'] as const
 export type ResourceKind = typeof resourceKinds[number]
 
 export const OperationTarget = model('OperationTarget', Type.Object({

@@ -4,7 +4,10 @@ import { nullable, nullableRef, openEnum, Timestamp } from './common.ts'
 import { Problem } from './problem.ts'
 import { Node } from './node.ts'
 import { Image, Location, Size } from './catalog.ts'
+import { KeyPair } from './account.ts'
+import { FloatingIp, FloatingIpPool, Network, Router, SecurityGroup, Subnet } from './network.ts'
 import { Operation } from './operation.ts'
+import { Snapshot, Volume, VolumeType } from './storage.ts'
 
 export type Source = Static<typeof Source>
 export const Source = model('Source', Type.Object({
@@ -27,6 +30,16 @@ export const NodePage = pageOf('NodePage', Node)
 export const ImagePage = pageOf('ImagePage', Image)
 export const SizePage = pageOf('SizePage', Size)
 export const LocationPage = pageOf('LocationPage', Location)
+export const KeyPairPage = pageOf('KeyPairPage', KeyPair)
+export const NetworkPage = pageOf('NetworkPage', Network)
+export const SubnetPage = pageOf('SubnetPage', Subnet)
+export const RouterPage = pageOf('RouterPage', Router)
+export const SecurityGroupPage = pageOf('SecurityGroupPage', SecurityGroup)
+export const FloatingIpPage = pageOf('FloatingIpPage', FloatingIp)
+export const FloatingIpPoolPage = pageOf('FloatingIpPoolPage', FloatingIpPool)
+export const VolumePage = pageOf('VolumePage', Volume)
+export const VolumeTypePage = pageOf('VolumeTypePage', VolumeType)
+export const SnapshotPage = pageOf('SnapshotPage', Snapshot)
 
 export const OperationPage = model('OperationPage', Type.Object({
   items: Type.Array(Operation),

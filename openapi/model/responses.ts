@@ -19,6 +19,14 @@ export const withProblems = <T extends Record<number, unknown>>(answers: T) =>
 
 export const ok = <T extends TSchema>(schema: T, description: string) => withProblems({ 200: json(schema, { description }) })
 
+/** What has been made at once. */
+export const created = <T extends TSchema>(schema: T, description: string) => withProblems({
+  201: json(schema, { description, headers: { location: header('The new resource.') } })
+})
+
+/** Nothing is left to tell. */
+export const gone = () => withProblems({ 204: { description: 'It is gone.' } })
+
 /** A page of a list, with the next one as a link. */
 export const pageAnswer = <T extends TSchema>(schema: T) => withProblems({
   200: json(schema, { description: 'A page.', headers: { link: header('The next page, `rel="next"`, where there is one.') } })

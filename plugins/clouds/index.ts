@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
 import type { Settings } from '../../config/index.ts'
-import { services, type Connection, type DriverPlugin } from '../../drivers/driver.ts'
+import { pathOf, services, type Connection, type DriverPlugin } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { createFarm, type CallFrom, type Farm } from './farm.ts'
 
@@ -25,7 +25,7 @@ export const reader = (request: FastifyRequest): CallFrom =>
 export const changer = (request: FastifyRequest): CallFrom => ({ requestId: request.id, log: request.log })
 
 /** Collection in the path → service of the connection, whose id patterns rule. */
-const collections = new Map<string, typeof services[number]>(services.map((service) => [service, service]))
+const collections = new Map(services.map((service) => [pathOf(service), service]))
 
 /** Registers each cloud's driver, keeps the farm, and finds the cloud of a request. */
 export default fp(async (fastify, { settings, drivers }: { settings: Settings, drivers: ReadonlyMap<string, DriverPlugin> }) => {

@@ -1,13 +1,14 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Call } from '../../drivers/call.ts'
-import type { Change, Connection, NodeService, ReadService, ResourceRef, ServiceName, Until } from '../../drivers/driver.ts'
+import type {
+  Change, Connection, ListResult, ReadService, ResourceRef, ServiceName, SlowService, Until
+} from '../../drivers/driver.ts'
 import {
-  ProblemError, toProblem, type NodeAction, type NodeCreate, type OperationResource, type OperationStatus, type OperationTarget,
-  type ResourceKind
+  ProblemError, resourceKinds, toProblem, type OperationResource, type OperationStatus, type OperationTarget, type ResourceKind
 } from '../../openapi/model/index.ts'
 import type { CallFrom, Farm } from '../clouds/farm.ts'
 import type { Settings } from '../../config/index.ts'
-import { judge, judgeLost, type Seen } from './judge.ts'
+import { judge, judgeLost, toSeen, type Seen, type Shown } from './judge.ts'
 import { createPoller } from './poller.ts'
 import { isEnded, type OperationRow, type Rows } from './rows.ts'
 
@@ -19,7 +20,7 @@ export interface Asked {
   /** The target's state before. */
   fromState: string | null
   /** Of a create: what to create. */
-  input: NodeCreate | null
+  input: object | null
   idempotencyKey?: string | undefined
 }
 
@@ -34,8 +35,15 @@ export interface Started {
 /** How often a create is sent in all, when nothing of it was found. */
 const maxAttempts = 3
 
-const services: Record<ResourceKind, ServiceName> = { node: 'nodes' }
-const createdStates: Until = { states: ['running'] }
+const services = { node: 'nodes', volume: 'volumes', snapshot: 'snapshots', image: 'images' } as const satisfies Record<ResourceKind, ServiceName>
+
+/** When a create is over whose answer, which would have said so, was lost. */
+const created: Record<ResourceKind, Until> = {
+  node: { states: ['running'] },
+  volume: { states: ['available'] },
+  snapshot: { states: ['available'] },
+  image: { states: ['available'] }
+}
 
 /**
  * Runs changes: writes the operation, asks the cloud once, then watches until the change has ended. What was under way
@@ -117,11 +125,11 @@ export function createEngine ({ farm, rows, settings, log }: {
     }
   }
 
-  const serviceOf = (connection: Connection, kind: ResourceKind) => connection[services[kind]] as unknown as ReadService<Seen>
+  const serviceOf = (connection: Connection, kind: ResourceKind) => connection[services[kind]] as unknown as ReadService<Shown>
 
   const look = async (row: OperationRow, { kind, id }: ResourceRef): Promise<Seen | null> => {
     try {
-      return await farm.call(row.cloud, from(row), (connection, call) => serviceOf(connection, kind).get(id, { extra: false }, call))
+      return toSeen(kind, await farm.call(row.cloud, from(row), (connection, call) => serviceOf(connection, kind).get(id, { extra: false }, call)))
     } catch (error) {
       if ((error as ProblemError).code === 'resource_not_found') return null
       throw error
@@ -155,11 +163,11 @@ export function createEngine ({ farm, rows, settings, log }: {
 
   /** Looks for what a lost create made; sends it again once it is sure that nothing was made. */
   const reconcileCreate = async (row: OperationRow) => {
-    const { nodes } = farm.connection(row.cloud) as { nodes: NodeService }
+    const service = farm.connection(row.cloud)[row.kind.split('.')[0] as 'volumes'] as SlowService<unknown, object, unknown>
     const input = row.input!
     const found = await farm.call(row.cloud, from(row), (_, call) =>
-      nodes.findCreated!({ id: row.id, input }, new Date(row.created_at), call))
-    if (found.length > 0) return accepted(row, { resources: found, until: createdStates })
+      service.findCreated!({ id: row.id, input }, new Date(row.created_at), call))
+    if (found.length > 0) return accepted(row, { resources: found, until: created[found[0]!.kind] })
     if (!isGivenUp(row)) return
     if (row.attempts >= maxAttempts) {
       return end(row, 'failed', unknown(`The cloud was asked ${row.attempts} times, and its answer was lost each time; nothing of it was found`))
@@ -168,17 +176,18 @@ export function createEngine ({ farm, rows, settings, log }: {
     Object.assign(row, { phase: 'calling', attempts: row.attempts + 1, sent_at: new Date().toISOString() })
     await rows.update(row)
     // A refusal has ended the operation: nobody is there to be told.
-    await ask(row, (_, call) => nodes.create!(input, call), from(row)).catch(() => {})
+    await ask(row, (_, call) => service.create!(input, call), from(row)).catch(() => {})
   }
 
   const reconcileAction = async (row: OperationRow) => {
-    const seen = await look(row, row.target!)
-    const verdict = judgeLost(row.kind.split('.')[1] as NodeAction, seen)
+    if (row.target === null) return end(row, 'failed', unknown('The answer of the cloud was lost, and what it made cannot be found by itself'))
+    const seen = await look(row, row.target)
+    const verdict = judgeLost(row.kind, seen)
     if (verdict === 'succeeded') {
-      row.resources = [{ ...resource(row.cloud, row.target!), state: seen?.state ?? null }]
+      row.resources = [{ ...resource(row.cloud, row.target), state: seen?.state ?? null }]
       return end(row, 'succeeded')
     }
-    if (verdict !== 'unknown') return accepted(row, { resources: [row.target!], until: verdict.until })
+    if (verdict !== 'unknown') return accepted(row, { resources: [row.target], until: verdict.until })
     if (!isGivenUp(row)) return
     const state = seen === null ? 'gone' : seen.state
     return end(row, 'failed', unknown(`The answer of the cloud was lost, and the resource, which is ${state}, does not tell whether it was done`))
@@ -199,7 +208,7 @@ export function createEngine ({ farm, rows, settings, log }: {
       try {
         if (row.phase === 'reconciling') return await (row.input === null ? reconcileAction(row) : reconcileCreate(row))
         // What a list does not show may still be there: a get decides.
-        await follow(row, async (ref) => listed?.get(ref.id) ?? look(row, ref))
+        await follow(row, async (ref) => listed?.get(`${ref.kind} ${ref.id}`) ?? look(row, ref))
       } catch (error) {
         log.warn({ err: error, operation: row.id }, 'an operation could not be looked at; it will be again')
         if (!isEnded(row) && overdue(row)) await end(row, 'failed', unknown(`The cloud could not be asked for ${maxHours} hours`))
@@ -209,15 +218,18 @@ export function createEngine ({ farm, rows, settings, log }: {
 
   /** The resources of many operations by lists, in place of a get for each. */
   const lookAtAll = async (cloud: string, waiting: OperationRow[]) => {
-    const wanted = new Set(waiting.flatMap(({ resources }) => resources.map(({ id }) => id)))
     const found = new Map<string, Seen>()
-    let token: string | null = null
-    do {
-      const page: Awaited<ReturnType<NodeService['list']>> = await farm.call(cloud, from(waiting[0]!), (connection, call) =>
-        connection.nodes!.list({ limit: 1000, token, filters: {}, extra: false }, call))
-      for (const item of page.items) if (wanted.delete(item.id)) found.set(item.id, item)
-      token = page.next
-    } while (token !== null && wanted.size > 0)
+    for (const kind of resourceKinds) {
+      const wanted = new Set(waiting.flatMap(({ resources }) => resources.filter((one) => one.kind === kind).map(({ id }) => id)))
+      let token: string | null = null
+      while (wanted.size > 0) {
+        const page: ListResult<Shown> = await farm.call(cloud, from(waiting[0]!), (connection, call) =>
+          serviceOf(connection, kind).list({ limit: 1000, token, filters: {}, extra: false }, call))
+        for (const item of page.items) if (wanted.delete(item.id)) found.set(`${kind} ${item.id}`, toSeen(kind, item))
+        if (page.next === null) break
+        token = page.next
+      }
+    }
     return found
   }
 

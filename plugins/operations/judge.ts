@@ -1,5 +1,5 @@
 import type { Until } from '../../drivers/driver.ts'
-import { ProblemError, type NodeAction, type NodeState } from '../../openapi/model/index.ts'
+import { ProblemError, type ResourceKind } from '../../openapi/model/index.ts'
 
 /** What of a resource tells how far a change has come. */
 export interface Seen {
@@ -8,6 +8,20 @@ export interface Seen {
   transitioning: boolean
   fault?: { code: string | null, message: string | null } | null
 }
+
+/** A resource as its service shows it. */
+export interface Shown extends Omit<Seen, 'transitioning'> {
+  id: string
+  transitioning?: boolean
+}
+
+/** States in which the cloud is at work on what is not a node. */
+const passing = new Set([
+  'creating', 'pending', 'attaching', 'detaching', 'updating', 'backing_up', 'restoring', 'migrating', 'deleting'
+])
+
+export const toSeen = (kind: ResourceKind, shown: Shown): Seen =>
+  ({ ...shown, transitioning: kind === 'node' ? shown.transitioning === true : passing.has(shown.state) })
 
 export interface Asked {
   until: Until
@@ -24,7 +38,7 @@ const settle = 60_000
 
 /** Whether a change has ended, from what the cloud shows: `seen` is null where the resource is not there. */
 export function judge ({ until, fromState, waited }: Asked, seen: Seen | null): Verdict {
-  if (seen === null || seen.state === 'terminated') {
+  if (seen === null || seen.state === 'terminated' || seen.state === 'deleted') {
     if (until.gone === true) return 'succeeded'
     return new ProblemError('resource_not_found', 'The resource was destroyed before this had ended')
   }
@@ -43,35 +57,44 @@ export function judge ({ until, fromState, waited }: Asked, seen: Seen | null): 
 }
 
 interface Expected {
-  states: NodeState[]
+  states: string[]
   /** Whether being in that state proves it: otherwise a change must have been seen on the way. */
   proves: boolean
 }
 
 /** Where each action leads. It is what ends an action whose answer was lost: then the driver could not say it. */
-const expected: Record<NodeAction, Expected> = {
-  start: { states: ['running'], proves: true },
-  stop: { states: ['stopped'], proves: true },
-  reboot: { states: ['running'], proves: false },
-  pause: { states: ['paused'], proves: true },
-  suspend: { states: ['suspended'], proves: true },
-  resume: { states: ['running'], proves: true },
-  shelve: { states: ['suspended'], proves: false },
-  rescue: { states: ['rescued'], proves: true },
-  unrescue: { states: ['running', 'stopped'], proves: true },
-  resize: { states: ['running', 'stopped'], proves: false },
-  confirm_resize: { states: ['running', 'stopped'], proves: false },
-  revert_resize: { states: ['running', 'stopped'], proves: false },
-  rebuild: { states: ['running', 'stopped'], proves: false },
-  restore: { states: ['running', 'stopped'], proves: true },
-  destroy: { states: ['terminated'], proves: true }
+const expected: Record<string, Expected> = {
+  'nodes.start': { states: ['running'], proves: true },
+  'nodes.stop': { states: ['stopped'], proves: true },
+  'nodes.reboot': { states: ['running'], proves: false },
+  'nodes.pause': { states: ['paused'], proves: true },
+  'nodes.suspend': { states: ['suspended'], proves: true },
+  'nodes.resume': { states: ['running'], proves: true },
+  'nodes.shelve': { states: ['suspended'], proves: false },
+  'nodes.rescue': { states: ['rescued'], proves: true },
+  'nodes.unrescue': { states: ['running', 'stopped'], proves: true },
+  'nodes.resize': { states: ['running', 'stopped'], proves: false },
+  'nodes.confirm_resize': { states: ['running', 'stopped'], proves: false },
+  'nodes.revert_resize': { states: ['running', 'stopped'], proves: false },
+  'nodes.rebuild': { states: ['running', 'stopped'], proves: false },
+  'nodes.restore': { states: ['running', 'stopped'], proves: true },
+  'nodes.destroy': { states: ['terminated'], proves: true },
+  'volumes.attach': { states: ['in_use'], proves: true },
+  'volumes.detach': { states: ['available'], proves: true },
+  'volumes.extend': { states: ['available', 'in_use'], proves: false },
+  'volumes.destroy': { states: ['deleted'], proves: true },
+  'snapshots.destroy': { states: ['deleted'], proves: true },
+  'images.destroy': { states: ['deleted'], proves: true }
 }
 
-/** What an action whose answer was lost has come to; `until` of 'accepted' is how its end will be known. */
-export function judgeLost (action: NodeAction, seen: Seen | null): 'succeeded' | 'unknown' | { until: Until } {
-  const { states, proves } = expected[action]
-  const gone = action === 'destroy'
+/**
+ * What an action of this kind (`nodes.stop`) whose answer was lost has come to; where it is seen under way, `until` tells
+ * how its end will be known.
+ */
+export function judgeLost (kind: string, seen: Seen | null): 'succeeded' | 'unknown' | { until: Until } {
+  const { states, proves } = expected[kind] ?? { states: [], proves: false }
+  const gone = kind.endsWith('.destroy')
   if (seen === null) return gone ? 'succeeded' : 'unknown'
   if (seen.transitioning) return { until: { states, ...(gone ? { gone } : {}) } }
-  return proves && (states as string[]).includes(seen.state) ? 'succeeded' : 'unknown'
+  return proves && states.includes(seen.state) ? 'succeeded' : 'unknown'
 }

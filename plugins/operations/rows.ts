@@ -1,8 +1,6 @@
 import { v7 as uuid } from 'uuid'
 import type { Until } from '../../drivers/driver.ts'
-import type {
-  NodeCreate, Operation, OperationResource, OperationStatus, OperationTarget, Problem
-} from '../../openapi/model/index.ts'
+import type { Operation, OperationResource, OperationStatus, OperationTarget, Problem } from '../../openapi/model/index.ts'
 import type { Store, Tables } from '../store/index.ts'
 
 /** An operation as it is kept. */
@@ -21,7 +19,7 @@ export interface OperationRow {
   /** When it is over; null while that is not known. */
   until: Until | null
   /** Of a create: what to create, kept only until the cloud has accepted it. */
-  input: NodeCreate | null
+  input: object | null
   /** When the cloud was asked last. */
   sent_at: string
   /** How often the cloud was asked. */
@@ -83,8 +81,18 @@ export function createRows (store: Store) {
     create (fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'from_state'>): OperationRow {
       const now = new Date().toISOString()
       return {
-        id: uuid(), status: 'pending', phase: 'calling', progress: null, resources: [], error: null, until: null,
-        created_at: now, sent_at: now, finished_at: null, attempts: 1, ...fields
+        id: uuid(),
+        status: 'pending',
+        phase: 'calling',
+        progress: null,
+        resources: [],
+        error: null,
+        until: null,
+        created_at: now,
+        sent_at: now,
+        finished_at: null,
+        attempts: 1,
+        ...fields
       }
     },
 

@@ -5,6 +5,7 @@ export default collectionRoutes({
   service: 'locations',
   name: 'Location',
   tag: 'Locations',
+  singular: 'location',
   plural: 'regions and zones',
   model: Location,
   page: LocationPage,

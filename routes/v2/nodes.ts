@@ -5,7 +5,7 @@ import {
 } from '../../openapi/model/index.ts'
 import { changer, reader } from '../../plugins/clouds/index.ts'
 import { sendAnswer } from '../../plugins/operations/index.ts'
-import { cloudParams, collectionRoutes, idParams, mustHave } from '../collection.ts'
+import { cloudParams, collectionRoutes, idParams } from '../collection.ts'
 
 const tags = ['Nodes']
 
@@ -36,6 +36,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     service: 'nodes',
     name: 'Node',
     tag: 'Nodes',
+    singular: 'node',
     plural: 'nodes (instances, servers)',
     model: Node,
     page: NodePage,
@@ -117,7 +118,6 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       }
     }, async (request, reply) => {
       const { params: { cloud, id }, body } = request
-      mustHave(request.cloud.nodes, 'nodes', verb)
       return sendAnswer(reply, await operations.answer(await nodes.act(cloud, id, verb, body, changer(request)), request))
     })
   }

@@ -25,6 +25,7 @@ export function createDocumentCheck (document: object) {
   const { paths } = document as Document
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   ;(formats as unknown as (ajv: object) => void)(ajv)
+  ajv.addFormat('cidr', true).addFormat('ip', true).addFormat('binary', true)
   ajv.addSchema({ ...document, $id: 'document' })
 
   // The longest static part first: /operations/{id} must not take /operations.

@@ -1,0 +1,17 @@
+import type { FastifyInstance } from 'fastify'
+import { Router, RouterCreate, RouterInterface, RouterPage, RouterUpdate } from '../../openapi/model/index.ts'
+import { directAction, directRoutes } from '../changes.ts'
+import { collectionRoutes } from '../collection.ts'
+
+const routers = { service: 'routers' as const, name: 'Router', tag: 'Networks', singular: 'router', model: Router }
+
+export default async function routes (fastify: FastifyInstance) {
+  await fastify.register(collectionRoutes({ ...routers, plural: 'routers (internet gateways with their route tables)', page: RouterPage, filters: {} }))
+  directRoutes(fastify, { ...routers, create: RouterCreate, update: RouterUpdate })
+  directAction(fastify, {
+    ...routers, verb: 'add_interface', operationId: 'addRouterInterface', summary: 'Connect a subnet to a router', body: RouterInterface
+  })
+  directAction(fastify, {
+    ...routers, verb: 'remove_interface', operationId: 'removeRouterInterface', summary: 'Disconnect a subnet from a router', body: RouterInterface
+  })
+}
