@@ -1,3 +1,4 @@
+import path from 'node:path'
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
@@ -83,7 +84,10 @@ export interface Driver<Settings extends TObject = TObject> {
   settings: Settings
   /** The setting that an entry of `locations` sets. */
   locationSetting: string
-  /** Fills in what is meant before the settings are checked: defaults that depend on the cloud, another file. */
+  /**
+   * Fills in what is meant before the settings are checked: defaults that depend on the cloud, another file. What it
+   * returns must stay as it is when it is resolved again.
+   */
   resolve? (settings: Record<string, unknown>, source: SettingsSource): Record<string, unknown>
   /** What this driver alone can do at the creation of a node: `provider_options.<driver>`. */
   createOptions?: TObject
@@ -111,7 +115,9 @@ export const userAgent = 'cloud-orchestrator'
 export function defineDriver<Settings extends TObject> (driver: Driver<Settings>): DriverPlugin {
   const plugin = async (fastify: FastifyInstance, options: DriverOptions) => {
     const { name, timeout = 30, max_in_flight: maxInFlight = 32, ...given } = options
-    const { settings, errors } = readSettings(driver.settings, given)
+    // Settings that the farm has read are resolved already, which changes nothing then.
+    const source = { cloud: name, directory: process.cwd(), dataDirectory: path.resolve('data'), env: process.env }
+    const { settings, errors } = readSettings(driver.settings, driver.resolve?.(given, source) ?? given)
     if (errors.length > 0) {
       throw new Error(`cloud ${name}: ${errors.map(({ path, message }) => `${path} ${message}`).join('; ')}`)
     }

@@ -23,16 +23,18 @@ export interface Act {
   input: object
 }
 
+type Ask<T> = (connection: Connection, call: Call) => Promise<T>
+
 /** What can be done to resources other than nodes, the same for every cloud. All throw ProblemError. */
 export interface Resources {
   /** A change that the cloud makes at once. Where its answer is lost it is outcome_unknown. */
-  now<T> (cloud: string, capability: string, input: object, from: CallFrom, run: (connection: Connection, call: Call) => Promise<T>): Promise<T>
+  now<T> (cloud: string, capability: string, input: object, from: CallFrom, run: Ask<T>): Promise<T>
   /** A create that takes its time. */
   create (cloud: string, service: ServiceName, input: object, from: CallFrom, idempotencyKey?: string): Promise<Started>
   /** A change that takes its time: joins the one under way. */
   act (act: Act, from: CallFrom): Promise<Started>
   /** A slow change that has no resource yet and cannot be repeated, such as an upload. */
-  once (cloud: string, capability: string, input: object, from: CallFrom, run: (connection: Connection, call: Call) => Promise<Change>): Promise<Started>
+  once (cloud: string, capability: string, input: object, from: CallFrom, run: Ask<Change>): Promise<Started>
 }
 
 type Method = (id: string, input: object, call: Call) => Promise<Change>
@@ -59,7 +61,8 @@ export default fp(async (fastify) => {
       const connection = farm.connection(cloud)
       mustHonour(connection, kind, input)
       const { create } = connection[service] as SlowService<unknown, object, object>
-      return operations.start({ kind, cloud, target: null, fromState: null, input, idempotencyKey }, (_, call) => create!(input, call), from)
+      const asked = { kind, cloud, target: null, fromState: null, input, idempotencyKey }
+      return operations.start(asked, (_, call) => create!(input, call), from)
     },
 
     async act ({ cloud, service, kind: resource, id, method, input }, from) {

@@ -145,4 +145,3 @@ export function directAction (fastify: FastifyInstance, { service, tag, verb, op
       (connection[service] as unknown as Record<string, Method>)[verb]!(id, request.body as object, call))
   })
 }
-

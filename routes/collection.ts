@@ -35,7 +35,8 @@ export async function splitCommas (request: FastifyRequest) {
 export const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
 
 /** The reading routes that every collection has: list over one cloud, list over all, get. */
-export function collectionRoutes ({ service, name, tag, singular, plural, filters, model, page }: CollectionRoutes): FastifyPluginAsyncTypebox {
+export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncTypebox {
+  const { service, name, tag, singular, plural, filters, model, page } = routes
   return async (fastify) => {
     const { lists, farm } = fastify
     const collection = { service, properties: propertiesOf(name) }

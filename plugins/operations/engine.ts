@@ -129,7 +129,8 @@ export function createEngine ({ farm, rows, settings, log }: {
 
   const look = async (row: OperationRow, { kind, id }: ResourceRef): Promise<Seen | null> => {
     try {
-      return toSeen(kind, await farm.call(row.cloud, from(row), (connection, call) => serviceOf(connection, kind).get(id, { extra: false }, call)))
+      const shown = await farm.call(row.cloud, from(row), (connection, call) => serviceOf(connection, kind).get(id, { extra: false }, call))
+      return toSeen(kind, shown)
     } catch (error) {
       if ((error as ProblemError).code === 'resource_not_found') return null
       throw error
