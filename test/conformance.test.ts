@@ -13,6 +13,22 @@ t.test('the dummy cloud conforms', async (t) => {
     size_id: 'dummy.small',
     other_size_id: 'dummy.medium',
     impossible_size_id: 'dummy.impossible',
-    absent: { node: 'node-00000000', image: 'img-none', size: 'dummy.none', location: 'nowhere' }
+    external_network_id: 'net-public',
+    absent: {
+      node: 'node-00000000',
+      image: 'img-none',
+      size: 'dummy.none',
+      location: 'nowhere',
+      keyPair: 'none',
+      network: 'net-00000000',
+      subnet: 'subnet-00000000',
+      router: 'router-00000000',
+      group: 'sg-00000000',
+      floatingIp: 'fip-00000000',
+      pool: 'net-00000000',
+      volume: 'vol-00000000',
+      volumeType: 'none',
+      snapshot: 'snap-00000000'
+    }
   })
 })

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Api, ApiResponse } from '../helper/api.ts'
 
@@ -16,7 +17,12 @@ export interface Target {
   other_size_id: string
   impossible_size_id: string
   /** Ids that could exist and do not. */
-  absent: { node: string, image: string, size: string, location: string }
+  absent: {
+    node: string, image: string, size: string, location: string, keyPair: string, network: string, subnet: string, router: string,
+    group: string, floatingIp: string, pool: string, volume: string, volumeType: string, snapshot: string
+  }
+  /** A network that leads outside, to which routers and floating IPs go. */
+  external_network_id: string
   /** What a create needs beside image and size, such as a network. */
   create?: object
 }
@@ -32,6 +38,16 @@ export interface Context extends Target {
   node (fields?: object): Promise<any>
   /** Destroys a node when the test ends. */
   cleanUp (id: string): void
+  /** Creates a resource that is made at once; it is deleted when the test ends. */
+  make (collection: string, fields: object): Promise<any>
+  /** Creates a resource that takes its time, waits until it is there; it is deleted when the test ends. */
+  build (collection: string, fields: object): Promise<any>
+  /** Deletes what is at a path when the test ends. */
+  cleanUpAt (self: string): void
+  /** A name that nothing else has. */
+  name (what: string): string
+  /** Posts an action of a resource, which must succeed, and waits for the end of its operation, if it has one. */
+  done (path: string, body?: object): Promise<any>
   /** Asks for a verb and waits for its end, which must be a success. */
   act (id: string, verb: string, body?: object): Promise<any>
   get (id: string): Promise<any>
@@ -75,9 +91,53 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
     return get(id)
   }
 
+  const name = (what: string) => `conformance-${what}-${process.pid}-${++made}`
+
+  /** Deletes what a test has made, the last first; what goes away with something else takes a moment. */
+  const remove = (self: string) => t.teardown(async () => {
+    for (let tries = 0; tries < 20; tries++) {
+      const { status, body } = await api.delete(self)
+      if (status === 202) await api.ended(body)
+      if (status === 204 || status === 404 || status === 200) return
+      if (status === 202 && (await api.get(self)).status === 404) return
+      await sleep(100)
+    }
+  })
+
+  const make = async (collection: string, fields: object) => {
+    const answer = await api.post(`${base}/${collection}`, fields)
+    if (answer.status !== 201) throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    t.equal(answer.headers['location'], answer.body.self, 'Location is the new resource')
+    remove(answer.body.self)
+    return answer.body
+  }
+
+  const build = async (collection: string, fields: object) => {
+    const answer = await api.post(`${base}/${collection}`, fields)
+    if (answer.status !== 202) throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    const operation = await api.ended(answer.body)
+    for (const { self } of operation.resources) remove(self)
+    if (operation.status !== 'succeeded') throw new Error(`create in ${collection} ${operation.status}: ${JSON.stringify(operation)}`)
+    return (await api.get(operation.resource.self)).body
+  }
+
+  const done = async (path: string, input: object = {}) => {
+    const answer = await api.post(path, input)
+    if (answer.status >= 400) throw new Error(`POST ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    if (answer.status === 204 || answer.body.kind === undefined || answer.body.status === undefined) return answer.body
+    const operation = await api.ended(answer.body)
+    if (operation.status !== 'succeeded') throw new Error(`POST ${path} ${operation.status}: ${JSON.stringify(operation)}`)
+    return operation
+  }
+
   return {
     ...target,
     t,
+    name,
+    cleanUpAt: remove,
+    make,
+    build,
+    done,
     base,
     capabilities,
     body,

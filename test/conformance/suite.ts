@@ -3,23 +3,12 @@ import path from 'node:path'
 import type { Test } from 'tap'
 import { nodeVerbs } from '../../openapi/model/index.ts'
 import { root } from '../helper/app.ts'
-import { cases, general } from './cases.ts'
+import { cases, general } from './cases/index.ts'
 import { createContext, type Target } from './context.ts'
+import { refusalOf } from './refusal.ts'
 
 /** Driver → the capabilities it has: a driver must neither lose one nor gain one unseen. */
 const matrix = JSON.parse(readFileSync(path.join(root, 'test/conformance/matrix.json'), 'utf8')) as Record<string, string[]>
-
-/** The request that a capability which is absent refuses. */
-function refusal (capability: string, id: string): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object } {
-  const [service, method] = capability.split('.') as [string, string]
-  if (method === 'list') return { method: 'GET', path: `/${service}` }
-  if (method === 'get') return { method: 'GET', path: `/${service}/${id}` }
-  if (method === 'destroy') return { method: 'DELETE', path: `/${service}/${id}` }
-  if (method === 'update') return { method: 'PATCH', path: `/${service}/${id}`, body: { name: 'x' } }
-  if (method === 'create') return { method: 'POST', path: `/${service}`, body: { name: 'x', image_id: 'x', size_id: 'x' } }
-  const body = { resize: { size_id: 'x' }, rebuild: { image_id: 'x' } }[method] ?? {}
-  return { method: 'POST', path: `/${service}/${id}/actions/${method}`, body }
-}
 
 /**
  * The one suite that every driver passes. Each capability of the cloud is tried by its case; each that it has not is
@@ -49,12 +38,12 @@ export async function conformance (t: Test, target: Target) {
       if (there) {
         await run(context)
       } else {
-        const { method, path, body } = refusal(name, target.absent.node)
-        const answer = await api.request(method, `${context.base}${path}`, body === undefined ? {} : { body })
+        const { method, path, ...options } = refusalOf(name, target.absent)
+        const answer = await api.request(method, `${context.base}${path}`, options)
         context.problem(answer, 501, 'not_supported')
         t.equal(answer.body.capability, name)
       }
-      results.push(`${name.padEnd(24)} ${t.passing() ? there ? 'passed' : '501 asserted' : 'FAILED'}`)
+      results.push(`${name.padEnd(30)} ${t.passing() ? there ? 'passed' : '501 asserted' : 'FAILED'}`)
     })
   }
   for (const { title, run } of general) {

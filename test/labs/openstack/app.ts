@@ -17,9 +17,10 @@ export async function buildOnLab (t: Test, clouds?: (lab: Lab) => Record<string,
   const lab = await openstackLab()
   const { images } = await lab.api('demo', 'image', 'GET', '/v2/images?name=cirros-fake')
   const { networks } = await lab.api('demo', 'network', 'GET', '/v2.0/networks?name=private')
+  const { networks: external } = await lab.api('demo', 'network', 'GET', '/v2.0/networks?name=public')
   const served = await build(t, {
     clouds: clouds?.(lab) ?? { default: labCloud(lab), tight: labCloud(lab, 'tight') },
     settings: { operations: { reconcile_seconds: 1 } }
   })
-  return { ...served, lab, image_id: String(images[0].id), network_id: String(networks[0].id) }
+  return { ...served, lab, image_id: String(images[0].id), network_id: String(networks[0].id), external_network_id: String(external[0].id) }
 }

@@ -6,7 +6,7 @@ t.setTimeout(900_000)
 
 t.test('a real OpenStack conforms', async (t) => {
   t.setTimeout(900_000)
-  const { api, image_id } = await buildOnLab(t)
+  const { api, image_id, network_id, external_network_id } = await buildOnLab(t)
   const none = '00000000-0000-4000-8000-000000000000'
   await conformance(t, {
     driver: 'openstack',
@@ -17,6 +17,23 @@ t.test('a real OpenStack conforms', async (t) => {
     size_id: '1',
     other_size_id: '2',
     impossible_size_id: '99',
-    absent: { node: none, image: none, size: 'none', location: 'nowhere' }
+    external_network_id,
+    create: { networks: [{ network_id }] },
+    absent: {
+      node: none,
+      image: none,
+      size: 'none',
+      location: 'nowhere',
+      keyPair: 'none',
+      network: none,
+      subnet: none,
+      router: none,
+      group: none,
+      floatingIp: none,
+      pool: none,
+      volume: none,
+      volumeType: none,
+      snapshot: none
+    }
   })
 })

@@ -1,46 +1,5 @@
-import type { Context } from './context.ts'
-
-export interface Case {
-  /** What holds of every cloud that has the capability, as a sentence. */
-  title: string
-  run (context: Context): Promise<void>
-}
-
-const ids = (items: { id: string }[]) => items.map(({ id }) => id).sort()
-
-/** Goes through a collection that changes nothing: list, pages, get, an id there is not. */
-const reading = (collection: string, absent: keyof Context['absent'], atLeast: number): Record<string, Case> => ({
-  [`${collection}.list`]: {
-    title: `lists ${collection}, the same through small pages, and by name`,
-    async run ({ t, api, base, cloud }) {
-      const { items } = await api.walk(`${base}/${collection}`)
-      t.ok(items.length >= atLeast, `there are ${atLeast} or more`)
-      const small = await api.walk(`${base}/${collection}?limit=1`)
-      t.same(ids(small.items), ids(items), 'pages of one tell the same')
-      const [first] = items
-      t.equal(first.cloud, cloud)
-      t.equal(first.extra, undefined, 'extra only where it is asked for')
-      const named = await api.walk(`${base}/${collection}?name=${encodeURIComponent(first.name)}`)
-      t.ok(named.items.some(({ id }: { id: string }) => id === first.id), 'its name finds it')
-      const all = await api.walk(`/api/v2/${collection}?cloud=${cloud}`)
-      t.same(ids(all.items), ids(items), 'the list over all clouds tells the same')
-      const extra = await api.get(`${base}/${collection}?limit=1&include=extra`)
-      t.type(extra.body.items[0]?.extra, 'object', 'extra is there where it is asked for')
-    }
-  },
-  [`${collection}.get`]: {
-    title: `gets each of its ${collection}, and 404 for one there is not`,
-    async run ({ t, api, base, absent: ids, problem }) {
-      const { items } = await api.walk(`${base}/${collection}`)
-      for (const item of items.slice(0, 5)) {
-        const { status, body } = await api.get(item.self)
-        t.equal(status, 200)
-        t.match(body, { id: item.id, name: item.name, self: item.self })
-      }
-      problem(await api.get(`${base}/${collection}/${encodeURIComponent(ids[absent])}`), 404, 'resource_not_found')
-    }
-  }
-})
+import { ids, type Case } from './case.ts'
+import { reading } from './reading.ts'
 
 const states: Record<string, Case> = {
   'nodes.stop': {
@@ -184,8 +143,7 @@ const states: Record<string, Case> = {
   }
 }
 
-export const cases: Record<string, Case> = {
-  ...reading('images', 'image', 1),
+export const nodeCases: Record<string, Case> = {
   ...reading('sizes', 'size', 2),
   ...reading('locations', 'location', 2),
   ...states,

@@ -1,0 +1,382 @@
+import type { Context } from '../context.ts'
+import type { Case } from './case.ts'
+import { reading } from './reading.ts'
+
+let blocks = 0
+/** A block of addresses that no other test uses. */
+const block = () => `10.${100 + Math.floor(++blocks / 250)}.${blocks % 250}.0/24`
+
+const network = ({ make, name }: Context, fields: object = {}) => make('networks', { name: name('network'), ...fields })
+
+async function subnet (context: Context, fields: object = {}) {
+  const { id } = await network(context)
+  return context.make('subnets', { name: context.name('subnet'), network_id: id, cidr: block(), ...fields })
+}
+
+const router = ({ make, name, external_network_id: external }: Context, fields: object = {}) =>
+  make('routers', { name: name('router'), external_gateway: { network_id: external }, ...fields })
+
+const group = ({ make, name }: Context, fields: object = {}) => make('security-groups', { name: name('group'), description: 'of a test', ...fields })
+
+/** A node on a subnet that a router connects with the outside. */
+async function reachableNode (context: Context) {
+  const net = await subnet(context)
+  const { self } = await router(context)
+  await context.done(`${self}/actions/add_interface`, { subnet_id: net.id })
+  context.t.teardown(() => context.api.post(`${self}/actions/remove_interface`, { subnet_id: net.id }))
+  return { node: await context.node({ networks: [{ network_id: net.network_id }] }), net }
+}
+
+export const networkCases: Record<string, Case> = {
+  ...reading('key_pairs', 'keyPair', 1, ({ make, name }) => make('key-pairs', { name: name('key') })),
+  ...reading('networks', 'network', 1, network),
+  ...reading('subnets', 'subnet', 1, subnet),
+  ...reading('routers', 'router', 1, router),
+  ...reading('security_groups', 'group', 1, group),
+  ...reading('floating_ip_pools', 'pool', 1),
+
+  'key_pairs.create': {
+    title: 'makes a key pair whose private key is shown once, or imports a public key; a name that is taken is 409',
+    async run ({ t, api, base, make, name, problem }) {
+      const made = await make('key-pairs', { name: name('key') })
+      t.match(made.secrets?.private_key, /PRIVATE KEY/)
+      t.match(made.public_key, /^ssh-/)
+      const { body } = await api.get(made.self)
+      t.equal(body.secrets, undefined, 'never again')
+      t.notMatch(JSON.stringify(body), /PRIVATE KEY/)
+      const imported = await make('key-pairs', { name: name('key'), public_key: made.public_key })
+      t.equal(imported.secrets, undefined)
+      t.equal(imported.fingerprint, made.fingerprint)
+      problem(await api.post(`${base}/key-pairs`, { name: made.name }), 409, 'already_exists')
+      const odd = await api.post(`${base}/key-pairs`, { name: name('key'), public_key: 'no key but long enough' })
+      t.equal(odd.status, 422, 'what is no key is refused', { body: odd.body })
+      const key = name('idempotency')
+      const asked = { name: name('key') }
+      const first = await api.post(`${base}/key-pairs`, asked, { 'idempotency-key': key })
+      const again = await api.post(`${base}/key-pairs`, asked, { 'idempotency-key': key })
+      t.equal(again.status, 201)
+      t.equal(again.headers['idempotency-replayed'], 'true')
+      t.equal(again.body.secrets, undefined, 'a replay has no secret')
+      t.equal((await api.delete(first.body.self)).status, 204)
+    }
+  },
+  'key_pairs.destroy': {
+    title: 'deletes a key pair',
+    async run ({ t, api, make, name }) {
+      const { self } = await make('key-pairs', { name: name('key') })
+      t.equal((await api.delete(self)).status, 204)
+      t.equal((await api.get(self)).status, 404)
+      t.equal((await api.delete(self)).status, 404)
+    }
+  },
+  'networks.create': {
+    title: 'makes a network',
+    async run (context) {
+      const { t, name } = context
+      const asked = name('network')
+      const made = await network(context, { name: asked, tags: { env: 'test' } })
+      t.match(made, { name: asked, tags: { env: 'test' }, is_external: false, cidrs: [], subnet_ids: [] })
+    }
+  },
+  'networks.update': {
+    title: 'renames a network and changes its tags',
+    async run (context) {
+      const { t, api, name } = context
+      const { self } = await network(context, { tags: { keep: '1', drop: '2' } })
+      const renamed = name('renamed')
+      const { body } = await api.patch(self, { name: renamed, tags: { drop: null, add: '3' } })
+      t.match(body, { name: renamed, tags: { keep: '1', add: '3' } })
+      t.same((await api.get(self)).body.tags, { keep: '1', add: '3' })
+    }
+  },
+  'networks.destroy': {
+    title: 'deletes a network, not one that is in use',
+    async run (context) {
+      const { t, api, base, problem } = context
+      const { self } = await network(context)
+      t.equal((await api.delete(self)).status, 204)
+      t.equal((await api.get(self)).status, 404)
+      const net = await subnet(context)
+      await context.node({ networks: [{ network_id: net.network_id }] })
+      problem(await api.delete(`${base}/networks/${net.network_id}`), 409, 'in_use')
+    }
+  },
+  'subnets.create': {
+    title: 'makes a subnet; what is no block of addresses, or overlaps another, is refused',
+    async run (context) {
+      const { t, api, base } = context
+      const cidr = block()
+      const made = await subnet(context, { cidr, dns_servers: ['9.9.9.9'] })
+      t.match(made, { cidr, ip_version: 4, dns_servers: ['9.9.9.9'], gateway_ip: cidr.replace('0/24', '1') })
+      const { body } = await api.get(`${base}/networks/${made.network_id}`)
+      t.same([body.subnet_ids, body.cidrs], [[made.id], [cidr]], 'its network names it')
+      const listed = await api.walk(`${base}/subnets?network_id=${made.network_id}`)
+      t.equal(listed.items.length, 1)
+      for (const bad of ['nonsense', '10.0.0.0/33', '10.0.0/24', '300.0.0.0/8']) {
+        const { status, body } = await api.post(`${base}/subnets`, { network_id: made.network_id, cidr: bad })
+        t.equal(status, 422, `${bad} is refused`)
+        t.equal(body.errors?.[0]?.pointer, '/cidr')
+      }
+      const overlap = await api.post(`${base}/subnets`, { network_id: made.network_id, cidr })
+      t.ok(overlap.status === 422 || overlap.status === 409, 'one that overlaps is refused', { body: overlap.body })
+    }
+  },
+  'subnets.update': {
+    title: 'changes name and name servers of a subnet',
+    async run (context) {
+      const { t, api, name } = context
+      const { self } = await subnet(context)
+      const renamed = name('renamed')
+      const { body } = await api.patch(self, { name: renamed, dns_servers: ['1.1.1.1'] })
+      t.match(body, { name: renamed, dns_servers: ['1.1.1.1'] })
+    }
+  },
+  'subnets.destroy': {
+    title: 'deletes a subnet',
+    async run (context) {
+      const { t, api } = context
+      const { self } = await subnet(context)
+      t.equal((await api.delete(self)).status, 204)
+      t.equal((await api.get(self)).status, 404)
+    }
+  },
+  'routers.create': {
+    title: 'makes a router with a gateway to the outside',
+    async run (context) {
+      const { t, external_network_id: external } = context
+      t.match(await router(context), { external_gateway: { network_id: external }, interfaces: [] })
+    }
+  },
+  'routers.update': {
+    title: 'renames a router and takes its gateway away',
+    async run (context) {
+      const { t, api, name } = context
+      const { self } = await router(context)
+      const renamed = name('renamed')
+      const { body } = await api.patch(self, { name: renamed, external_gateway: null })
+      t.equal(body.name, renamed)
+      t.equal(body.external_gateway, null)
+    }
+  },
+  'routers.add_interface': {
+    title: 'connects a subnet, once',
+    async run (context) {
+      const { t, api } = context
+      const { self } = await router(context)
+      const { id } = await subnet(context)
+      const connected = await context.done(`${self}/actions/add_interface`, { subnet_id: id })
+      t.same(connected.interfaces, [{ subnet_id: id }])
+      const again = await api.post(`${self}/actions/add_interface`, { subnet_id: id })
+      t.ok(again.status === 409 || again.status === 422, 'twice is refused', { body: again.body })
+      await context.done(`${self}/actions/remove_interface`, { subnet_id: id })
+    }
+  },
+  'routers.remove_interface': {
+    title: 'disconnects a subnet',
+    async run (context) {
+      const { t } = context
+      const { self } = await router(context)
+      const { id } = await subnet(context)
+      await context.done(`${self}/actions/add_interface`, { subnet_id: id })
+      t.same((await context.done(`${self}/actions/remove_interface`, { subnet_id: id })).interfaces, [])
+    }
+  },
+  'routers.destroy': {
+    title: 'deletes a router, not one with interfaces',
+    async run (context) {
+      const { t, api, problem } = context
+      const { self } = await router(context)
+      const { id } = await subnet(context)
+      await context.done(`${self}/actions/add_interface`, { subnet_id: id })
+      problem(await api.delete(self), 409, 'in_use')
+      await context.done(`${self}/actions/remove_interface`, { subnet_id: id })
+      t.equal((await api.delete(self)).status, 204)
+    }
+  },
+  'security_groups.create': {
+    title: 'makes a security group',
+    async run (context) {
+      t(context, await group(context))
+      function t ({ t }: Context, made: object) { t.match(made, { description: 'of a test', state: 'available' }) }
+    }
+  },
+  'security_groups.update': {
+    title: 'renames a security group',
+    async run (context) {
+      const { t, api, name } = context
+      const { self } = await group(context)
+      const renamed = name('renamed')
+      t.equal((await api.patch(self, { name: renamed, description: 'changed' })).body.name, renamed)
+    }
+  },
+  'security_groups.create_rule': {
+    title: 'adds rules by protocol, ports, ICMP and group; one that exists is 409, one that makes no sense 422',
+    async run (context) {
+      const { t, api, problem } = context
+      const { id, self } = await group(context)
+      const add = (rule: object) => api.post(`${self}/rules`, { direction: 'ingress', ...rule })
+      const web = await add({ protocol: 'tcp', port_min: 80, port_max: 81, cidr: '0.0.0.0/0' })
+      t.equal(web.status, 201)
+      t.match(web.body, { direction: 'ingress', protocol: 'tcp', port_min: 80, port_max: 81, cidr: '0.0.0.0/0', ethertype: 'IPv4' })
+      problem(await add({ protocol: 'tcp', port_min: 80, port_max: 81, cidr: '0.0.0.0/0' }), 409, 'already_exists')
+      const ping = await add({ protocol: 'icmp', icmp_type: 8, icmp_code: 0 })
+      t.match(ping.body, { protocol: 'icmp', icmp_type: 8, icmp_code: 0, port_min: null })
+      t.equal((await add({ protocol: 'udp', port_min: 53, remote_group_id: id })).body.remote_group_id, id)
+      t.equal((await add({ ethertype: 'IPv6', protocol: 'tcp', port_min: 22, cidr: '::/0' })).status, 201)
+      const { body } = await api.get(self)
+      t.ok(body.rules.length >= 4, 'the group has them')
+      for (const [bad, pointer] of [
+        [{ protocol: 'tcp', port_min: 70_000 }, '/port_min'],
+        [{ protocol: 'tcp', port_min: 90, port_max: 80 }, '/port_max'],
+        [{ protocol: 'tcp', port_min: 1, cidr: 'everywhere' }, '/cidr']
+      ] as const) {
+        const { status, body } = await add(bad)
+        t.equal(status, 422)
+        t.equal(body.errors?.[0]?.pointer, pointer)
+      }
+    }
+  },
+  'security_groups.destroy_rule': {
+    title: 'removes a rule',
+    async run (context) {
+      const { t, api } = context
+      const { self } = await group(context)
+      const { body } = await api.post(`${self}/rules`, { direction: 'ingress', protocol: 'tcp', port_min: 80 })
+      t.equal((await api.delete(`${self}/rules/${body.id}`)).status, 204)
+      t.notOk((await api.get(self)).body.rules.some(({ id }: { id: string }) => id === body.id))
+      t.equal((await api.delete(`${self}/rules/${body.id}`)).status, 404)
+    }
+  },
+  'security_groups.destroy': {
+    title: 'deletes a security group, not one in use',
+    async run (context) {
+      const { t, api, node, base, done, problem } = context
+      const { id, self } = await group(context)
+      const made = await node()
+      await done(`${base}/nodes/${made.id}/security-groups`, { security_group_id: id })
+      problem(await api.delete(self), 409, 'in_use')
+      t.equal((await api.delete(`${base}/nodes/${made.id}/security-groups/${id}`)).status, 204)
+      t.equal((await api.delete(self)).status, 204)
+    }
+  },
+  'nodes.add_security_group': {
+    title: 'puts a security group on a node',
+    async run (context) {
+      const { t, node, base, get, done } = context
+      const { id } = await group(context)
+      const made = await node()
+      await done(`${base}/nodes/${made.id}/security-groups`, { security_group_id: id })
+      t.ok((await get(made.id)).security_group_ids.includes(id))
+    }
+  },
+  'nodes.remove_security_group': {
+    title: 'takes a security group from a node',
+    async run (context) {
+      const { t, api, node, base, get, done } = context
+      const { id } = await group(context)
+      const made = await node()
+      await done(`${base}/nodes/${made.id}/security-groups`, { security_group_id: id })
+      t.equal((await api.delete(`${base}/nodes/${made.id}/security-groups/${id}`)).status, 204)
+      t.notOk((await get(made.id)).security_group_ids.includes(id))
+    }
+  },
+  'nodes.list_nics': {
+    title: 'lists the NICs of a node',
+    async run ({ t, api, node, base }) {
+      const made = await node()
+      const { body } = await api.get(`${base}/nodes/${made.id}/nics`)
+      t.ok(body.items.length >= 1)
+      t.match(body.items[0], { network_id: String, mac: String })
+    }
+  },
+  'nodes.attach_nic': {
+    title: 'attaches a NIC, with an address of its own choice inside the subnet',
+    async run (context) {
+      const { t, api, node, base, done } = context
+      const made = await node()
+      const net = await subnet(context)
+      const outside = await api.post(`${base}/nodes/${made.id}/nics`, { network_id: net.network_id, fixed_ip: '192.0.2.77' })
+      t.equal(outside.status, 422, 'an address outside is refused', { body: outside.body })
+      const inside = net.cidr.replace('0/24', '77')
+      await done(`${base}/nodes/${made.id}/nics`, { network_id: net.network_id, fixed_ip: inside })
+      const { body } = await api.get(`${base}/nodes/${made.id}/nics`)
+      t.equal(body.items.length, 2)
+      t.ok(body.items.some(({ addresses }: any) => addresses.some(({ address }: any) => address === inside)))
+      const [nic] = body.items.filter(({ network_id: id }: any) => id === net.network_id)
+      await api.ended((await api.delete(`${base}/nodes/${made.id}/nics/${nic.id}`)).body)
+    }
+  },
+  'nodes.detach_nic': {
+    title: 'detaches a NIC',
+    async run (context) {
+      const { t, api, node, base, done } = context
+      const made = await node()
+      const net = await subnet(context)
+      await done(`${base}/nodes/${made.id}/nics`, { subnet_id: net.id })
+      const nics = async () => (await api.get(`${base}/nodes/${made.id}/nics`)).body.items
+      const [nic] = (await nics()).filter(({ network_id: id }: any) => id === net.network_id)
+      t.equal((await api.ended((await api.delete(`${base}/nodes/${made.id}/nics/${nic.id}`)).body)).status, 'succeeded')
+      t.equal((await nics()).length, 1)
+    }
+  },
+  'floating_ips.list': {
+    title: 'lists floating IPs, of all pages and by node',
+    async run ({ t, api, base, make, external_network_id: pool }) {
+      const made = await make('floating-ips', { pool })
+      const { items } = await api.walk(`${base}/floating-ips?limit=1`)
+      t.ok(items.some(({ id }) => id === made.id))
+      t.same((await api.walk(`${base}/floating-ips?address=${made.address}`)).items.map(({ id }) => id), [made.id])
+    }
+  },
+  'floating_ips.get': {
+    title: 'gets a floating IP',
+    async run ({ t, api, base, make, absent, problem, external_network_id: pool }) {
+      const made = await make('floating-ips', { pool })
+      t.match((await api.get(made.self)).body, { id: made.id, address: made.address })
+      problem(await api.get(`${base}/floating-ips/${absent.floatingIp}`), 404, 'resource_not_found')
+    }
+  },
+  'floating_ips.create': {
+    title: 'takes an address from a pool',
+    async run ({ t, make, external_network_id: pool }) {
+      t.match(await make('floating-ips', { pool }), { state: 'available', address: String, version: 4, node_id: null, nic_id: null })
+    }
+  },
+  'floating_ips.associate': {
+    title: 'gives the address to a node, which shows it; it goes away from a node that is destroyed',
+    async run (context) {
+      const { t, api, make, get, done, external_network_id: pool } = context
+      const { node } = await reachableNode(context)
+      const ip = await make('floating-ips', { pool })
+      const given = await done(`${ip.self}/actions/associate`, { node_id: node.id })
+      t.match(given, { state: 'associated', node_id: node.id, nic_id: String, fixed_address: node.private_ips[0] })
+      // The cloud tells its own parts of it after a moment.
+      const shown = async () => (await get(node.id)).addresses.some(({ address, kind }: any) => address === ip.address && kind === 'floating')
+      for (let tries = 0; tries < 50 && !await shown(); tries++) continue
+      t.ok(await shown(), 'the node shows it')
+      t.ok((await get(node.id)).public_ips.includes(ip.address))
+      await api.ended((await api.delete(node.self)).body)
+      const free = async () => (await api.get(ip.self)).body.node_id === null
+      for (let tries = 0; tries < 50 && !await free(); tries++) continue
+      t.ok(await free(), 'it outlives the node')
+    }
+  },
+  'floating_ips.disassociate': {
+    title: 'takes the address from the node',
+    async run (context) {
+      const { t, make, done, external_network_id: pool } = context
+      const { node } = await reachableNode(context)
+      const ip = await make('floating-ips', { pool })
+      await done(`${ip.self}/actions/associate`, { node_id: node.id })
+      t.match(await done(`${ip.self}/actions/disassociate`), { state: 'available', node_id: null, nic_id: null })
+    }
+  },
+  'floating_ips.destroy': {
+    title: 'gives the address back',
+    async run ({ t, api, make, external_network_id: pool }) {
+      const { self } = await make('floating-ips', { pool })
+      t.equal((await api.delete(self)).status, 204)
+      t.equal((await api.get(self)).status, 404)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { pathOf, type CollectionName } from '../../../drivers/driver.ts'
+import type { Context } from '../context.ts'
+import { ids, type Case } from './case.ts'
+
+type Make = (context: Context) => Promise<unknown>
+
+/** Goes through a collection: list, pages, by name, over all clouds, extra; get, and an id there is not. */
+export function reading (service: CollectionName, absent: keyof Context['absent'], atLeast: number, make?: Make): Record<string, Case> {
+  const collection = pathOf(service)
+  return {
+    [`${service}.list`]: {
+      title: `lists ${service}, the same through small pages, and by name`,
+      async run (context) {
+        const { t, api, base, cloud } = context
+        await make?.(context)
+        const { items } = await api.walk(`${base}/${collection}`)
+        t.ok(items.length >= atLeast, `there are ${atLeast} or more`)
+        const small = await api.walk(`${base}/${collection}?limit=1`)
+        t.same(ids(small.items), ids(items), 'pages of one tell the same')
+        const [first] = items
+        t.equal(first.cloud, cloud)
+        t.equal(first.extra, undefined, 'extra only where it is asked for')
+        const named = await api.walk(`${base}/${collection}?name=${encodeURIComponent(first.name)}`)
+        t.ok(named.items.some(({ id }: { id: string }) => id === first.id), 'its name finds it')
+        const all = await api.walk(`/api/v2/${collection}?cloud=${cloud}`)
+        t.same(ids(all.items), ids(items), 'the list over all clouds tells the same')
+        const extra = await api.get(`${base}/${collection}?limit=1&include=extra`)
+        t.type(extra.body.items[0]?.extra, 'object', 'extra is there where it is asked for')
+      }
+    },
+    [`${service}.get`]: {
+      title: `gets each of its ${service}, and 404 for one there is not`,
+      async run (context) {
+        const { t, api, base, absent: none, problem } = context
+        await make?.(context)
+        const { items } = await api.walk(`${base}/${collection}`)
+        for (const item of items.slice(0, 5)) {
+          const { status, body } = await api.get(item.self)
+          t.equal(status, 200)
+          t.match(body, { id: item.id, name: item.name, self: item.self })
+        }
+        problem(await api.get(`${base}/${collection}/${encodeURIComponent(none[absent])}`), 404, 'resource_not_found')
+      }
+    }
+  }
+}

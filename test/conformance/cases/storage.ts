@@ -1,0 +1,208 @@
+import type { Context } from '../context.ts'
+import type { Case } from './case.ts'
+import { reading } from './reading.ts'
+
+const volume = ({ build, name }: Context, fields: object = {}) => build('volumes', { name: name('volume'), size: 1, ...fields })
+
+const snapshot = async (context: Context, fields: object = {}) => {
+  const { id } = await volume(context)
+  return context.build('snapshots', { name: context.name('snapshot'), volume_id: id, ...fields })
+}
+
+const image = async (context: Context, fields: object = {}) => {
+  const { id } = await context.node()
+  return context.build('images', { name: context.name('image'), node_id: id, ...fields })
+}
+
+/** Deletes what takes its time and waits for its end. */
+const deleted = async ({ t, api }: Context, self: string) => {
+  const answer = await api.delete(self)
+  t.equal(answer.status, 202, 'the deletion is accepted', { body: answer.body })
+  t.equal((await api.ended(answer.body)).status, 'succeeded')
+  t.equal((await api.get(self)).status, 404)
+}
+
+export const storageCases: Record<string, Case> = {
+  ...reading('volumes', 'volume', 1, volume),
+  ...reading('volume_types', 'volumeType', 1),
+  ...reading('snapshots', 'snapshot', 1, snapshot),
+  ...reading('images', 'image', 1),
+
+  'volumes.create': {
+    title: 'makes a volume, empty, of a snapshot, of an image; once for each key; sizes that are none are refused',
+    async run (context) {
+      const { t, api, base, build, name, image_id: image } = context
+      const made = await volume(context, { tags: { env: 'test' } })
+      t.match(made, { state: 'available', size: 1, tags: { env: 'test' }, attachments: [], bootable: false })
+      t.same(Object.keys(made.tags), ['env'], 'and no tag of our own')
+      t.equal((await build('volumes', { name: name('volume'), size: 1, image_id: image })).bootable, true)
+      const snap = await build('snapshots', { name: name('snapshot'), volume_id: made.id })
+      const restored = await build('volumes', { name: name('volume'), snapshot_id: snap.id })
+      t.match(restored, { size: 1, snapshot_id: snap.id })
+      t.equal((await api.ended((await api.delete(restored.self)).body)).status, 'succeeded')
+      t.equal((await api.ended((await api.delete(snap.self)).body)).status, 'succeeded')
+      for (const size of [0, -1, 1.5]) {
+        const { status, body } = await api.post(`${base}/volumes`, { size })
+        t.equal(status, 422)
+        t.equal(body.errors[0].pointer, '/size')
+      }
+      const asked = { name: name('volume'), size: 1 }
+      const key = name('key')
+      const first = await api.post(`${base}/volumes`, asked, { 'idempotency-key': key })
+      const again = await api.post(`${base}/volumes`, asked, { 'idempotency-key': key })
+      t.equal(again.body.id, first.body.id)
+      await api.ended(first.body)
+      const { items } = await api.walk(`${base}/volumes?name=${asked.name}`)
+      t.equal(items.length, 1)
+      await api.delete(items[0].self)
+    }
+  },
+  'volumes.update': {
+    title: 'renames a volume and changes its tags',
+    async run (context) {
+      const { t, api, name } = context
+      const { self } = await volume(context, { tags: { keep: '1', drop: '2' } })
+      const renamed = name('renamed')
+      const { body } = await api.patch(self, { name: renamed, tags: { drop: null, add: '3' } })
+      t.equal(body.name, renamed)
+      t.same(body.tags, { keep: '1', add: '3' })
+    }
+  },
+  'volumes.attach': {
+    title: 'attaches a volume to one node; twice is refused, and an attached one is not deleted',
+    async run (context) {
+      const { t, api, node, get, done, problem } = context
+      const made = await node()
+      const { id, self } = await volume(context)
+      await done(`${self}/actions/attach`, { node_id: made.id })
+      const { body } = await api.get(self)
+      t.match(body, { state: 'in_use', attachments: [{ node_id: made.id, device: String }] })
+      t.same((await get(made.id)).volume_ids, [id])
+      problem(await api.post(`${self}/actions/attach`, { node_id: made.id }), 409, 'in_use')
+      problem(await api.delete(self), 409, 'in_use')
+      await done(`${self}/actions/detach`)
+    }
+  },
+  'volumes.detach': {
+    title: 'detaches a volume',
+    async run (context) {
+      const { t, api, node, get, done } = context
+      const made = await node()
+      const { self } = await volume(context)
+      await done(`${self}/actions/attach`, { node_id: made.id })
+      await done(`${self}/actions/detach`, { node_id: made.id })
+      t.match((await api.get(self)).body, { state: 'available', attachments: [] })
+      t.same((await get(made.id)).volume_ids, [])
+    }
+  },
+  'volumes.extend': {
+    title: 'makes a volume larger, never smaller',
+    async run (context) {
+      const { t, api, done } = context
+      const { self } = await volume(context, { size: 2 })
+      await done(`${self}/actions/extend`, { size: 3 })
+      t.equal((await api.get(self)).body.size, 3)
+      const less = await api.post(`${self}/actions/extend`, { size: 1 })
+      t.equal(less.status, 422, 'less is refused', { body: less.body })
+    }
+  },
+  'volumes.destroy': {
+    title: 'deletes a volume',
+    async run (context) { await deleted(context, (await volume(context)).self) }
+  },
+  'snapshots.create': {
+    title: 'takes a snapshot of a volume, also of one that is attached',
+    async run (context) {
+      const { t, node, done, build, name } = context
+      const { id, self } = await volume(context)
+      t.match(await build('snapshots', { name: name('snapshot'), volume_id: id, tags: { env: 'test' } }), {
+        state: 'available', volume_id: id, size: 1, tags: { env: 'test' }
+      })
+      const made = await node()
+      await done(`${self}/actions/attach`, { node_id: made.id })
+      t.equal((await build('snapshots', { name: name('snapshot'), volume_id: id })).state, 'available')
+      await done(`${self}/actions/detach`)
+    }
+  },
+  'snapshots.update': {
+    title: 'renames a snapshot',
+    async run (context) {
+      const { t, api, name } = context
+      const { self } = await snapshot(context)
+      const renamed = name('renamed')
+      t.equal((await api.patch(self, { name: renamed })).body.name, renamed)
+    }
+  },
+  'snapshots.destroy': {
+    title: 'deletes a snapshot',
+    async run (context) { await deleted(context, (await snapshot(context)).self) }
+  },
+  'images.create': {
+    title: 'makes an image of a node, from which a node can be made',
+    async run (context) {
+      const { t, node } = context
+      const made = await image(context, { tags: { env: 'test' } })
+      t.match(made, { state: 'available', is_snapshot: true, visibility: 'private', tags: { env: 'test' } })
+      t.equal((await node({ image_id: made.id })).image_id, made.id)
+    }
+  },
+  'images.update': {
+    title: 'renames an image and changes its tags',
+    async run (context) {
+      const { t, api, name } = context
+      const { self } = await image(context, { tags: { keep: '1', drop: '2' } })
+      const renamed = name('renamed')
+      const { body } = await api.patch(self, { name: renamed, tags: { drop: null, add: '3' } })
+      t.equal(body.name, renamed)
+      t.same(body.tags, { keep: '1', add: '3' })
+    }
+  },
+  'images.upload': {
+    title: 'makes an image of a file that is streamed',
+    async run ({ t, api, base, name, cleanUpAt }) {
+      const size = 1024 * 1024
+      const answer = await api.request('POST', `${base}/images/upload?name=${name('upload')}&disk_format=raw`, {
+        headers: { 'content-type': 'application/octet-stream' }, body: 'x'.repeat(size)
+      })
+      t.equal(answer.status, 202, 'accepted', { body: answer.body })
+      const operation = await api.ended(answer.body)
+      t.equal(operation.status, 'succeeded', 'it ends', { operation })
+      cleanUpAt(operation.resource.self)
+      t.match((await api.get(operation.resource.self)).body, { state: 'available', size_bytes: size })
+    }
+  },
+  'images.import': {
+    title: 'has the cloud fetch an image',
+    async run ({ t, api, base, name, cleanUpAt }) {
+      const answer = await api.post(`${base}/images/import`, { name: name('import'), disk_format: 'raw', url: 'http://127.0.0.1:9/none.raw' })
+      t.equal(answer.status, 202, 'accepted', { body: answer.body })
+      if (answer.body.resource !== null) cleanUpAt(answer.body.resource.self)
+      t.ok(['images.import'].includes(answer.body.kind))
+    }
+  },
+  'images.destroy': {
+    title: 'deletes an image',
+    async run (context) { await deleted(context, (await image(context)).self) }
+  },
+  'quotas.list': {
+    title: 'tells limits and what of them is used',
+    async run ({ t, api, base, node }) {
+      const of = async (resource: string) =>
+        (await api.get(`${base}/quotas`)).body.items.find((item: { resource: string }) => item.resource === resource)
+      const before = await of('nodes')
+      await node()
+      const after = await of('nodes')
+      t.ok(after.used > before.used, 'a node counts', { before, after })
+      for (const resource of ['vcpus', 'ram', 'volumes', 'volume_storage']) t.ok(await of(resource), `${resource} is told`)
+    }
+  },
+  'nodes.console': {
+    title: 'tells what a node has written, and where its screen is',
+    async run ({ t, api, node }) {
+      const { self } = await node()
+      const { body } = await api.get(`${self}/console`)
+      t.match(body, { kind: 'text', text: String, url: null })
+      t.match((await api.get(`${self}/console?kind=url`)).body, { kind: 'url', url: /^https?:/ })
+    }
+  }
+}
