@@ -58,13 +58,13 @@ const randomHex = () => randomBytes(4).toString('hex')
 function newNodeId (store: Store) {
   for (;;) {
     const id = `node-${randomHex()}`
-    if (!store.has(id)) return id
+    if (!store.nodes.has(id)) return id
   }
 }
 
 /** A node as it is when the cloud has just accepted it. Throws provider_capacity where a network is full. */
 export function newNode (store: Store, input: NodeCreate, location: string, { operation }: Call): StoredNode {
-  const seq = store.newSeq()
+  const seq = store.nodes.newSeq()
   const now = Date.now()
   const wanted = input.networks?.flatMap(({ network_id: id }) => id ?? []) ?? networkIds
   const zones = zonesOf(location)

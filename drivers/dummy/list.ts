@@ -1,6 +1,6 @@
 import type { Node } from '../../openapi/model/index.ts'
 import type { Filters, ListQuery, ListResult } from '../driver.ts'
-import { limitOf, positionOf, tokenOf } from './page.ts'
+import { pageOf } from './page.ts'
 import type { Store } from './store.ts'
 import type { View } from './view.ts'
 
@@ -27,21 +27,8 @@ function createTest ({ state, name }: Filters) {
   return (node: Node) => (state?.includes(node.state) ?? true) && (name?.some((pattern) => fits(pattern, node.name ?? '')) ?? true)
 }
 
-/** One page of nodes, in the order of creation. Its token is the place of the last one seen, whether that is still there or not. */
-export function listNodes (store: Store, query: ListQuery, pageSize: number, view: View): ListResult<Node> {
-  const { entries } = store
-  const most = limitOf(query, pageSize)
-  const test = createTest(query.filters)
-  const items: Node[] = []
-  let i = store.indexAfter(positionOf(query.token))
-  for (; i < entries.length && items.length < most; i++) {
-    const node = view(entries[i]!)
-    if (test === undefined || test(node)) items.push(query.extra ? view(entries[i]!, true) : node)
-  }
-  return {
-    items,
-    next: i < entries.length ? tokenOf(entries[i - 1]!.data.seq) : null,
-    applied: listFilters.filter((name) => query.filters[name] !== undefined),
-    ...(test === undefined ? { total: entries.length } : {})
-  }
+/** One page of nodes, filtered here. */
+export function listNodes ({ nodes }: Store, query: ListQuery, pageSize: number, view: View): ListResult<Node> {
+  const applied = listFilters.filter((name) => query.filters[name] !== undefined)
+  return { ...pageOf(nodes, query, pageSize, view, createTest(query.filters)), applied }
 }

@@ -14,7 +14,7 @@ import type { View } from './view.ts'
 export const mostTags = 200
 
 function find (store: Store, id: string) {
-  const entry = store.find(id)
+  const entry = store.nodes.find(id)
   if (entry === undefined) throw new ProblemError('resource_not_found', `There is no node ${id}`)
   return entry
 }
@@ -61,7 +61,7 @@ export function createNodes (settings: Settings, { open, save }: State, view: Vi
     assertAllowed(entry.data, action, input)
     checkInput(store, entry, action, input)
     const plan = planFor(entry.data)
-    store.move(entry, stepsFor(action, plan))
+    store.nodes.move(entry, stepsFor(action, plan))
     await save()
     return { resources: [{ kind: 'node', id }], until: plan.until }
   }
@@ -80,11 +80,11 @@ export function createNodes (settings: Settings, { open, save }: State, view: Vi
       const options = optionsOf(input)
       const node = newNode(store, input, location, call)
       const plan = planCreate(input.size_id, options.fail ? { code: '500', message: `Build of ${node.id} aborted, as was asked for.` } : null)
-      store.add({ ...node, steps: stepsFor('create', plan) })
+      store.nodes.add({ ...node, steps: stepsFor('create', plan) })
       await save()
       return { resources: [{ kind: 'node', id: node.id }], until: plan.until, ...newSecrets(options) }
     },
-    findCreated: async ({ id: operation }) => (await open()).createdBy(operation).map((id) => ({ kind: 'node', id })),
+    findCreated: async ({ id: operation }) => (await open()).nodes.createdBy(operation).map((id) => ({ kind: 'node', id })),
     async update (id, patch) {
       const store = await open()
       const entry = find(store, id)
@@ -93,7 +93,7 @@ export function createNodes (settings: Settings, { open, save }: State, view: Vi
       // What takes the protection off may change the rest in one go.
       if (entry.data.protected && locked && changesMore) throw new ProblemError('protected', `Node ${id} is protected`)
       const tags = patch.tags === undefined ? entry.data.tags : mergeTags(entry.data.tags, patch.tags)
-      store.set(entry, { name, tags, protected: locked })
+      store.nodes.set(entry, { name, tags, protected: locked })
       await save()
       return view(entry)
     },

@@ -1,5 +1,6 @@
 import { ProblemError } from '../../openapi/model/index.ts'
-import type { ListQuery, ReadService } from '../driver.ts'
+import type { ListQuery, ListResult, ReadService } from '../driver.ts'
+import type { Collection, Entry, Stored } from './collection.ts'
 
 const form = /^after-(\d{1,15})$/
 
@@ -16,6 +17,29 @@ export function positionOf (token: string | null) {
 
 /** How many items a page has at most. */
 export const limitOf = ({ limit }: ListQuery, pageSize: number) => Math.max(1, Math.min(limit, pageSize))
+
+/**
+ * One page of a collection, in the order of creation, of those that pass the `test`. Its token is the place of the last
+ * one seen, whether that is still there or not.
+ */
+export function pageOf<T extends Stored, V> (
+  { entries, indexAfter }: Collection<T>, query: ListQuery, pageSize: number,
+  view: (entry: Entry<T>, extra?: boolean) => V, test?: (item: V) => boolean
+): ListResult<V> {
+  const most = limitOf(query, pageSize)
+  const items: V[] = []
+  let i = indexAfter(positionOf(query.token))
+  for (; i < entries.length && items.length < most; i++) {
+    const item = view(entries[i]!)
+    if (test === undefined || test(item)) items.push(query.extra ? view(entries[i]!, true) : item)
+  }
+  return {
+    items,
+    next: i < entries.length ? tokenOf(entries[i - 1]!.data.seq) : null,
+    applied: [],
+    ...(test === undefined ? { total: entries.length } : {})
+  }
+}
 
 /** A collection that never changes. `kind` is what its items are called in messages. */
 export function createReads<T extends { id: string }> (items: readonly T[], kind: string, pageSize: number): ReadService<T> {

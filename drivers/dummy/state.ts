@@ -16,13 +16,13 @@ export function createState (settings: Settings) {
   const load = async () => {
     const state = file === null ? undefined : await readState(file)
     // Set here, before anybody who waits goes on: two stores would lose each other's changes.
-    store = createStore(state ?? seedState(settings))
+    store = createStore(state ?? seedState(settings), settings)
     if (file !== null) writer = createWriter(file, store.toJson)
     return store
   }
 
   return {
-    /** The store with all nodes as they are now. */
+    /** The store with everything as it is now. */
     async open () {
       const opened = store ?? await (opening ??= load().finally(() => { opening = undefined }))
       opened.settle()

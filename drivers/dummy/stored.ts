@@ -1,5 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { nullable, nullableRef } from '../../openapi/model/index.ts'
+import { collectionNames, collections, type CollectionName } from './collections.ts'
+import { Departed, kept, record, StoredTags } from './record.ts'
 
 const Fault = Type.Object({ code: Type.String(), message: Type.String() })
 
@@ -20,9 +22,7 @@ export const Stage = Type.Object({
   gone: Type.Optional(Type.Boolean())
 })
 
-export type Step = Static<typeof Step>
-/** `at`: milliseconds since 1970, as all times here. */
-const Step = Type.Object({ at: Type.Number(), then: Stage })
+export type Step = StoredNode['steps'][number]
 
 export type Nic = Static<typeof Nic>
 const Nic = Type.Object({ id: Type.String(), network_id: Type.String(), address: Type.String() })
@@ -30,30 +30,28 @@ const Nic = Type.Object({ id: Type.String(), network_id: Type.String(), address:
 export type StoredNode = Static<typeof StoredNode>
 /** A node as this cloud keeps it, in Nova's words: what it is, and the steps that lie before it. */
 export const StoredNode = Type.Object({
-  /** Its place in the order of creation, never used twice. */
-  seq: Type.Integer(),
-  id: Type.String(),
+  ...record(Stage),
   name: Type.String(),
   status: Type.String(),
   task: nullable(Type.String()),
   progress: nullable(Type.Integer()),
-  steps: Type.Array(Step),
   size_id: Type.String(),
   image_id: Type.String(),
   before: nullableRef(Type.Object({ status: Type.String(), size_id: Type.String() })),
   key_pair_name: nullable(Type.String()),
   availability_zone: Type.String(),
   nics: Type.Array(Nic),
-  tags: Type.Unsafe<Record<string, string>>({ type: 'object', additionalProperties: { type: 'string' } }),
+  tags: StoredTags,
   protected: Type.Boolean(),
   fault: nullableRef(Fault),
   user_data_bytes: nullable(Type.Integer()),
-  created_at: Type.Number(),
-  updated_at: Type.Number(),
-  launched_at: nullable(Type.Number()),
-  /** Id of the operation that created it, by which a lost create is found. */
-  operation: nullable(Type.String())
+  launched_at: nullable(Type.Number())
 })
+
+const others = Object.fromEntries(collectionNames.map((name) => [name, Type.Optional(kept(collections[name].schema))]))
+
+/** A collection as the state file has it. Its records fit the schema of its definition. */
+type KeptRecords = Static<ReturnType<typeof kept>>
 
 export type StoredState = Static<typeof StoredState>
 /** The content of the state file. */
@@ -61,6 +59,6 @@ export const StoredState = Type.Object({
   version: Type.Literal(1),
   next_seq: Type.Integer(),
   nodes: Type.Array(StoredNode),
-  /** Operation and node of creates whose node is gone, so that none is taken for a create that never happened. */
-  departed: Type.Array(Type.Object({ operation: Type.String(), id: Type.String() }))
+  departed: Departed,
+  collections: Type.Optional(Type.Unsafe<{ [Name in CollectionName]?: KeptRecords }>(Type.Object(others)))
 })

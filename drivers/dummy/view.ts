@@ -63,7 +63,7 @@ export function createView ({ identify }: Context, location: string) {
   }
 
   return (entry: Entry, extra = false): Node => {
-    const view = (entry.view ??= make(entry.data))
+    const view = (entry.view ??= make(entry.data)) as Node
     return extra ? { ...view, extra: rawOf(entry.data) } : view
   }
 }
