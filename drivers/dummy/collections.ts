@@ -2,6 +2,7 @@ import type { Static, TSchema } from 'typebox'
 import type { Collection, Stored } from './collection.ts'
 import { StoredKeyPair } from './network/stored.ts'
 import type { Settings } from './settings.ts'
+import { StoredImage, StoredSnapshot, StoredVolume } from './storage/stored.ts'
 
 interface Definition<Schema extends TSchema = TSchema> {
   schema: Schema
@@ -17,6 +18,9 @@ const define = <Schema extends TSchema>(schema: Schema, first: Definition<Schema
  * and in the state file; state files without it stay readable. What must happen when a node has gone is in `relations.ts`.
  */
 export const collections = {
+  volumes: define(StoredVolume),
+  snapshots: define(StoredSnapshot),
+  images: define(StoredImage),
   key_pairs: define(StoredKeyPair)
 }
 

@@ -44,7 +44,7 @@ function connect (given: Settings, context: Context): Connection {
     location,
     ids,
     details,
-    nodes: onItsWay('nodes', createNodes(given, state, createView(context, location))),
+    nodes: onItsWay('nodes', createNodes(given, state, createView(context, location, state.volumesOf))),
     images: onItsWay('images', createReads(catalog.images, 'image', pageSize)),
     sizes: onItsWay('sizes', createReads(catalog.sizes, 'size', pageSize)),
     locations: onItsWay('locations', createReads(catalog.locations, 'location', pageSize)),

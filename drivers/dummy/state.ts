@@ -28,6 +28,8 @@ export function createState (settings: Settings) {
       opened.settle()
       return opened
     },
+    /** Ids of the volumes that hang on a node, once it is open. */
+    volumesOf: (nodeId: string) => store!.volumesOf(nodeId),
     /** Resolves when all changes up to now are in the state file, at once where there is none. */
     save: async () => writer?.save(),
     /** Resolves when nothing is left to write. */

@@ -1,8 +1,9 @@
 import { sizes } from './catalog.ts'
-import { createCollection, type Contents, type Entry as EntryOf, type Stored } from './collection.ts'
+import { createCollection, type Contents, type Entry as EntryOf, type Hooks, type Stored } from './collection.ts'
 import { collectionNames, collections, type Collections } from './collections.ts'
 import { afterNode } from './relations.ts'
 import type { Settings } from './settings.ts'
+import { createVolumeIndex } from './storage/by-node.ts'
 import type { StoredNode, StoredState } from './stored.ts'
 
 export type Entry = EntryOf<StoredNode>
@@ -19,6 +20,8 @@ export interface Store extends Collections {
   /** Addresses that somebody has. */
   taken: ReadonlySet<string>
   usage: Readonly<Usage>
+  /** Ids of the volumes that hang on a node. */
+  volumesOf (nodeId: string): readonly string[]
   /** Takes the steps of all records that are due by now. */
   settle (): void
   /** The content of the state file. */
@@ -50,10 +53,16 @@ export function createStore (state: StoredState, settings: Settings): Store {
     gone (node) { for (const follow of afterNode) follow(store, node) }
   })
 
+  const volumes = createVolumeIndex((nodeId) => {
+    const entry = nodes.find(nodeId)
+    if (entry !== undefined) entry.view = undefined
+  })
+  const hooks: { [name: string]: Hooks<never> } = { volumes: volumes.hooks }
+
   const others = Object.fromEntries(collectionNames.map((name) => {
     const items = collections[name].first(settings)
     const contents = state.collections?.[name] ?? { next_seq: items.length, departed: [], items }
-    return [name, createCollection<Stored>(contents as Contents<Stored>)]
+    return [name, createCollection<Stored>(contents as Contents<Stored>, hooks[name] as Hooks<Stored> | undefined)]
   })) as unknown as Collections
 
   const all = [nodes, ...Object.values(others)]
@@ -62,6 +71,7 @@ export function createStore (state: StoredState, settings: Settings): Store {
     ...others,
     taken,
     usage,
+    volumesOf: volumes.of,
     settle () {
       const now = Date.now()
       for (const collection of all) collection.settle(now)

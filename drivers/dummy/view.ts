@@ -22,7 +22,7 @@ function rawOf ({ operation, nics, ...raw }: StoredNode): Record<string, unknown
 }
 
 /** Makes model nodes of entries. One that did not change is the same object each time, so nobody may change it. */
-export function createView ({ identify }: Context, location: string) {
+export function createView ({ identify }: Context, location: string, volumesOf: (nodeId: string) => readonly string[]) {
   const make = (data: StoredNode): Node => {
     const { state, transitioning, allowed_actions: allowed } = mapState(data.status, data.task)
     const addresses = addressesOf(data)
@@ -54,7 +54,7 @@ export function createView ({ identify }: Context, location: string) {
       private_ips: inScope('private'),
       addresses,
       security_group_ids: [],
-      volume_ids: [],
+      volume_ids: [...volumesOf(data.id)],
       lifecycle: 'on_demand',
       progress: data.progress,
       fault: data.fault,
