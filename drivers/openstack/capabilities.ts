@@ -3,6 +3,7 @@ import { nodeFilters } from './filters.ts'
 import { imageFilters } from './images.ts'
 import { atLeast, microversions, type Microversion, type VersionRange } from './microversions.ts'
 import { userDataBytes } from './node-create.ts'
+import { storageDetails } from './storage-details.ts'
 
 const create = [
   'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id',
@@ -30,6 +31,8 @@ export function capabilityDetails (range: VersionRange | null | undefined): Reco
     'nodes.rescue': { parameters: ['image_id'] },
     'nodes.resize': { parameters: ['size_id'] },
     'nodes.rebuild': { parameters: ['image_id'] },
-    'images.list': { filters: imageFilters }
+    'images.list': { filters: imageFilters },
+    ...storageDetails,
+    'key_pairs.create': { parameters: ['name', 'type', 'public_key'] }
   }
 }

@@ -7,7 +7,7 @@ import type { Access, Session } from './access.ts'
 import type { Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
 import { createFlight } from './flight.ts'
-import { chooseVersion, readRange, versionHeaders, type Microversion, type VersionRange } from './microversions.ts'
+import { chooseVersion, readRange, versionHeaders, volumeHeaders, type Microversion, type VersionRange } from './microversions.ts'
 import { nextMarker } from './paging.ts'
 import { resources } from './resources.ts'
 
@@ -16,7 +16,7 @@ export type Send = (token: Token, region: null, headers: Record<string, string>)
 
 export interface Upstream {
   service: Service
-  /** Where it needs more than the lowest version of Nova there is. */
+  /** Where it needs more than the lowest version of Nova, or of Cinder, there is. */
   version?: Microversion
 }
 
@@ -27,6 +27,8 @@ export interface Client {
   show<T extends object> (upstream: Upstream, call: Call, send: Send): Promise<T>
   /** A change, whose answer may be empty. */
   change (upstream: Upstream, call: Call, send: Send): Promise<unknown>
+  /** A change whose answer is in its headers. */
+  headersOf (upstream: Upstream, call: Call, send: Send): Promise<Record<string, string>>
   /** The versions of Nova there are: asked for once. */
   versions (call: Call): Promise<VersionRange | null>
   /** The same as far as it is known already: undefined before it was asked for. */
@@ -54,13 +56,15 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   const run = async (service: Service, headers: Record<string, string>, read: boolean, call: Call, send: Send) => {
     const access = await session.access(call)
     let raw: unknown
+    let received: Record<string, string> = {}
     const transport = async (request: TransportRequest) => {
       const response = await dispatch(request, { service, read, access, call })
       raw = response.body
+      received = response.headers
       return { statusCode: response.status, headers: response.headers, body: response.body }
     }
     const answer = await withTransport(transport, () => send(access.of(service), null, headers))
-    return { answer, raw }
+    return { answer, raw, headers: received }
   }
 
   /** Sends a request, and once more with a new token where the first is refused: a 401 says that nothing was done. */
@@ -97,8 +101,10 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
 
   const versions = async (call: Call) => range === undefined ? await discover(call) : range
 
-  const headersFor = async ({ version }: Upstream, call: Call) => {
+  const headersFor = async ({ service, version }: Upstream, call: Call) => {
     if (version === undefined) return {}
+    // Cinder's versions are not asked for: it refuses one that it lacks, and nothing is done then.
+    if (service === 'volume') return volumeHeaders(version)
     const chosen = chooseVersion(version, await versions(call))
     if (chosen === null) throw new ProblemError('not_supported', `This needs Nova ${version.lowest}, which the cloud does not have`)
     return chosen === undefined ? {} : versionHeaders(chosen)
@@ -118,6 +124,9 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
     async change (upstream, call, send) {
       const { answer } = await run(upstream.service, await headersFor(upstream, call), false, call, send)
       return answer
+    },
+    async headersOf (upstream, call, send) {
+      return (await run(upstream.service, await headersFor(upstream, call), false, call, send)).headers
     },
     versions,
     knownVersions: () => range,

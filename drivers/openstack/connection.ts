@@ -5,6 +5,7 @@ import { capabilityDetails } from './capabilities.ts'
 import { createClient } from './client.ts'
 import { createImages } from './images.ts'
 import { missingCredentials } from './keystone.ts'
+import { createKeyPairs } from './key-pairs.ts'
 import { createLocations } from './locations.ts'
 import type { VersionRange } from './microversions.ts'
 import { createNodes } from './nodes.ts'
@@ -12,6 +13,9 @@ import { resources } from './resources.ts'
 import { createSession } from './session.ts'
 import type { Settings } from './settings.ts'
 import { createSizes } from './sizes.ts'
+import { createSnapshots } from './snapshots.ts'
+import { createVolumeTypes } from './volume-types.ts'
+import { createVolumes } from './volumes.ts'
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** Flavors and zones have the names that an administrator gives them. */
@@ -41,12 +45,16 @@ export function connect (settings: Settings, context: Context): Connection {
     driver: 'openstack',
     host: new URL(auth.auth_url).host,
     get location () { return region() },
-    ids: { nodes: uuid, images: uuid, sizes: printable, locations: printable },
+    ids: { nodes: uuid, images: uuid, volumes: uuid, volume_types: uuid, snapshots: uuid, sizes: printable, locations: printable, key_pairs: printable },
     get details () { return details(client.knownVersions()) },
     nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes') }),
     images: createImages(client, identifyIn('images')),
     sizes: createSizes(client, identifyIn('sizes')),
+    key_pairs: createKeyPairs(client, identifyIn('key_pairs')),
     locations: createLocations({ client, region, identify: identifyIn('locations') }),
+    volumes: createVolumes(client, identifyIn('volumes')),
+    volume_types: createVolumeTypes(client, identifyIn('volume_types')),
+    snapshots: createSnapshots(client, identifyIn('snapshots')),
     /** The version document is open to all; only a list shows whether Nova takes the token. */
     async check (call: Call) {
       await client.versions(call)

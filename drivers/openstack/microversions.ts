@@ -6,8 +6,18 @@
 export const microversions = {
   /** `locked` of a server is shown from 2.9 on; without it `protected` is not known. */
   readServers: { lowest: '2.9', needed: false },
+  /** The type of a key pair is told from 2.2 on. */
+  typeKeyPairs: { lowest: '2.2', needed: false },
+  /** Key pairs are listed in pages from 2.35 on, all at once before. */
+  pageKeyPairs: { lowest: '2.35', needed: false },
   /** `description` of a server can be given from 2.19 on. */
-  describeServer: { lowest: '2.19', needed: true }
+  describeServer: { lowest: '2.19', needed: true },
+  /** The screen of a server by `remote-consoles`. */
+  remoteConsole: { lowest: '2.6', needed: true },
+  /** `volume_type` of a root volume can be given from 2.67 on. */
+  rootVolumeType: { lowest: '2.67', needed: true },
+  /** Cinder's, and the only one: a volume that is attached can be extended from 3.42 on. */
+  extendAttached: { lowest: '3.42', needed: false }
 } as const satisfies Record<string, Microversion>
 
 export interface Microversion {
@@ -40,6 +50,9 @@ export function chooseVersion ({ lowest, needed }: Microversion, range: VersionR
   if (range === null || !atLeast(range.max, lowest)) return needed ? null : undefined
   return atLeast(lowest, range.min) ? lowest : range.min
 }
+
+/** The header of a version of Cinder. */
+export const volumeHeaders = ({ lowest }: Microversion) => ({ 'OpenStack-API-Version': `volume ${lowest}` })
 
 /** Both forms of the header: the older one is all that Nova understands before 2.27. */
 export const versionHeaders = (version: string) =>

@@ -5,6 +5,7 @@ import { toAddresses, type NovaAddress } from './addresses.ts'
 import { nodeState, specialActions } from './node-states.ts'
 import type { PortsByDevice } from './ports.ts'
 import { operationKey, toTags } from './tags.ts'
+import { toTimestamp } from './times.ts'
 
 /** A server as Nova tells it below version 2.47. */
 export interface Server {
@@ -96,12 +97,6 @@ export function situationOf (server: Server, can: ReadonlySet<string>) {
   const special = specialActions({ status, task, state, launched, volumeBacked: server.image === '' })
   const actions: NodeAction[] = allowedActions(state, can, special)
   return { state, task, actions }
-}
-
-/** `2026-01-31T12:00:00.000000`, which is UTC and does not say so. */
-function toTimestamp (time: string | null | undefined) {
-  if (typeof time !== 'string' || time === '') return null
-  return /Z$|[+-]\d\d:\d\d$/.test(time) ? time : `${time.slice(0, 23)}Z`
 }
 
 /** Not for anybody's eyes; administrators are shown the user data of others. */

@@ -64,9 +64,14 @@ async function readFirst<T> (markers: readonly string[], read: (marker: { marker
   })
 }
 
-/** Nova says `marker [x] not found`, Glance `No image found with ID x`, or HTML of which no word is left. */
+/**
+ * Nova says `marker [x] not found`, Glance `No image found with ID x`, or HTML of which no word is left; Cinder answers
+ * 404.
+ */
 function isStale (error: unknown) {
-  if (!(error instanceof ProblemError) || error.code !== 'provider_rejected') return false
+  if (!(error instanceof ProblemError)) return false
+  if (error.code === 'resource_not_found') return true
+  if (error.code !== 'provider_rejected') return false
   const said = error.details.provider_error?.message
   return said === null || said === undefined || /marker|found/i.test(said)
 }

@@ -63,7 +63,8 @@ export function createRefusals ({ read, can }: RefusalsOptions): Refusals {
 /** Nova answers 400, 403 and 409 to fields that do not fit. */
 const pointable = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state'])
 
-function pointed (error: ProblemError, fields: readonly RefusedField[]) {
+/** The refusal that points to the field which the cloud's words name; undefined where they name none. */
+export function pointed (error: ProblemError, fields: readonly RefusedField[]) {
   const said = error.details.provider_error?.message ?? ''
   const field = fields.find((one) => one.said.test(said))
   if (field === undefined) return undefined

@@ -1,0 +1,65 @@
+import { defres, type Read, type Write } from 'openstack-client'
+import type { Call } from '../call.ts'
+import type { ResourceRef } from '../driver.ts'
+import { encodeId, type Client } from './client.ts'
+import type { MetadataCalls } from './metadata.ts'
+import { readFrom } from './paging.ts'
+import { operationKey } from './tags.ts'
+
+interface Calls {
+  show: Read<[id: string]>
+  create: Write
+  update: Write<[id: string]>
+  del: Write<[id: string]>
+}
+
+type Listing = { list: Read }
+
+const one = { only: ['show', 'create', 'update', 'del'] }
+const metadataActions = { only: ['create'], read: ['get', '', 'metadata'], replace: ['put', '', 'metadata'] }
+
+/** The calls of Cinder v3: openstack-client's own are of the version before. */
+export const cinder = {
+  volume: defres<Calls>('volume', '/volumes', 'volume', one),
+  volumeDetail: defres<Listing>('volume', '/volumes/detail', 'volume', { only: ['list'] }),
+  volumeAction: defres<{ create: Write<[id: string]> }>('volume', '/volumes/:id/action', null, { only: ['create'] }),
+  volumeMetadata: defres<MetadataCalls>('volume', '/volumes/:id/metadata', 'metadata', metadataActions),
+  snapshot: defres<Calls>('volume', '/snapshots', 'snapshot', one),
+  snapshotDetail: defres<Listing>('volume', '/snapshots/detail', 'snapshot', { only: ['list'] }),
+  snapshotMetadata: defres<MetadataCalls>('volume', '/snapshots/:id/metadata', 'metadata', metadataActions),
+  type: defres<Listing & Pick<Calls, 'show'>>('volume', '/types', 'volume_type', { only: ['list', 'show'] }),
+  limits: defres<{ read: Read }>('volume', '/limits', 'limits', { only: [], read: ['get', '', 'limits'] })
+}
+
+const upstream = { service: 'volume' } as const
+
+/** What Cinder keeps metadata of. */
+export interface Described {
+  id: string
+  metadata?: Record<string, string>
+}
+
+/** A page at a token of `readFrom`. */
+export const readPage = <T extends { id: string }>(
+  client: Client, { list }: Listing, query: Record<string, unknown>, token: string | null, call: Call
+) => readFrom(token, (marker) => client.list<T>(upstream, call, (access, region, headers) =>
+    list(access, region, { ...query, ...marker }, headers)))
+
+/** One of Cinder's things. Throws resource_not_found. */
+export const readOne = <T extends object>(client: Client, { show }: Pick<Calls, 'show'>, id: string, call: Call) =>
+  client.show<T>(upstream, call, (token, region, headers) => show(token, region, encodeId(id), {}, headers))
+
+/** Those that carry the id of an operation in their metadata. */
+export async function findMade<T extends Described> (
+  client: Client, calls: Listing, query: Record<string, unknown>, { operation, kind }: { operation: string, kind: ResourceRef['kind'] }, call: Call
+): Promise<ResourceRef[]> {
+  const found: ResourceRef[] = []
+  let token: string | null = null
+  do {
+    const page: { items: T[], next: string | null } = await readPage<T>(client, calls, { ...query, limit: 1000 }, token, call)
+    const made = page.items.filter(({ metadata }) => metadata?.[operationKey] === operation)
+    found.push(...made.map(({ id }) => ({ kind, id })))
+    token = page.next
+  } while (token !== null)
+  return found
+}
