@@ -1,6 +1,9 @@
 import type { Image, Location, Size } from '../../openapi/model/index.ts'
 import type { Context } from '../driver.ts'
 
+/** How long an image of so many GiB is: most of a disk is empty. */
+export const bytesPerGiB = 120_000_000
+
 /** Accepted by a create, which then finds no host: for clients that want to see a failing node. */
 export const impossibleSize = 'dummy.impossible'
 
@@ -22,8 +25,6 @@ export const images = new Map([
   image('img-windows-2022', 'Windows Server 2022', 4096, 40, { family: 'windows', distro: 'windows-server', version: '2022' })
 ].map((one) => [one.id, one]))
 
-export const keyPairs: ReadonlySet<string> = new Set(['dummy-key'])
-
 export const zonesOf = (region: string) => [`${region}-a`, `${region}-b`]
 
 const never = { created_at: null, updated_at: null, tags: {}, provider_state: null }
@@ -40,7 +41,7 @@ export function createCatalog ({ identify }: Context, region: string) {
       created_at: made,
       updated_at: made,
       tags: {},
-      size_bytes: rest.min_disk * 120_000_000,
+      size_bytes: rest.min_disk * bytesPerGiB,
       architecture: 'x86_64',
       visibility: 'public',
       owner: 'dummy',

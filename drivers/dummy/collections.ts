@@ -1,6 +1,9 @@
 import type { Static, TSchema } from 'typebox'
 import type { Collection, Stored } from './collection.ts'
-import { StoredKeyPair } from './network/stored.ts'
+import { firstGroups, firstKeyPairs, firstNetworks, firstSubnets } from './network/builtin.ts'
+import {
+  StoredFloatingIp, StoredGroup, StoredKeyPair, StoredNetwork, StoredRouter, StoredSubnet
+} from './network/stored.ts'
 import type { Settings } from './settings.ts'
 import { StoredImage, StoredSnapshot, StoredVolume } from './storage/stored.ts'
 
@@ -21,7 +24,12 @@ export const collections = {
   volumes: define(StoredVolume),
   snapshots: define(StoredSnapshot),
   images: define(StoredImage),
-  key_pairs: define(StoredKeyPair)
+  key_pairs: define(StoredKeyPair, firstKeyPairs),
+  networks: define(StoredNetwork, firstNetworks),
+  subnets: define(StoredSubnet, firstSubnets),
+  routers: define(StoredRouter),
+  security_groups: define(StoredGroup, firstGroups),
+  floating_ips: define(StoredFloatingIp)
 }
 
 export type CollectionName = keyof typeof collections

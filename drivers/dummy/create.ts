@@ -1,22 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { ProblemError, type FieldError, type NodeCreate } from '../../openapi/model/index.ts'
+import type { FieldError, NodeCreate } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import { createNics, networkIds, networks } from './addresses.ts'
-import { images, impossibleSize, keyPairs, sizes, zonesOf } from './catalog.ts'
+import { images, impossibleSize, sizes, zonesOf } from './catalog.ts'
+import { defaultNics, groupErrors, newNics, nicErrors } from './network/nics.ts'
+import { newId } from './records.ts'
+import { field, refuse } from './refusal.ts'
 import type { CreateOptions } from './settings.ts'
 import type { Store } from './store.ts'
 import type { StoredNode } from './stored.ts'
 
+export { field, refuse }
+
 /** Bytes of user data at most, as EC2 has it. */
 export const mostUserData = 16 * 1024
-
-export const field = (pointer: string, message: string): FieldError => ({ in: 'body', pointer, message })
-
-/** Throws validation_failed with all of them, unless there are none. */
-export function refuse (errors: FieldError[]) {
-  if (errors.length === 0) return
-  throw new ProblemError('validation_failed', errors.map(({ pointer, message }) => `${pointer} ${message}`).join('; '), { errors })
-}
 
 /** What is wrong with this image, and with its use on this size. */
 export function imageErrors (imageId: string, sizeId: string): FieldError[] {
@@ -32,45 +28,39 @@ export function imageErrors (imageId: string, sizeId: string): FieldError[] {
 
 export const sizeErrors = (sizeId: string) => sizes.has(sizeId) ? [] : [field('/size_id', 'must be the id of a size of this cloud')]
 
-function networkErrors (list: NodeCreate['networks'] = []) {
-  return list.flatMap(({ network_id: id }, i) =>
-    id !== undefined && networks.has(id) ? [] : [field(`/networks/${i}/network_id`, 'must be the id of a network of this cloud')])
+function networkErrors (store: Store, { networks: list = [], security_group_ids: groups }: NodeCreate) {
+  const twice = list.flatMap(({ fixed_ip: address, network_id: network, subnet_id: subnet }, i) => {
+    const first = list.findIndex((one) => one.fixed_ip === address && one.network_id === network && one.subnet_id === subnet)
+    return address === undefined || first === i ? [] : [field(`/networks/${i}/fixed_ip`, `must not be that of NIC ${first} too`)]
+  })
+  return [...list.flatMap((wanted, i) => nicErrors(store, wanted, `/networks/${i}`)), ...twice, ...groupErrors(store, groups, '')]
 }
 
 /** Throws validation_failed with every field at fault. */
-export function checkCreate (input: NodeCreate, location: string) {
+export function checkCreate (store: Store, input: NodeCreate, location: string) {
   const { availability_zone: zone, key_pair_name: keyPair, user_data: userData = '' } = input
   refuse([
     ...sizeErrors(input.size_id),
     ...imageErrors(input.image_id, input.size_id),
     ...(zone === undefined || zonesOf(location).includes(zone) ? [] : [field('/availability_zone', 'must be the id of a zone of this cloud')]),
-    ...(keyPair === undefined || keyPairs.has(keyPair) ? [] : [field('/key_pair_name', 'must be the name of a key pair of this cloud')]),
+    ...(keyPair === undefined || store.key_pairs.has(keyPair) ? [] : [field('/key_pair_name', 'must be the name of a key pair of this cloud')]),
     ...(Buffer.byteLength(userData) <= mostUserData ? [] : [field('/user_data', `must have ${mostUserData} bytes at most`)]),
-    ...networkErrors(input.networks)
+    ...networkErrors(store, input)
   ])
 }
 
 /** What the create says to this driver alone; the core has checked its form. */
 export const optionsOf = ({ provider_options: options }: NodeCreate) => (options?.['dummy'] ?? {}) as CreateOptions
 
-const randomHex = () => randomBytes(4).toString('hex')
-
-function newNodeId (store: Store) {
-  for (;;) {
-    const id = `node-${randomHex()}`
-    if (!store.nodes.has(id)) return id
-  }
-}
-
 /** A node as it is when the cloud has just accepted it. Throws provider_capacity where a network is full. */
 export function newNode (store: Store, input: NodeCreate, location: string, { operation }: Call): StoredNode {
   const seq = store.nodes.newSeq()
   const now = Date.now()
-  const wanted = input.networks?.flatMap(({ network_id: id }) => id ?? []) ?? networkIds
+  const wanted = input.networks ?? defaultNics(store)
   const zones = zonesOf(location)
   return {
     seq,
-    id: newNodeId(store),
+    id: newId(store.nodes, 'node'),
     name: input.name,
     status: 'BUILD',
     task: null,
@@ -81,7 +71,7 @@ export function newNode (store: Store, input: NodeCreate, location: string, { op
     before: null,
     key_pair_name: input.key_pair_name ?? null,
     availability_zone: input.availability_zone ?? zones[seq % zones.length]!,
-    nics: input.size_id === impossibleSize ? [] : createNics(wanted, seq, store.taken, randomHex),
+    nics: input.size_id === impossibleSize ? [] : newNics(store, wanted, seq, input.security_group_ids),
     tags: { ...input.tags },
     protected: input.protected ?? false,
     fault: null,

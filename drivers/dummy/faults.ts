@@ -63,7 +63,7 @@ async function strike ({ kind, when, retry_after: retryAfter }: FaultRule, call:
 }
 
 /** Calls that change nothing: repeating them is safe, and their outcome is never in doubt. */
-const reads: ReadonlySet<string> = new Set(['list', 'get', 'find_created', 'check'])
+const reads: ReadonlySet<string> = new Set(['list', 'get', 'list_nics', 'find_created', 'check', 'console'])
 
 type Method = (...args: never[]) => Promise<unknown>
 

@@ -4,17 +4,20 @@ import { createCatalog } from './catalog.ts'
 import { mostUserData } from './create.ts'
 import { createWay } from './faults.ts'
 import { listFilters } from './list.ts'
-import { createNodes, mostTags } from './nodes.ts'
+import { createNodes } from './nodes.ts'
 import { createReads } from './page.ts'
 import { createOptions, settings, type Settings } from './settings.ts'
 import { createState } from './state.ts'
+import { createStorage, storageDetails, storageIds } from './storage/index.ts'
+import { mostTags } from './tags.ts'
 import { createView } from './view.ts'
 
 const ids = {
   nodes: /^node-[0-9a-f]{8}$/,
   images: /^img-[a-z0-9-]+$/,
   sizes: /^dummy\.[a-z]+$/,
-  locations: /^[a-z0-9][a-z0-9-]*$/
+  locations: /^[a-z0-9][a-z0-9-]*$/,
+  ...storageIds
 }
 
 const details: Record<string, CapabilityDetails> = {
@@ -29,7 +32,8 @@ const details: Record<string, CapabilityDetails> = {
   'nodes.update': { parameters: ['name', 'tags', 'protected'], limits: { tags: mostTags } },
   'nodes.reboot': { parameters: ['type'] },
   'nodes.resize': { parameters: ['size_id'] },
-  'nodes.rebuild': { parameters: ['image_id'] }
+  'nodes.rebuild': { parameters: ['image_id'] },
+  ...storageDetails
 }
 
 function connect (given: Settings, context: Context): Connection {
@@ -37,6 +41,7 @@ function connect (given: Settings, context: Context): Connection {
   const state = createState(given)
   const onItsWay = createWay(given, context.limit)
   const catalog = createCatalog(context, location)
+  const storage = createStorage(given, context, state, catalog.images)
   return {
     cloud: context.cloud,
     driver: 'dummy',
@@ -45,7 +50,11 @@ function connect (given: Settings, context: Context): Connection {
     ids,
     details,
     nodes: onItsWay('nodes', createNodes(given, state, createView(context, location, state.volumesOf))),
-    images: onItsWay('images', createReads(catalog.images, 'image', pageSize)),
+    images: onItsWay('images', storage.images),
+    volumes: onItsWay('volumes', storage.volumes),
+    volume_types: onItsWay('volume_types', storage.volume_types),
+    snapshots: onItsWay('snapshots', storage.snapshots),
+    quotas: onItsWay('quotas', storage.quotas),
     sizes: onItsWay('sizes', createReads(catalog.sizes, 'size', pageSize)),
     locations: onItsWay('locations', createReads(catalog.locations, 'location', pageSize)),
     ...onItsWay('', { check: async () => { await state.open() } }),

@@ -1,23 +1,25 @@
-import { nodeVerbs, ProblemError, type NodeAction, type NodeUpdate, type NodeVerb, type NodeVerbInput } from '../../openapi/model/index.ts'
+import { nodeVerbs, ProblemError, type NodeAction, type NodeVerb, type NodeVerbInput } from '../../openapi/model/index.ts'
 import type { Change, NodeService } from '../driver.ts'
 import { planCreate, planDestroy, plans, stepsOf, type Plan } from './changes.ts'
-import { checkCreate, field, imageErrors, newNode, newSecrets, optionsOf, refuse, sizeErrors } from './create.ts'
+import { checkCreate, imageErrors, newNode, newSecrets, optionsOf, sizeErrors } from './create.ts'
 import { listNodes } from './list.ts'
-import { checkQuotas } from './quota.ts'
+import { checkQuotas, demandOf } from './quota.ts'
+import { field, refuse } from './refusal.ts'
 import type { ChangeName, Settings } from './settings.ts'
 import { mapState } from './states.ts'
 import type { State } from './state.ts'
 import type { Entry, Store } from './store.ts'
 import type { StoredNode } from './stored.ts'
+import { mergeTags } from './tags.ts'
 import type { View } from './view.ts'
-
-export const mostTags = 200
 
 function find (store: Store, id: string) {
   const entry = store.nodes.find(id)
   if (entry === undefined) throw new ProblemError('resource_not_found', `There is no node ${id}`)
   return entry
 }
+
+export { mergeTags, mostTags } from './tags.ts'
 
 /** Throws protected or invalid_state where the node does not allow this. */
 function assertAllowed (node: StoredNode, action: NodeAction, input: { type?: string }) {
@@ -34,13 +36,6 @@ function assertAllowed (node: StoredNode, action: NodeAction, input: { type?: st
   })
 }
 
-/** Tags after a merge patch. Throws validation_failed where they become too many. */
-function mergeTags (tags: StoredNode['tags'], patch: NonNullable<NodeUpdate['tags']>) {
-  const merged = Object.entries({ ...tags, ...patch }).filter((entry): entry is [string, string] => entry[1] !== null)
-  refuse(merged.length > mostTags ? [field('/tags', `must leave ${mostTags} tags at most`)] : [])
-  return Object.fromEntries(merged)
-}
-
 /** The nodes of the dummy cloud: everything that the model knows, in memory and, where there is one, in the state file. */
 export function createNodes (settings: Settings, { open, save }: State, view: View): NodeService {
   const { location, delay, delays, quotas, page_size: pageSize, soft_delete_seconds: softSeconds } = settings
@@ -52,7 +47,7 @@ export function createNodes (settings: Settings, { open, save }: State, view: Vi
     const sizeId = input.size_id!
     refuse(sizeId === data.size_id ? [field('/size_id', 'must be another size than the present one')] : sizeErrors(sizeId))
     refuse(imageErrors(data.image_id, sizeId))
-    checkQuotas(quotas, store.usage, sizeId, data.size_id)
+    checkQuotas(quotas, store, demandOf(sizeId, 1, data.size_id))
   }
 
   const act = async (action: NodeAction, id: string, input: object, planFor: (node: StoredNode) => Plan): Promise<Change> => {
@@ -74,9 +69,9 @@ export function createNodes (settings: Settings, { open, save }: State, view: Vi
     list: async (query) => listNodes(await open(), query, pageSize, view),
     get: async (id, { extra }) => view(find(await open(), id), extra),
     async create (input, call) {
-      checkCreate(input, location)
       const store = await open()
-      checkQuotas(quotas, store.usage, input.size_id)
+      checkCreate(store, input, location)
+      checkQuotas(quotas, store, demandOf(input.size_id))
       const options = optionsOf(input)
       const node = newNode(store, input, location, call)
       const plan = planCreate(input.size_id, options.fail ? { code: '500', message: `Build of ${node.id} aborted, as was asked for.` } : null)

@@ -1,5 +1,5 @@
-import { createNics, networkIds } from './addresses.ts'
 import { images, impossibleSize, sizes, zonesOf } from './catalog.ts'
+import { seedNics } from './network/builtin.ts'
 import { createRandom, hexOf } from './random.ts'
 import type { Settings } from './settings.ts'
 import { mapState } from './states.ts'
@@ -7,7 +7,6 @@ import type { Step, StoredNode, StoredState } from './stored.ts'
 
 const firstCreated = Date.parse('2026-01-01T00:00:00.000Z')
 const environments = ['prod', 'staging', 'dev']
-const none: ReadonlySet<string> = new Set()
 const roles = ['web', 'db', 'worker', 'cache']
 
 /** The sizes that each image fits. */
@@ -55,7 +54,7 @@ export function seedState ({ nodes: count, seed, location, provider_states: stat
       key_pair_name: 'dummy-key',
       availability_zone: pick(zonesOf(location)),
       // No two have the same place, so no address is taken.
-      nics: createNics(networkIds, seq, none, () => hexOf(random)),
+      nics: seedNics(seq, random),
       tags: { env: pick(environments), role: pick(roles) },
       protected: false,
       fault: status === 'ERROR' ? { code: '500', message: 'The node failed.' } : null,

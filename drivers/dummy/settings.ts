@@ -1,20 +1,25 @@
 import { Type, type Static, type TNumber, type TOptional } from 'typebox'
 import { nodeVerbs, nullable } from '../../openapi/model/index.ts'
+import { services } from '../services.ts'
 
 const seconds = (description: string, options: { default?: number } = {}) => Type.Number({ minimum: 0, description, ...options })
 
 const changes = ['create', ...nodeVerbs, 'destroy'] as const
+/** Resources whose changes, of each kind, take another time. */
+const slow = ['volume', 'snapshot', 'image'] as const
 export type ChangeName = typeof changes[number]
 
 const delays = Object.fromEntries(changes.map((change) => [change, Type.Optional(seconds(`Seconds that \`${change}\` takes.`))])) as
   Record<ChangeName, TOptional<TNumber>>
+const slowDelays = Object.fromEntries(slow.map((what) => [what, Type.Optional(seconds(`Seconds that each change of a ${what} takes.`))])) as
+  Record<typeof slow[number], TOptional<TNumber>>
 
 export const faultKinds = ['error', 'rate_limited', 'unavailable', 'auth_failed', 'permission_denied', 'hang', 'reset'] as const
 export type FaultKind = typeof faultKinds[number]
 
 const Fault = Type.Object({
   on: Type.String({
-    pattern: '^(\\*|check|(nodes|images|sizes|locations)\\.(\\*|[a-z_]+))$',
+    pattern: `^(\\*|check|(${services.join('|')})\\.(\\*|[a-z_]+))$`,
     description: 'The calls it strikes: `nodes.create`, `nodes.*`, `*`, `check`; `nodes.find_created` is the search for a lost create.'
   }),
   when: Type.Enum(['before', 'after'], {
@@ -39,6 +44,7 @@ export const settings = Type.Object({
   delay: seconds('Seconds that each change takes; 0 is at once.', { default: 1 }),
   delays: Type.Object({
     ...delays,
+    ...slowDelays,
     seeded: Type.Optional(seconds('Seconds after which nodes seeded in a passing `provider_states` arrive; never where not given.'))
   }, { additionalProperties: false, default: {}, description: 'Changes that take another time than `delay`.' }),
   soft_delete_seconds: seconds('Seconds for which a destroyed node can be restored; 0 destroys for good.', { default: 0 }),
@@ -46,8 +52,11 @@ export const settings = Type.Object({
   quotas: Type.Object({
     nodes: Type.Optional(Type.Integer({ minimum: 0 })),
     vcpus: Type.Optional(Type.Integer({ minimum: 0 })),
-    ram: Type.Optional(Type.Integer({ minimum: 0, description: 'MiB.' }))
-  }, { additionalProperties: false, default: {}, description: 'What all nodes together may have; unlimited where not given.' }),
+    ram: Type.Optional(Type.Integer({ minimum: 0, description: 'MiB.' })),
+    volumes: Type.Optional(Type.Integer({ minimum: 0 })),
+    volume_storage: Type.Optional(Type.Integer({ minimum: 0, description: 'GiB of all volumes.' })),
+    snapshots: Type.Optional(Type.Integer({ minimum: 0 }))
+  }, { additionalProperties: false, default: {}, description: 'What the account may have in all; unlimited where not given.' }),
   nodes: Type.Integer({
     minimum: 0, maximum: 50_000, default: 0, description: 'Nodes that are there from the start, unless `state_file` holds some already.'
   }),

@@ -1,10 +1,12 @@
 import { sizes } from './catalog.ts'
 import { createCollection, type Contents, type Entry as EntryOf, type Hooks, type Stored } from './collection.ts'
 import { collectionNames, collections, type Collections } from './collections.ts'
+import { createTaken, type Taken } from './network/addresses.ts'
+import type { StoredFloatingIp } from './network/stored.ts'
 import { afterNode } from './relations.ts'
 import type { Settings } from './settings.ts'
 import { createVolumeIndex } from './storage/by-node.ts'
-import type { StoredNode, StoredState } from './stored.ts'
+import { upgradeNic, type StoredNode, type StoredState } from './stored.ts'
 
 export type Entry = EntryOf<StoredNode>
 
@@ -17,8 +19,8 @@ export interface Usage {
 /** All that one cloud keeps: its nodes, and each collection of collections.ts under its name. */
 export interface Store extends Collections {
   nodes: ReturnType<typeof createCollection<StoredNode>>
-  /** Addresses that somebody has. */
-  taken: ReadonlySet<string>
+  /** Addresses that nodes and floating IPs have. */
+  taken: Taken
   usage: Readonly<Usage>
   /** Ids of the volumes that hang on a node. */
   volumesOf (nodeId: string): readonly string[]
@@ -30,7 +32,7 @@ export interface Store extends Collections {
 
 /** The store of a cloud in this state. */
 export function createStore (state: StoredState, settings: Settings): Store {
-  const taken = new Set<string>()
+  const taken = createTaken()
   const usage: Usage = { nodes: 0, vcpus: 0, ram: 0 }
 
   const count = ({ size_id: sizeId }: StoredNode, sign: 1 | -1) => {
@@ -41,14 +43,15 @@ export function createStore (state: StoredState, settings: Settings): Store {
   }
 
   const { next_seq: nextSeq, departed } = state
-  const nodes = createCollection<StoredNode>({ next_seq: nextSeq, departed, items: state.nodes }, {
+  const items = state.nodes.map((node) => ({ ...node, nics: node.nics.map(upgradeNic) }))
+  const nodes = createCollection<StoredNode>({ next_seq: nextSeq, departed, items }, {
     enter (node) {
       count(node, 1)
-      for (const { address } of node.nics) taken.add(address)
+      for (const { subnet_id: subnetId, address } of node.nics) taken.add(subnetId, address)
     },
     leave (node) {
       count(node, -1)
-      for (const { address } of node.nics) taken.delete(address)
+      for (const { subnet_id: subnetId, address } of node.nics) taken.delete(subnetId, address)
     },
     gone (node) { for (const follow of afterNode) follow(store, node) }
   })
@@ -57,7 +60,13 @@ export function createStore (state: StoredState, settings: Settings): Store {
     const entry = nodes.find(nodeId)
     if (entry !== undefined) entry.view = undefined
   })
-  const hooks: { [name: string]: Hooks<never> } = { volumes: volumes.hooks }
+  const hooks: { [name: string]: Hooks<never> } = {
+    volumes: volumes.hooks,
+    floating_ips: {
+      enter ({ subnet_id: subnetId, address }) { taken.add(subnetId, address) },
+      leave ({ subnet_id: subnetId, address }) { taken.delete(subnetId, address) }
+    } satisfies Hooks<StoredFloatingIp>
+  }
 
   const others = Object.fromEntries(collectionNames.map((name) => {
     const items = collections[name].first(settings)

@@ -24,8 +24,32 @@ export const Stage = Type.Object({
 
 export type Step = StoredNode['steps'][number]
 
-export type Nic = Static<typeof Nic>
-const Nic = Type.Object({ id: Type.String(), network_id: Type.String(), address: Type.String() })
+export interface Nic {
+  id: string
+  network_id: string
+  subnet_id: string
+  address: string
+  security_group_ids: string[]
+  /** The floating IP that stands for its address. */
+  floating: { id: string, address: string } | null
+}
+
+/** State files of old have less of a NIC; `upgradeNic` fills it in. */
+const Nic = Type.Unsafe<Nic>(Type.Object({
+  id: Type.String(),
+  network_id: Type.String(),
+  subnet_id: Type.Optional(Type.String()),
+  address: Type.String(),
+  security_group_ids: Type.Optional(Type.Array(Type.String())),
+  floating: Type.Optional(nullableRef(Type.Object({ id: Type.String(), address: Type.String() })))
+}))
+
+/** A NIC as the state file has it, whole. In those of old each network had one subnet, and there was one security group. */
+export const upgradeNic = (nic: Nic): Nic => {
+  const old: Partial<Nic> = nic
+  if (old.subnet_id !== undefined) return nic
+  return { ...nic, subnet_id: nic.network_id.replace('net-', 'subnet-'), security_group_ids: ['sg-default'], floating: null }
+}
 
 export type StoredNode = Static<typeof StoredNode>
 /** A node as this cloud keeps it, in Nova's words: what it is, and the steps that lie before it. */

@@ -1,19 +1,34 @@
 import type { Node } from '../../openapi/model/index.ts'
 import type { Context } from '../driver.ts'
-import { macOf, scopeOf } from './addresses.ts'
+import { macOf } from './network/addresses.ts'
+import { publicNetwork } from './network/builtin.ts'
+import { groupsOf } from './network/nics.ts'
 import { mapState } from './states.ts'
 import type { Entry } from './store.ts'
-import type { StoredNode } from './stored.ts'
+import type { Nic, StoredNode } from './stored.ts'
 
 const iso = (ms: number) => new Date(ms).toISOString()
 
 /** A node that is not placed yet has no addresses. */
 const unplaced: ReadonlySet<string | null> = new Set(['scheduling', 'networking'])
 
+/** All addresses of a NIC: its own, and the floating one that stands for it. */
+export function addressesOfNic ({ id, network_id: networkId, address, floating }: Nic): Node['addresses'] {
+  const own = {
+    address,
+    version: address.includes(':') ? 6 as const : 4 as const,
+    scope: networkId === publicNetwork ? 'public' as const : 'private' as const,
+    kind: 'fixed' as const,
+    network_id: networkId,
+    nic_id: id,
+    mac: macOf(id)
+  }
+  return floating === null ? [own] : [own, { ...own, address: floating.address, scope: 'public', kind: 'floating' }]
+}
+
 function addressesOf ({ task, nics }: StoredNode): Node['addresses'] {
   if (unplaced.has(task)) return []
-  return nics.map(({ id, network_id: networkId, address }) =>
-    ({ address, version: 4, scope: scopeOf(networkId), kind: 'fixed', network_id: networkId, nic_id: id, mac: macOf(address) }))
+  return nics.flatMap(addressesOfNic)
 }
 
 /** The node as it is kept; the id of the operation stays inside. */
@@ -53,7 +68,7 @@ export function createView ({ identify }: Context, location: string, volumesOf: 
       public_ips: inScope('public'),
       private_ips: inScope('private'),
       addresses,
-      security_group_ids: [],
+      security_group_ids: groupsOf(data),
       volume_ids: [...volumesOf(data.id)],
       lifecycle: 'on_demand',
       progress: data.progress,
