@@ -2,6 +2,7 @@ import type { CapabilityDetails } from '../driver.ts'
 import { nodeFilters } from './filters.ts'
 import { imageFilters } from './images.ts'
 import { atLeast, microversions, type Microversion, type VersionRange } from './microversions.ts'
+import { networkDetails } from './network-details.ts'
 import { userDataBytes } from './node-create.ts'
 import { storageDetails } from './storage-details.ts'
 
@@ -32,7 +33,7 @@ export function capabilityDetails (range: VersionRange | null | undefined): Reco
     'nodes.resize': { parameters: ['size_id'] },
     'nodes.rebuild': { parameters: ['image_id'] },
     'images.list': { filters: imageFilters },
-    ...storageDetails,
-    'key_pairs.create': { parameters: ['name', 'type', 'public_key'] }
+    ...networkDetails,
+    ...storageDetails
   }
 }

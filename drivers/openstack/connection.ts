@@ -8,18 +8,41 @@ import { missingCredentials } from './keystone.ts'
 import { createKeyPairs } from './key-pairs.ts'
 import { createLocations } from './locations.ts'
 import type { VersionRange } from './microversions.ts'
+import { createNetworks } from './networks.ts'
+import { createNeutron } from './neutron.ts'
 import { createNodes } from './nodes.ts'
+import { createQuotas } from './quotas.ts'
 import { resources } from './resources.ts'
+import { createRouters } from './routers.ts'
+import { createSecurityGroups } from './security-groups.ts'
 import { createSession } from './session.ts'
 import type { Settings } from './settings.ts'
 import { createSizes } from './sizes.ts'
+import { createSubnets } from './subnets.ts'
 import { createSnapshots } from './snapshots.ts'
 import { createVolumeTypes } from './volume-types.ts'
 import { createVolumes } from './volumes.ts'
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-/** Flavors and zones have the names that an administrator gives them. */
+/** Flavors, zones and key pairs have the names that somebody gives them. */
 const printable = /^[^\p{C}/]{1,255}$/u
+
+const ids = {
+  nodes: uuid,
+  images: uuid,
+  sizes: printable,
+  locations: printable,
+  key_pairs: printable,
+  networks: uuid,
+  subnets: uuid,
+  routers: uuid,
+  security_groups: uuid,
+  floating_ips: uuid,
+  floating_ip_pools: uuid,
+  volumes: uuid,
+  volume_types: uuid,
+  snapshots: uuid
+}
 
 /**
  * Connects to a cloud of OpenStack, without a call. Throws an Error where the settings lack a credential or the file of
@@ -36,6 +59,7 @@ export function connect (settings: Settings, context: Context): Connection {
   })
   const session = createSession({ ...settings, auth }, http, timeout)
   const client = createClient({ session, http, timeout, microversions: true })
+  const neutron = createNeutron(client)
   const region = () => session.region() ?? settings.region_name ?? null
   const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
   const details = memoize(capabilityDetails)
@@ -45,16 +69,21 @@ export function connect (settings: Settings, context: Context): Connection {
     driver: 'openstack',
     host: new URL(auth.auth_url).host,
     get location () { return region() },
-    ids: { nodes: uuid, images: uuid, volumes: uuid, volume_types: uuid, snapshots: uuid, sizes: printable, locations: printable, key_pairs: printable },
+    ids,
     get details () { return details(client.knownVersions()) },
     nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes') }),
     images: createImages(client, identifyIn('images')),
     sizes: createSizes(client, identifyIn('sizes')),
     key_pairs: createKeyPairs(client, identifyIn('key_pairs')),
+    networks: createNetworks(neutron, identifyIn('networks')),
+    subnets: createSubnets(neutron, identifyIn('subnets')),
+    routers: createRouters(neutron, identifyIn('routers')),
+    security_groups: createSecurityGroups(neutron, identifyIn('security_groups')),
     locations: createLocations({ client, region, identify: identifyIn('locations') }),
     volumes: createVolumes(client, identifyIn('volumes')),
     volume_types: createVolumeTypes(client, identifyIn('volume_types')),
     snapshots: createSnapshots(client, identifyIn('snapshots')),
+    quotas: createQuotas(client),
     /** The version document is open to all; only a list shows whether Nova takes the token. */
     async check (call: Call) {
       await client.versions(call)

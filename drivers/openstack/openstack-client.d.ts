@@ -24,7 +24,7 @@ declare module 'openstack-client' {
   export type Write<Ids extends string[] = []> =
     (token: Token, region: string | null, ...rest: [...Ids, body: unknown, params: Params, headers: Headers]) => Promise<unknown>
 
-  interface Collection {
+  export interface Collection {
     list: Read
     show: Read<[id: string]>
     create: Write
@@ -34,7 +34,8 @@ declare module 'openstack-client' {
 
   export const nova: {
     /** `create` takes and gives `{ server }`, the others what is in it. */
-    server: Collection
+    server: Collection & { attachInterface: Write<[id: string]>, detachInterface: Write<[id: string, port: string]> }
+    keypair: Collection
     serverDetail: Pick<Collection, 'list'>
     serverAction: { create: Write<[id: string]> }
     flavor: Collection
@@ -42,7 +43,16 @@ declare module 'openstack-client' {
     availabilityZone: Pick<Collection, 'list'>
   }
   export const glance: { image: Collection }
-  export const neutron: { port: Collection }
+  export const neutron: {
+    network: Collection
+    subnet: Collection
+    port: Collection
+    /** Both calls answer with no more than the subnet and its port. */
+    router: Collection & { addInterface: Write<[id: string]>, removeInterface: Write<[id: string]> }
+    floatingip: Collection
+    securityGroup: Collection
+    securityGroupRule: Collection
+  }
 
   /**
    * Makes the calls of one resource: `actions` maps each to method, path below, and the name of the root that its body

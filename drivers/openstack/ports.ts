@@ -9,8 +9,11 @@ export interface Port {
   device_id: string
   network_id: string
   mac_address: string
-  fixed_ips?: Array<{ ip_address: string }>
+  fixed_ips?: Array<{ ip_address: string, subnet_id?: string }>
   security_groups?: string[]
+  name?: string
+  status?: string
+  device_owner?: string
 }
 
 /** The ports of some servers, by the server's id. */

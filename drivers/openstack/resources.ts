@@ -22,5 +22,16 @@ export const resources = {
   flavorDetail: nova.flavorDetail,
   availabilityZone: nova.availabilityZone,
   image: glance.image,
-  port: neutron.port
+  keyPair: nova.keypair,
+  port: neutron.port,
+  network: neutron.network,
+  subnet: neutron.subnet,
+  router: neutron.router,
+  floatingIp: neutron.floatingip,
+  securityGroup: neutron.securityGroup,
+  securityGroupRule: neutron.securityGroupRule,
+  /** Tags of anything in Neutron, as one list that takes the place of the old one. */
+  networkTags: defres<{ replace: Write<[collection: string, id: string]> }>('network', '/v2.0', null, {
+    only: [], replace: ['put', '/:collection/:id/tags']
+  })
 }
