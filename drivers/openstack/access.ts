@@ -10,6 +10,8 @@ export interface Access {
   of (service: Service): Token
   /** Region of the compute endpoint; null where the cloud names none. */
   readonly region: string | null
+  /** Id of the project that it is for, where the identity service tells it. */
+  readonly project?: string
   /** To be set once a service has taken the token. */
   accepted: boolean
 }

@@ -29,6 +29,8 @@ export interface Client {
   change (upstream: Upstream, call: Call, send: Send): Promise<unknown>
   /** A change whose answer is in its headers. */
   headersOf (upstream: Upstream, call: Call, send: Send): Promise<Record<string, string>>
+  /** Id of the project that is called for; undefined where the identity service does not tell it. */
+  project (call: Call): Promise<string | undefined>
   /** The versions of Nova there are: asked for once. */
   versions (call: Call): Promise<VersionRange | null>
   /** The same as far as it is known already: undefined before it was asked for. */
@@ -128,6 +130,7 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
     async headersOf (upstream, call, send) {
       return (await run(upstream.service, await headersFor(upstream, call), false, call, send)).headers
     },
+    project: async (call) => (await session.access(call)).project,
     versions,
     knownVersions: () => range,
     refresh () {

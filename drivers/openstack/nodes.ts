@@ -3,6 +3,7 @@ import type { Call } from '../call.ts'
 import type { Identity, ListQuery, ListResult, NodeService, ReadOptions } from '../driver.ts'
 import { createActions } from './actions.ts'
 import type { Client } from './client.ts'
+import { createConsole } from './console.ts'
 import { pushDown } from './filters.ts'
 import { createNodeCreate } from './node-create.ts'
 import { toNode, type Server } from './node-mapping.ts'
@@ -45,7 +46,8 @@ export function createNodes ({ client, driver, identify }: NodesOptions): NodeSe
     get,
     ...createNodeCreate({ client, refusals, driver }),
     ...createNodeUpdate({ client, refusals, get: (id, call) => get(id, { extra: false }, call) }),
-    ...createActions({ client, refusals, read, can })
+    ...createActions({ client, refusals, read, can }),
+    ...createConsole(client, refusals)
   }
   for (const method of Object.keys(nodes)) can.add(method)
   return nodes

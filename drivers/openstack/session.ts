@@ -83,7 +83,7 @@ export function createSession (settings: Settings & { auth: NonNullable<Settings
 }
 
 /** Asks Keystone for a token. Repeating that changes nothing, so it counts as a read. */
-async function askKeystone (http: HttpClient, url: string, body: unknown, call: Call) {
+async function askKeystone (http: HttpClient, url: string, body: unknown, call: Call): Promise<Authenticated> {
   const response = await http.request({ method: 'POST', url, body, read: true }, call)
   const { status, headers } = response
   if (status === 401) {
@@ -105,7 +105,7 @@ async function askKeystone (http: HttpClient, url: string, body: unknown, call: 
       hint: 'Set `auth.project_name` or `auth.project_id`.'
     })
   }
-  return { text, catalog: token.catalog, lifetime: lifetimeOf(token) }
+  return { text, catalog: token.catalog, project: token.project?.id, lifetime: lifetimeOf(token) }
 }
 
 /** Milliseconds; from Keystone's own two clock readings, since its clock and ours may differ. */
@@ -115,10 +115,18 @@ function lifetimeOf ({ issued_at: issued, expires_at: expires }: KeystoneToken) 
   return Number.isNaN(lifetime) ? 60_000 : lifetime
 }
 
+interface Authenticated {
+  text: string
+  catalog: Catalog
+  project: string | undefined
+  /** Milliseconds. */
+  lifetime: number
+}
+
 /** A token is renewed five minutes before its end, or in the last fifth of a short life. */
-function hold ({ text, catalog, lifetime }: { text: string, catalog: Catalog, lifetime: number }, place: Place, now: number): Held {
+function hold ({ text, catalog, project, lifetime }: Authenticated, place: Place, now: number): Held {
   const early = Math.min(300_000, lifetime / 5)
-  return { access: accessOf(text, catalog, place), renewAt: now + lifetime - early, endsAt: now + lifetime }
+  return { access: { ...accessOf(text, catalog, place), ...(project === undefined ? {} : { project }) }, renewAt: now + lifetime - early, endsAt: now + lifetime }
 }
 
 function accessOf (token: string, catalog: Catalog, place: Place): Access {

@@ -31,7 +31,7 @@ const upstream = { service: 'volume' } as const
 const createFields = [
   { said: /^volume .* could not be found|volume_id/i, pointer: '/volume_id' },
   { said: /metadata/i, pointer: '/tags' },
-  { said: /attribute name/i, pointer: '/name' }
+  { said: /attribute name|: name has/i, pointer: '/name' }
 ]
 
 export const snapshotFilters = ['name', 'volume_id']
@@ -107,7 +107,8 @@ export function createSnapshots (client: Client, identify: (id: string) => Ident
 
     async destroy (id: string, call: Call): Promise<Change> {
       try {
-        await client.change(upstream, call, (token, region, headers) => cinder.snapshot.del(token, region, encodeId(id), undefined, {}, headers))
+        await client.change(upstream, call, (token, region, headers) =>
+          cinder.snapshot.del(token, region, encodeId(id), undefined, {}, headers))
         return { resources: [{ kind: 'snapshot', id }], until: { states: [], gone: true } }
       } catch (error) {
         throw await explainSnapshot(error, [], () => read(id, call))

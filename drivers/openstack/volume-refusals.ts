@@ -12,12 +12,12 @@ export const volumeFields: readonly RefusedField[] = [
   { said: /snapshot/i, pointer: '/snapshot_id' },
   { said: /image/i, pointer: '/image_id' },
   { said: /metadata/i, pointer: '/tags' },
-  { said: /attribute name/i, pointer: '/name' }
+  { said: /attribute name|: name has/i, pointer: '/name' }
 ]
 
 export const sizeFields: readonly RefusedField[] = [{ said: /new size|new_size/i, pointer: '/size' }]
 export const updateFields: readonly RefusedField[] = [
-  { said: /metadata/i, pointer: '/tags' }, { said: /attribute name/i, pointer: '/name' }
+  { said: /metadata/i, pointer: '/tags' }, { said: /attribute name|: name has/i, pointer: '/name' }
 ]
 /** Nova's words: it is asked for attachments. */
 export const attachFields: readonly RefusedField[] = [

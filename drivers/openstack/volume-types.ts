@@ -40,7 +40,8 @@ export function createVolumeTypes (client: Client, identify: (id: string) => Ide
 
   return {
     async list ({ limit, token, extra }: ListQuery, call: Call): Promise<ListResult<VolumeType>> {
-      const [{ items, next }, standard] = await Promise.all([readPage<CinderType>(client, cinder.type, { limit }, token, call), readStandard(call)])
+      const page = readPage<CinderType>(client, cinder.type, { limit }, token, call)
+      const [{ items, next }, standard] = await Promise.all([page, readStandard(call)])
       return { items: items.map((type) => toVolumeType(type, standard, identify(type.id), extra)), next, applied: [] }
     },
     async get (id: string, { extra }: ReadOptions, call: Call) {

@@ -70,7 +70,8 @@ export function createVolumes (client: Client, identify: (id: string) => Identit
 
     async destroy (id: string, call: Call): Promise<Change> {
       try {
-        await client.change(upstream, call, (token, region, headers) => cinder.volume.del(token, region, encodeId(id), undefined, {}, headers))
+        await client.change(upstream, call, (token, region, headers) =>
+          cinder.volume.del(token, region, encodeId(id), undefined, {}, headers))
         return { resources: [{ kind: 'volume', id }], until: { states: [], gone: true } }
       } catch (error) {
         throw await explainVolume(error, [], (again) => read(id, again), call)
