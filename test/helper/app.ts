@@ -1,9 +1,10 @@
 import path from 'node:path'
 import type { Test } from 'tap'
+import { request } from 'undici'
 import { createApp } from '../../app.ts'
 import { loadSettings } from '../../config/index.ts'
 import { loadDrivers } from '../../drivers/load.ts'
-import { createApi, type Api } from './api.ts'
+import { createApi, type Send } from './api.ts'
 import { createDocumentCheck } from './document.ts'
 
 /** The repository's root, from the compiled tests. */
@@ -18,10 +19,12 @@ export interface BuildOptions {
   settings?: object
   /** A folder in which an earlier server has left its store. */
   directory?: string
+  /** Whether requests go over a socket; otherwise they are injected. */
+  listen?: boolean
 }
 
 /** A server on dummy clouds, not listening, closed when the test ends; each of its answers is checked against its document. */
-export async function build (t: Test, { clouds = { default: dummy() }, settings: own = {}, directory = t.testdir() }: BuildOptions = {}) {
+export async function build (t: Test, { clouds = { default: dummy() }, settings: own = {}, directory = t.testdir(), listen = false }: BuildOptions = {}) {
   const drivers = await loadDrivers()
   const file = path.join(directory, 'orchestrator.json')
   const { writeFile } = await import('node:fs/promises')
@@ -31,10 +34,16 @@ export async function build (t: Test, { clouds = { default: dummy() }, settings:
   t.teardown(() => app.close())
   await app.ready()
   const check = createDocumentCheck(app.swagger())
-  const api: Api = createApi(async ({ method, url, headers, payload }) => {
+  const origin = listen ? await app.listen({ host: '127.0.0.1', port: 0 }) : ''
+  const overSocket: Send = async ({ method, url, headers, payload = null }) => {
+    const { statusCode, headers: answered, body } = await request(origin + url, { method, headers, body: payload })
+    return { status: statusCode, headers: answered as Record<string, string>, text: await body.text() }
+  }
+  const injected: Send = async ({ method, url, headers, payload }) => {
     const sent = payload === undefined ? {} : { payload }
     const { statusCode, headers: answered, body } = await app.inject({ method, url, headers, ...sent })
     return { status: statusCode, headers: answered as Record<string, string>, text: body }
-  }, check)
+  }
+  const api = createApi(listen ? overSocket : injected, check)
   return { app, api, directory }
 }

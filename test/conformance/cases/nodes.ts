@@ -316,6 +316,62 @@ export const general: Case[] = [
     }
   },
   {
+    title: 'several nodes of a kind are made together, numbered, where the cloud can',
+    async run ({ t, api, base, body, cleanUp, get, capabilities }) {
+      if (!capabilities['nodes.create']!.parameters.includes('count')) return
+      const asked = body({ count: 2 })
+      const answer = await api.post(`${base}/nodes`, asked)
+      t.equal(answer.status, 202, 'accepted', { body: answer.body })
+      const operation = await api.ended(answer.body)
+      for (const { id } of operation.resources) cleanUp(id)
+      t.equal(operation.status, 'succeeded', 'both run', { operation })
+      t.equal(operation.resources.length, 2)
+      const names = await Promise.all(operation.resources.map(async ({ id }: { id: string }) => (await get(id)).name))
+      t.same(names.sort(), [`${String(asked['name'])}-1`, `${String(asked['name'])}-2`])
+    }
+  },
+  {
+    title: 'a node is made with NICs in several networks, addresses and groups of its own choice, where the cloud can',
+    async run ({ t, api, base, name, make, node, body, cleanUp, capabilities }) {
+      const known = capabilities['nodes.create']!.parameters
+      if (!['networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids'].every((one) => known.includes(one))) return
+      const group = await make('security-groups', { name: name('group') })
+      const subnets = []
+      for (const third of [1, 2]) {
+        const network = await make('networks', { name: name('network') })
+        subnets.push(await make('subnets', { network_id: network.id, cidr: `10.99.${third}.0/24` }))
+      }
+      const [one, two] = subnets as [{ id: string, network_id: string }, { id: string }]
+      const made = await node({
+        networks: [
+          { network_id: one.network_id, fixed_ip: '10.99.1.50' }, { subnet_id: two.id, fixed_ip: '10.99.2.51', security_group_ids: [group.id] }
+        ],
+        user_data: '#!/bin/sh\necho hello'
+      })
+      t.same([...made.private_ips].sort(), ['10.99.1.50', '10.99.2.51'])
+      t.ok(made.security_group_ids.includes(group.id))
+      const { body: nics } = await api.get(`${made.self}/nics`)
+      t.equal(nics.items.length, 2)
+      const outside = await api.post(`${base}/nodes`, body({ networks: [{ subnet_id: two.id, fixed_ip: '192.0.2.1' }] }))
+      for (const { id } of outside.body.resources ?? []) cleanUp(id)
+      t.equal(outside.status, 422, 'an address outside is refused', { body: outside.body })
+    }
+  },
+  {
+    title: 'a node is made on a root volume of its own size, where the cloud can',
+    async run ({ t, api, base, node, capabilities }) {
+      if (!capabilities['nodes.create']!.parameters.includes('root_volume.size')) return
+      const made = await node({ root_volume: { size: 10, delete_on_termination: true } })
+      t.equal(made.volume_ids.length, 1)
+      const { body } = await api.get(`${base}/volumes/${made.volume_ids[0]}`)
+      t.match(body, { size: 10, bootable: true, state: 'in_use' })
+      await api.ended((await api.delete(made.self)).body)
+      const gone = async () => (await api.get(body.self)).status === 404
+      for (let tries = 0; tries < 100 && !await gone(); tries++) continue
+      t.ok(await gone(), 'it goes with the node')
+    }
+  },
+  {
     title: 'a verb that is under way is joined',
     async run ({ t, api, base, node }) {
       const { id } = await node()

@@ -35,7 +35,7 @@ export const storageCases: Record<string, Case> = {
       const made = await volume(context, { tags: { env: 'test' } })
       t.match(made, { state: 'available', size: 1, tags: { env: 'test' }, attachments: [], bootable: false })
       t.same(Object.keys(made.tags), ['env'], 'and no tag of our own')
-      t.equal((await build('volumes', { name: name('volume'), size: 1, image_id: image })).bootable, true)
+      t.equal((await build('volumes', { name: name('volume'), size: 10, image_id: image })).bootable, true)
       const snap = await build('snapshots', { name: name('snapshot'), volume_id: made.id })
       const restored = await build('volumes', { name: name('volume'), snapshot_id: snap.id })
       t.match(restored, { size: 1, snapshot_id: snap.id })

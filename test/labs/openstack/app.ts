@@ -20,7 +20,8 @@ export async function buildOnLab (t: Test, clouds?: (lab: Lab) => Record<string,
   const { networks: external } = await lab.api('demo', 'network', 'GET', '/v2.0/networks?name=public')
   const served = await build(t, {
     clouds: clouds?.(lab) ?? { default: labCloud(lab), tight: labCloud(lab, 'tight') },
-    settings: { operations: { reconcile_seconds: 1 } }
+    settings: { operations: { reconcile_seconds: 1 } },
+    listen: true
   })
   return { ...served, lab, image_id: String(images[0].id), network_id: String(networks[0].id), external_network_id: String(external[0].id) }
 }
