@@ -8,7 +8,8 @@ import { storageDetails } from './storage-details.ts'
 
 const create = [
   'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id',
-  'networks.fixed_ip', 'security_group_ids', 'tags', 'provider_options'
+  'networks.fixed_ip', 'security_group_ids', 'tags', 'provider_options', 'count', 'root_volume', 'root_volume.size',
+  'root_volume.delete_on_termination'
 ]
 const options = ['config_drive', 'scheduler_hints', 'disk_config', 'description'].map((option) => `provider_options.openstack.${option}`)
 
@@ -19,12 +20,13 @@ const options = ['config_drive', 'scheduler_hints', 'disk_config', 'description'
 export function capabilityDetails (range: VersionRange | null | undefined): Record<string, CapabilityDetails> {
   const has = ({ lowest }: Microversion) => range === undefined || (range !== null && atLeast(range.max, lowest))
   const described = has(microversions.describeServer)
+  const rootTypes = has(microversions.rootVolumeType) ? ['root_volume.type'] : []
   // Without `locked` in a server nobody could see what was set.
   const locked = has(microversions.readServers)
   return {
     'nodes.list': { filters: nodeFilters, limits: { limit: 1000 } },
     'nodes.create': {
-      parameters: [...create, ...options.filter((option) => described || !option.endsWith('.description'))],
+      parameters: [...create, ...rootTypes, ...options.filter((option) => described || !option.endsWith('.description'))],
       limits: { user_data_bytes: userDataBytes, tag_characters: 255 }
     },
     'nodes.update': { parameters: ['name', 'tags', ...(locked ? ['protected'] : [])] },

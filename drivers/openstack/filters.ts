@@ -21,11 +21,11 @@ export const surrogate = /[\ud800-\udfff]/
 /**
  * A regex that matches a name, and perhaps others. Nova hands it to its database, and each has its own dialect, so what
  * has a meaning in any becomes `.`; Nova itself rewrites `|`. Undefined for a name that Nova's database cannot hold:
- * the question alone is an error there (seen with four-byte characters).
+ * the question alone is an error there (seen with four-byte characters). `numbered`: with `-1` and so on behind it.
  */
-export function namePattern (name: string): string | undefined {
+export function namePattern (name: string, numbered = false): string | undefined {
   if (surrogate.test(name)) return undefined
-  return `^${name.replace(/[\\^$.+?()[\]{}|]/g, '.').replaceAll('*', '.*')}$`
+  return `^${name.replace(/[\\^$.+?()[\]{}|]/g, '.').replaceAll('*', '.*')}${numbered ? '-.*' : ''}$`
 }
 
 const only = (values: readonly string[] | undefined) => values?.length === 1 ? values[0] : undefined

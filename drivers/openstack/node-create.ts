@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Type, type Static } from 'typebox'
 import { ProblemError, type FieldError, type NodeCreate } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
@@ -5,9 +6,10 @@ import type { Change, LostCreate, ResourceRef } from '../driver.ts'
 import { withSecrets } from './actions.ts'
 import { malformed, type Client } from './client.ts'
 import { namePattern } from './filters.ts'
-import { microversions } from './microversions.ts'
+import { microversions, type Microversion } from './microversions.ts'
 import { createFields, type Refusals } from './refusals.ts'
 import { resources } from './resources.ts'
+import { rootDisk } from './root-volume.ts'
 import { readServers } from './servers.ts'
 import { checkTags, operationKey } from './tags.ts'
 
@@ -40,53 +42,87 @@ export interface NodeCreateOptions {
 
 /** Creation of nodes by `POST /servers`, which carries the operation's id in the metadata. */
 export function createNodeCreate ({ client, refusals, driver }: NodeCreateOptions) {
+  /** Metadata is no filter of Nova's: it lists by name what has changed since then, also what is deleted by now. */
+  const findCreated = async ({ id, input }: LostCreate, since: Date, call: Call): Promise<ResourceRef[]> => {
+    const name = namePattern(input.name, isSeveral(input))
+    const query = { 'changes-since': new Date(since.getTime() - clockSlack).toISOString(), ...(name === undefined ? {} : { name }) }
+    const found: ResourceRef[] = []
+    let marker: string | null = null
+    do {
+      const page = await readServers(client, { ...query, limit: 1000 }, marker, call)
+      const made = page.items.filter(({ metadata }) => metadata?.[operationKey] === id)
+      found.push(...made.map((server) => ({ kind: 'node' as const, id: server.id })))
+      marker = page.next
+    } while (marker !== null)
+    return found
+  }
+
+  /** All that were made: Nova names the first only. What is lost here is looked for again, as a lost answer is. */
+  const findSeveral = async (input: NodeCreate, operation: string, since: Date, call: Call) => {
+    try {
+      const found = await findCreated({ id: operation, input }, since, call)
+      if (found.length === input.count) return found
+      throw malformed('compute', false)
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error
+      throw new ProblemError(error.code, error.message, { ...error.details, cause: error, outcomeUnknown: true })
+    }
+  }
+
   return {
     async create (input: NodeCreate, call: Call): Promise<Change> {
       const options = (input.provider_options?.[driver] ?? {}) as CreateOptions
-      const body = toBody(input, options, call.operation)
-      const version = options.description === undefined ? {} : { version: microversions.describeServer }
+      const version = versionOf(input, options)
+      const operation = call.operation ?? (isSeveral(input) ? randomUUID() : undefined)
+      const body = toBody(input, options, { operation, version })
+      const since = new Date()
       try {
-        const answer = await client.change({ service: 'compute', ...version }, call, (token, region, headers) =>
+        const answer = await client.change({ service: 'compute', ...(version === undefined ? {} : { version }) }, call, (token, region, headers) =>
           resources.server.create(token, region, body, {}, headers))
         const id = (answer as { server?: { id?: unknown } } | undefined)?.server?.id
         if (typeof id !== 'string') throw malformed('compute', false)
-        return { resources: [{ kind: 'node', id }], until: { states: ['running'] }, ...withSecrets(answer) }
+        const made = isSeveral(input) ? await findSeveral(input, operation!, since, call) : [{ kind: 'node' as const, id }]
+        return { resources: made, until: { states: ['running'] }, ...withSecrets(answer) }
       } catch (error) {
         throw await refusals.explain(error, createFields, call)
       }
     },
 
-    /** Metadata is no filter of Nova's: it lists by name what has changed since then, also what is deleted by now. */
-    async findCreated ({ id, input }: LostCreate, since: Date, call: Call): Promise<ResourceRef[]> {
-      const name = namePattern(input.name)
-      const query = { 'changes-since': new Date(since.getTime() - clockSlack).toISOString(), ...(name === undefined ? {} : { name }) }
-      const found: ResourceRef[] = []
-      let marker: string | null = null
-      do {
-        const page = await readServers(client, { ...query, limit: 1000 }, marker, call)
-        const made = page.items.filter(({ metadata }) => metadata?.[operationKey] === id)
-        found.push(...made.map((server) => ({ kind: 'node' as const, id: server.id })))
-        marker = page.next
-      } while (marker !== null)
-      return found
-    }
+    findCreated
   }
 }
 
-function toBody (input: NodeCreate, options: CreateOptions, operation: string | undefined) {
+const isSeveral = ({ count = 1 }: NodeCreate) => count > 1
+
+/** The least version that does all that is asked for. */
+function versionOf ({ root_volume: volume }: NodeCreate, { description }: CreateOptions): Microversion | undefined {
+  if (volume?.type !== undefined) return microversions.rootVolumeType
+  return description === undefined ? undefined : microversions.describeServer
+}
+
+interface Sent {
+  operation: string | undefined
+  version: Microversion | undefined
+}
+
+function toBody (input: NodeCreate, options: CreateOptions, { operation, version }: Sent) {
   checkTags(input.tags ?? {})
   const { security_group_ids: groups, user_data: userData, networks } = input
   const hints = options.scheduler_hints
+  const disk = rootDisk(input)
+  if (disk === undefined) throw invalid('/root_volume/size', 'is required by this cloud')
   return {
     server: {
       name: input.name,
-      imageRef: input.image_id,
+      ...disk,
       flavorRef: input.size_id,
       metadata: { ...input.tags, ...(operation === undefined ? {} : { [operationKey]: operation }) },
       ...given('availability_zone', input.availability_zone),
       ...given('key_name', input.key_pair_name),
       ...given('user_data', userData === undefined ? undefined : encodeUserData(userData)),
-      ...given('networks', networks?.map(toNetwork)),
+      // A version that has root volumes of a type wants to be told what it did unasked before.
+      ...given('networks', networks?.map(toNetwork) ?? (version === microversions.rootVolumeType ? 'auto' : undefined)),
+      ...(isSeveral(input) ? { min_count: input.count, max_count: input.count } : {}),
       ...given('security_groups', groups?.map((group) => ({ name: group }))),
       ...given('config_drive', options.config_drive),
       ...given('OS-DCF:diskConfig', options.disk_config),

@@ -16,6 +16,8 @@ export const createFields: readonly RefusedField[] = [
   { said: /security.group/i, pointer: '/security_group_ids' },
   { said: /user.data/i, pointer: '/user_data' },
   { said: /attribute metadata|metadata (item|property|key)/i, pointer: '/tags' },
+  { said: /volume.type/i, pointer: '/root_volume/type' },
+  { said: /volume_size|block device|root disk|volume is smaller/i, pointer: '/root_volume/size' },
   { said: /flavor|zero disk/i, pointer: '/size_id' },
   { said: /image/i, pointer: '/image_id' },
   { said: /network|fixed.ip/i, pointer: '/networks' }

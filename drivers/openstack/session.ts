@@ -126,7 +126,8 @@ interface Authenticated {
 /** A token is renewed five minutes before its end, or in the last fifth of a short life. */
 function hold ({ text, catalog, project, lifetime }: Authenticated, place: Place, now: number): Held {
   const early = Math.min(300_000, lifetime / 5)
-  return { access: { ...accessOf(text, catalog, place), ...(project === undefined ? {} : { project }) }, renewAt: now + lifetime - early, endsAt: now + lifetime }
+  const access = { ...accessOf(text, catalog, place), ...(project === undefined ? {} : { project }) }
+  return { access, renewAt: now + lifetime - early, endsAt: now + lifetime }
 }
 
 function accessOf (token: string, catalog: Catalog, place: Place): Access {
