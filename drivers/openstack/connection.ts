@@ -3,6 +3,7 @@ import type { Call } from '../call.ts'
 import type { CapabilityDetails, Connection, Context, ServiceName } from '../driver.ts'
 import { capabilityDetails } from './capabilities.ts'
 import { createClient } from './client.ts'
+import { createFloatingIpPools, createFloatingIps } from './floating-ips.ts'
 import { createImages } from './images.ts'
 import { missingCredentials } from './keystone.ts'
 import { createKeyPairs } from './key-pairs.ts'
@@ -79,6 +80,8 @@ export function connect (settings: Settings, context: Context): Connection {
     subnets: createSubnets(neutron, identifyIn('subnets')),
     routers: createRouters(neutron, identifyIn('routers')),
     security_groups: createSecurityGroups(neutron, identifyIn('security_groups')),
+    floating_ips: createFloatingIps(neutron, identifyIn('floating_ips')),
+    floating_ip_pools: createFloatingIpPools(neutron, identifyIn('floating_ip_pools')),
     locations: createLocations({ client, region, identify: identifyIn('locations') }),
     volumes: createVolumes(client, identifyIn('volumes')),
     volume_types: createVolumeTypes(client, identifyIn('volume_types')),

@@ -22,6 +22,8 @@ export interface Kind<Raw extends NeutronObject, T, Create extends object> {
   /** Its name in paths. */
   path: string
   identify: (id: string) => Identity
+  /** Whether they have no names: then there is no filter of that name either. */
+  unnamed?: boolean
   /** A page at a time, since what one item needs of other resources is read for all at once. */
   map (raws: readonly Raw[], extra: boolean, call: Call): Promise<T[]>
   /** Filters beside those that all have; null where nothing can match. */
@@ -82,7 +84,8 @@ export function createCollection<Raw extends NeutronObject, T, Create extends Ta
 
   return {
     async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<T>> {
-      const common = neutronFilters(filters)
+      const { name, ...unnamed } = filters
+      const common = neutronFilters(kind.unnamed === true || name === undefined ? unnamed : { ...unnamed, name })
       const own = kind.filter === undefined ? nothing : await kind.filter(filters, call)
       if (own === null) return { items: [], next: null, applied: common.applied }
       const { items, next } = await neutron.page<Raw>(resource, { ...common.query, ...own.query, limit }, token, call)

@@ -33,7 +33,7 @@ const kinds: ReadonlyArray<readonly [RegExp, ProblemCode]> = [
 ]
 
 /** What Neutron refuses with, as far as its words can say more than its status. */
-const explainable = new Set<ProblemCode>(['provider_rejected', 'resource_not_found', 'invalid_state', 'in_use'])
+const explainable = new Set<ProblemCode>(['provider_rejected', 'resource_not_found', 'invalid_state'])
 
 /**
  * What Neutron refused, in the words of the catalogue. `fields` are those of the request that its words may name; one
@@ -42,11 +42,10 @@ const explainable = new Set<ProblemCode>(['provider_rejected', 'resource_not_fou
 export function explainNeutron (error: unknown, fields: readonly RefusedField[] = []): unknown {
   if (!(error instanceof ProblemError) || error.outcomeUnknown || !explainable.has(error.code)) return error
   const { code, message } = error.details.provider_error ?? {}
-  const name = /^Invalid input for (\w+)\. Reason/.exec(message ?? '')?.[1] ?? ''
-  const named = pointers[name] === undefined ? [] : [{ said: /./s, pointer: pointers[name] }]
-  const field = pointed(error, [...fields, ...named])
-  if (field !== undefined) return field
   const said = `${code ?? ''}: ${message ?? ''}`
   const kind = kinds.find(([words]) => words.test(said))?.[1]
-  return kind === undefined ? error : new ProblemError(kind, error.message, { ...error.details, cause: error })
+  if (kind !== undefined) return new ProblemError(kind, error.message, { ...error.details, cause: error })
+  const name = /^Invalid input for (\w+)\. Reason/.exec(message ?? '')?.[1] ?? ''
+  const named = pointers[name] === undefined ? [] : [{ said: /./s, pointer: pointers[name] }]
+  return pointed(error, [...fields, ...named]) ?? error
 }
