@@ -33,9 +33,10 @@ const tasks = (...names: string[]): Stage[] => names.map((task) => ({ task }))
 const simple = (status: string, ...names: string[]) => (): Plan => ({ stages: tasks(...names), end: rest(status), until: until(status) })
 
 /** The life of a node from its create on; `fault` is what it shall end with instead. */
-export function planCreate (sizeId: string, fault?: Stage['fault']): Plan {
+export function planCreate (sizeId: string, fromVolume: boolean, fault?: Stage['fault']): Plan {
+  const placed = ['networking', ...(fromVolume ? ['block_device_mapping'] : []), 'spawning']
   return {
-    stages: sizeId === impossibleSize ? tasks('scheduling') : tasks('scheduling', 'networking', 'spawning'),
+    stages: tasks('scheduling', ...(sizeId === impossibleSize ? [] : placed)),
     end: fault ? failed(fault) : hosted(sizeId, 'ACTIVE', { launched: true }),
     until: until('ACTIVE')
   }

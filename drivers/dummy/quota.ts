@@ -1,30 +1,49 @@
-import { ProblemError } from '../../openapi/model/index.ts'
+import { ProblemError, type Quota } from '../../openapi/model/index.ts'
 import { sizes } from './catalog.ts'
 import type { Settings } from './settings.ts'
-import type { Usage } from './store.ts'
+import type { Store } from './store.ts'
 
-const resources = ['nodes', 'vcpus', 'ram'] as const
+type Name = keyof Settings['quotas']
+type Amounts = { [name in Name]?: number }
 
-/** What a node of `sizeId` takes, beyond what one of `present` has already. */
-function demand (sizeId: string, present?: string): Usage {
+/** What there are quotas of, as they are listed. */
+const units: Record<Name, Quota['unit']> = {
+  nodes: 'count', vcpus: 'count', ram: 'MiB', volumes: 'count', volume_storage: 'GiB', snapshots: 'count'
+}
+const names = Object.keys(units) as Name[]
+
+/** How much of everything the account has. */
+const used = ({ usage, volumes, snapshots }: Store): Record<Name, number> => ({
+  ...usage,
+  volumes: volumes.entries.length,
+  volume_storage: volumes.entries.reduce((sum, { data }) => sum + data.size, 0),
+  snapshots: snapshots.entries.length
+})
+
+/** What so many nodes of `sizeId` take, or what one of `present` takes beyond what it has already. */
+export function demandOf (sizeId: string, count = 1, present?: string): Amounts {
   const wanted = sizes.get(sizeId)
   const had = present === undefined ? undefined : sizes.get(present)
   return {
-    nodes: present === undefined ? 1 : 0,
-    vcpus: (wanted?.vcpus ?? 0) - (had?.vcpus ?? 0),
-    ram: (wanted?.ram ?? 0) - (had?.ram ?? 0)
+    nodes: present === undefined ? count : 0,
+    vcpus: count * ((wanted?.vcpus ?? 0) - (had?.vcpus ?? 0)),
+    ram: count * ((wanted?.ram ?? 0) - (had?.ram ?? 0))
   }
 }
 
-/**
- * Throws provider_quota_exceeded where a new node of this size, or one that is resized to it from `present`, would need
- * more than the quotas allow.
- */
-export function checkQuotas (quotas: Settings['quotas'], usage: Readonly<Usage>, sizeId: string, present?: string) {
-  const needed = demand(sizeId, present)
-  const exceeded = resources.filter((resource) =>
-    needed[resource] > 0 && usage[resource] + needed[resource] > (quotas[resource] ?? Infinity))
+/** Throws provider_quota_exceeded where what is needed would be more than the quotas allow. */
+export function checkQuotas (quotas: Settings['quotas'], store: Store, needed: Amounts) {
+  const limited = names.filter((name) => (needed[name] ?? 0) > 0 && quotas[name] !== undefined)
+  if (limited.length === 0) return
+  const present = used(store)
+  const exceeded = limited.filter((name) => present[name] + needed[name]! > quotas[name]!)
   if (exceeded.length === 0) return
-  const told = exceeded.map((resource) => `${resource}: ${usage[resource]} of ${quotas[resource]} used, ${needed[resource]} more asked for`)
+  const told = exceeded.map((name) => `${name}: ${present[name]} of ${quotas[name]} used, ${needed[name]} more asked for`)
   throw new ProblemError('provider_quota_exceeded', `Quota exceeded (${told.join('; ')})`)
+}
+
+/** All quotas and what is used of them. */
+export function quotasOf (quotas: Settings['quotas'], store: Store): Quota[] {
+  const present = used(store)
+  return names.map((name) => ({ resource: name, limit: quotas[name] ?? null, used: present[name], unit: units[name] }))
 }

@@ -1,5 +1,5 @@
 import { ProblemError, type VolumeAttach } from '../../../openapi/model/index.ts'
-import { field, refuse } from '../create.ts'
+import { field, refuse } from '../refusal.ts'
 import { mapState } from '../states.ts'
 import type { Store } from '../store.ts'
 import type { StoredNode } from '../stored.ts'

@@ -1,23 +1,8 @@
 import type { Image, Snapshot, Volume } from '../../../openapi/model/index.ts'
 import type { Context, ServiceName } from '../../driver.ts'
+import { commonOf } from '../records.ts'
 import { imageState, snapshotState, volumeState } from './states.ts'
 import type { StoredImage, StoredSnapshot, StoredVolume } from './stored.ts'
-
-const iso = (ms: number) => new Date(ms).toISOString()
-
-type Stored = StoredVolume | StoredSnapshot | StoredImage
-
-/** What all have; the id of the operation stays inside. */
-function createCommon ({ identify }: Context, location: string) {
-  return (service: ServiceName, { id, name, status, created_at: createdAt, updated_at: updatedAt, tags }: Stored) => ({
-    ...identify(service, id, location),
-    name,
-    provider_state: status,
-    created_at: iso(createdAt),
-    updated_at: iso(updatedAt),
-    tags
-  })
-}
 
 /** The owner of every image that is not built in: the one account of this cloud. */
 const owner = 'account'
@@ -29,9 +14,11 @@ function attachmentsOf ({ attachment, status }: StoredVolume): Volume['attachmen
   return [{ node_id: attachment.node_id, device: attachment.device, state: passing ? state : 'in_use' }]
 }
 
-/** What makes model objects of what is stored. */
+/** Makes model objects of what is stored. */
 export function createStorageViews (context: Context, location: string) {
-  const common = createCommon(context, location)
+  const common = (service: ServiceName, data: StoredVolume | StoredSnapshot | StoredImage) =>
+    ({ ...commonOf(context, service, location, data), provider_state: data.status })
+
   return {
     volume: (data: StoredVolume): Volume => ({
       ...common('volumes', data),
@@ -69,7 +56,4 @@ export function createStorageViews (context: Context, location: string) {
   }
 }
 
-/** A stored thing as `extra` shows it: all of it but the id of the operation. */
-export function rawOf ({ operation, ...raw }: Stored): Record<string, unknown> {
-  return structuredClone(raw)
-}
+export type StorageViews = ReturnType<typeof createStorageViews>
