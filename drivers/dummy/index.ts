@@ -4,6 +4,7 @@ import { createCatalog } from './catalog.ts'
 import { mostUserData } from './create.ts'
 import { createWay } from './faults.ts'
 import { listFilters } from './list.ts'
+import { createNetworking, networkDetails, networkIds } from './network/index.ts'
 import { createNodes } from './nodes.ts'
 import { createReads } from './page.ts'
 import { createOptions, settings, type Settings } from './settings.ts'
@@ -17,6 +18,7 @@ const ids = {
   images: /^img-[a-z0-9-]+$/,
   sizes: /^dummy\.[a-z]+$/,
   locations: /^[a-z0-9][a-z0-9-]*$/,
+  ...networkIds,
   ...storageIds
 }
 
@@ -24,8 +26,9 @@ const details: Record<string, CapabilityDetails> = {
   'nodes.list': { filters: [...listFilters] },
   'nodes.create': {
     parameters: [
-      'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id', 'tags',
-      'protected', 'provider_options'
+      'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id',
+      'networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids', 'security_group_ids', 'root_volume',
+      'root_volume.size', 'root_volume.type', 'root_volume.delete_on_termination', 'tags', 'count', 'protected', 'provider_options'
     ],
     limits: { user_data_bytes: mostUserData }
   },
@@ -33,6 +36,7 @@ const details: Record<string, CapabilityDetails> = {
   'nodes.reboot': { parameters: ['type'] },
   'nodes.resize': { parameters: ['size_id'] },
   'nodes.rebuild': { parameters: ['image_id'] },
+  ...networkDetails,
   ...storageDetails
 }
 
@@ -41,6 +45,7 @@ function connect (given: Settings, context: Context): Connection {
   const state = createState(given)
   const onItsWay = createWay(given, context.limit)
   const catalog = createCatalog(context, location)
+  const network = createNetworking(given, state, context)
   const storage = createStorage(given, context, state, catalog.images)
   return {
     cloud: context.cloud,
@@ -50,6 +55,13 @@ function connect (given: Settings, context: Context): Connection {
     ids,
     details,
     nodes: onItsWay('nodes', createNodes(given, state, createView(context, location, state.volumesOf))),
+    key_pairs: onItsWay('key_pairs', network.key_pairs),
+    networks: onItsWay('networks', network.networks),
+    subnets: onItsWay('subnets', network.subnets),
+    routers: onItsWay('routers', network.routers),
+    security_groups: onItsWay('security_groups', network.security_groups),
+    floating_ips: onItsWay('floating_ips', network.floating_ips),
+    floating_ip_pools: onItsWay('floating_ip_pools', network.floating_ip_pools),
     images: onItsWay('images', storage.images),
     volumes: onItsWay('volumes', storage.volumes),
     volume_types: onItsWay('volume_types', storage.volume_types),

@@ -1,13 +1,17 @@
 import { nodeVerbs, ProblemError, type NodeAction, type NodeVerb, type NodeVerbInput } from '../../openapi/model/index.ts'
 import type { Change, NodeService } from '../driver.ts'
-import { planCreate, planDestroy, plans, stepsOf, type Plan } from './changes.ts'
-import { checkCreate, imageErrors, newNode, newSecrets, optionsOf, sizeErrors } from './create.ts'
+import { addNodes } from './add.ts'
+import { planDestroy, plans, stepsOf, type Plan } from './changes.ts'
+import { consoleOf } from './console.ts'
+import { checkCreate, fitErrors, imageErrors, newSecrets, optionsOf, sizeErrors } from './create.ts'
 import { listNodes } from './list.ts'
 import { checkQuotas, demandOf } from './quota.ts'
+import { createNodeParts } from './network/node-parts.ts'
 import { field, refuse } from './refusal.ts'
 import type { ChangeName, Settings } from './settings.ts'
 import { mapState } from './states.ts'
 import type { State } from './state.ts'
+import { hasRootVolume, rootDemand } from './storage/root-volume.ts'
 import type { Entry, Store } from './store.ts'
 import type { StoredNode } from './stored.ts'
 import { mergeTags } from './tags.ts'
@@ -18,8 +22,6 @@ function find (store: Store, id: string) {
   if (entry === undefined) throw new ProblemError('resource_not_found', `There is no node ${id}`)
   return entry
 }
-
-export { mergeTags, mostTags } from './tags.ts'
 
 /** Throws protected or invalid_state where the node does not allow this. */
 function assertAllowed (node: StoredNode, action: NodeAction, input: { type?: string }) {
@@ -37,16 +39,18 @@ function assertAllowed (node: StoredNode, action: NodeAction, input: { type?: st
 }
 
 /** The nodes of the dummy cloud: everything that the model knows, in memory and, where there is one, in the state file. */
-export function createNodes (settings: Settings, { open, save }: State, view: View): NodeService {
+export function createNodes (settings: Settings, state: State, view: View): NodeService {
+  const { open, save } = state
   const { location, delay, delays, quotas, page_size: pageSize, soft_delete_seconds: softSeconds } = settings
   const stepsFor = (change: ChangeName, plan: Plan) => stepsOf(plan, Date.now(), delays[change] ?? delay)
 
   const checkInput = (store: Store, { data }: Entry, action: NodeAction, input: { size_id?: string, image_id?: string }) => {
-    if (action === 'rebuild') refuse(imageErrors(input.image_id!, data.size_id))
+    const fromVolume = hasRootVolume(store, data.id)
+    if (action === 'rebuild') refuse(imageErrors(store, input.image_id!, data.size_id, fromVolume))
     if (action !== 'resize') return
     const sizeId = input.size_id!
     refuse(sizeId === data.size_id ? [field('/size_id', 'must be another size than the present one')] : sizeErrors(sizeId))
-    refuse(imageErrors(data.image_id, sizeId))
+    refuse(fitErrors(store, data.image_id, sizeId, fromVolume))
     checkQuotas(quotas, store, demandOf(sizeId, 1, data.size_id))
   }
 
@@ -71,13 +75,11 @@ export function createNodes (settings: Settings, { open, save }: State, view: Vi
     async create (input, call) {
       const store = await open()
       checkCreate(store, input, location)
-      checkQuotas(quotas, store, demandOf(input.size_id))
-      const options = optionsOf(input)
-      const node = newNode(store, input, location, call)
-      const plan = planCreate(input.size_id, options.fail ? { code: '500', message: `Build of ${node.id} aborted, as was asked for.` } : null)
-      store.nodes.add({ ...node, steps: stepsFor('create', plan) })
+      const { count = 1 } = input
+      checkQuotas(quotas, store, { ...demandOf(input.size_id, count), ...rootDemand(store, input, count) })
+      const { ids, until } = addNodes(store, input, settings, call)
       await save()
-      return { resources: [{ kind: 'node', id: node.id }], until: plan.until, ...newSecrets(options) }
+      return { resources: ids.map((id) => ({ kind: 'node', id })), until, ...newSecrets(optionsOf(input)) }
     },
     findCreated: async ({ id: operation }) => (await open()).nodes.createdBy(operation).map((id) => ({ kind: 'node', id })),
     async update (id, patch) {
@@ -92,7 +94,12 @@ export function createNodes (settings: Settings, { open, save }: State, view: Vi
       await save()
       return view(entry)
     },
+    console: async (id, kind) => {
+      const store = await open()
+      return consoleOf(store, find(store, id).data, kind)
+    },
     destroy: (id) => act('destroy', id, {}, () => planDestroy(softSeconds)),
+    ...createNodeParts(state),
     ...verbs
   }
 }
