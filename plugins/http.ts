@@ -34,11 +34,38 @@ const createAjv = (coerceTypes: false | 'array') => {
   return ajv
 }
 
+let last: { models: unknown[], body: Ajv, others: Ajv } | undefined
+
+/** Fastify asks anew for each plugin that has routes: one pair serves all with the same models. */
+function ajvFor (models: unknown[]) {
+  if (last?.models.length === models.length && models.every((model, i) => model === last!.models[i])) return last
+  last = { models, body: createAjv(false), others: createAjv('array') }
+  for (const model of models) {
+    last.body.addSchema(model as object)
+    last.others.addSchema(model as object)
+  }
+  return last
+}
+
+/** To compile the schemas of all routes would take longer than all the rest of a start. */
+function compiledAtFirstUse (compile: () => ValidateFunction): ValidateFunction {
+  let compiled: ValidateFunction | undefined
+  const validate = ((value: unknown) => {
+    compiled ??= compile()
+    const fits = compiled(value)
+    validate.errors = compiled.errors ?? null
+    return fits
+  }) as ValidateFunction
+  return validate
+}
+
 const validId = /^[\w.:-]{1,128}$/
 
 /** Options of the Fastify server that the contract rests on; each is a default of Fastify's that it cannot live with. */
 export const serverOptions: FastifyServerOptions = {
   bodyLimit: 1024 * 1024,
+  // plugins/shutdown.ts answers it as a problem.
+  return503OnClosing: false,
   logController: new LogController({ disableRequestLogging: true }),
   requestIdHeader: false,
   genReqId: ({ headers }) => {
@@ -64,14 +91,9 @@ export const serverOptions: FastifyServerOptions = {
   schemaController: {
     compilersFactory: {
       buildValidator (schemas: Record<string, unknown>) {
-        const body = createAjv(false)
-        const others = createAjv('array')
-        for (const schema of Object.values(schemas)) {
-          body.addSchema(schema as object)
-          others.addSchema(schema as object)
-        }
-        return (({ schema, httpPart }: { schema: object, httpPart?: string }): ValidateFunction =>
-          (httpPart === 'body' ? body : others).compile(schema)) as never
+        const { body, others } = ajvFor(Object.values(schemas))
+        return (({ schema, httpPart }: { schema: object, httpPart?: string }) =>
+          compiledAtFirstUse(() => (httpPart === 'body' ? body : others).compile(schema))) as never
       },
       // JSON.stringify is as fast, and a schema here would only drop what it does not know. Tests validate every answer.
       buildSerializer: () => () => JSON.stringify

@@ -17,7 +17,11 @@ const grace = 700
  */
 export default fp(async (fastify) => {
   let closing = false
+  const ended = () => new ProblemError('shutting_down', 'The server is shutting down', { retry_after: 1 })
   fastify.decorate('closing', { getter: () => closing })
+
+  // On a connection that was not idle a request may still come.
+  fastify.addHook('onRequest', (_request, _reply, done) => done(closing ? ended() : undefined))
 
   fastify.addHook('onSend', (_request, reply, _payload, done) => {
     // A client that keeps the connection would hold up the end.
@@ -27,7 +31,7 @@ export default fp(async (fastify) => {
 
   fastify.addHook('preClose', async () => {
     closing = true
-    fastify.farm.abort(new ProblemError('shutting_down', 'The server is shutting down', { retry_after: 1 }))
+    fastify.farm.abort(ended())
     fastify.server.closeIdleConnections()
     setTimeout(() => fastify.server.closeAllConnections(), grace).unref()
   })
