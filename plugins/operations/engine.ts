@@ -9,7 +9,7 @@ import {
 import type { CallFrom, Farm } from '../clouds/farm.ts'
 import type { Settings } from '../../config/index.ts'
 import { judge, judgeLost, toSeen, type Seen, type Shown } from './judge.ts'
-import { createPoller } from './poller.ts'
+import { createPoller, few } from './poller.ts'
 import { isEnded, type OperationRow, type Rows } from './rows.ts'
 
 export interface Asked {
@@ -204,7 +204,7 @@ export function createEngine ({ farm, rows, settings, log }: {
   const step = async (cloud: string, ids: readonly string[]) => {
     const due = ids.flatMap((id) => active.get(id) ?? [])
     const waiting = due.filter(({ phase }) => phase === 'waiting')
-    const listed = waiting.length > 3 ? await lookAtAll(cloud, waiting).catch(noList) : undefined
+    const listed = waiting.length > few ? await lookAtAll(cloud, waiting).catch(noList) : undefined
     await Promise.all(due.map(async (row) => {
       try {
         if (row.phase === 'reconciling') return await (row.input === null ? reconcileAction(row) : reconcileCreate(row))
@@ -234,7 +234,7 @@ export function createEngine ({ farm, rows, settings, log }: {
     return found
   }
 
-  const poller = createPoller({ step, log })
+  const poller = createPoller({ step, together: (id) => active.get(id)?.phase === 'waiting', log })
 
   return {
     /** An operation of this kind that is under way on the target: asking again joins it. */

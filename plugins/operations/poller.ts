@@ -10,10 +10,21 @@ interface Watched {
 const soonest = 200
 const latest = 10_000
 
+/** More operations than these on one cloud are looked at together, by lists. */
+export const few = 3
+
+export interface Polled {
+  /** One look at each of these. */
+  step (cloud: string, ids: readonly string[]): Promise<void>
+  /** Whether one may be looked at before its time, when others are. */
+  together (id: string): boolean
+  log: Log
+}
+
 const interval = ({ since }: Watched) => Math.min(latest, Math.max(soonest, (Date.now() - since) / 4))
 
 /** Calls `step` with what is due, one step at a time for each cloud, until each is forgotten. */
-export function createPoller ({ step, log }: { step: (cloud: string, ids: readonly string[]) => Promise<void>, log: Log }) {
+export function createPoller ({ step, together, log }: Polled) {
   const watched = new Map<string, Watched>()
   const stepping = new Map<string, Promise<void>>()
   let timer: NodeJS.Timeout | undefined
@@ -29,6 +40,13 @@ export function createPoller ({ step, log }: { step: (cloud: string, ids: readon
     timer.unref()
   }
 
+  /** One list tells of all: where there are many they keep the pace of the youngest, and each is not asked for by itself. */
+  const withOthers = (cloud: string, due: readonly string[]) => {
+    if (!due.some(together)) return due
+    const others = [...watched].flatMap(([id, one]) => one.cloud === cloud && !due.includes(id) && together(id) ? [id] : [])
+    return due.filter(together).length + others.length > few ? [...due, ...others] : due
+  }
+
   const tick = () => {
     const now = Date.now()
     const due = new Map<string, string[]>()
@@ -36,9 +54,8 @@ export function createPoller ({ step, log }: { step: (cloud: string, ids: readon
       if (at > now || stepping.has(cloud)) continue
       due.set(cloud, [...due.get(cloud) ?? [], id])
     }
-    // What is due soon goes along: operations that wait together are looked at together.
-    for (const [id, one] of watched) if (one.due > now && one.due - now < interval(one) / 2) due.get(one.cloud)?.push(id)
-    for (const [cloud, ids] of due) {
+    for (const [cloud, first] of due) {
+      const ids = withOthers(cloud, first)
       stepping.set(cloud, step(cloud, ids)
         .catch((err: unknown) => log.error({ err, cloud }, 'operations could not be looked at'))
         .finally(() => {
