@@ -384,6 +384,27 @@ t.test('what is no fault is taken', async (t) => {
   }
 })
 
+t.test('no route of the document is brought down by what is sent to it', async (t) => {
+  const { app, api } = await build(t, { clouds })
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, { operationId: string }>> }
+  const parameters: Record<string, string> = { cloud: 'broken', driver: 'dummy', id: 'node-00000001' }
+  let routes = 0
+  for (const [path, methods] of Object.entries(paths)) {
+    const url = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => parameters[name] ?? name)
+    for (const [method, { operationId }] of Object.entries(methods)) {
+      routes++
+      for (const body of [undefined, {}, [], { name: 7, surprise: null }]) {
+        const { status, body: problem } = await api.request(method.toUpperCase() as Method, `${url}?%00=1`, {
+          ...(body === undefined || method === 'get' ? {} : { body })
+        })
+        t.ok([200, 404, 415, 422, 501].includes(status), `${operationId}: ${status}`, { problem })
+      }
+    }
+  }
+  t.ok(routes > 30)
+  await nothingDone(t, api)
+})
+
 /** Sends bytes as they are, and resolves to the whole answer when the server has closed the connection. */
 async function exchange (port: number, bytes: string) {
   const socket = net.connect({ port, host: '127.0.0.1' })
