@@ -19,7 +19,7 @@ export interface Call {
 }
 
 export interface CallOptions {
-  /** Milliseconds from now. */
+  /** Milliseconds from now; Infinity for a call that may take as long as it takes. */
   timeout: number
   log: Log
   requestId: string
@@ -27,6 +27,8 @@ export interface CallOptions {
   /** Gives the signal that tells that the caller has gone. Asked for only if the call needs a signal at all. */
   caller?: () => AbortSignal
 }
+
+const tooLate = (timeout: number) => new ProblemError('provider_timeout', `The cloud did not answer within ${timeout / 1000} s`)
 
 /** A call and the two ways in which it ends. */
 export interface OpenCall extends Call {
@@ -54,8 +56,9 @@ export function openCall ({ timeout, log, requestId, operation, caller }: CallOp
       controller.abort(early)
       return controller
     }
-    const late = new ProblemError('provider_timeout', `The cloud did not answer within ${timeout / 1000} s`)
-    timer = setTimeout(() => controller?.abort(late), Math.max(0, timeout - (performance.now() - started)))
+    if (timeout !== Infinity) {
+      timer = setTimeout(() => controller?.abort(tooLate(timeout)), Math.max(0, timeout - (performance.now() - started)))
+    }
     caller?.().addEventListener('abort', () => controller?.abort(gone()), { once: true })
     return controller
   }
@@ -70,5 +73,19 @@ export function openCall ({ timeout, log, requestId, operation, caller }: CallOp
       controller?.abort(reason)
     },
     end () { clearTimeout(timer) }
+  }
+}
+
+/** Runs a part of a call that has no deadline under one of its own, in milliseconds. */
+export async function within<T> (
+  { signal, log, requestId, operation }: Call, timeout: number, run: (call: Call) => Promise<T>
+): Promise<T> {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(tooLate(timeout)), timeout)
+  const either = AbortSignal.any([signal, controller.signal])
+  try {
+    return await run({ signal: either, log, requestId, ...(operation === undefined ? {} : { operation }) })
+  } finally {
+    clearTimeout(timer)
   }
 }

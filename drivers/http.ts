@@ -2,6 +2,7 @@ import { Agent, interceptors, type Dispatcher } from 'undici'
 import { ProblemError } from '../openapi/model/index.ts'
 import type { Call } from './call.ts'
 import { createLimiter } from './limiter.ts'
+import { watchStream } from './stream.ts'
 
 export interface HttpOptions {
   /** Milliseconds that a call may take in all; connecting gets at most half of it. */
@@ -22,6 +23,8 @@ export interface HttpRequest {
   headers?: Record<string, string>
   /** Sent as JSON. */
   body?: unknown
+  /** Sent as it comes, in the place of `body`, and never twice. It must not stand still for longer than a call may take. */
+  stream?: AsyncIterable<Uint8Array>
   /** Whether it changes nothing and may be repeated; true for GET and HEAD where not given. */
   read?: boolean
 }
@@ -113,7 +116,7 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
     }
   }))
 
-  const send = async ({ method, url, query, headers, body }: HttpRequest, read: boolean, call: Call) => {
+  const send = async ({ method, url, query, headers, body, stream }: HttpRequest, read: boolean, call: Call) => {
     const options: Dispatcher.RequestOptions & { read: boolean } = {
       origin: new URL(url).origin,
       path: withQuery(url, query),
@@ -129,11 +132,23 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
       read
     }
     const started = performance.now()
-    const response = await dispatcher.request(options)
+    const response = await (stream === undefined ? dispatcher.request(options) : sendStream(options, stream, call))
     const text = await response.body.text()
     const elapsed = Math.round(performance.now() - started)
     call.log.debug({ method, url, status: response.statusCode, elapsed_ms: elapsed }, 'call to the cloud')
     return { status: response.statusCode, headers: flat(response.headers), text }
+  }
+
+  /** Without retries: what has been read of a stream cannot be sent again. */
+  const sendStream = async (options: Dispatcher.RequestOptions, stream: AsyncIterable<Uint8Array>, call: Call) => {
+    const { body, signal, end } = watchStream(stream, timeout, call.signal)
+    try {
+      return await agent.request({ ...options, body, signal })
+    } catch (error) {
+      throw signal.aborted && signal.reason instanceof ProblemError ? signal.reason : error
+    } finally {
+      end()
+    }
   }
 
   return {
@@ -180,9 +195,8 @@ function parse (text: string, status: number, read: boolean) {
 function explain (error: unknown, read: boolean, { signal }: Call) {
   const code = codeOf(error)
   const outcomeUnknown = !read && !unsent.has(code)
-  if (signal.aborted && signal.reason instanceof ProblemError) {
-    return new ProblemError(signal.reason.code, signal.reason.message, { cause: error, outcomeUnknown })
-  }
+  const told = signal.aborted ? signal.reason : error
+  if (told instanceof ProblemError) return new ProblemError(told.code, told.message, { cause: error, outcomeUnknown })
   if (unsent.has(code)) return new ProblemError('provider_unavailable', `The cloud cannot be reached (${code})`, { cause: error })
   if (code.startsWith('ERR_TLS') || code.includes('CERT') || code.includes('SIGNED')) {
     return new ProblemError('provider_unavailable', `The certificate of the cloud is not trusted (${code})`, {

@@ -1,6 +1,5 @@
 import type { CapabilityDetails } from '../driver.ts'
 import { nodeFilters } from './filters.ts'
-import { imageFilters } from './images.ts'
 import { atLeast, microversions, type Microversion, type VersionRange } from './microversions.ts'
 import { networkDetails } from './network-details.ts'
 import { userDataBytes } from './node-create.ts'
@@ -34,7 +33,6 @@ export function capabilityDetails (range: VersionRange | null | undefined): Reco
     'nodes.rescue': { parameters: ['image_id'] },
     'nodes.resize': { parameters: ['size_id'] },
     'nodes.rebuild': { parameters: ['image_id'] },
-    'images.list': { filters: imageFilters },
     ...networkDetails,
     ...storageDetails
   }

@@ -77,7 +77,8 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
       return response
     }
     const first = await attempt(access)
-    const response = first.status === 401 ? await attempt(await session.renew(access.token, call)) : first
+    // What has been read of a file is gone.
+    const response = first.status === 401 && !isStream(request.body) ? await attempt(await session.renew(access.token, call)) : first
     if (response.status < 200 || response.status >= 300) throw problemOf(response, { service, read })
     return response
   }
@@ -161,9 +162,11 @@ function toHttp ({ method, url, headers, qs, body }: TransportRequest, token: st
     headers: { ...headers, 'X-Auth-Token': token },
     read,
     ...(qs === null || qs === undefined ? {} : { query: qs }),
-    ...(body === undefined ? {} : { body })
+    ...(body === undefined ? {} : isStream(body) ? { stream: body } : { body })
   }
 }
+
+const isStream = (body: unknown): body is AsyncIterable<Uint8Array> => typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 
 /**
  * An id as a part of a path, which openstack-client takes as it is. `.` and `..` mean something there however they are

@@ -63,6 +63,7 @@ export function connect (settings: Settings, context: Context): Connection {
   const neutron = createNeutron(client)
   const region = () => session.region() ?? settings.region_name ?? null
   const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
+  const images = createImages({ client, timeout, identify: identifyIn('images') })
   const details = memoize(capabilityDetails)
 
   return {
@@ -72,8 +73,8 @@ export function connect (settings: Settings, context: Context): Connection {
     get location () { return region() },
     ids,
     get details () { return details(client.knownVersions()) },
-    nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes') }),
-    images: createImages(client, identifyIn('images')),
+    nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes'), neutron }),
+    get images () { return images.service() },
     sizes: createSizes(client, identifyIn('sizes')),
     key_pairs: createKeyPairs(client, identifyIn('key_pairs')),
     networks: createNetworks(neutron, identifyIn('networks')),
@@ -91,10 +92,13 @@ export function connect (settings: Settings, context: Context): Connection {
     async check (call: Call) {
       await client.versions(call)
       await client.list({ service: 'compute' }, call, (token, none, headers) => resources.server.list(token, none, { limit: 1 }, headers))
+      // What Glance can do is told as soon as it is known; without it the cloud is up all the same.
+      await images.discover(call).catch(() => {})
     },
     refresh () {
       session.refresh()
       client.refresh()
+      images.forget()
     },
     close: () => http.close()
   }

@@ -1,11 +1,14 @@
 import type { Image, ImageState } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import type { Filters, Identity, ListQuery, ListResult, ReadOptions, ReadService } from '../driver.ts'
+import type { Filters, Identity, ImageService, ListQuery, ListResult, ReadOptions } from '../driver.ts'
 import { encodeId, type Client } from './client.ts'
 import { surrogate } from './filters.ts'
+import { glance } from './glance.ts'
+import { createImageChanges } from './image-changes.ts'
+import { createImageFiles } from './image-files.ts'
 import { readFrom } from './paging.ts'
 import { resources } from './resources.ts'
-import { fromTagList } from './tags.ts'
+import { fromTagList, operationKey } from './tags.ts'
 
 /** An image as Glance v2 tells it: properties stand beside the fields. */
 export interface GlanceImage {
@@ -26,6 +29,12 @@ export interface GlanceImage {
   os_distro?: string
   os_version?: string
   image_type?: string
+  /** Of an image of a node that boots from a volume: the volume's snapshot. */
+  block_device_mapping?: string
+  /** Stores of which an import came to nothing. */
+  os_glance_failed_import?: string
+  /** The operation that made it. */
+  [operationKey]?: string
 }
 
 /** Glance's statuses (`glance/api/v2/images.py`); the last four are of tasks that make images, and of other clouds' Glance. */
@@ -55,7 +64,7 @@ export function toImage (image: GlanceImage, identity: Identity, extra: boolean)
     location: identity.location,
     self: identity.self,
     name: image.name ?? null,
-    state: imageStatuses[image.status.toLowerCase()] ?? 'unknown',
+    state: stateOf(image),
     provider_state: image.status,
     created_at: image.created_at ?? null,
     updated_at: image.updated_at ?? null,
@@ -68,9 +77,19 @@ export function toImage (image: GlanceImage, identity: Identity, extra: boolean)
     visibility: (image.visibility ?? null) as Image['visibility'],
     owner: image.owner ?? null,
     // Nova marks what it makes from a server.
-    is_snapshot: image.image_type === 'snapshot',
-    ...(extra ? { extra: { ...image } } : {})
+    is_snapshot: image.image_type === 'snapshot' || image.block_device_mapping !== undefined,
+    ...(extra ? { extra: toExtra(image) } : {})
   }
+}
+
+/** An image whose import has failed is queued again, for another that nobody will begin. */
+function stateOf ({ status, os_glance_failed_import: failed }: GlanceImage): ImageState {
+  const word = status.toLowerCase()
+  return word === 'queued' && failed !== undefined && failed !== '' ? 'error' : imageStatuses[word] ?? 'unknown'
+}
+
+function toExtra ({ [operationKey]: _, ...raw }: GlanceImage): Record<string, unknown> {
+  return raw
 }
 
 export const imageFilters = ['name', 'state']
@@ -84,9 +103,35 @@ function pushDown ({ name, state }: Filters) {
   return { query, applied: [...('name' in query ? ['name'] : []), ...('status' in query ? ['state'] : [])] }
 }
 
+export interface ImagesOptions {
+  client: Client
+  identify: (id: string) => Identity
+  /** Milliseconds that a call may take. */
+  timeout: number
+}
+
 /** Images of Glance: all that the account can see without asking for others' by name. */
-export function createImages (client: Client, identify: (id: string) => Identity): ReadService<Image> {
-  return {
+export function createImages ({ client, identify, timeout }: ImagesOptions) {
+  const read = (id: string, call: Call) => client.show<GlanceImage>({ service: 'image' }, call, (token, region, headers) =>
+    resources.image.show(token, region, encodeId(id), {}, headers))
+
+  /** Only its task tells why an image is still queued; an older Glance does not show it. */
+  const hasFailed = async ({ id, status }: GlanceImage, call: Call) => {
+    if (status !== 'queued') return false
+    const { items } = await client.list<{ status?: string }>({ service: 'image' }, call, (token, region, headers) =>
+      glance.image.tasks(token, region, encodeId(id), {}, headers)).catch(() => ({ items: [] }))
+    return items.length > 0 && items.every((task) => task.status === 'failure')
+  }
+
+  const get = async (id: string, { extra }: ReadOptions, call: Call): Promise<Image> => {
+    const image = await read(id, call)
+    const failed = await hasFailed(image, call)
+    const shown = toImage(image, identify(image.id), extra)
+    return failed ? { ...shown, state: 'error' } : shown
+  }
+
+  const { import: fetchFile, upload, discover, canImport, forget } = createImageFiles(client, timeout)
+  const images: ImageService = {
     async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Image>> {
       const { query, applied } = pushDown(filters)
       const { items, next } = await readFrom(token, (marker) =>
@@ -94,10 +139,16 @@ export function createImages (client: Client, identify: (id: string) => Identity
           resources.image.list(access, region, { ...query, limit, ...marker }, headers)))
       return { items: items.map((image) => toImage(image, identify(image.id), extra)), next, applied }
     },
-    async get (id: string, { extra }: ReadOptions, call: Call) {
-      const image = await client.show<GlanceImage>({ service: 'image' }, call, (token, region, headers) =>
-        resources.image.show(token, region, encodeId(id), {}, headers))
-      return toImage(image, identify(image.id), extra)
-    }
+    get,
+    ...createImageChanges({ client, read, get: (id, call) => get(id, { extra: false }, call) }),
+    upload
+  }
+  const withImport: ImageService = { ...images, import: fetchFile }
+
+  return {
+    /** The service, as far as it is known what this Glance can do. */
+    service: () => canImport() ? withImport : images,
+    discover,
+    forget
   }
 }

@@ -15,6 +15,8 @@ export interface CallFrom {
   log: Log
   /** Of a create: its operation. */
   operation?: string
+  /** False for what may take as long as it takes, such as an upload: its driver ends it when it stands still. */
+  deadline?: false
   /** Of a read: the signal that tells that the caller has gone. A change goes on without its caller. */
   caller?: () => AbortSignal
 }
@@ -64,7 +66,8 @@ export function createFarm (clouds: readonly CloudSettings[], connections: Recor
     const connection = connectionOf(name)
     const entry = entryOf(name)
     if (closed !== undefined) throw closed
-    const context = openCall({ timeout: entry.settings.timeout * 1000, ...from })
+    const { deadline = true, ...origin } = from
+    const context = openCall({ timeout: deadline ? entry.settings.timeout * 1000 : Infinity, ...origin })
     open.add(context)
     try {
       const result = await run(connection, context)

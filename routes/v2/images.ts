@@ -58,7 +58,8 @@ export default async function routes (fastify: FastifyInstance) {
       validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? () => true : fastify.validatorCompiler!({ schema, httpPart } as never)
     }, async (request, reply) => {
       const { params: { cloud }, query, body } = request
-      const started = await resources.once(cloud, 'images.upload', query, changer(request), (connection, call) =>
+      const from = { ...changer(request), deadline: false as const }
+      const started = await resources.once(cloud, 'images.upload', query, from, (connection, call) =>
         connection.images!.upload!(query, body, call))
       return sendAnswer(reply, await operations.answer(started, request))
     })
