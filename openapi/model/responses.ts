@@ -25,7 +25,7 @@ export const created = <T extends TSchema>(schema: T, description: string) => wi
 })
 
 /** Nothing is left to tell. */
-export const gone = () => withProblems({ 204: { description: 'It is gone.' } })
+export const gone = () => withProblems({ 204: { type: 'null', description: 'It is gone.' } })
 
 /** A page of a list, with the next one as a link. */
 export const pageAnswer = <T extends TSchema>(schema: T) => withProblems({

@@ -59,7 +59,7 @@ export default async function routes (fastify: FastifyInstance) {
       tags,
       params: idParams,
       body: NodeSecurityGroup,
-      response: withProblems({ 204: { description: 'It is there.' } })
+      response: withProblems({ 204: { type: 'null', description: 'It is there.' } })
     }
   }, async (request, reply) => {
     const { params: { cloud, id }, body } = request
