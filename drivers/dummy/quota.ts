@@ -8,13 +8,23 @@ type Amounts = { [name in Name]?: number }
 
 /** What there are quotas of, as they are listed. */
 const units: Record<Name, Quota['unit']> = {
-  nodes: 'count', vcpus: 'count', ram: 'MiB', volumes: 'count', volume_storage: 'GiB', snapshots: 'count'
+  nodes: 'count',
+  vcpus: 'count',
+  ram: 'MiB',
+  networks: 'count',
+  floating_ips: 'count',
+  volumes: 'count',
+  volume_storage: 'GiB',
+  snapshots: 'count'
 }
 const names = Object.keys(units) as Name[]
 
 /** How much of everything the account has. */
-const used = ({ usage, volumes, snapshots }: Store): Record<Name, number> => ({
+const used = ({ usage, networks, floating_ips: ips, volumes, snapshots }: Store): Record<Name, number> => ({
   ...usage,
+  // One that leads outside belongs to the cloud.
+  networks: networks.entries.filter(({ data }) => !data.external).length,
+  floating_ips: ips.entries.length,
   volumes: volumes.entries.length,
   volume_storage: volumes.entries.reduce((sum, { data }) => sum + data.size, 0),
   snapshots: snapshots.entries.length

@@ -53,6 +53,8 @@ export const settings = Type.Object({
     nodes: Type.Optional(Type.Integer({ minimum: 0 })),
     vcpus: Type.Optional(Type.Integer({ minimum: 0 })),
     ram: Type.Optional(Type.Integer({ minimum: 0, description: 'MiB.' })),
+    networks: Type.Optional(Type.Integer({ minimum: 0, description: 'Beside those that lead outside.' })),
+    floating_ips: Type.Optional(Type.Integer({ minimum: 0 })),
     volumes: Type.Optional(Type.Integer({ minimum: 0 })),
     volume_storage: Type.Optional(Type.Integer({ minimum: 0, description: 'GiB of all volumes.' })),
     snapshots: Type.Optional(Type.Integer({ minimum: 0 }))

@@ -1,6 +1,7 @@
 import { ProblemError, type FloatingIp, type FloatingIpPool } from '../../../openapi/model/index.ts'
 import type { Context, FloatingIpService, ReadService } from '../../driver.ts'
 import { createReads } from '../page.ts'
+import { checkQuotas } from '../quota.ts'
 import { newRecord } from '../record.ts'
 import { commonOf, createReadsOf, newId } from '../records.ts'
 import { must } from '../refusal.ts'
@@ -35,7 +36,7 @@ export function createPools ({ location, page_size: pageSize }: Settings, { open
 }
 
 /** Floating IPs: each stands for the address of one NIC, or of none. */
-export function createFloatingIps ({ location, page_size: pageSize }: Settings, state: State, context: Context): FloatingIpService {
+export function createFloatingIps ({ location, page_size: pageSize, quotas }: Settings, state: State, context: Context): FloatingIpService {
   const { open, save } = state
   const { view, find, reads } = createReadsOf(state, 'floating IP', (store) => store.floating_ips, pageSize, (data: StoredFloatingIp): FloatingIp => ({
     ...commonOf(context, 'floating_ips', location, data),
@@ -56,6 +57,7 @@ export function createFloatingIps ({ location, page_size: pageSize }: Settings, 
       const pools = poolsOf(store)
       const pool = wanted === undefined ? pools[0] : pools.find(({ id }) => id === wanted)
       must(pool !== undefined, '/pool', `must be the id of a pool of this cloud: ${pools.map(({ id }) => id).join(', ')}`)
+      checkQuotas(quotas, store, { floating_ips: 1 })
       const { floating_ips: ips } = store
       const seq = ips.newSeq()
       const entry = ips.add({

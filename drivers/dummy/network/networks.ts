@@ -1,5 +1,6 @@
 import type { Network } from '../../../openapi/model/index.ts'
 import type { Context, NetworkService } from '../../driver.ts'
+import { checkQuotas } from '../quota.ts'
 import { newRecord } from '../record.ts'
 import { commonOf, createReadsOf, newId } from '../records.ts'
 import type { Settings } from '../settings.ts'
@@ -9,7 +10,7 @@ import type { StoredNetwork } from './stored.ts'
 import { assertOwn, assertUnused } from './uses.ts'
 
 /** Networks. One goes with its subnets, unless something is in them. */
-export function createNetworks ({ location, page_size: pageSize }: Settings, state: State, context: Context): NetworkService {
+export function createNetworks ({ location, page_size: pageSize, quotas }: Settings, state: State, context: Context): NetworkService {
   const { open, save } = state
   const { view, find, reads } = createReadsOf(state, 'network', (store) => store.networks, pageSize, (data: StoredNetwork): Network => ({
     ...commonOf(context, 'networks', location, data),
@@ -25,7 +26,9 @@ export function createNetworks ({ location, page_size: pageSize }: Settings, sta
   return {
     ...reads,
     async create ({ name, mtu = 1500, tags = {} }) {
-      const { networks } = await open()
+      const store = await open()
+      checkQuotas(quotas, store, { networks: 1 })
+      const { networks } = store
       const record = newRecord(networks.newSeq(), newId(networks, 'net'))
       const entry = networks.add({ ...record, name, tags: { ...tags }, external: false, mtu, subnets: [] })
       await save()

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
+import { watchStream } from '../../stream.ts'
 
 /** The next piece of a file; throws the signal's reason when the call ends meanwhile. */
 async function next (pieces: AsyncIterator<Uint8Array>, signal: AbortSignal) {
@@ -22,11 +22,12 @@ async function next (pieces: AsyncIterator<Uint8Array>, signal: AbortSignal) {
 
 /**
  * Reads a file to its end and tells its length and hash: no byte of it is kept. Throws invalid_request where it breaks
- * off, or what ended the call.
+ * off or stands still for `patience` milliseconds, or what ended the call.
  */
-export async function measure (file: AsyncIterable<Uint8Array>, { signal }: Call) {
+export async function measure (file: AsyncIterable<Uint8Array>, patience: number, { signal: caller }: Call) {
+  const { body, signal, end } = watchStream(file, patience, caller)
+  const pieces = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   const hash = createHash('sha256')
-  const pieces = file[Symbol.asyncIterator]()
   let size = 0
   try {
     for (;;) {
@@ -35,8 +36,7 @@ export async function measure (file: AsyncIterable<Uint8Array>, { signal }: Call
       hash.update(value)
       size += value.length
     }
-  } catch (cause) {
-    if (cause instanceof ProblemError) throw cause
-    throw new ProblemError('invalid_request', 'The file broke off before its end', { cause, hint: 'Send it again: nothing was kept of it.' })
+  } finally {
+    end()
   }
 }

@@ -1,5 +1,5 @@
 import { ProblemError, type Image } from '../../../openapi/model/index.ts'
-import type { ImageService } from '../../driver.ts'
+import type { Context, ImageService } from '../../driver.ts'
 import { createReadsOf } from '../records.ts'
 import type { Settings } from '../settings.ts'
 import type { State } from '../state.ts'
@@ -19,7 +19,9 @@ export type NewImage = Omit<StoredImage, 'seq' | 'id' | 'steps' | 'created_at' |
  * The images of the dummy cloud: those built in, which belong to the cloud, and those of the account. Of a file only the
  * length and the hash are kept; what `import` names is never fetched: an image of unknown length stands for it.
  */
-export function createImages (settings: Settings, state: State, builtIn: readonly Image[], views: StorageViews): ImageService {
+export function createImages (
+  settings: Settings, { timeout }: Context, state: State, builtIn: readonly Image[], views: StorageViews
+): ImageService {
   const { delay, delays, page_size: pageSize } = settings
   const seconds = delays.image ?? delay
   const { open, save } = state
@@ -58,7 +60,7 @@ export function createImages (settings: Settings, state: State, builtIn: readonl
     findCreated,
     async upload (input, file, call) {
       // Nothing is there until the last byte is: who breaks off leaves nothing.
-      const { size, checksum } = await measure(file, call)
+      const { size, checksum } = await measure(file, timeout, call)
       return add(await open(), { ...fromFile(input), size_bytes: size, checksum }, ['saving'], {}, call.operation)
     },
     async import ({ tags, ...input }, { operation }) {

@@ -38,7 +38,7 @@ export function createStorage (settings: Settings, context: Context, state: Stat
   const { location, page_size: pageSize, quotas } = settings
   const views = createStorageViews(context, location)
   return {
-    images: createImages(settings, state, builtIn, views),
+    images: createImages(settings, context, state, builtIn, views),
     volumes: createVolumes(settings, state, views),
     volume_types: createReads(createTypes(context, location), 'volume type', pageSize),
     snapshots: createSnapshots(settings, state, views),
