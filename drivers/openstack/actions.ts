@@ -3,6 +3,7 @@ import type { Call } from '../call.ts'
 import type { Change, NodeService, Until } from '../driver.ts'
 import { encodeId, type Client, type Send } from './client.ts'
 import { situationOf, type Server } from './node-mapping.ts'
+import type { NodePorts } from './node-ports.ts'
 import { imageFields, sizeFields, type RefusedField, type Refusals } from './refusals.ts'
 import { resources } from './resources.ts'
 
@@ -12,6 +13,8 @@ export interface ActionsOptions {
   read: (id: string, call: Call) => Promise<Server>
   /** The actions that the driver has. */
   can: ReadonlySet<string>
+  /** Where the cloud has Neutron. */
+  ports?: NodePorts | undefined
 }
 
 interface Action<V extends NodeVerb> {
@@ -60,7 +63,7 @@ const resumes: Readonly<Record<string, string>> = {
 }
 
 /** The verbs of a node, and its end. */
-export function createActions ({ client, refusals, read, can }: ActionsOptions) {
+export function createActions ({ client, refusals, read, can, ports }: ActionsOptions) {
   const change = async (id: string, call: Call, fields: readonly RefusedField[], send: Send) => {
     try {
       return await client.change({ service: 'compute' }, call, send)
@@ -93,7 +96,9 @@ export function createActions ({ client, refusals, read, can }: ActionsOptions) 
       return act(id, { [action]: null }, { states: ['running'] }, call)
     },
     async destroy (id: string, call: Call) {
+      const own = await ports?.ownOf(id, call) ?? []
       await change(id, call, [], (token, region, headers) => resources.server.del(token, region, encodeId(id), undefined, {}, headers))
+      await ports?.release(own, call)
       return changed(id, { states: [], gone: true })
     }
   }

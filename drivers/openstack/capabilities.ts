@@ -7,8 +7,8 @@ import { storageDetails } from './storage-details.ts'
 
 const create = [
   'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id',
-  'networks.fixed_ip', 'security_group_ids', 'tags', 'provider_options', 'count', 'root_volume', 'root_volume.size',
-  'root_volume.delete_on_termination'
+  'networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids', 'security_group_ids', 'tags', 'provider_options',
+  'count', 'root_volume', 'root_volume.size', 'root_volume.delete_on_termination'
 ]
 const options = ['config_drive', 'scheduler_hints', 'disk_config', 'description'].map((option) => `provider_options.openstack.${option}`)
 

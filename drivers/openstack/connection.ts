@@ -12,6 +12,7 @@ import type { VersionRange } from './microversions.ts'
 import { createNetworks } from './networks.ts'
 import { createNeutron } from './neutron.ts'
 import { createNodes } from './nodes.ts'
+import { hideMissing } from './offered.ts'
 import { createQuotas } from './quotas.ts'
 import { resources } from './resources.ts'
 import { createRouters } from './routers.ts'
@@ -66,7 +67,7 @@ export function connect (settings: Settings, context: Context): Connection {
   const images = createImages({ client, timeout, identify: identifyIn('images') })
   const details = memoize(capabilityDetails)
 
-  return {
+  const connection: Connection = {
     cloud: context.cloud,
     driver: 'openstack',
     host: new URL(auth.auth_url).host,
@@ -102,6 +103,7 @@ export function connect (settings: Settings, context: Context): Connection {
     },
     close: () => http.close()
   }
+  return hideMissing(connection, session.offers)
 }
 
 function readAuthority (path: string, cloud: string) {

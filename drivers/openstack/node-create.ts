@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { Type, type Static } from 'typebox'
-import { ProblemError, type FieldError, type NodeCreate } from '../../openapi/model/index.ts'
+import { ProblemError, type NodeCreate } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { Change, LostCreate, ResourceRef } from '../driver.ts'
 import { withSecrets } from './actions.ts'
 import { malformed, type Client } from './client.ts'
 import { namePattern } from './filters.ts'
+import { invalid } from './invalid.ts'
 import { microversions, type Microversion } from './microversions.ts'
+import type { NodePorts } from './node-ports.ts'
 import { createFields, type Refusals } from './refusals.ts'
 import { resources } from './resources.ts'
 import { rootDisk } from './root-volume.ts'
@@ -38,10 +40,12 @@ export interface NodeCreateOptions {
   refusals: Refusals
   /** Name of the driver, under which its `provider_options` are. */
   driver: string
+  /** Where the cloud has Neutron. */
+  ports?: NodePorts | undefined
 }
 
 /** Creation of nodes by `POST /servers`, which carries the operation's id in the metadata. */
-export function createNodeCreate ({ client, refusals, driver }: NodeCreateOptions) {
+export function createNodeCreate ({ client, refusals, driver, ports }: NodeCreateOptions) {
   /** Metadata is no filter of Nova's: it lists by name what has changed since then, also what is deleted by now. */
   const findCreated = async ({ id, input }: LostCreate, since: Date, call: Call): Promise<ResourceRef[]> => {
     const name = namePattern(input.name, isSeveral(input))
@@ -74,7 +78,10 @@ export function createNodeCreate ({ client, refusals, driver }: NodeCreateOption
       const options = (input.provider_options?.[driver] ?? {}) as CreateOptions
       const version = versionOf(input, options)
       const operation = call.operation ?? (isSeveral(input) ? randomUUID() : undefined)
-      const body = toBody(input, options, { operation, version })
+      const plain = ports === undefined ? input.networks?.map(toNetwork) : undefined
+      const body = toBody(input, options, { operation, version, networks: plain })
+      const nics = await ports?.prepare(input, call.operation, call)
+      if (nics?.networks !== undefined) Object.assign(body.server, { networks: nics.networks })
       const since = new Date()
       try {
         const answer = await client.change({ service: 'compute', ...(version === undefined ? {} : { version }) }, call, (token, region, headers) =>
@@ -84,6 +91,8 @@ export function createNodeCreate ({ client, refusals, driver }: NodeCreateOption
         const made = isSeveral(input) ? await findSeveral(input, operation!, since, call) : [{ kind: 'node' as const, id }]
         return { resources: made, until: { states: ['running'] }, ...withSecrets(answer) }
       } catch (error) {
+        // Where it is not known whether there is a server its ports must stay.
+        if (!(error instanceof ProblemError) || !error.outcomeUnknown) await ports?.release(nics?.made ?? [], call)
         throw await refusals.explain(error, createFields, call)
       }
     },
@@ -103,11 +112,13 @@ function versionOf ({ root_volume: volume }: NodeCreate, { description }: Create
 interface Sent {
   operation: string | undefined
   version: Microversion | undefined
+  /** Those that the create names, undefined where it names none. */
+  networks: object[] | undefined
 }
 
-function toBody (input: NodeCreate, options: CreateOptions, { operation, version }: Sent) {
+function toBody (input: NodeCreate, options: CreateOptions, { operation, version, networks }: Sent) {
   checkTags(input.tags ?? {})
-  const { security_group_ids: groups, user_data: userData, networks } = input
+  const { security_group_ids: groups, user_data: userData } = input
   const hints = options.scheduler_hints
   const disk = rootDisk(input)
   if (disk === undefined) throw invalid('/root_volume/size', 'is required by this cloud')
@@ -121,7 +132,7 @@ function toBody (input: NodeCreate, options: CreateOptions, { operation, version
       ...given('key_name', input.key_pair_name),
       ...given('user_data', userData === undefined ? undefined : encodeUserData(userData)),
       // A version that has root volumes of a type wants to be told what it did unasked before.
-      ...given('networks', networks?.map(toNetwork) ?? (version === microversions.rootVolumeType ? 'auto' : undefined)),
+      ...given('networks', networks ?? (version === microversions.rootVolumeType ? 'auto' : undefined)),
       ...(isSeveral(input) ? { min_count: input.count, max_count: input.count } : {}),
       ...given('security_groups', groups?.map((group) => ({ name: group }))),
       ...given('config_drive', options.config_drive),
@@ -145,9 +156,4 @@ function encodeUserData (text: string) {
   const bytes = Buffer.from(text)
   if (bytes.length > userDataBytes) throw invalid('/user_data', `is longer than the ${userDataBytes} bytes that this cloud takes`)
   return bytes.toString('base64')
-}
-
-function invalid (pointer: string, message: string) {
-  const errors: FieldError[] = [{ in: 'body', pointer, message }]
-  return new ProblemError('validation_failed', `${pointer} ${message}`, { errors })
 }

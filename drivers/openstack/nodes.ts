@@ -5,8 +5,13 @@ import { createActions } from './actions.ts'
 import type { Client } from './client.ts'
 import { createConsole } from './console.ts'
 import { pushDown } from './filters.ts'
+import type { Neutron } from './neutron.ts'
+import { createNicPorts } from './nic-ports.ts'
+import { createNics } from './nics.ts'
 import { createNodeCreate } from './node-create.ts'
+import { createNodeGroups } from './node-groups.ts'
 import { toNode, type Server } from './node-mapping.ts'
+import { createNodePorts } from './node-ports.ts'
 import { createNodeUpdate } from './node-update.ts'
 import { readPorts, type PortsByDevice } from './ports.ts'
 import { createRefusals } from './refusals.ts'
@@ -18,10 +23,12 @@ export interface NodesOptions {
   driver: string
   /** Origin of a node. */
   identify: (id: string) => Identity
+  /** Where the cloud has Neutron: NICs, and the ports that a create may need. */
+  neutron?: Neutron
 }
 
 /** Servers of Nova as nodes, with their ports of Neutron. */
-export function createNodes ({ client, driver, identify }: NodesOptions): NodeService {
+export function createNodes ({ client, driver, identify, neutron }: NodesOptions): NodeService {
   const can = new Set<string>()
 
   const mapWith = (ports: PortsByDevice | null, extra: boolean) => (server: Server): Node =>
@@ -41,13 +48,17 @@ export function createNodes ({ client, driver, identify }: NodesOptions): NodeSe
 
   const read = (id: string, call: Call) => readServer(client, id, call)
   const refusals = createRefusals({ read, can })
+  const nicPorts = neutron && createNicPorts(neutron)
+  const ports = neutron && createNodePorts(neutron, nicPorts!, read)
   const nodes: NodeService = {
     list,
     get,
-    ...createNodeCreate({ client, refusals, driver }),
+    ...createNodeCreate({ client, refusals, driver, ports }),
     ...createNodeUpdate({ client, refusals, get: (id, call) => get(id, { extra: false }, call) }),
-    ...createActions({ client, refusals, read, can }),
-    ...createConsole(client, refusals)
+    ...createActions({ client, refusals, read, can, ports }),
+    ...createConsole(client, refusals),
+    ...(neutron && createNics({ client, neutron, ports: nicPorts!, refusals, read })),
+    ...(neutron && createNodeGroups(neutron, nicPorts!, read))
   }
   for (const method of Object.keys(nodes)) can.add(method)
   return nodes

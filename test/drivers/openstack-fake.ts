@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import type { Test } from 'tap'
 import { openCall } from '../../drivers/call.ts'
-import type { Connection, NodeService, ReadService } from '../../drivers/driver.ts'
+import type { Connection, ImageService, NodeService, QuotaService, ReadService, SnapshotService, VolumeService } from '../../drivers/driver.ts'
 import openstack from '../../drivers/openstack/index.ts'
-import { ProblemError, type Image, type Location, type NodeCreate, type Size } from '../../openapi/model/index.ts'
+import { ProblemError, type Location, type NodeCreate, type Size, type VolumeType } from '../../openapi/model/index.ts'
 
 export interface Asked {
   method: string
@@ -25,9 +25,13 @@ export type Routes = Record<string, Answer | ((asked: Asked) => Answer)>
 
 interface Cloud extends Connection {
   nodes: Required<NodeService>
-  images: ReadService<Image>
+  images: Required<ImageService>
   sizes: ReadService<Size>
   locations: ReadService<Location>
+  volumes: Required<VolumeService>
+  volume_types: ReadService<VolumeType>
+  snapshots: Required<SnapshotService>
+  quotas: QuotaService
 }
 
 export const id = '00000000-0000-4000-8000-000000000001'
@@ -36,7 +40,7 @@ const nothing: Answer = { status: 404, body: { itemNotFound: { code: 404, messag
 const versions = { version: { version: '2.93', min_version: '2.1' } }
 
 /** A cloud of OpenStack that answers as told: `METHOD /path` below its endpoints → answer. Keeps what it was asked. */
-export async function start (t: Test, given: Routes = {}, settings: object = {}) {
+export async function start (t: Test, given: Routes = {}, settings: object = {}, { volumes = true } = {}) {
   const asked: Asked[] = []
   let tokens = 0
   const routes: Routes = {
@@ -45,6 +49,7 @@ export async function start (t: Test, given: Routes = {}, settings: object = {})
     'GET /compute/v2.1/servers/detail': { body: { servers: [server] } },
     [`GET /compute/v2.1/servers/${id}`]: { body: { server } },
     'GET /network/v2.0/ports': { body: { ports: [] } },
+    'GET /network/v2.0/subnets': { body: { subnets: [] } },
     ...given
   }
   const http = createServer((request, response) => {
@@ -52,7 +57,8 @@ export async function start (t: Test, given: Routes = {}, settings: object = {})
     request.on('data', (part) => { text += part })
     request.on('end', () => {
       const { pathname, searchParams: query } = new URL(request.url!, 'http://x')
-      const body = text === '' ? undefined : JSON.parse(text) as unknown
+      const isFile = request.headers['content-type'] === 'application/octet-stream'
+      const body = text === '' ? undefined : isFile ? text : JSON.parse(text) as unknown
       const one = { method: request.method!, path: pathname, query, headers: request.headers, body }
       asked.push(one)
       const route = routes[`${request.method} ${pathname}`] ?? nothing
@@ -69,7 +75,8 @@ export async function start (t: Test, given: Routes = {}, settings: object = {})
     project: { id: 'p' },
     catalog: [
       { type: 'compute', endpoints: endpoint(`${base}/compute/v2.1`) }, { type: 'image', endpoints: endpoint(`${base}/image`) },
-      { type: 'network', endpoints: endpoint(`${base}/network/v2.0/`) }
+      { type: 'network', endpoints: endpoint(`${base}/network/v2.0/`) },
+      ...(volumes ? [{ type: 'block-storage', endpoints: endpoint(`${base}/volume/v3/p`) }] : [])
     ]
   })
   const logged: string[] = []

@@ -46,7 +46,9 @@ t.test('what Nova would refuse is refused without a call', async (t) => {
   }
   t.strictSame(await pointers({ tags: { 'orchestrator:operation': 'x', 'a/b': 'y' } }), ['/tags/orchestrator:operation', '/tags/a~1b'])
   t.strictSame(await pointers({ user_data: 'x'.repeat(49_150) }), ['/user_data'])
-  t.strictSame(await pointers({ networks: [{ subnet_id: 's' }] }), ['/networks/0/network_id'])
+  t.strictSame(await pointers({ networks: [{ fixed_ip: '10.0.0.9' }] }), ['/networks/0/network_id'])
+  t.strictSame(await pointers({ networks: [{ network_id: 'n', fixed_ip: 'x' }] }), ['/networks/0/fixed_ip'])
+  t.strictSame(await pointers({ networks: [{ subnet_id: 's' }], count: 2 }), ['/count'])
   t.equal(asked.length, 0)
 })
 
