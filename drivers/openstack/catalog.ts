@@ -22,13 +22,17 @@ const regionOf = (endpoint: CatalogEndpoint) => endpoint.region_id ?? endpoint.r
 
 const listed = (values: Iterable<string>) => [...new Set(values)].sort().join(', ') || 'none'
 
+const endpointsOf = (catalog: Catalog, service: Service) =>
+  types[service].map((type) => catalog.find((entry) => entry.type === type)?.endpoints ?? []).find((found) => found.length > 0)
+
+export const hasService = (catalog: Catalog, service: Service) => endpointsOf(catalog, service) !== undefined
+
 /**
  * The endpoint of a service in one region. Throws not_supported where the cloud has no such service, and
  * provider_unavailable naming the regions, or the interfaces, that there are.
  */
 export function findEndpoint (catalog: Catalog, service: Service, { region, interface: wanted }: Place) {
-  const endpoints = types[service].map((type) => catalog.find((entry) => entry.type === type)?.endpoints ?? [])
-    .find((found) => found.length > 0)
+  const endpoints = endpointsOf(catalog, service)
   if (endpoints === undefined) {
     throw new ProblemError('not_supported', `The catalog of this cloud has no ${types[service].join(' or ')} service`, {
       capability: service, hint: 'The account at the cloud must have this service in its catalog.'

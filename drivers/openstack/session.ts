@@ -3,7 +3,7 @@ import { ProblemError } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { HttpClient } from '../http.ts'
 import { toToken, type Access, type Session } from './access.ts'
-import { computeRoot, findEndpoint, type Place, type Service } from './catalog.ts'
+import { computeRoot, findEndpoint, hasService, type Place, type Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
 import { createFlight } from './flight.ts'
 import { authRequest, tokensUrl, type Catalog, type KeystoneToken } from './keystone.ts'
@@ -11,6 +11,7 @@ import type { Settings } from './settings.ts'
 
 interface Held {
   access: Access
+  catalog: Catalog
   /** `performance.now()` from when on it is renewed while it still serves, and at which it ends. */
   renewAt: number
   endsAt: number
@@ -21,8 +22,15 @@ interface Held {
 /** How long a refusal of the credentials is taken for the answer: many calls must not lock the account. */
 const pause = 5000
 
+export interface KeystoneSession extends Session {
+  /** Whether the cloud has a service; true as long as its catalog was not seen. */
+  offers (service: Service): boolean
+}
+
 /** Keeps one token of Keystone v3 for a cloud. */
-export function createSession (settings: Settings & { auth: NonNullable<Settings['auth']> }, http: HttpClient, timeout: number): Session {
+export function createSession (
+  settings: Settings & { auth: NonNullable<Settings['auth']> }, http: HttpClient, timeout: number
+): KeystoneSession {
   const url = tokensUrl(settings.auth.auth_url)
   const body = authRequest(settings.auth, settings.auth_type)
   const place: Place = { region: settings.region_name, interface: (settings.interface ?? 'public').replace('URL', '') }
@@ -74,6 +82,7 @@ export function createSession (settings: Settings & { auth: NonNullable<Settings
       return fresh.access
     },
     region: () => held?.access.region ?? null,
+    offers: (service) => held === undefined || hasService(held.catalog, service),
     refresh () {
       generation++
       held = undefined
@@ -127,7 +136,7 @@ interface Authenticated {
 function hold ({ text, catalog, project, lifetime }: Authenticated, place: Place, now: number): Held {
   const early = Math.min(300_000, lifetime / 5)
   const access = { ...accessOf(text, catalog, place), ...(project === undefined ? {} : { project }) }
-  return { access, renewAt: now + lifetime - early, endsAt: now + lifetime }
+  return { access, catalog, renewAt: now + lifetime - early, endsAt: now + lifetime }
 }
 
 function accessOf (token: string, catalog: Catalog, place: Place): Access {
