@@ -10,8 +10,6 @@ import { rootVolumeErrors } from './storage/root-volume.ts'
 import type { Store } from './store.ts'
 import type { StoredNode } from './stored.ts'
 
-export { field, refuse }
-
 /** Bytes of user data at most, as EC2 has it. */
 export const mostUserData = 16 * 1024
 

@@ -6,7 +6,7 @@ import type { StoredFloatingIp } from './network/stored.ts'
 import { afterNode } from './relations.ts'
 import type { Settings } from './settings.ts'
 import { createVolumeIndex } from './storage/by-node.ts'
-import { upgradeNic, type StoredNode, type StoredState } from './stored.ts'
+import { upgradeNode, type StoredNode, type StoredState } from './stored.ts'
 
 export type Entry = EntryOf<StoredNode>
 
@@ -43,7 +43,7 @@ export function createStore (state: StoredState, settings: Settings): Store {
   }
 
   const { next_seq: nextSeq, departed } = state
-  const items = state.nodes.map((node) => ({ ...node, nics: node.nics.map(upgradeNic) }))
+  const items = state.nodes.map(upgradeNode)
   const nodes = createCollection<StoredNode>({ next_seq: nextSeq, departed, items }, {
     enter (node) {
       count(node, 1)

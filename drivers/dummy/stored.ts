@@ -34,7 +34,7 @@ export interface Nic {
   floating: { id: string, address: string } | null
 }
 
-/** State files of old have less of a NIC; `upgradeNic` fills it in. */
+/** State files of old have less of a NIC; `upgradeNode` fills it in. */
 const Nic = Type.Unsafe<Nic>(Type.Object({
   id: Type.String(),
   network_id: Type.String(),
@@ -44,12 +44,15 @@ const Nic = Type.Unsafe<Nic>(Type.Object({
   floating: Type.Optional(nullableRef(Type.Object({ id: Type.String(), address: Type.String() })))
 }))
 
-/** A NIC as the state file has it, whole. In those of old each network had one subnet, and there was one security group. */
-export const upgradeNic = (nic: Nic): Nic => {
-  const old: Partial<Nic> = nic
-  if (old.subnet_id !== undefined) return nic
-  return { ...nic, subnet_id: nic.network_id.replace('net-', 'subnet-'), security_group_ids: ['sg-default'], floating: null }
-}
+const isWhole = ({ subnet_id: subnetId }: Partial<Nic>) => subnetId !== undefined
+
+/** When NICs were less, each network had one subnet, and there was one security group. */
+const upgradeNic = (nic: Nic): Nic =>
+  ({ ...nic, subnet_id: nic.network_id.replace('net-', 'subnet-'), security_group_ids: ['sg-default'], floating: null })
+
+/** A node as the state file has it, with whole NICs. */
+export const upgradeNode = (node: StoredNode): StoredNode =>
+  node.nics.every(isWhole) ? node : { ...node, nics: node.nics.map((nic) => isWhole(nic) ? nic : upgradeNic(nic)) }
 
 export type StoredNode = Static<typeof StoredNode>
 /** A node as this cloud keeps it, in Nova's words: what it is, and the steps that lie before it. */
