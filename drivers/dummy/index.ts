@@ -78,7 +78,9 @@ function connect (given: Settings, context: Context): Connection {
 
 /**
  * A little cloud of its own inside the server: to try the server and its clients before there is a cloud, and to meet
- * slow answers, failures and rare states on purpose. Its machine and its words for states are Nova's.
+ * slow answers, failures and rare states on purpose. Its machine and its words for states are Nova's, Cinder's and
+ * Glance's. It keeps no contents: of an uploaded file only length and hash, and what an import names is never fetched. The
+ * address of a console leads nowhere: names under .invalid never do.
  */
 export default defineDriver({
   name: 'dummy',

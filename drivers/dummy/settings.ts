@@ -39,7 +39,7 @@ export const settings = Type.Object({
     default: 'local', pattern: '^[a-z0-9][a-z0-9-]{0,60}$', description: 'Id of its one region; the zones are `-a` and `-b` of it.'
   }),
   state_file: Type.Optional(nullable(Type.String({
-    minLength: 1, description: 'File that keeps the nodes over restarts; null keeps them in memory only. `dummy-<cloud>.json` beside the store where not given.'
+    minLength: 1, description: 'File that keeps everything over restarts; null keeps them in memory only. `dummy-<cloud>.json` beside the store where not given.'
   }))),
   delay: seconds('Seconds that each change takes; 0 is at once.', { default: 1 }),
   delays: Type.Object({
