@@ -26,6 +26,9 @@ const createAjv = (coerceTypes: false | 'array') => {
     allErrors: true,
     allowUnionTypes: true,
     strictRequired: false,
+    // Our own schemas need no check against the schema of schemas: it would lengthen the start and each first use.
+    meta: false,
+    validateSchema: false,
     keywords: ['example', 'discriminator']
   })
   addFormats(ajv)
