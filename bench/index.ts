@@ -1,0 +1,17 @@
+import { availableParallelism } from 'node:os'
+import { clouds } from './clouds.ts'
+import { gateway } from './gateway.ts'
+import { lists } from './lists.ts'
+import { start } from './start.ts'
+
+const parts: Record<string, () => Promise<void>> = { lists, gateway, clouds, start }
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !Object.hasOwn(parts, name))
+if (unknown.length > 0) {
+  process.stderr.write(`There is no ${unknown.join(', ')}; there are: ${Object.keys(parts).join(', ')}\n`)
+  process.exit(1)
+}
+
+process.stdout.write(`Node ${process.versions.node}, ${availableParallelism()} cores\n`)
+for (const name of wanted.length === 0 ? Object.keys(parts) : wanted) await parts[name]!()

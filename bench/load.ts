@@ -1,0 +1,51 @@
+import { Pool } from 'undici'
+import type { Child } from './child.ts'
+
+export interface Load {
+  path: string
+  requests: number
+  /** Requests at the same time, each on a connection of its own that is kept. */
+  connections: number
+  /** What every answer must be; 200 where not given. */
+  status?: number
+}
+
+/** Sends so many requests and reads every answer to its end. Resolves to the milliseconds that each took. */
+export async function send ({ address }: Pick<Child, 'address'>, { path, requests, connections, status = 200 }: Load): Promise<number[]> {
+  const pool = new Pool(address, { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
+  const times: number[] = []
+  let left = requests
+  const one = async () => {
+    while (left-- > 0) {
+      const started = performance.now()
+      const response = await pool.request({ path, method: 'GET' })
+      if (response.statusCode !== status) throw new Error(`GET ${path} answered ${response.statusCode}: ${await response.body.text()}`)
+      await response.body.arrayBuffer()
+      times.push(performance.now() - started)
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: connections }, one))
+  } finally {
+    await pool.destroy()
+  }
+  return times
+}
+
+/** Keeps this process from sleeping until it is told to stop: waking it would be charged to whoever sends the answer. */
+function stayAwake (): () => void {
+  let awake = true
+  const turn = () => { if (awake) setImmediate(turn) }
+  turn()
+  return () => { awake = false }
+}
+
+/** Processor microseconds of the child for each request of this load. */
+export async function cpuPerRequest (child: Child, load: Load): Promise<number> {
+  const sleep = stayAwake()
+  const before = await child.usage()
+  await send(child, load)
+  const after = await child.usage()
+  sleep()
+  return (after.cpu - before.cpu) / load.requests
+}
