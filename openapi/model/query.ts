@@ -23,7 +23,8 @@ export const paging = {
 export const cloudFilter = { cloud: anyOf('Only these clouds.') }
 
 const common = {
-  name: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'Exactly this name; `*` stands for any text.', examples: ['web*'] })),
+  // Without an example: Swagger UI would send it, and find nothing.
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'Exactly this name; `*` stands for any text, as in `web*`.' })),
   tag: Type.Optional(Type.Unsafe<string[]>({
     type: 'array', items: text, maxItems: 20, description: '`key=value`, or `key` for any value; repeated, all must hold. `tag.key=value` is the same.'
   })),
