@@ -1,12 +1,13 @@
 import fp from 'fastify-plugin'
 import type { Call } from '../drivers/call.ts'
-import type { Change, NodeService, ReadService } from '../drivers/driver.ts'
+import type { Change, NodeService } from '../drivers/driver.ts'
 import { settledStates } from '../drivers/states.ts'
 import {
   ProblemError, type Node, type NodeAction, type NodeCreate, type NodeState, type NodeUpdate, type NodeVerb, type Validation
 } from '../openapi/model/index.ts'
 import { methodOf, mustHonour } from './clouds/capabilities.ts'
 import type { CallFrom } from './clouds/farm.ts'
+import { validateNode } from './node-validation.ts'
 import type { Started } from './operations/engine.ts'
 
 declare module 'fastify' {
@@ -86,32 +87,6 @@ export default fp(async (fastify) => {
       : (service[action] as (id: string, input: object, call: unknown) => ReturnType<NonNullable<NodeService['stop']>>)(id, input, call), from)
   }
 
-  /** Whether something named in a create is there: null where that cannot be found out. */
-  const exists = async (cloud: string, service: 'images' | 'sizes', id: string, from: CallFrom): Promise<{ ok: boolean | null, detail: string }> => {
-    const what = service === 'images' ? 'image' : 'size'
-    try {
-      const connection = farm.connection(cloud)
-      const read = connection[service] as ReadService<{ name: string | null, state: string }> | undefined
-      if (read === undefined) return { ok: null, detail: `This cloud cannot tell its ${service}` }
-      if (connection.ids[service]?.test(id) === false) return { ok: false, detail: `"${id.slice(0, 64)}" cannot be the id of one` }
-      const { name, state } = await farm.call(cloud, from, (_, call) => read.get(id, { extra: false }, call))
-      const usable = state === 'available'
-      return { ok: usable, detail: usable ? `The ${what} ${name ?? id} is there` : `The ${what} ${name ?? id} is ${state}` }
-    } catch (error) {
-      const { code, message } = error as ProblemError
-      return { ok: code === 'resource_not_found' ? false : null, detail: message }
-    }
-  }
-
-  const attempt = (run: () => void): { ok: boolean, detail: string } => {
-    try {
-      run()
-      return { ok: true, detail: 'The cloud honours every field' }
-    } catch (error) {
-      return { ok: false, detail: (error as Error).message }
-    }
-  }
-
   fastify.decorate('nodes', {
     async create (cloud, input, from, idempotencyKey) {
       checkCreate(cloud, input)
@@ -123,17 +98,7 @@ export default fp(async (fastify) => {
     async validate (cloud, input, invalid, from) {
       method(cloud, 'create')
       if (invalid !== undefined) return { valid: false, checks: [{ name: 'schema', ok: false, detail: invalid.message }] }
-      const [image, size] = await Promise.all([
-        exists(cloud, 'images', input.image_id, from), exists(cloud, 'sizes', input.size_id, from)
-      ])
-      const checks = [
-        { name: 'schema', ok: true, detail: 'The body is valid' },
-        { name: 'capability', ...attempt(() => checkCreate(cloud, input)) },
-        { name: 'image', ...image },
-        { name: 'size', ...size },
-        { name: 'quota', ok: null, detail: 'This cloud does not tell its quotas here' }
-      ]
-      return { valid: checks.every(({ ok }) => ok !== false), checks }
+      return validateNode(farm, cloud, input, () => checkCreate(cloud, input), from)
     },
 
     update: (cloud, id, patch, from) =>

@@ -18,8 +18,20 @@ export interface Target {
   impossible_size_id: string
   /** Ids that could exist and do not. */
   absent: {
-    node: string, image: string, size: string, location: string, keyPair: string, network: string, subnet: string, router: string,
-    group: string, floatingIp: string, pool: string, volume: string, volumeType: string, snapshot: string
+    node: string,
+    image: string,
+    size: string,
+    location: string,
+    keyPair: string,
+    network: string,
+    subnet: string,
+    router: string,
+    group: string,
+    floatingIp: string,
+    pool: string,
+    volume: string,
+    volumeType: string,
+    snapshot: string
   }
   /** A network that leads outside, to which routers and floating IPs go. */
   external_network_id: string

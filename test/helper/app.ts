@@ -24,7 +24,8 @@ export interface BuildOptions {
 }
 
 /** A server on dummy clouds, not listening, closed when the test ends; each of its answers is checked against its document. */
-export async function build (t: Test, { clouds = { default: dummy() }, settings: own = {}, directory = t.testdir(), listen = false }: BuildOptions = {}) {
+export async function build (t: Test, options: BuildOptions = {}) {
+  const { clouds = { default: dummy() }, settings: own = {}, directory = t.testdir(), listen = false } = options
   const drivers = await loadDrivers()
   const file = path.join(directory, 'orchestrator.json')
   const { writeFile } = await import('node:fs/promises')

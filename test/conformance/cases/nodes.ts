@@ -284,13 +284,22 @@ export const general: Case[] = [
   },
   {
     title: 'validate tells what a create would meet and creates nothing',
-    async run ({ t, api, base, body, absent }) {
+    async run ({ t, api, base, tightCloud, body, absent, capabilities }) {
       const asked = body()
       const good = await api.post(`${base}/nodes/validate`, asked)
       t.equal(good.body.valid, true, 'all checks are ok', { body: good.body })
       const bad = await api.post(`${base}/nodes/validate`, { ...asked, image_id: absent.image })
       t.equal(bad.body.valid, false)
       t.equal(bad.body.checks.find(({ name }: { name: string }) => name === 'image').ok, false)
+      const check = (answer: any, name: string) => answer.body.checks.find((one: { name: string }) => one.name === name)
+      const nowhere = await api.post(`${base}/nodes/validate`, { ...asked, networks: [{ network_id: absent.network }], key_pair_name: absent.keyPair })
+      if ('networks.get' in capabilities) t.equal(check(nowhere, 'network').ok, false, 'a network there is not')
+      if ('key_pairs.get' in capabilities) t.equal(check(nowhere, 'key pair').ok, false, 'a key pair there is not')
+      if ('quotas.list' in capabilities) {
+        const { networks: _, ...bare } = asked
+        const many = await api.post(`/api/v2/clouds/${tightCloud}/nodes/validate`, { ...bare, count: 2 })
+        t.equal(check(many, 'quota').ok, false, 'more than the quota allows', { body: many.body })
+      }
       const odd = await api.post(`${base}/nodes/validate`, { name: 7 })
       t.match(odd.body, { valid: false, checks: [{ name: 'schema', ok: false }] })
       t.same((await api.walk(`${base}/nodes?name=${String(asked['name'])}`)).items, [])

@@ -174,7 +174,7 @@ export const storageCases: Record<string, Case> = {
   'images.import': {
     title: 'has the cloud fetch an image',
     async run ({ t, api, base, name, cleanUpAt }) {
-      const answer = await api.post(`${base}/images/import`, { name: name('import'), disk_format: 'raw', url: 'http://127.0.0.1:9/none.raw' })
+      const answer = await api.post(`${base}/images/import`, { name: name('import'), disk_format: 'raw', url: 'http://127.0.0.1/none.raw' })
       t.equal(answer.status, 202, 'accepted', { body: answer.body })
       if (answer.body.resource !== null) cleanUpAt(answer.body.resource.self)
       t.ok(['images.import'].includes(answer.body.kind))
