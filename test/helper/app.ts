@@ -46,5 +46,5 @@ export async function build (t: Test, options: BuildOptions = {}) {
     return { status: statusCode, headers: answered as Record<string, string>, text: body }
   }
   const api = createApi(listen ? overSocket : injected, check)
-  return { app, api, directory }
+  return { app, api, directory, origin }
 }
