@@ -2,9 +2,10 @@ import { availableParallelism } from 'node:os'
 import { clouds } from './clouds.ts'
 import { gateway } from './gateway.ts'
 import { lists } from './lists.ts'
+import { paging } from './paging.ts'
 import { start } from './start.ts'
 
-const parts: Record<string, () => Promise<void>> = { lists, gateway, clouds, start }
+const parts: Record<string, () => Promise<void>> = { lists, paging, gateway, clouds, start }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !Object.hasOwn(parts, name))
