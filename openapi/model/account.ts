@@ -19,7 +19,7 @@ export const KeyPairCreate = model('KeyPairCreate', Type.Object({
   name: Name,
   type: Type.Optional(Type.Enum(['rsa', 'ed25519'], { type: 'string', description: 'Of a pair that is made.' })),
   public_key: Type.Optional(Type.String({
-    minLength: 20, maxLength: 16_384, description: 'Imports this public key; otherwise a pair is made.', examples: ['ssh-ed25519 AAAA…']
+    minLength: 20, maxLength: 16_384, description: 'Imports this public key; otherwise a pair is made.', examples: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI… me@example.test']
   }))
 }, { additionalProperties: false }))
 

@@ -48,19 +48,22 @@ export const problems = {
 } satisfies Record<string, Entry>
 
 export type ProblemCode = keyof typeof problems
+const ProblemCode = model('ProblemCode', Type.Enum(Object.keys(problems) as ProblemCode[], {
+  type: 'string', description: 'What happened, for a program.'
+}))
 
-const FieldError = Type.Object({
+const FieldError = model('FieldError', Type.Object({
   in: Type.Enum(['body', 'query', 'path', 'header'], { type: 'string' }),
   pointer: Type.String({ description: 'JSON Pointer of the field, "" for the whole.', examples: ['/image_id'] }),
   message: Type.String({ description: 'What was expected.' })
-})
+}, { description: 'A field of the request that is at fault.' }))
 export type FieldError = Static<typeof FieldError>
 
-const ProviderError = Type.Object({
+const ProviderError = model('ProviderError', Type.Object({
   code: nullable(Type.String()),
   message: nullable(Type.String()),
   request_id: nullable(Type.String({ description: "The cloud's own id of the request, for its support." }))
-})
+}, { description: 'What the cloud itself said.' }))
 export type ProviderError = Static<typeof ProviderError>
 
 export type Problem = Static<typeof Problem>
@@ -70,7 +73,7 @@ export const Problem = model('Problem', Type.Object({
   status: Type.Integer({ description: 'The HTTP status.' }),
   detail: Type.String({ description: 'What happened, for a human.' }),
   instance: Type.Optional(Type.String({ description: 'The path that was asked for.' })),
-  code: Type.Enum(Object.keys(problems) as ProblemCode[], { type: 'string', description: 'What happened, for a program.' }),
+  code: ProblemCode,
   request_id: Type.Optional(Type.String({ description: 'The X-Request-Id of the request.' })),
   cloud: Type.Optional(Type.String()),
   driver: Type.Optional(Type.String()),
