@@ -4,14 +4,22 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { openCall } from '../drivers/call.ts'
+import { openCall, type OpenCall } from '../drivers/call.ts'
 import { createHttpClient, parseRetryAfter, type HttpOptions, type HttpRequest } from '../drivers/http.ts'
 import { createLimiter } from '../drivers/limiter.ts'
 import { ProblemError } from '../openapi/model/index.ts'
 
 const log = Fastify().log
-const open = (timeout = 10_000, caller?: AbortSignal) =>
-  openCall({ timeout, log, requestId: 't', ...(caller === undefined ? {} : { caller: () => caller }) })
+const calls: OpenCall[] = []
+
+function open (timeout = 10_000, caller?: AbortSignal) {
+  const call = openCall({ timeout, log, requestId: 't', ...(caller === undefined ? {} : { caller: () => caller }) })
+  calls.push(call)
+  return call
+}
+
+// The clock of a call that is not ended keeps the process.
+t.teardown(() => { for (const call of calls) call.end() })
 
 interface Got { method: string, url: string, headers: http.IncomingHttpHeaders, body: string, at: number }
 /** Answers the request that has been read; `n` counts from 1. */
