@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
 import type { Settings } from '../../config/index.ts'
@@ -18,8 +19,15 @@ declare module 'fastify' {
 }
 
 /** Who reads: the request, whose client's going ends the call. */
-export const reader = (request: FastifyRequest): CallFrom =>
-  ({ requestId: request.id, log: request.log, caller: () => request.signal })
+export const reader = (request: FastifyRequest): CallFrom => ({
+  requestId: request.id,
+  log: request.log,
+  caller () {
+    // A list over many clouds has a call of each waiting for it; more than ten would be taken for a leak.
+    setMaxListeners(0, request.signal)
+    return request.signal
+  }
+})
 
 /** Who changes: the request, but the change goes on when its client has gone. */
 export const changer = (request: FastifyRequest): CallFrom => ({ requestId: request.id, log: request.log })
