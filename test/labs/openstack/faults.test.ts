@@ -127,7 +127,7 @@ t.test('what a cloud does to a read', async (t) => {
 })
 
 t.test('a cloud that fails for a moment', async (t) => {
-  const { api, proxy } = await behindProxy(t)
+  const { api, proxy } = await behindProxy(t, { timeout: 30 })
   const list = { target: 'nova', method: 'GET', path: /^\/v2\.1\/servers\/detail/ }
 
   await t.test('is asked again', async (t) => {
