@@ -17,7 +17,7 @@ async function together (count: number): Promise<Figure> {
   return { what: `list over ${count} clouds of 50 ms, against one of them`, value: all, unit: 'ms', ratio: all / one, atMost: 1.1 }
 }
 
-/** The other clouds while a hundred callers wait for one that never answers. */
+/** The other clouds while a hundred callers wait for one that never answers, of whom one gives up every ten milliseconds. */
 async function hanging (): Promise<Figure[]> {
   const deadline = 1
   const server = await startServer({
@@ -26,7 +26,7 @@ async function hanging (): Promise<Figure[]> {
     clouds: { ...farm(['default'], { latency: 0.05 }), hung: cloud({ timeout: deadline, faults: [{ on: 'nodes.list', kind: 'hang' }] }) }
   })
   const others = async () => percentile(await send(server, { path: '/api/v2/clouds/default/nodes', requests: 600, connections: 20 }), 0.99)
-  const waiting = () => send(server, { path: '/api/v2/clouds/hung/nodes', requests: 200, connections: 100, status: 504 })
+  const waiting = () => send(server, { path: '/api/v2/clouds/hung/nodes', requests: 200, connections: 100, spread: deadline * 1000, status: 504 })
   await others()
 
   const late: number[] = []

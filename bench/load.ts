@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { Pool } from 'undici'
 import type { Child } from './child.ts'
 
@@ -6,16 +7,19 @@ export interface Load {
   requests: number
   /** Requests at the same time, each on a connection of its own that is kept. */
   connections: number
+  /** Milliseconds over which the callers come, one after the other; all at once where not given. */
+  spread?: number
   /** What every answer must be; 200 where not given. */
   status?: number
 }
 
 /** Sends so many requests and reads every answer to its end. Resolves to the milliseconds that each took. */
-export async function send ({ address }: Pick<Child, 'address'>, { path, requests, connections, status = 200 }: Load): Promise<number[]> {
+export async function send ({ address }: Pick<Child, 'address'>, { path, requests, connections, spread = 0, status = 200 }: Load): Promise<number[]> {
   const pool = new Pool(address, { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
   const times: number[] = []
   let left = requests
-  const one = async () => {
+  const one = async (_: unknown, i: number) => {
+    if (spread > 0) await setTimeout(i / connections * spread)
     while (left-- > 0) {
       const started = performance.now()
       const response = await pool.request({ path, method: 'GET' })
