@@ -15,10 +15,13 @@ const collections = [
   'nodes', 'floating-ips', 'volumes', 'snapshots', 'images', 'routers', 'subnets', 'networks', 'security-groups', 'key-pairs'
 ]
 
-/** How many of each there are, for a look before and after. */
-export async function census ({ api, cloud }: Stage): Promise<Record<string, number>> {
-  const counts = await Promise.all(collections.map(async (collection) =>
-    [collection, (await api.walk(`/api/v2/clouds/${cloud}/${collection}`)).items.length] as const))
+/** How many of each there are, for a look before and after: what others make meanwhile under names of theirs does not count. */
+export async function census ({ api, cloud, prefix }: Stage): Promise<Record<string, number>> {
+  const counts = await Promise.all(collections.map(async (collection) => {
+    const { items } = await api.walk(`/api/v2/clouds/${cloud}/${collection}`)
+    const ours = collection === 'floating-ips' ? items : items.filter(({ name }) => name?.startsWith(prefix) === true)
+    return [collection, ours.length] as const
+  }))
   return Object.fromEntries(counts)
 }
 
