@@ -37,6 +37,10 @@ export interface Target {
   external_network_id: string
   /** What a create needs beside image and size, such as a network. */
   create?: object
+  /** Collection, as in paths → what a create there needs on this cloud beside what the cases ask for. */
+  needs?: Readonly<Record<string, object>>
+  /** How the impossible size is refused: `later` by a node in `error` (where not given), or `at once` by provider_capacity. */
+  capacity?: 'later' | 'at once'
 }
 
 export interface Context extends Target {
@@ -117,7 +121,7 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
   })
 
   const make = async (collection: string, fields: object) => {
-    const answer = await api.post(`${base}/${collection}`, fields)
+    const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
     if (answer.status !== 201) throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
     t.equal(answer.headers['location'], answer.body.self, 'Location is the new resource')
     remove(answer.body.self)
@@ -125,7 +129,7 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
   }
 
   const build = async (collection: string, fields: object) => {
-    const answer = await api.post(`${base}/${collection}`, fields)
+    const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
     if (answer.status !== 202) throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
     const operation = await api.ended(answer.body)
     for (const { self } of operation.resources) remove(self)

@@ -277,8 +277,10 @@ export const general: Case[] = [
   },
   {
     title: 'a node that the cloud has no room for ends its operation, with the reason',
-    async run ({ t, api, base, body, cleanUp, get, impossible_size_id: size }) {
-      const { status, body: accepted } = await api.post(`${base}/nodes`, body({ size_id: size }))
+    async run ({ t, api, base, body, cleanUp, get, problem, capacity, impossible_size_id: size }): Promise<any> {
+      const answer = await api.post(`${base}/nodes`, body({ size_id: size }))
+      if (capacity === 'at once') return problem(answer, 503, 'provider_capacity')
+      const { status, body: accepted } = answer
       t.equal(status, 202)
       cleanUp(accepted.resource.id)
       const operation = await api.ended(accepted)
