@@ -55,10 +55,10 @@ const layers: Layer[] = [
     may: (imported) => isContract(imported) || within('openapi/model/')(imported)
   },
   {
-    name: 'a driver knows the model, the contract and itself; of another driver its index',
+    name: 'a driver knows the model, the contract and itself; of another driver what it exports',
     holds: isDriver,
     may: (imported, by) => isContract(imported) || within('openapi/model/')(imported) ||
-      (isDriver(imported) && (driverOf(imported) === driverOf(by) || /^drivers\/[^/]+\/index\.ts$/.test(imported))),
+      (isDriver(imported) && (driverOf(imported) === driverOf(by) || /^drivers\/[^/]+\/(index|base)\.ts$/.test(imported))),
     not: /^(@fastify\/|fastify(-plugin)?$)/
   },
   {

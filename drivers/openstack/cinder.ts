@@ -4,7 +4,7 @@ import type { ResourceRef } from '../driver.ts'
 import { encodeId, type Client } from './client.ts'
 import type { MetadataCalls } from './metadata.ts'
 import { readFrom } from './paging.ts'
-import { operationKey } from './tags.ts'
+import { operationKey } from '../tags.ts'
 
 interface Calls {
   show: Read<[id: string]>

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { Call } from '../call.ts'
-import { invalid } from './invalid.ts'
+import { invalid } from '../invalid.ts'
 import type { Neutron } from './neutron.ts'
 import { resources } from './resources.ts'
 import type { NeutronSubnet } from './subnets.ts'

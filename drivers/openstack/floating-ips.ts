@@ -2,7 +2,7 @@ import { ProblemError, type FloatingIp, type FloatingIpAssociate, type FloatingI
 import type { Call } from '../call.ts'
 import type { Filters, FloatingIpService, Identity, ReadService } from '../driver.ts'
 import { chooseNic } from './floating-targets.ts'
-import { invalid } from './invalid.ts'
+import { invalid } from '../invalid.ts'
 import type { Neutron, NeutronObject } from './neutron.ts'
 import { common, createCollection, explained } from './neutron-collection.ts'
 import { networkState, type NeutronNetwork } from './networks.ts'

@@ -1,6 +1,6 @@
 import type { FloatingIpAssociate } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import { invalid } from './invalid.ts'
+import { invalid } from '../invalid.ts'
 import type { Neutron } from './neutron.ts'
 import type { Port } from './ports.ts'
 import { resources } from './resources.ts'

@@ -1,5 +1,5 @@
 import { defres, type Read, type Write } from 'openstack-client'
-import { operationKey } from './tags.ts'
+import { operationKey } from '../tags.ts'
 
 interface Calls {
   create: Write

@@ -8,7 +8,7 @@ import { checkTagList, patchTagList } from './neutron-tags.ts'
 import { readFrom } from './paging.ts'
 import { pointed, type RefusedField } from './refusals.ts'
 import { resources } from './resources.ts'
-import { operationKey } from './tags.ts'
+import { operationKey } from '../tags.ts'
 
 const upstream = { service: 'image' } as const
 

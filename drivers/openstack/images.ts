@@ -8,7 +8,8 @@ import { createImageChanges } from './image-changes.ts'
 import { createImageFiles } from './image-files.ts'
 import { readFrom } from './paging.ts'
 import { resources } from './resources.ts'
-import { fromTagList, operationKey } from './tags.ts'
+import { operationKey } from '../tags.ts'
+import { fromTagList } from './tags.ts'
 
 /** An image as Glance v2 tells it: properties stand beside the fields. */
 export interface GlanceImage {

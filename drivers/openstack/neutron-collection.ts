@@ -7,7 +7,7 @@ import { neutronFilters, type Neutron, type NeutronObject } from './neutron.ts'
 import { explainNeutron } from './neutron-refusals.ts'
 import { checkTagList, patchTagList } from './neutron-tags.ts'
 import type { RefusedField } from './refusals.ts'
-import { runSteps, step } from './steps.ts'
+import { runSteps, step } from '../steps.ts'
 import { fromTagList } from './tags.ts'
 
 interface Pushed {

@@ -1,6 +1,6 @@
 import { ProblemError, type FieldError } from '../../openapi/model/index.ts'
 import type { TagPatch } from './metadata.ts'
-import { operationKey, pointerOf } from './tags.ts'
+import { operationKey, pointerOf } from '../tags.ts'
 
 /** The longest tag that any version of Neutron keeps; the cloud may take less, and says so. */
 const longest = 255

@@ -1,6 +1,6 @@
 import { ProblemError, type NicCreate } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import { invalid } from './invalid.ts'
+import { invalid } from '../invalid.ts'
 import type { Neutron } from './neutron.ts'
 import { explained } from './neutron-collection.ts'
 import type { Port } from './ports.ts'

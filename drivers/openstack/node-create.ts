@@ -6,14 +6,15 @@ import type { Change, LostCreate, ResourceRef } from '../driver.ts'
 import { withSecrets } from './actions.ts'
 import { malformed, type Client } from './client.ts'
 import { namePattern } from './filters.ts'
-import { invalid } from './invalid.ts'
+import { invalid } from '../invalid.ts'
 import { microversions, type Microversion } from './microversions.ts'
 import type { NodePorts } from './node-ports.ts'
 import { createFields, type Refusals } from './refusals.ts'
 import { resources } from './resources.ts'
 import { rootDisk } from './root-volume.ts'
 import { readServers } from './servers.ts'
-import { checkTags, operationKey } from './tags.ts'
+import { checkTags, operationKey } from '../tags.ts'
+import { novaTags } from './tags.ts'
 
 /** What Nova alone can do at a creation, under Nova's names. */
 export const createOptions = Type.Object({
@@ -117,7 +118,7 @@ interface Sent {
 }
 
 function toBody (input: NodeCreate, options: CreateOptions, { operation, version, networks }: Sent) {
-  checkTags(input.tags ?? {})
+  checkTags(input.tags ?? {}, novaTags)
   const { security_group_ids: groups, user_data: userData } = input
   const hints = options.scheduler_hints
   const disk = rootDisk(input)

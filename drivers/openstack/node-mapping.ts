@@ -4,7 +4,7 @@ import { allowedActions, isTransitioning } from '../states.ts'
 import { toAddresses, type NovaAddress } from './addresses.ts'
 import { nodeState, specialActions } from './node-states.ts'
 import type { PortsByDevice } from './ports.ts'
-import { operationKey, toTags } from './tags.ts'
+import { operationKey, toTags } from '../tags.ts'
 import { toTimestamp } from './times.ts'
 
 /** A server as Nova tells it below version 2.47. */

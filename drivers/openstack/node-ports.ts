@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { ProblemError, type NodeCreate } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import { checkFixedIps } from './fixed-ips.ts'
-import { invalid } from './invalid.ts'
+import { invalid } from '../invalid.ts'
 import type { Neutron } from './neutron.ts'
 import { needsPort, portName, type NicPorts } from './nic-ports.ts'
 import type { Server } from './node-mapping.ts'
-import { operationKey } from './tags.ts'
+import { operationKey } from '../tags.ts'
 
 /** The networks of a create, as Nova takes them. */
 export interface PreparedNics {

@@ -4,8 +4,9 @@ import { encodeId, type Client } from './client.ts'
 import { createRetag } from './metadata.ts'
 import type { RefusedField, Refusals } from './refusals.ts'
 import { resources } from './resources.ts'
-import { runSteps, step, type Step } from './steps.ts'
-import { checkTags } from './tags.ts'
+import { runSteps, step, type Step } from '../steps.ts'
+import { checkTags } from '../tags.ts'
+import { novaTags } from './tags.ts'
 
 const fields: readonly RefusedField[] = [
   { said: /'name' value|attribute name/i, pointer: '/name' }, { said: /attribute metadata/i, pointer: '/tags' }
@@ -37,7 +38,7 @@ export function createNodeUpdate ({ client, refusals, get }: UpdateOptions) {
 
   return {
     async update (id: string, patch: NodeUpdate, call: Call): Promise<Node> {
-      checkTags(patch.tags ?? {})
+      checkTags(patch.tags ?? {}, novaTags)
       return runSteps(stepsOf(id, patch, call), () => get(id, call), (error) => refusals.explain(error, fields, call, id))
     }
   }

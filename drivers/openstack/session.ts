@@ -5,7 +5,7 @@ import type { HttpClient } from '../http.ts'
 import { toToken, type Access, type Session } from './access.ts'
 import { computeRoot, findEndpoint, hasService, type Place, type Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
-import { createFlight } from './flight.ts'
+import { createFlight } from '../flight.ts'
 import { authRequest, tokensUrl, type Catalog, type KeystoneToken } from './keystone.ts'
 import type { Settings } from './settings.ts'
 

@@ -5,8 +5,9 @@ import { cinder, findMade, readOne, readPage } from './cinder.ts'
 import { encodeId, malformed, type Client } from './client.ts'
 import { surrogate } from './filters.ts'
 import { createRetag } from './metadata.ts'
-import { runSteps, step } from './steps.ts'
-import { checkTags, cinderKey, operationKey, toTags } from './tags.ts'
+import { runSteps, step } from '../steps.ts'
+import { checkTags, operationKey, toTags } from '../tags.ts'
+import { cinderTags } from './tags.ts'
 import { toTimestamp } from './times.ts'
 import { withoutOperation } from './volume-mapping.ts'
 import { explainFields, explainSnapshot, updateFields } from './volume-refusals.ts'
@@ -83,7 +84,7 @@ export function createSnapshots (client: Client, identify: (id: string) => Ident
     get,
 
     async create (input: SnapshotCreate, call: Call): Promise<Change> {
-      checkTags(input.tags ?? {}, cinderKey)
+      checkTags(input.tags ?? {}, cinderTags)
       try {
         const answer = await client.change(upstream, call, (token, region, headers) =>
           cinder.snapshot.create(token, region, toBody(input, call.operation), {}, headers))
@@ -100,7 +101,7 @@ export function createSnapshots (client: Client, identify: (id: string) => Ident
       findMade(client, cinder.snapshotDetail, { volume_id: input.volume_id }, { operation: id, kind: 'snapshot' }, call),
 
     async update (id: string, { name, tags }: SnapshotUpdate, call: Call): Promise<Snapshot> {
-      checkTags(tags ?? {}, cinderKey)
+      checkTags(tags ?? {}, cinderTags)
       const steps = [...step('name', name, (value) => rename(id, value, call)), ...step('tags', tags, (value) => retag(id, value, call))]
       return runSteps(steps, () => get(id, { extra: false }, call), async (error) => explainFields(error, updateFields))
     },

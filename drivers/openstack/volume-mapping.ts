@@ -1,6 +1,6 @@
 import type { Volume, VolumeState } from '../../openapi/model/index.ts'
 import type { Identity } from '../driver.ts'
-import { operationKey, toTags } from './tags.ts'
+import { operationKey, toTags } from '../tags.ts'
 import { toTimestamp } from './times.ts'
 import { volumeState } from './volume-states.ts'
 

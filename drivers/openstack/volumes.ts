@@ -5,8 +5,9 @@ import { cinder, findMade, readOne, readPage } from './cinder.ts'
 import { encodeId, malformed, type Client } from './client.ts'
 import { surrogate } from './filters.ts'
 import { createRetag } from './metadata.ts'
-import { runSteps, step } from './steps.ts'
-import { checkTags, cinderKey, operationKey } from './tags.ts'
+import { runSteps, step } from '../steps.ts'
+import { checkTags, operationKey } from '../tags.ts'
+import { cinderTags } from './tags.ts'
 import { createVolumeActions } from './volume-actions.ts'
 import { toVolume, type CinderVolume } from './volume-mapping.ts'
 import { explainFields, explainVolume, updateFields, volumeFields } from './volume-refusals.ts'
@@ -46,7 +47,7 @@ export function createVolumes (client: Client, identify: (id: string) => Identit
     get,
 
     async create (input: VolumeCreate, call: Call): Promise<Change> {
-      checkTags(input.tags ?? {}, cinderKey)
+      checkTags(input.tags ?? {}, cinderTags)
       try {
         const answer = await client.change(upstream, call, (token, region, headers) =>
           cinder.volume.create(token, region, toBody(input, call.operation), {}, headers))
@@ -63,7 +64,7 @@ export function createVolumes (client: Client, identify: (id: string) => Identit
       findMade(client, cinder.volumeDetail, { metadata: JSON.stringify({ [operationKey]: id }) }, { operation: id, kind: 'volume' }, call),
 
     async update (id: string, { name, tags }: VolumeUpdate, call: Call): Promise<Volume> {
-      checkTags(tags ?? {}, cinderKey)
+      checkTags(tags ?? {}, cinderTags)
       const steps = [...step('name', name, (value) => rename(id, value, call)), ...step('tags', tags, (value) => retag(id, value, call))]
       return runSteps(steps, () => get(id, { extra: false }, call), async (error) => explainFields(error, updateFields))
     },

@@ -7,7 +7,8 @@ import { situationOf, toNode, type Server } from '../../drivers/openstack/node-m
 import { nodeState, statusStates } from '../../drivers/openstack/node-states.ts'
 import type { Port } from '../../drivers/openstack/ports.ts'
 import { toSize } from '../../drivers/openstack/sizes.ts'
-import { checkTags, fromTagList, toTags } from '../../drivers/openstack/tags.ts'
+import { fromTagList, novaTags } from '../../drivers/openstack/tags.ts'
+import { checkTags, toTags } from '../../drivers/tags.ts'
 import { imageStates, nodeStates, nodeVerbs, type ProblemError } from '../../openapi/model/index.ts'
 
 const identity = { id: 'x', cloud: 'default', driver: 'openstack', location: 'RegionOne', self: '/api/v2/clouds/default/nodes/x' }
@@ -264,9 +265,9 @@ t.test('tags are metadata without our key', async (t) => {
   t.strictSame(Object.entries(toTags(metadata)), [['__proto__', 'a'], ['b', 'c']])
   t.strictSame(toTags(undefined), {})
   t.strictSame(fromTagList(['=x']), { '=x': '' })
-  t.doesNotThrow(() => checkTags({ 'a.b:c-d_e f': 'x'.repeat(255), gone: null }))
+  t.doesNotThrow(() => checkTags({ 'a.b:c-d_e f': 'x'.repeat(255), gone: null }, novaTags))
   try {
-    checkTags({ 'a/b~c': '', 'orchestrator:operation': 'x', long: 'x'.repeat(256), ['k'.repeat(256)]: null })
+    checkTags({ 'a/b~c': '', 'orchestrator:operation': 'x', long: 'x'.repeat(256), ['k'.repeat(256)]: null }, novaTags)
     t.fail('refused')
   } catch (error) {
     const { code, details } = error as ProblemError

@@ -1,4 +1,4 @@
-import { ProblemError } from '../../openapi/model/index.ts'
+import { ProblemError } from '../openapi/model/index.ts'
 
 /** One field of the body that does not fit. */
 export const invalid = (pointer: string, message: string) =>

@@ -1,4 +1,4 @@
-import { openCall, type Call } from '../call.ts'
+import { openCall, type Call } from './call.ts'
 
 /**
  * One run for all who ask while it is under way. The run has a deadline of its own, so that it does not end with the
