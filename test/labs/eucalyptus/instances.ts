@@ -1,10 +1,11 @@
 import { failure, fault } from './faults.ts'
 import { filtered } from './filters.ts'
-import { deleteNic, dnsName, groupSet, nicsOf, publicOf, shownWithInstance } from './interfaces.ts'
+import { dnsName, groupSet, nicsOf, publicOf, shownWithInstance } from './interfaces.ts'
 import { boot, runInstances } from './run.ts'
 import { account, chosen, find, normal, stateCodes } from './state.ts'
 import { tagSet } from './tags.ts'
-import { deleteVolume, release, volumesOf } from './volumes.ts'
+import { terminate } from './terminate.ts'
+import { volumesOf } from './volumes.ts'
 import type { Actions } from './action.ts'
 import type { Query } from './query.ts'
 import type { Cloud, Instance, InstanceState } from './state.ts'
@@ -86,46 +87,6 @@ export const instanceActions: Actions = {
     const text = `Linux\r\n${instance.id} login: `
     return { instanceId: instance.id, timestamp: new Date(), output: Buffer.from(text).toString('base64') }
   }
-}
-
-/** A stopped one ends at once, and one that has ended is forgotten. */
-function terminate (cloud: Cloud, instance: Instance) {
-  const { state } = instance
-  if (state === 'shutting-down') return
-  if (state === 'terminated') {
-    forget(cloud, instance)
-    return
-  }
-  const end = () => {
-    instance.state = 'terminated'
-    instance.publicIp = undefined
-    cleanUp(cloud, instance)
-    cloud.later(() => { forget(cloud, instance) }, cloud.behaviour.terminatedFor)
-  }
-  if (state === 'stopped') {
-    end()
-    return
-  }
-  instance.state = 'shutting-down'
-  cloud.later(end)
-}
-
-function cleanUp (cloud: Cloud, { id }: Instance) {
-  for (const volume of volumesOf(cloud, id)) {
-    const goes = volume.attachment?.deleteOnTermination
-    release(volume)
-    if (goes) deleteVolume(cloud, volume)
-  }
-  for (const nic of nicsOf(cloud, id)) {
-    const goes = nic.attachment?.deleteOnTermination
-    delete nic.attachment
-    if (goes) deleteNic(cloud, nic)
-  }
-}
-
-function forget (cloud: Cloud, { id }: Instance) {
-  cloud.instances.delete(id)
-  cloud.tags.delete(id)
 }
 
 function asked (cloud: Cloud, query: Query): Instance[] {

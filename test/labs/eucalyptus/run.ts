@@ -2,6 +2,7 @@ import { fault } from './faults.ts'
 import { findImage } from './images.ts'
 import { attachNic, createNic, groupsFor } from './interfaces.ts'
 import { find } from './state.ts'
+import { terminate } from './terminate.ts'
 import { attach, createVolume } from './volumes.ts'
 import { instanceTypes } from './zones.ts'
 import type { Query } from './query.ts'
@@ -76,8 +77,8 @@ export function boot (cloud: Cloud, instance: Instance) {
   cloud.later(() => {
     if (instance.state !== 'pending') return
     if (cloud.behaviour.dying.has(instance.type)) {
-      Object.assign(instance, { state: 'shutting-down', reason: 'Server.InternalError: Failed to launch instance' })
-      cloud.later(() => { instance.state = 'terminated' })
+      instance.reason = 'Server.InternalError: Failed to launch instance'
+      terminate(cloud, instance)
       return
     }
     instance.state = 'running'

@@ -133,6 +133,7 @@ interface CloudOptions { idLength: number, zones: string[], region: string, beha
 
 export function createCloud ({ idLength, zones, region, behaviour }: CloudOptions) {
   const waiting = new Map<() => void, NodeJS.Timeout | undefined>()
+  const ends = new Set<NodeJS.Timeout>()
   const used = new Set<string>()
 
   function id (prefix: string): string {
@@ -142,14 +143,19 @@ export function createCloud ({ idLength, zones, region, behaviour }: CloudOption
     return made
   }
 
-  /** Does it after the delay. */
-  function later (change: () => void, delay = behaviour.delay) {
+  /** Does it after the delay, or when everything is settled. */
+  function later (change: () => void) {
     const run = () => {
       clearTimeout(waiting.get(run))
       waiting.delete(run)
       change()
     }
-    waiting.set(run, Number.isFinite(delay) ? setTimeout(run, delay).unref() : undefined)
+    waiting.set(run, Number.isFinite(behaviour.delay) ? setTimeout(run, behaviour.delay).unref() : undefined)
+  }
+
+  /** Does it when the time for which the ended is shown is over; this is never settled. */
+  function inTheEnd (change: () => void) {
+    if (Number.isFinite(behaviour.terminatedFor)) ends.add(setTimeout(change, behaviour.terminatedFor).unref())
   }
 
   /** Lets every change that is on its way happen now, with those that follow from it. */
@@ -158,7 +164,7 @@ export function createCloud ({ idLength, zones, region, behaviour }: CloudOption
   }
 
   function stop () {
-    for (const timer of waiting.values()) clearTimeout(timer)
+    for (const timer of [...waiting.values(), ...ends]) clearTimeout(timer)
     waiting.clear()
   }
 
@@ -169,6 +175,7 @@ export function createCloud ({ idLength, zones, region, behaviour }: CloudOption
     behaviour,
     id,
     later,
+    inTheEnd,
     settle,
     stop,
     /** a public address of the cloud's pool */
