@@ -120,6 +120,8 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
     host,
     port,
     path: '/services/compute',
+    /** of Eucalyptus' own namespace */
+    version,
     region,
     zones,
     accessKeyId,
