@@ -76,6 +76,9 @@ export function parseRetryAfter (value: unknown): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
+/** Whether an error says that nothing was sent. */
+export const isUnsent = (error: unknown) => unsent.has(codeOf(error))
+
 const codeOf = (error: unknown): string => {
   const { code, cause, errors } = error as { code?: string, cause?: unknown, errors?: unknown[] }
   if (typeof code === 'string') return code
@@ -191,12 +194,16 @@ function parse (text: string, status: number, read: boolean) {
   }
 }
 
-/** A failure of the transport in the words of the catalogue. */
 function explain (error: unknown, read: boolean, { signal }: Call) {
-  const code = codeOf(error)
-  const outcomeUnknown = !read && !unsent.has(code)
   const told = signal.aborted ? signal.reason : error
-  if (told instanceof ProblemError) return new ProblemError(told.code, told.message, { cause: error, outcomeUnknown })
+  if (told instanceof ProblemError) return new ProblemError(told.code, told.message, { cause: error, outcomeUnknown: !read && !isUnsent(error) })
+  return explainTransport(error, read)
+}
+
+/** A failure of the transport in the words of the catalogue: by the code of Node.js or of undici, in the error or its cause. */
+export function explainTransport (error: unknown, read: boolean): ProblemError {
+  const code = codeOf(error)
+  const outcomeUnknown = !read && !isUnsent(error)
   if (unsent.has(code)) return new ProblemError('provider_unavailable', `The cloud cannot be reached (${code})`, { cause: error })
   if (code.startsWith('ERR_TLS') || code.includes('CERT') || code.includes('SIGNED')) {
     return new ProblemError('provider_unavailable', `The certificate of the cloud is not trusted (${code})`, {

@@ -1,0 +1,74 @@
+import type { Call } from '../call.ts'
+import type { CapabilityDetails, Connection, Context, Services } from '../driver.ts'
+import { capabilityDetails } from './capabilities.ts'
+import { createClient } from './client.ts'
+import { amazon, type Cloud } from './cloud.ts'
+import { credentialsOf } from './credentials.ts'
+import { toParameters } from './node-options.ts'
+import { createNodes } from './nodes.ts'
+import { missingCredentials, type Settings } from './settings.ts'
+
+/** Amazon's ids: a word for the kind, and 8 or 17 digits in hex. */
+const idOf = (...words: string[]) => new RegExp(`^(${words.join('|')})-[0-9a-f]{8,17}$`)
+const word = /^[\w.-]{1,255}$/
+const printable = /^[^\p{C}]{1,255}$/u
+
+export const ids: Readonly<Record<string, RegExp>> = {
+  nodes: idOf('i'),
+  images: idOf('ami'),
+  sizes: word,
+  locations: word,
+  key_pairs: printable,
+  networks: idOf('vpc'),
+  subnets: idOf('subnet'),
+  routers: idOf('rtb'),
+  security_groups: idOf('sg'),
+  floating_ips: idOf('eipalloc'),
+  volumes: idOf('vol'),
+  volume_types: word,
+  snapshots: idOf('snap')
+}
+
+/** Host of the region, where no other address is given. */
+const hostOf = (location: string) => `ec2.${location}.amazonaws.com${location.startsWith('cn-') ? '.cn' : ''}`
+
+/** Connects to Amazon EC2, one account in one location, without a call. Throws an Error where the settings lack a credential. */
+export function connect (settings: Settings, context: Context): Connection {
+  const missing = missingCredentials(settings)
+  if (missing !== undefined) throw new Error(`cloud ${context.cloud}: ${missing}`)
+  const { location, endpoint, ca, verify } = settings
+  const client = createClient({ region: location, endpoint, ca, verify, credentials: () => credentialsOf(settings) }, context)
+  const cloud: Cloud = {
+    client, dialect: amazon, location, identify: (service) => (id) => context.identify(service, id, location)
+  }
+  const host = endpoint === undefined ? hostOf(location) : new URL(endpoint).host
+  return makeConnection(cloud, context, { ids, host, details: capabilityDetails, ...createServices(cloud) })
+}
+
+/** The services of Amazon's protocol. */
+export function createServices (cloud: Cloud): Services {
+  return {
+    nodes: createNodes({ cloud, options: toParameters, hasSize: async () => true, hibernation: true })
+  }
+}
+
+interface Parts extends Services {
+  ids: Readonly<Record<string, RegExp>>
+  host: string
+  details: Readonly<Record<string, CapabilityDetails>>
+}
+
+/** A connection of these services: healthy while the cloud lists its zones. */
+export function makeConnection ({ client, dialect, location }: Cloud, { cloud }: Context, parts: Parts): Connection {
+  return {
+    cloud,
+    driver: dialect.driver,
+    location,
+    ...parts,
+    async check (call: Call) {
+      await client.read((sdk) => new sdk.DescribeAvailabilityZonesCommand({}), call)
+    },
+    refresh () { client.refresh() },
+    close: () => client.close()
+  }
+}

@@ -1,0 +1,14 @@
+import { defineDriver } from '../driver.ts'
+import { connect } from './connection.ts'
+import { createOptions } from './node-options.ts'
+import { Settings } from './settings.ts'
+
+/** Amazon EC2: one account in one region. */
+export default defineDriver({
+  name: 'ec2',
+  title: 'Amazon EC2',
+  settings: Settings,
+  locationSetting: 'location',
+  createOptions,
+  connect
+})
