@@ -33,6 +33,17 @@ export function readClouds (farm: unknown, source: CloudsSource, report: Report)
   return [...clouds.filter(isDefault), ...clouds.filter((cloud) => !isDefault(cloud))]
 }
 
+/** A driver by its name or an alias, with the settings that the alias stands for. */
+function findDriver (name: string, { drivers }: CloudsSource) {
+  const driver = drivers.get(name)?.driver
+  if (driver !== undefined) return { driver, preset: {} }
+  for (const { driver: one } of drivers.values()) {
+    const preset = one.aliases?.[name]
+    if (preset !== undefined) return { driver: one, preset }
+  }
+  return undefined
+}
+
 /** One entry: a cloud, or one for each of its locations. */
 function readEntry (name: string, entry: unknown, source: CloudsSource, report: Report): CloudSettings[] {
   const place = `clouds.${name}`
@@ -45,20 +56,22 @@ function readEntry (name: string, entry: unknown, source: CloudsSource, report: 
   // With a driver, what is wrong with its own settings is told beside that.
   if (errors.some(({ path }) => path === 'driver' || path.startsWith('locations'))) return []
   const { locations, ...common } = settings as Common
-  const driver = source.drivers.get(common.driver)?.driver
-  if (driver === undefined) {
+  const found = findDriver(common.driver, source)
+  if (found === undefined) {
     report.add(`${place}.driver`, `found "${common.driver}"; expected one of ${[...source.drivers.keys()].join(', ')}`)
     return []
   }
+  const { driver, preset } = found
   return (locations ?? [undefined]).flatMap((location) => {
     const cloud = fullName(name, location)
     if (!cloudName.test(cloud)) {
       report.add(place, `found the name "${cloud}"; expected ${String(cloudName)}`)
       return []
     }
-    const own = { ...partOf(entry, CloudEntry, false), ...(location === undefined ? {} : { [driver.locationSetting]: location }) }
+    const place = location === undefined ? {} : { [driver.locationSetting]: location }
+    const own = { ...preset, ...partOf(entry, CloudEntry, false), ...place }
     const settings = readOwn(own, driver, { ...source, cloud }, `${place}.`, report)
-    return settings === undefined ? [] : [{ ...common, name: cloud, settings }]
+    return settings === undefined ? [] : [{ ...common, driver: driver.name, name: cloud, settings }]
   })
 }
 

@@ -84,6 +84,8 @@ export interface Driver<Settings extends TObject = TObject> {
   settings: Settings
   /** The setting that an entry of `locations` sets. */
   locationSetting: string
+  /** Other names under which an entry may ask for it, each with the settings it stands for. */
+  aliases?: Readonly<Record<string, Record<string, unknown>>>
   /**
    * Fills in what is meant before the settings are checked: defaults that depend on the cloud, another file. What it
    * returns must stay as it is when it is resolved again.

@@ -196,7 +196,8 @@ function parse (text: string, status: number, read: boolean) {
 
 function explain (error: unknown, read: boolean, { signal }: Call) {
   const told = signal.aborted ? signal.reason : error
-  if (told instanceof ProblemError) return new ProblemError(told.code, told.message, { cause: error, outcomeUnknown: !read && !isUnsent(error) })
+  const outcomeUnknown = !read && !isUnsent(error)
+  if (told instanceof ProblemError) return new ProblemError(told.code, told.message, { cause: error, outcomeUnknown })
   return explainTransport(error, read)
 }
 

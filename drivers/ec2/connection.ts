@@ -6,7 +6,7 @@ import { amazon, type Cloud } from './cloud.ts'
 import { credentialsOf } from './credentials.ts'
 import { toParameters } from './node-options.ts'
 import { createNodes } from './nodes.ts'
-import { missingCredentials, type Settings } from './settings.ts'
+import type { Settings } from './settings.ts'
 
 /** Amazon's ids: a word for the kind, and 8 or 17 digits in hex. */
 const idOf = (...words: string[]) => new RegExp(`^(${words.join('|')})-[0-9a-f]{8,17}$`)
@@ -32,10 +32,8 @@ export const ids: Readonly<Record<string, RegExp>> = {
 /** Host of the region, where no other address is given. */
 const hostOf = (location: string) => `ec2.${location}.amazonaws.com${location.startsWith('cn-') ? '.cn' : ''}`
 
-/** Connects to Amazon EC2, one account in one location, without a call. Throws an Error where the settings lack a credential. */
+/** Connects to Amazon EC2, one account in one location, without a call. Throws an Error where `ca` cannot be read. */
 export function connect (settings: Settings, context: Context): Connection {
-  const missing = missingCredentials(settings)
-  if (missing !== undefined) throw new Error(`cloud ${context.cloud}: ${missing}`)
   const { location, endpoint, ca, verify } = settings
   const client = createClient({ region: location, endpoint, ca, verify, credentials: () => credentialsOf(settings) }, context)
   const cloud: Cloud = {

@@ -1,7 +1,7 @@
 import { defineDriver } from '../driver.ts'
 import { connect } from './connection.ts'
 import { createOptions } from './node-options.ts'
-import { Settings } from './settings.ts'
+import { aliases, resolve, Settings } from './settings.ts'
 
 /** Amazon EC2: one account in one region. */
 export default defineDriver({
@@ -9,6 +9,8 @@ export default defineDriver({
   title: 'Amazon EC2',
   settings: Settings,
   locationSetting: 'location',
+  aliases,
+  resolve,
   createOptions,
   connect
 })

@@ -35,12 +35,30 @@ export const Settings = Type.Object({
 
 export type Settings = Static<typeof Settings>
 
-/** What the credentials lack, in words; undefined where they are enough. */
-export function missingCredentials ({ access_key_id: id, secret_access_key: key, profile }: Partial<Settings>): string | undefined {
-  if (profile !== undefined) {
-    return id === undefined && key === undefined ? undefined : 'profile: takes the place of access_key_id and secret_access_key; give one of both'
+/** Names of the regions in the original Orchestrator (and in Apache Libcloud, whose regions these are). */
+export const aliases = {
+  ec2_us_east: { location: 'us-east-1' },
+  ec2_us_west: { location: 'us-west-1' },
+  ec2_eu_west: { location: 'eu-west-1' }
+}
+
+/** The names of the original Orchestrator, in those of today: `USER` is the access key, `PASSWORD` its secret. */
+export function fromOriginal ({ USER: user, PASSWORD: password, ...settings }: Record<string, unknown>): Record<string, unknown> {
+  return {
+    ...(user === undefined ? {} : { access_key_id: user }), ...(password === undefined ? {} : { secret_access_key: password }), ...settings
   }
-  if (id === undefined && key === undefined) return 'access_key_id: is required, with secret_access_key, or profile in their place'
-  if (id === undefined) return 'access_key_id: is required with secret_access_key'
-  return key === undefined ? 'secret_access_key: is required with access_key_id' : undefined
+}
+
+/** Throws an Error that says what the credentials lack. */
+export function resolve (given: Record<string, unknown>): Record<string, unknown> {
+  const settings = fromOriginal(given)
+  const { access_key_id: id, secret_access_key: key, profile } = settings
+  if (profile !== undefined && (id !== undefined || key !== undefined)) {
+    throw new Error('profile takes the place of access_key_id and secret_access_key; give one of both')
+  }
+  if (profile !== undefined) return settings
+  if (id === undefined && key === undefined) throw new Error('access_key_id is required, with secret_access_key; or profile in their place')
+  if (id === undefined) throw new Error('access_key_id is required with secret_access_key')
+  if (key === undefined) throw new Error('secret_access_key is required with access_key_id')
+  return settings
 }

@@ -43,6 +43,7 @@ export const CloudList = model('CloudList', Type.Object({ items: Type.Array(Clou
 const driver = {
   name: Type.String(),
   title: Type.String({ description: 'What it connects to.' }),
+  aliases: Type.Array(Type.String(), { description: 'Other names that settings may call it by.' }),
   clouds: Type.Array(Type.String(), { description: 'Clouds of this server that use it.' }),
   self: Type.String()
 }

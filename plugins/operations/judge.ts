@@ -40,20 +40,26 @@ const settle = 60_000
 export function judge ({ until, fromState, waited }: Asked, seen: Seen | null): Verdict {
   if (seen === null || seen.state === 'terminated' || seen.state === 'deleted') {
     if (until.gone === true) return 'succeeded'
+    // A cloud that could not make it may end it by itself, and say why.
+    if (seen?.fault != null) return failed(seen, 'The cloud ended the resource')
     return new ProblemError('resource_not_found', 'The resource was destroyed before this had ended')
   }
   const there = until.states.includes(seen.state) && (until.provider_states?.includes(seen.provider_state ?? '') ?? true)
   if (there && !seen.transitioning) return 'succeeded'
   if (seen.transitioning) return 'waiting'
   if (seen.state === 'error' && fromState !== 'error') {
-    const { code = null, message = null } = seen.fault ?? {}
-    return new ProblemError('provider_error', message ?? 'The cloud put the resource into the state error', {
-      retryable: false, provider_error: { code, message, request_id: null }
-    })
+    return failed(seen, 'The cloud put the resource into the state error')
   }
   if (waited < settle || seen.state === 'unknown') return 'waiting'
   return new ProblemError('outcome_unknown',
     `The cloud accepted this, but the resource has been ${seen.state} for ${settle / 1000} s since`, { state: seen.state })
+}
+
+function failed ({ fault }: Seen, otherwise: string) {
+  const { code = null, message = null } = fault ?? {}
+  return new ProblemError('provider_error', message ?? otherwise, {
+    retryable: false, provider_error: { code, message, request_id: null }
+  })
 }
 
 interface Expected {

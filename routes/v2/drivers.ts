@@ -5,9 +5,10 @@ import { DriverDetails, DriverList, ok, ProblemError } from '../../openapi/model
 const tags = ['Drivers']
 
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
-  const summary = ({ name, title }: Driver) => ({
+  const summary = ({ name, title, aliases = {} }: Driver) => ({
     name,
     title,
+    aliases: Object.keys(aliases),
     clouds: fastify.farm.entries.filter(({ settings }) => settings.driver === name).map(({ settings }) => settings.name),
     self: `/api/v2/drivers/${name}`
   })
