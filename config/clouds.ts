@@ -68,8 +68,8 @@ function readEntry (name: string, entry: unknown, source: CloudsSource, report: 
       report.add(place, `found the name "${cloud}"; expected ${String(cloudName)}`)
       return []
     }
-    const place = location === undefined ? {} : { [driver.locationSetting]: location }
-    const own = { ...preset, ...partOf(entry, CloudEntry, false), ...place }
+    const where = location === undefined ? {} : { [driver.locationSetting]: location }
+    const own = { ...preset, ...partOf(entry, CloudEntry, false), ...where }
     const settings = readOwn(own, driver, { ...source, cloud }, `${place}.`, report)
     return settings === undefined ? [] : [{ ...common, driver: driver.name, name: cloud, settings }]
   })
