@@ -1,0 +1,12 @@
+import type { CapabilityDetails } from '../driver.ts'
+import { nodeDetails } from '../ec2/base.ts'
+import { createOptions } from './node-options.ts'
+
+const ownOptions = ['provider_options', ...Object.keys(createOptions.properties).map((name) => `provider_options.eucalyptus.${name}`)]
+const create = nodeDetails['nodes.create']!
+
+/** What there is to say of each capability. */
+export const capabilityDetails: Record<string, CapabilityDetails> = {
+  ...nodeDetails,
+  'nodes.create': { ...create, parameters: [...create.parameters ?? [], ...ownOptions] }
+}
