@@ -8,7 +8,7 @@ import { userAgent, type Context } from '../driver.ts'
 import { isUnsent } from '../http.ts'
 import type { Credentials } from './credentials.ts'
 import { problemOf } from './errors.ts'
-import { createHandling } from './handling.ts'
+import { createHandling, type Sending } from './handling.ts'
 
 export type Sdk = typeof import('@aws-sdk/client-ec2')
 
@@ -129,10 +129,12 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
 }
 
 /** What ended a call: its own signal, a refusal of the cloud, or the connection. */
-function explain (error: unknown, { signal }: Call, read: boolean, { inFlight }: { inFlight: boolean }): ProblemError {
+function explain (error: unknown, { signal }: Call, read: boolean, { inFlight, refusal }: Sending): ProblemError {
   if (!signal.aborted) return problemOf(error, read)
   const reason: unknown = signal.reason
   const { code, message, details } = reason instanceof ProblemError ? reason : problemOf(reason, read)
+  // Time was up while it waited to ask again: what the cloud has said says more.
+  if (code === 'provider_timeout' && !inFlight && refusal !== undefined) return problemOf(refusal, read)
   // Between two attempts nothing is on its way: those before were refused.
   return new ProblemError(code, message, { ...details, cause: error, outcomeUnknown: !read && inFlight && !isUnsent(error) })
 }

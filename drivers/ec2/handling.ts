@@ -8,6 +8,8 @@ export interface Sending {
   action: string
   /** Whether an attempt has been sent and not been answered. */
   inFlight: boolean
+  /** What the last attempt that has ended was refused with. */
+  refusal: unknown
   /** What an error of the SDK really is. */
   failure (error: unknown): unknown
 }
@@ -31,6 +33,9 @@ class Unrepeatable extends Error {
   }
 }
 
+/** Repeats of what fails for another reason than throttling, which alone is sure to pass. */
+const mostRepeats = 3
+
 /** Comes with status 500 (seen in Amazon's list of errors), which the SDK would repeat; nothing was made. */
 const noCapacity = /^Insufficient/
 
@@ -39,11 +44,12 @@ const noCapacity = /^Insufficient/
  * takes out parameters that the cloud does not know.
  */
 export function createHandling (strip: Readonly<Record<string, readonly string[]>>) {
-  const sendings = new WeakMap<object, Sending & SendOptions>()
+  const sendings = new WeakMap<object, Sending & SendOptions & { repeats: number }>()
 
-  const mayRepeat = (error: unknown, { repeatable }: SendOptions) => {
+  const mayRepeat = (error: unknown, sending: SendOptions & { repeats: number }) => {
+    const { repeatable } = sending
     if (isThrottling(error)) return true
-    if (noCapacity.test(codeOf(error))) return false
+    if (noCapacity.test(codeOf(error)) || ++sending.repeats > mostRepeats) return false
     if (isUnsent(error)) return true
     const status = statusOf(error)
     // The cloud's own refusals are not repeated by the SDK, but for a clock that it has set right.
@@ -57,6 +63,8 @@ export function createHandling (strip: Readonly<Record<string, readonly string[]
         ...options,
         action: constructor.name.replace(/Command$/, ''),
         inFlight: false,
+        refusal: undefined,
+        repeats: 0,
         failure: (error: unknown) => error instanceof Unrepeatable ? error.failure : error
       }
       sendings.set(input, sending)
@@ -73,21 +81,24 @@ export function createHandling (strip: Readonly<Record<string, readonly string[]
           sending.inFlight = false
           return result
         } catch (error) {
-          const code = statusOf(error)
           // An abort leaves it open whether the cloud has it.
-          if (code !== undefined || isUnsent(error)) sending.inFlight = false
+          if (statusOf(error) !== undefined || isUnsent(error)) {
+            sending.inFlight = false
+            sending.refusal = error
+          }
           throw mayRepeat(error, sending) ? error : new Unrepeatable(error)
         }
       }, { step: 'finalizeRequest', priority: 'low', name: 'orchestratorRepeats' })
 
       middlewareStack.add((next) => async (args) => {
         const result = await next(args)
-        const response = result.response as { statusCode: number, body: unknown }
+        const response = result.response as { statusCode: number, headers: Record<string, string>, body: unknown }
         const body = await collect(response.body)
         // An empty 200 would pass for an answer that lists nothing (seen).
         if (response.statusCode < 300 && body.length === 0) throw malformed('The cloud answered with nothing')
         response.body = body
         if (response.statusCode < 300) sendings.get(args.input)?.raw?.(body.toString())
+        else nameRequest(response.headers, body.toString())
         return result
       }, { step: 'deserialize', priority: 'low', name: 'orchestratorBody' })
 
@@ -100,6 +111,14 @@ export function createHandling (strip: Readonly<Record<string, readonly string[]
       }, { step: 'serialize', priority: 'low', name: 'orchestratorStrip' })
     }
   }
+}
+
+/** Where the SDK looks for the id of a request; the one in the body of a refusal it drops. */
+const requestId = 'x-amzn-requestid'
+
+function nameRequest (headers: Record<string, string>, body: string) {
+  const told = /<RequestI[Dd]>([^<]+)</.exec(body)?.[1]
+  if (told !== undefined) headers[requestId] ??= told
 }
 
 async function collect (body: unknown): Promise<Buffer> {

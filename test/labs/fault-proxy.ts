@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import http from 'node:http'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AddressInfo, Socket } from 'node:net'
@@ -12,6 +13,8 @@ export interface FaultMatch {
   method?: string
   /** a string is the whole path without its query; a RegExp sees the query too */
   path?: RegExp | string
+  /** for a proxy with `manners`: what is in the body */
+  content?: RegExp
   /** how many requests the rule is for; without it, all */
   times?: number
   /** how many matching requests the rule lets pass first; later rules may still take them */
@@ -64,12 +67,35 @@ export interface FaultRecord {
   /** with the query */
   path: string
   headers: IncomingHttpHeaders
+  /** the body of the request; '' in a proxy without `manners`, which does not look at it */
+  content: string
   /** what the client was answered; null as long as it was not */
   status: number | null
   /** what the upstream answered, to its end; null as long as it has not, or was not asked */
   upstreamStatus: number | null
   /** whether it is over for the client: answered to the end, or the connection closed by either side */
   ended: boolean
+}
+
+/** A request on its way to its target. */
+export type Passing = Pick<FaultRecord, 'target' | 'method' | 'path' | 'headers' | 'content'>
+
+/** An answer on its way to the client. */
+export interface Passed {
+  status: number
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+/** What a cloud does with requests, in the place of its target or before it: `pass` asks the target, as often as it is called. */
+export type Manners = (request: Passing, pass: (request: Passing) => Promise<Passed>) => Promise<Passed>
+
+export interface FaultProxyOptions {
+  targets: Record<string, string>
+  /** leaves the client's Host, over which it may have signed, as it is; without it, it is the target's */
+  keepHost?: boolean
+  /** stands between the rules and the targets: what a rule forwards goes through it, each request and answer read to its end */
+  manners?: Manners
 }
 
 export interface FaultProxy {
@@ -101,6 +127,9 @@ interface Upstream {
   url: string
 }
 
+/** An answer as it comes from a target, or was made by `manners`. */
+type Answer = Readable & { statusCode?: number | undefined, headers: IncomingHttpHeaders }
+
 interface Exchange {
   upstream: Upstream
   req: IncomingMessage
@@ -120,7 +149,7 @@ const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 
  * target. Without a rule it passes everything on; the upstreams' origins in JSON bodies and in headers become its own, so
  * that a service catalog and links to a next page lead back through it.
  */
-export async function startFaultProxy (options: { targets: Record<string, string> }): Promise<FaultProxy> {
+export async function startFaultProxy (options: FaultProxyOptions): Promise<FaultProxy> {
   const rules: LiveRule[] = []
   const requests: FaultRecord[] = []
   const held = new Set<Socket>()
@@ -144,13 +173,14 @@ export async function startFaultProxy (options: { targets: Record<string, string
 
   async function serve (upstream: Upstream, req: IncomingMessage, res: ServerResponse) {
     const { method = 'GET', url: path = '/', headers } = req
-    const record: FaultRecord = { target: upstream.name, method, path, headers, status: null, upstreamStatus: null, ended: false }
-    requests.push(record)
-    res.once('close', () => { record.ended = true })
-    const live = pickRule(rules, record)
     // A connection that breaks is what the tests are for, not an error of the proxy.
     res.on('error', () => {})
     req.on('error', () => {})
+    const content = options.manners === undefined ? '' : String(await drain(req))
+    const record: FaultRecord = { target: upstream.name, method, path, headers, content, status: null, upstreamStatus: null, ended: false }
+    requests.push(record)
+    res.once('close', () => { record.ended = true })
+    const live = pickRule(rules, record)
     const exchange = { upstream, req, res, record, live }
     if (live?.rule.delay !== undefined) {
       await sleep(live.rule.delay, undefined, { signal: AbortSignal.any([live.gone.signal, closing.signal]) }).catch(() => {})
@@ -174,7 +204,7 @@ export async function startFaultProxy (options: { targets: Record<string, string
         return answer(exchange, live.rule, live.effect)
       default:
     }
-    const response = await forward(exchange)
+    const response = options.manners === undefined ? await forward(exchange) : await throughManners(exchange, options.manners)
     if (live?.effect === 'swallow' || live?.effect === 'swallowHang') {
       await drain(response)
       record.upstreamStatus = response.statusCode ?? 0
@@ -191,23 +221,43 @@ export async function startFaultProxy (options: { targets: Record<string, string
     const bodiless = !req.headers['transfer-encoding'] && !Number(req.headers['content-length'] ?? 0)
     const repeatable = bodiless && (req.method === 'GET' || req.method === 'HEAD')
     const url = new URL(req.url ?? '/', upstream.origin)
-    const options: RequestOptions = {
+    const sent: RequestOptions = {
       method: req.method ?? 'GET',
-      headers: { ...endToEnd(req.headers), host: url.host, 'accept-encoding': 'identity' },
+      headers: { ...endToEnd(req.headers), ...hostOf(url), 'accept-encoding': 'identity' },
       // An upstream may close an idle connection just as it is used again. Only what can be repeated takes that risk.
       agent: repeatable ? agent : false,
       signal: closing.signal
     }
-    if (req.headers['transfer-encoding']) options.headers = { ...options.headers, 'transfer-encoding': 'chunked' }
+    if (req.headers['transfer-encoding']) sent.headers = { ...sent.headers, 'transfer-encoding': 'chunked' }
     try {
-      return await send(url, options, req)
+      return await send(url, sent, req)
     } catch (error) {
       if (!repeatable || !(error as { reused?: boolean }).reused) throw error
-      return await send(url, { ...options, agent: false }, req)
+      return await send(url, { ...sent, agent: false }, req)
     }
   }
 
-  async function passOn (exchange: Exchange, response: IncomingMessage) {
+  const hostOf = ({ host }: URL) => options.keepHost === true ? {} : { host }
+
+  async function throughManners ({ upstream, record }: Exchange, manners: Manners): Promise<Answer> {
+    const { target, method, path, headers, content } = record
+    const { status, headers: answered, body } = await manners({ target, method, path, headers, content }, async (request) => {
+      const url = new URL(request.path, upstream.origin)
+      const { 'content-length': _, ...kept } = endToEnd(request.headers)
+      const length = request.content === '' ? {} : { 'content-length': Buffer.byteLength(request.content) }
+      const response = await send(url, {
+        method: request.method,
+        headers: { ...kept, ...hostOf(url), 'accept-encoding': 'identity', ...length },
+        agent: false,
+        signal: closing.signal
+      }, request.content)
+      return { status: response.statusCode ?? 0, headers: response.headers, body: String(await drain(response)) }
+    })
+    const made = { ...answered, 'content-length': String(Buffer.byteLength(body)) }
+    return Object.assign(Readable.from([Buffer.from(body)]), { statusCode: status, headers: made })
+  }
+
+  async function passOn (exchange: Exchange, response: Answer) {
     const { req, live } = exchange
     const isJson = /json/i.test(response.headers['content-type'] ?? '')
     const bodiless = req.method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304
@@ -215,7 +265,7 @@ export async function startFaultProxy (options: { targets: Record<string, string
     return changed && !bodiless ? await passChanged(exchange, response, isJson) : await stream(exchange, response)
   }
 
-  async function stream ({ res, record }: Exchange, response: IncomingMessage) {
+  async function stream ({ res, record }: Exchange, response: Answer) {
     const status = response.statusCode ?? 0
     response.once('end', () => { record.upstreamStatus = status })
     if (res.destroyed) {
@@ -227,7 +277,7 @@ export async function startFaultProxy (options: { targets: Record<string, string
     await pipeline(response, res)
   }
 
-  async function passChanged (exchange: Exchange, response: IncomingMessage, isJson: boolean) {
+  async function passChanged (exchange: Exchange, response: Answer, isJson: boolean) {
     const { req, res, record, live } = exchange
     const status = response.statusCode ?? 0
     let body = await drain(response)
@@ -355,9 +405,10 @@ function pickRule (rules: LiveRule[], record: FaultRecord): LiveRule | undefined
   return live
 }
 
-function matches (rule: FaultRule, { target, method, path }: FaultRecord): boolean {
+function matches (rule: FaultRule, { target, method, path, content }: FaultRecord): boolean {
   if (rule.target !== undefined && rule.target !== target) return false
   if (rule.method !== undefined && rule.method.toUpperCase() !== method) return false
+  if (rule.content !== undefined && content.search(rule.content) < 0) return false
   if (rule.path === undefined) return true
   // search() starts anew each time, whatever the flags of the expression
   return typeof rule.path === 'string' ? rule.path === path.split('?')[0] : path.search(rule.path) >= 0
@@ -383,11 +434,15 @@ function madeBody (status: number, rule: FaultRule, effect: 'status' | 'html' | 
 }
 
 /** One attempt. The error says whether the connection had been used before, in which case a request may be repeated. */
-function send (url: URL, options: RequestOptions, body: IncomingMessage): Promise<IncomingMessage> {
+function send (url: URL, options: RequestOptions, body: IncomingMessage | string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = http.request(url, options)
     request.once('response', resolve)
     request.on('error', error => { reject(Object.assign(error, { reused: request.reusedSocket })) })
+    if (typeof body === 'string') {
+      request.end(body)
+      return
+    }
     // A client that leaves in the middle of its request leaves the upstream in the middle of it as well. One that
     // leaves later changes nothing: the upstream does its work, as it would without a proxy.
     body.once('close', () => { if (!body.complete) request.destroy() })
@@ -397,7 +452,7 @@ function send (url: URL, options: RequestOptions, body: IncomingMessage): Promis
 }
 
 /** Reads a message to its end; rejects when it breaks off. */
-async function drain (message: IncomingMessage): Promise<Buffer> {
+async function drain (message: Readable): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of message) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
