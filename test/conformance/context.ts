@@ -11,6 +11,8 @@ export interface Target {
   cloud: string
   /** Name of a cloud of the same driver whose account may have one node only. */
   tightCloud: string
+  /** What a create needs there in the place of what it needs here. */
+  tightCreate?: object
   /** An image and two sizes that a node can be made of, and a third of which none can. */
   image_id: string
   size_id: string

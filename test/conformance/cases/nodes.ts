@@ -265,10 +265,10 @@ export const nodeCases: Record<string, Case> = {
 export const general: Case[] = [
   {
     title: 'a quota of the cloud is told as such',
-    async run ({ t, api, tightCloud, body, problem }) {
+    async run ({ t, api, tightCloud, tightCreate, body, problem }) {
       const path = `/api/v2/clouds/${tightCloud}/nodes`
       // That account has networks of its own.
-      const bare = () => ({ ...body(), networks: undefined })
+      const bare = () => ({ ...body(), networks: undefined, ...tightCreate })
       const first = await api.post(path, bare(), { prefer: 'wait=60' })
       t.equal(first.body.status, 'succeeded', 'the first node is made', { body: first.body })
       t.teardown(async () => { await api.ended((await api.delete(first.body.resource.self)).body) })
