@@ -62,6 +62,8 @@ const byStatus = (status: number): ProblemCode => {
 }
 
 function kindOf (code: string, status: number): ProblemCode {
+  // The pipeline of Eucalyptus refuses keys, signatures and clocks with 403 (seen in its sources).
+  if (code === '403 Forbidden') return 'provider_auth_failed'
   if (code === '' || code.includes(' ') || code === 'Unknown' || code === 'Error') return byStatus(status)
   const family = families.find(([pattern]) => pattern.test(code))
   if (family !== undefined) return family[1]
