@@ -1,4 +1,5 @@
 import type { EC2Client } from '@aws-sdk/client-ec2'
+import { ProblemError } from '../../openapi/model/index.ts'
 import { isUnsent } from '../http.ts'
 import { codeOf, isThrottling, malformed, statusOf } from './errors.ts'
 
@@ -123,7 +124,12 @@ function nameRequest (headers: Record<string, string>, body: string) {
 
 async function collect (body: unknown): Promise<Buffer> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of body as AsyncIterable<Uint8Array>) chunks.push(chunk)
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) chunks.push(chunk)
+  } catch (cause) {
+    // With its cause, by which the SDK knows that it may pass.
+    throw new ProblemError('provider_error', 'The connection to the cloud broke before its answer was complete', { cause, outcomeUnknown: true })
+  }
   return chunks.length === 1 ? Buffer.from(chunks[0]!) : Buffer.concat(chunks)
 }
 

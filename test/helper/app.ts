@@ -1,7 +1,7 @@
 import path from 'node:path'
 import type { Test } from 'tap'
 import { request } from 'undici'
-import { createApp } from '../../app.ts'
+import { createApp, type AppOptions } from '../../app.ts'
 import { loadSettings } from '../../config/index.ts'
 import { loadDrivers } from '../../drivers/load.ts'
 import { createApi, type Send } from './api.ts'
@@ -21,17 +21,19 @@ export interface BuildOptions {
   directory?: string
   /** Whether requests go over a socket; otherwise they are injected. */
   listen?: boolean
+  /** The server's log; silent where not given. */
+  logger?: AppOptions['logger']
 }
 
 /** A server on dummy clouds, not listening, closed when the test ends; each of its answers is checked against its document. */
 export async function build (t: Test, options: BuildOptions = {}) {
-  const { clouds = { default: dummy() }, settings: own = {}, directory = t.testdir(), listen = false } = options
+  const { clouds = { default: dummy() }, settings: own = {}, directory = t.testdir(), listen = false, logger = false } = options
   const drivers = await loadDrivers()
   const file = path.join(directory, 'orchestrator.json')
   const { writeFile } = await import('node:fs/promises')
   await writeFile(file, JSON.stringify({ ...own, clouds }))
   const settings = loadSettings({ config: file, env: {}, cwd: directory, drivers })
-  const app = createApp({ settings, drivers })
+  const app = createApp({ settings, drivers, logger })
   t.teardown(() => app.close())
   await app.ready()
   const check = createDocumentCheck(app.swagger())
