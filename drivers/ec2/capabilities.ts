@@ -1,4 +1,6 @@
 import type { CapabilityDetails } from '../driver.ts'
+import { amazon } from './cloud.ts'
+import { networkDetailsOf } from './network-details.ts'
 import { userDataBytes } from './node-create.ts'
 import { createOptions } from './node-options.ts'
 import { nodeFilters } from './nodes.ts'
@@ -22,5 +24,6 @@ const ownOptions = ['provider_options', ...Object.keys(createOptions.properties)
 
 export const capabilityDetails: Record<string, CapabilityDetails> = {
   ...nodeDetails,
+  ...networkDetailsOf(amazon),
   'nodes.create': { ...nodeDetails['nodes.create'], parameters: [...create, ...ownOptions] }
 }

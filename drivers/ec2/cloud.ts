@@ -11,7 +11,7 @@ export interface Dialect {
   paged: boolean
   /** Whether CreateVolume heeds a ClientToken, so that it may be repeated. */
   volumeTokens: boolean
-  /** Whether rules of security groups have ids of their own (`DescribeSecurityGroupRules`). */
+  /** Whether rules of security groups have ids of their own (`DescribeSecurityGroupRules`), descriptions and IPv6. */
   ruleIds: boolean
   /** Whether key pairs tell their public key and have a type of choice. */
   keyTypes: boolean

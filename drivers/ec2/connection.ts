@@ -4,6 +4,7 @@ import { capabilityDetails } from './capabilities.ts'
 import { createClient } from './client.ts'
 import { amazon, type Cloud } from './cloud.ts'
 import { credentialsOf } from './credentials.ts'
+import { createNetworkServices, networkPartsOf } from './network.ts'
 import { toParameters } from './node-options.ts'
 import { createNodes } from './nodes.ts'
 import type { Settings } from './settings.ts'
@@ -46,7 +47,8 @@ export function connect (settings: Settings, context: Context): Connection {
 /** The services of Amazon's protocol. */
 export function createServices (cloud: Cloud): Services {
   return {
-    nodes: createNodes({ cloud, options: toParameters, hasSize: async () => true, hibernation: true })
+    nodes: createNodes({ cloud, options: toParameters, hasSize: async () => true, hibernation: true, parts: networkPartsOf(cloud) }),
+    ...createNetworkServices(cloud)
   }
 }
 
