@@ -1,4 +1,4 @@
-import { Agent, interceptors, type Dispatcher } from 'undici'
+import type { Agent, Dispatcher } from 'undici'
 import { ProblemError } from '../openapi/model/index.ts'
 import type { Call } from './call.ts'
 import { createLimiter } from './limiter.ts'
@@ -98,26 +98,32 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
     return Math.random() * 100 * 2 ** (counter - 1)
   }
 
-  const agent = new Agent({
-    connections: maxInFlight,
-    // The deadline of the call rules; undici's own timeouts are up to half a second late.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    maxResponseSize: maxBody,
-    keepAliveTimeout: 30_000,
-    connect: { timeout: Math.min(timeout / 2, 10_000), rejectUnauthorized: verify, ...(ca === undefined ? {} : { ca }) }
-  })
-  const dispatcher = agent.compose(interceptors.retry({
-    throwOnError: false,
-    retry (error, { state, opts }, done) {
-      const { statusCode, headers } = error as unknown as { statusCode?: number, headers?: unknown }
-      const read = (opts as unknown as { read: boolean }).read
-      const again = statusCode === undefined ? (read ? broken : unsent).has(codeOf(error)) : read && busy.has(statusCode)
-      const delay = delayOf(state.counter, headers)
-      if (!again || delay === undefined || state.counter > maxRetries || !budget.spend()) return done(error)
-      setTimeout(() => done(null), delay)
-    }
-  }))
+  /** Loaded with the first request: a farm whose clouds are not asked over HTTP by this client does without undici's 20 MB. */
+  const connect = async () => {
+    const { Agent, interceptors } = await import('undici')
+    const agent = new Agent({
+      connections: maxInFlight,
+      // The deadline of the call rules; undici's own timeouts are up to half a second late.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxResponseSize: maxBody,
+      keepAliveTimeout: 30_000,
+      connect: { timeout: Math.min(timeout / 2, 10_000), rejectUnauthorized: verify, ...(ca === undefined ? {} : { ca }) }
+    })
+    const dispatcher = agent.compose(interceptors.retry({
+      throwOnError: false,
+      retry (error, { state, opts }, done) {
+        const { statusCode, headers } = error as unknown as { statusCode?: number, headers?: unknown }
+        const read = (opts as unknown as { read: boolean }).read
+        const again = statusCode === undefined ? (read ? broken : unsent).has(codeOf(error)) : read && busy.has(statusCode)
+        const delay = delayOf(state.counter, headers)
+        if (!again || delay === undefined || state.counter > maxRetries || !budget.spend()) return done(error)
+        setTimeout(() => done(null), delay)
+      }
+    }))
+    return { agent, dispatcher }
+  }
+  let connected: Promise<{ agent: Agent, dispatcher: Dispatcher }> | undefined
 
   const send = async ({ method, url, query, headers, body, stream }: HttpRequest, read: boolean, call: Call) => {
     const options: Dispatcher.RequestOptions & { read: boolean } = {
@@ -134,8 +140,9 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
       signal: call.signal,
       read
     }
+    const { agent, dispatcher } = await (connected ??= connect())
     const started = performance.now()
-    const response = await (stream === undefined ? dispatcher.request(options) : sendStream(options, stream, call))
+    const response = await (stream === undefined ? dispatcher.request(options) : sendStream(agent, options, stream, call))
     const text = await response.body.text()
     const elapsed = Math.round(performance.now() - started)
     call.log.debug({ method, url, status: response.statusCode, elapsed_ms: elapsed }, 'call to the cloud')
@@ -143,7 +150,7 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
   }
 
   /** Without retries: what has been read of a stream cannot be sent again. */
-  const sendStream = async (options: Dispatcher.RequestOptions, stream: AsyncIterable<Uint8Array>, call: Call) => {
+  const sendStream = async (agent: Agent, options: Dispatcher.RequestOptions, stream: AsyncIterable<Uint8Array>, call: Call) => {
     const { body, signal, end } = watchStream(stream, timeout, call.signal)
     try {
       return await agent.request({ ...options, body, signal })
@@ -167,7 +174,7 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
       }, call.signal)
       return { status, headers, body: parse(text, status, read) }
     },
-    close: () => agent.destroy()
+    close: async () => (await connected)?.agent.destroy()
   }
 }
 
