@@ -1,5 +1,6 @@
 import type { CapabilityDetails } from '../driver.ts'
-import { nodeDetails } from '../ec2/base.ts'
+import { networkDetailsOf, nodeDetails } from '../ec2/base.ts'
+import { dialect } from './dialect.ts'
 import { createOptions } from './node-options.ts'
 
 const ownOptions = ['provider_options', ...Object.keys(createOptions.properties).map((name) => `provider_options.eucalyptus.${name}`)]
@@ -8,5 +9,6 @@ const create = nodeDetails['nodes.create']!
 /** What there is to say of each capability. */
 export const capabilityDetails: Record<string, CapabilityDetails> = {
   ...nodeDetails,
+  ...networkDetailsOf(dialect),
   'nodes.create': { ...create, parameters: [...create.parameters ?? [], ...ownOptions] }
 }

@@ -1,19 +1,11 @@
 import type { Connection, Context } from '../driver.ts'
-import { createClient, createNodes, ids, makeConnection, type Cloud, type Dialect } from '../ec2/base.ts'
+import {
+  createClient, createNetworkServices, createNodes, ids, makeConnection, networkPartsOf, type Cloud
+} from '../ec2/base.ts'
 import { capabilityDetails } from './capabilities.ts'
+import { dialect } from './dialect.ts'
 import { toParameters } from './node-options.ts'
 import type { Settings } from './settings.ts'
-
-/** What of Amazon's protocol Eucalyptus 4 has not. */
-const dialect: Dialect = {
-  driver: 'eucalyptus',
-  tagsOnCreate: false,
-  paged: false,
-  volumeTokens: false,
-  ruleIds: false,
-  keyTypes: false,
-  volumeChanges: false
-}
 
 /** The SDK fills it in; Eucalyptus 4 refuses it there with 400, and knows it of RunInstances alone. */
 const noToken = ['ClientToken']
@@ -45,6 +37,7 @@ export function connect (settings: Settings, context: Context): Connection {
     ids: ownIds,
     host: `${host}:${port}`,
     details: capabilityDetails,
-    nodes: createNodes({ cloud, options: toParameters, hasSize: async () => true, hibernation: false })
+    nodes: createNodes({ cloud, options: toParameters, hasSize: async () => true, hibernation: false, parts: networkPartsOf(cloud) }),
+    ...createNetworkServices(cloud)
   })
 }
