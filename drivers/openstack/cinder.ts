@@ -31,6 +31,25 @@ export const cinder = {
   limits: defres<{ read: Read }>('volume', '/limits', 'limits', { only: [], read: ['get', '', 'limits'] })
 }
 
+/** What the versions of Cinder do differently. */
+export interface Dialect {
+  /** What the name and the description of a thing are called in requests and filters. */
+  name: 'name' | 'display_name'
+  description: 'description' | 'display_description'
+  /** Whether lists come in pages, and how long they are. */
+  paged: boolean
+  /** Whether lists can be filtered by more than names. */
+  filtered: boolean
+}
+
+export const cinderV3: Dialect = { name: 'name', description: 'description', paged: true, filtered: true }
+
+/**
+ * Version 1 has no markers: what a `limit` cuts off could be reached by an offset only, which moves with each deletion.
+ * Asked for without one it lists all, up to a thousand. From `cinder/api/v1` of the release Juno.
+ */
+export const cinderV1: Dialect = { name: 'display_name', description: 'display_description', paged: false, filtered: false }
+
 const upstream = { service: 'volume' } as const
 
 /** What Cinder keeps metadata of. */
@@ -41,9 +60,9 @@ export interface Described {
 
 /** A page at a token of `readFrom`. */
 export const readPage = <T extends { id: string }>(
-  client: Client, { list }: Listing, query: Record<string, unknown>, token: string | null, call: Call
+  client: Client, { list }: Listing, query: Record<string, unknown>, token: string | null, call: Call, { paged } = cinderV3
 ) => readFrom(token, (marker) => client.list<T>(upstream, call, (access, region, headers) =>
-    list(access, region, { ...query, ...marker }, headers)))
+    list(access, region, { ...query, ...(paged ? {} : { limit: undefined }), ...marker }, headers)))
 
 /** One of Cinder's things. Throws resource_not_found. */
 export const readOne = <T extends object>(client: Client, { show }: Pick<Calls, 'show'>, id: string, call: Call) =>
@@ -51,12 +70,13 @@ export const readOne = <T extends object>(client: Client, { show }: Pick<Calls, 
 
 /** Those that carry the id of an operation in their metadata. */
 export async function findMade<T extends Described> (
-  client: Client, calls: Listing, query: Record<string, unknown>, { operation, kind }: { operation: string, kind: ResourceRef['kind'] }, call: Call
+  client: Client, calls: Listing, query: Record<string, unknown>, { operation, kind }: { operation: string, kind: ResourceRef['kind'] }, call: Call,
+  dialect = cinderV3
 ): Promise<ResourceRef[]> {
   const found: ResourceRef[] = []
   let token: string | null = null
   do {
-    const page: { items: T[], next: string | null } = await readPage<T>(client, calls, { ...query, limit: 1000 }, token, call)
+    const page: { items: T[], next: string | null } = await readPage<T>(client, calls, { ...query, limit: 1000 }, token, call, dialect)
     const made = page.items.filter(({ metadata }) => metadata?.[operationKey] === operation)
     found.push(...made.map(({ id }) => ({ kind, id })))
     token = page.next

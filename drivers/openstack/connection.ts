@@ -106,7 +106,8 @@ export function connect (settings: Settings, context: Context): Connection {
   return hideMissing(connection, session.offers)
 }
 
-function readAuthority (path: string, cloud: string) {
+/** The certificate authority in a file. Throws an Error that names the cloud. */
+export function readAuthority (path: string, cloud: string) {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {

@@ -25,10 +25,12 @@ export interface NodesOptions {
   identify: (id: string) => Identity
   /** Where the cloud has Neutron: NICs, and the ports that a create may need. */
   neutron?: Neutron
+  /** The methods that the cloud has, where it has not all of Nova's. */
+  methods?: ReadonlySet<string>
 }
 
 /** Servers of Nova as nodes, with their ports of Neutron. */
-export function createNodes ({ client, driver, identify, neutron }: NodesOptions): NodeService {
+export function createNodes ({ client, driver, identify, neutron, methods }: NodesOptions): NodeService {
   const can = new Set<string>()
 
   const mapWith = (ports: PortsByDevice | null, extra: boolean) => (server: Server): Node =>
@@ -50,7 +52,7 @@ export function createNodes ({ client, driver, identify, neutron }: NodesOptions
   const refusals = createRefusals({ read, can })
   const nicPorts = neutron && createNicPorts(neutron)
   const ports = neutron && createNodePorts(neutron, nicPorts!, read)
-  const nodes: NodeService = {
+  const all: NodeService = {
     list,
     get,
     ...createNodeCreate({ client, refusals, driver, ports }),
@@ -60,6 +62,9 @@ export function createNodes ({ client, driver, identify, neutron }: NodesOptions
     ...(neutron && createNics({ client, neutron, ports: nicPorts!, refusals, read })),
     ...(neutron && createNodeGroups(neutron, nicPorts!, read))
   }
+  const nodes = methods === undefined
+    ? all
+    : Object.fromEntries(Object.entries(all).filter(([method]) => methods.has(method))) as unknown as NodeService
   for (const method of Object.keys(nodes)) can.add(method)
   return nodes
 }

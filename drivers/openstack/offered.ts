@@ -2,7 +2,7 @@ import type { Connection, ServiceName } from '../driver.ts'
 import type { Service } from './catalog.ts'
 
 /** What the services of a connection are made of, where that is not Nova, which every cloud has. */
-const needs: Partial<Record<ServiceName, Service>> = {
+const ofOpenstack: Partial<Record<ServiceName, Service>> = {
   images: 'image',
   networks: 'network',
   subnets: 'network',
@@ -16,7 +16,7 @@ const needs: Partial<Record<ServiceName, Service>> = {
 }
 
 /** Hides the services that the cloud does not offer, from when its catalog is known. */
-export function hideMissing (connection: Connection, offers: (service: Service) => boolean): Connection {
+export function hideMissing (connection: Connection, offers: (service: Service) => boolean, needs = ofOpenstack): Connection {
   for (const [name, service] of Object.entries(needs)) {
     const { get, value } = Object.getOwnPropertyDescriptor(connection, name) ?? {}
     Object.defineProperty(connection, name, {

@@ -5,21 +5,21 @@ import type { QuotaService } from '../driver.ts'
 import { cinder } from './cinder.ts'
 import type { Client } from './client.ts'
 
-const novaLimits = defres<{ read: Read }>('compute', '/limits', 'limits', { only: [], read: ['get', '', 'limits'] })
+export const novaLimits = defres<{ read: Read }>('compute', '/limits', 'limits', { only: [], read: ['get', '', 'limits'] })
 const neutronQuotas = defres<{ read: Read<[project: string]> }>('network', '/v2.0/quotas/:id/details', 'quota', {
   only: [], read: ['get', '.json', 'quota']
 })
 
-interface Limits {
+export interface Limits {
   absolute?: Record<string, unknown>
 }
 
 type Details = Record<string, { limit?: unknown, used?: unknown } | undefined>
 
-type Row = readonly [resource: string, limit: string, used: string, unit?: Quota['unit']]
+export type Row = readonly [resource: string, limit: string, used: string, unit?: Quota['unit']]
 
 /** Limits of Nova and Cinder: they tell the same as quota sets, which want the project's id and, at some clouds, an administrator. */
-const nova: readonly Row[] = [
+export const novaRows: readonly Row[] = [
   ['nodes', 'maxTotalInstances', 'totalInstancesUsed'],
   ['vcpus', 'maxTotalCores', 'totalCoresUsed'],
   ['ram', 'maxTotalRAMSize', 'totalRAMUsed', 'MiB']
@@ -37,7 +37,7 @@ const network: ReadonlyArray<readonly [resource: string, name: string]> = [
 const count = (value: unknown) => typeof value === 'number' && value >= 0 ? value : null
 
 /** What a cloud does not tell at all is left out; -1 is no limit. */
-function toQuota (resource: string, limit: unknown, used: unknown, unit: Quota['unit'] = 'count'): Quota[] {
+export function toQuota (resource: string, limit: unknown, used: unknown, unit: Quota['unit'] = 'count'): Quota[] {
   return typeof limit === 'number' ? [{ resource, limit: count(limit), used: count(used), unit }] : []
 }
 
@@ -51,7 +51,7 @@ const fromDetails = (details: Details): Quota[] =>
 export function createQuotas (client: Client): QuotaService {
   const readers: Array<(call: Call) => Promise<Quota[]>> = [
     async (call) => fromLimits(await client.show<Limits>({ service: 'compute' }, call, (token, region, headers) =>
-      novaLimits.read(token, region, {}, headers)), nova),
+      novaLimits.read(token, region, {}, headers)), novaRows),
     async (call) => {
       const project = await client.project(call)
       if (project === undefined) return []
@@ -66,7 +66,8 @@ export function createQuotas (client: Client): QuotaService {
   }
 }
 
-function leaveOut (error: unknown): Quota[] {
+/** Nothing, of a service that is not there or does not tell; any other error is thrown again. */
+export function leaveOut (error: unknown): Quota[] {
   if (error instanceof ProblemError && (error.code === 'not_supported' || error.code === 'resource_not_found')) return []
   throw error
 }

@@ -5,22 +5,9 @@ import type { HttpClient } from '../http.ts'
 import { toToken, type Access, type Session } from './access.ts'
 import { computeRoot, findEndpoint, hasService, type Place, type Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
-import { createFlight } from '../flight.ts'
+import { createKeeper, type Granted } from './keeper.ts'
 import { authRequest, tokensUrl, type Catalog, type KeystoneToken } from './keystone.ts'
 import type { Settings } from './settings.ts'
-
-interface Held {
-  access: Access
-  catalog: Catalog
-  /** `performance.now()` from when on it is renewed while it still serves, and at which it ends. */
-  renewAt: number
-  endsAt: number
-  /** Of an access that replaced a refused one: when it was made. */
-  replacedAt?: number
-}
-
-/** How long a refusal of the credentials is taken for the answer: many calls must not lock the account. */
-const pause = 5000
 
 export interface KeystoneSession extends Session {
   /** Whether the cloud has a service; true as long as its catalog was not seen. */
@@ -34,59 +21,20 @@ export function createSession (
   const url = tokensUrl(settings.auth.auth_url)
   const body = authRequest(settings.auth, settings.auth_type)
   const place: Place = { region: settings.region_name, interface: (settings.interface ?? 'public').replace('URL', '') }
-  let held: Held | undefined
-  let refusal: { problem: ProblemError, until: number } | undefined
-  let generation = 0
-
-  const authenticate = createFlight(timeout, async (call) => {
-    const begun = generation
-    const now = performance.now()
-    try {
-      const fresh = hold(await askKeystone(http, url, body, call), place, now)
-      if (begun === generation) held = fresh
-      return fresh
-    } catch (error) {
-      if (error instanceof ProblemError && error.code === 'provider_auth_failed' && begun === generation) {
-        refusal = { problem: error, until: performance.now() + pause }
-      }
-      throw error
-    }
+  const keeper = createKeeper<Scoped>({
+    timeout,
+    issuer: 'Keystone',
+    ask: async (call) => scoped(await askKeystone(http, url, body, call), place)
   })
 
-  const refused = () => refusal !== undefined && performance.now() < refusal.until ? refusal.problem : undefined
-
-  const enter = (call: Call) => {
-    const problem = refused()
-    if (problem !== undefined) throw problem
-    return authenticate(call)
-  }
-
   return {
-    async access (call) {
-      const now = performance.now()
-      if (held === undefined || now >= held.endsAt) return (await enter(call)).access
-      // Nobody waits for the early renewal, nor is hurt where Keystone cannot do it just now.
-      if (now >= held.renewAt && refused() === undefined) authenticate(call).catch(() => {})
-      return held.access
-    },
-    async renew (old, call) {
-      const now = performance.now()
-      if (held !== undefined && held.access.token !== old) return held.access
-      if (held?.replacedAt !== undefined && !held.access.accepted && now < held.replacedAt + pause) {
-        throw new ProblemError('provider_auth_failed', 'The cloud refuses a token that Keystone has just made', {
-          hint: 'The services of the cloud and its Keystone disagree; look at the cloud itself.'
-        })
-      }
-      const fresh = await enter(call)
-      fresh.replacedAt ??= performance.now()
-      return fresh.access
-    },
-    region: () => held?.access.region ?? null,
-    offers: (service) => held === undefined || hasService(held.catalog, service),
-    refresh () {
-      generation++
-      held = undefined
-      refusal = undefined
+    access: keeper.access,
+    renew: keeper.renew,
+    refresh: keeper.refresh,
+    region: () => keeper.last()?.access.region ?? null,
+    offers (service) {
+      const last = keeper.last()
+      return last === undefined || hasService(last.catalog, service)
     }
   }
 }
@@ -132,11 +80,12 @@ interface Authenticated {
   lifetime: number
 }
 
-/** A token is renewed five minutes before its end, or in the last fifth of a short life. */
-function hold ({ text, catalog, project, lifetime }: Authenticated, place: Place, now: number): Held {
-  const early = Math.min(300_000, lifetime / 5)
-  const access = { ...accessOf(text, catalog, place), ...(project === undefined ? {} : { project }) }
-  return { access, catalog, renewAt: now + lifetime - early, endsAt: now + lifetime }
+interface Scoped extends Granted {
+  catalog: Catalog
+}
+
+function scoped ({ text, catalog, project, lifetime }: Authenticated, place: Place): Scoped {
+  return { access: { ...accessOf(text, catalog, place), ...(project === undefined ? {} : { project }) }, catalog, lifetime }
 }
 
 function accessOf (token: string, catalog: Catalog, place: Place): Access {

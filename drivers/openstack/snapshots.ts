@@ -1,7 +1,7 @@
 import type { Snapshot, SnapshotCreate, SnapshotUpdate } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { Change, Filters, Identity, ListQuery, ListResult, LostCreate, ReadOptions, SnapshotService } from '../driver.ts'
-import { cinder, findMade, readOne, readPage } from './cinder.ts'
+import { cinder, cinderV3, findMade, readOne, readPage, type Dialect } from './cinder.ts'
 import { encodeId, malformed, type Client } from './client.ts'
 import { surrogate } from './filters.ts'
 import { createRetag } from './metadata.ts'
@@ -13,11 +13,14 @@ import { withoutOperation } from './volume-mapping.ts'
 import { explainFields, explainSnapshot, updateFields } from './volume-refusals.ts'
 import { snapshotState } from './volume-states.ts'
 
-/** A snapshot as Cinder tells it at version 3.0. */
+/** A snapshot as Cinder tells it at version 3.0, or 1. */
 export interface CinderSnapshot {
   id: string
   name?: string | null
   description?: string | null
+  /** What version 1 calls them. */
+  display_name?: string | null
+  display_description?: string | null
   status: string
   volume_id?: string | null
   size?: number
@@ -37,12 +40,12 @@ const createFields = [
 
 export const snapshotFilters = ['name', 'volume_id']
 
-function pushDown ({ name, volume_id: volume }: Filters) {
+function pushDown ({ name, volume_id: volume }: Filters, dialect: Dialect) {
   const query: Record<string, unknown> = {}
   const [wanted = ''] = name?.length === 1 ? name : []
-  if (wanted !== '' && !wanted.includes('*') && !surrogate.test(wanted)) query.name = wanted
-  if (volume?.length === 1 && !volume[0]!.includes('*')) query.volume_id = volume[0]
-  return { query, applied: Object.keys(query) }
+  if (wanted !== '' && !wanted.includes('*') && !surrogate.test(wanted)) query[dialect.name] = wanted
+  if (dialect.filtered && volume?.length === 1 && !volume[0]!.includes('*')) query.volume_id = volume[0]
+  return { query, applied: Object.keys(query).map((key) => key === dialect.name ? 'name' : key) }
 }
 
 /** A snapshot of Cinder as a snapshot. */
@@ -50,7 +53,7 @@ export function toSnapshot (snapshot: CinderSnapshot, identity: Identity, extra:
   const progress = parseInt(snapshot['os-extended-snapshot-attributes:progress'] ?? '', 10)
   return {
     ...identity,
-    name: snapshot.name || null,
+    name: snapshot.name || snapshot.display_name || null,
     state: snapshotState(snapshot.status),
     provider_state: snapshot.status,
     created_at: toTimestamp(snapshot.created_at),
@@ -59,25 +62,25 @@ export function toSnapshot (snapshot: CinderSnapshot, identity: Identity, extra:
     volume_id: snapshot.volume_id ?? null,
     size: snapshot.size ?? null,
     progress: Number.isNaN(progress) ? null : progress,
-    description: snapshot.description || null,
+    description: snapshot.description || snapshot.display_description || null,
     ...(extra ? { extra: withoutOperation(snapshot) } : {})
   }
 }
 
-/** Snapshots of Cinder. */
-export function createSnapshots (client: Client, identify: (id: string) => Identity): SnapshotService {
+/** Snapshots of Cinder, of the version whose `dialect` is given. */
+export function createSnapshots (client: Client, identify: (id: string) => Identity, dialect: Dialect = cinderV3): SnapshotService {
   const read = (id: string, call: Call) => readOne<CinderSnapshot>(client, cinder.snapshot, id, call)
   const retag = createRetag(client, 'volume', cinder.snapshotMetadata)
 
   const get = async (id: string, { extra }: ReadOptions, call: Call) => toSnapshot(await read(id, call), identify(id), extra)
 
   const rename = (id: string, name: string, call: Call) => client.change(upstream, call, (token, region, headers) =>
-    cinder.snapshot.update(token, region, encodeId(id), { name }, {}, headers))
+    cinder.snapshot.update(token, region, encodeId(id), { [dialect.name]: name }, {}, headers))
 
   return {
     async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Snapshot>> {
-      const { query, applied } = pushDown(filters)
-      const { items, next } = await readPage<CinderSnapshot>(client, cinder.snapshotDetail, { ...query, limit }, token, call)
+      const { query, applied } = pushDown(filters, dialect)
+      const { items, next } = await readPage<CinderSnapshot>(client, cinder.snapshotDetail, { ...query, limit }, token, call, dialect)
       return { items: items.map((snapshot) => toSnapshot(snapshot, identify(snapshot.id), extra)), next, applied }
     },
 
@@ -87,7 +90,7 @@ export function createSnapshots (client: Client, identify: (id: string) => Ident
       checkTags(input.tags ?? {}, cinderTags)
       try {
         const answer = await client.change(upstream, call, (token, region, headers) =>
-          cinder.snapshot.create(token, region, toBody(input, call.operation), {}, headers))
+          cinder.snapshot.create(token, region, toBody(input, call.operation, dialect), {}, headers))
         const { id } = (answer ?? {}) as { id?: unknown }
         if (typeof id !== 'string') throw malformed('volume', false)
         return { resources: [{ kind: 'snapshot', id }], until: { states: ['available'] } }
@@ -98,7 +101,8 @@ export function createSnapshots (client: Client, identify: (id: string) => Ident
 
     /** A snapshot's metadata is no filter before version 3.22; its volume is. */
     findCreated: ({ id, input }: LostCreate<SnapshotCreate>, _since: Date, call: Call) =>
-      findMade(client, cinder.snapshotDetail, { volume_id: input.volume_id }, { operation: id, kind: 'snapshot' }, call),
+      findMade(client, cinder.snapshotDetail, dialect.filtered ? { volume_id: input.volume_id } : {},
+        { operation: id, kind: 'snapshot' }, call, dialect),
 
     async update (id: string, { name, tags }: SnapshotUpdate, call: Call): Promise<Snapshot> {
       checkTags(tags ?? {}, cinderTags)
@@ -118,11 +122,11 @@ export function createSnapshots (client: Client, identify: (id: string) => Ident
   }
 }
 
-const toBody = (input: SnapshotCreate, operation: string | undefined) => ({
+const toBody = (input: SnapshotCreate, operation: string | undefined, dialect: Dialect) => ({
   volume_id: input.volume_id,
   // Without it Cinder refuses a volume that is attached.
   force: true,
-  ...(input.name === undefined ? {} : { name: input.name }),
-  ...(input.description === undefined ? {} : { description: input.description }),
+  ...(input.name === undefined ? {} : { [dialect.name]: input.name }),
+  ...(input.description === undefined ? {} : { [dialect.description]: input.description }),
   metadata: { ...input.tags, ...(operation === undefined ? {} : { [operationKey]: operation }) }
 })

@@ -4,10 +4,12 @@ import { operationKey, toTags } from '../tags.ts'
 import { toTimestamp } from './times.ts'
 import { volumeState } from './volume-states.ts'
 
-/** A volume as Cinder tells it at version 3.0. */
+/** A volume as Cinder tells it at version 3.0, or 1. */
 export interface CinderVolume {
   id: string
   name?: string | null
+  /** The name in version 1. */
+  display_name?: string | null
   status: string
   size?: number
   availability_zone?: string | null
@@ -22,6 +24,8 @@ export interface CinderVolume {
   attachments?: Array<{ server_id?: string | null, device?: string | null }>
   /** What the image had to say that it was made from. */
   volume_image_metadata?: { image_id?: string }
+  /** The same at Rackspace. */
+  image_id?: string | null
 }
 
 /** A volume of Cinder as a volume. Cinder does not tell what a volume can do in a second. */
@@ -34,7 +38,7 @@ export function toVolume (volume: CinderVolume, identity: Identity, extra: boole
     driver: identity.driver,
     location: identity.location,
     self: identity.self,
-    name: volume.name || null,
+    name: volume.name || volume.display_name || null,
     state,
     provider_state: volume.status,
     created_at: toTimestamp(volume.created_at),
@@ -48,7 +52,7 @@ export function toVolume (volume: CinderVolume, identity: Identity, extra: boole
     availability_zone: volume.availability_zone ?? null,
     attachments: nodesOf(volume).map(({ node, device }) => ({ node_id: node, device, state: attachmentState(state) })),
     snapshot_id: volume.snapshot_id ?? null,
-    image_id: volume.volume_image_metadata?.image_id ?? null,
+    image_id: volume.volume_image_metadata?.image_id ?? volume.image_id ?? null,
     ...(extra ? { extra: withoutOperation(volume) } : {})
   }
 }

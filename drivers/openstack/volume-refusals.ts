@@ -6,7 +6,7 @@ import { snapshotState, volumeState } from './volume-states.ts'
 
 /** Refusals of a create, in the words of Cinder (each was provoked): sizes first, whose words name the others too. */
 export const volumeFields: readonly RefusedField[] = [
-  { said: /volume size|minDisk|attribute size/i, pointer: '/size' },
+  { said: /volume size|minDisk|attribute size|^'size'/i, pointer: '/size' },
   { said: /volume.type/i, pointer: '/type' },
   { said: /availability.zone/i, pointer: '/availability_zone' },
   { said: /snapshot/i, pointer: '/snapshot_id' },
