@@ -1,9 +1,10 @@
 import type {
-  Console, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPool, Image, ImageCreate, ImageImport, ImageUpdate, ImageUpload,
-  KeyPair, KeyPairCreate, Location, Network, NetworkCreate, NetworkUpdate, Nic, NicCreate, Node, NodeCreate, NodeSecurityGroup, NodeUpdate,
-  NodeVerb, NodeVerbInput, ProblemError, Quota, ResourceKind, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup,
-  SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Size, Snapshot, SnapshotCreate, SnapshotUpdate,
-  Subnet, SubnetCreate, SubnetUpdate, Volume, VolumeAttach, VolumeCreate, VolumeDetach, VolumeExtend, VolumeType, VolumeUpdate
+  Console, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPool, Image, ImageCreate, ImageDestroy, ImageImport, ImageUpdate,
+  ImageUpload, KeyPair, KeyPairCreate, Location, Network, NetworkCreate, NetworkUpdate, Nic, NicCreate, Node, NodeCreate,
+  NodeSecurityGroup, NodeUpdate, NodeVerb, NodeVerbInput, ProblemError, Quota, ResourceKind, Router, RouterCreate, RouterInterface,
+  RouterUpdate, SecurityGroup, SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Size, Snapshot,
+  SnapshotCreate, SnapshotUpdate, Subnet, SubnetCreate, SubnetUpdate, Volume, VolumeAttach, VolumeCreate, VolumeDetach, VolumeExtend,
+  VolumeType, VolumeUpdate
 } from '../openapi/model/index.ts'
 import type { Call } from './call.ts'
 
@@ -83,7 +84,10 @@ export interface DirectService<T, Create, Update> extends ReadService<T> {
 /** Resources whose making and deleting takes its time. */
 export interface SlowService<T, Create, Update> extends ReadService<T> {
   create? (input: Create, call: Call): Promise<Change>
-  /** Looks for what a lost create made: empty where it made nothing. `since` is when the create was sent, at the latest. */
+  /**
+   * Looks for what a lost create made: empty where it made nothing. `since` is when the create was sent, at the latest.
+   * Without this method a lost create is outcome_unknown.
+   */
   findCreated? (lost: LostCreate<Create>, since: Date, call: Call): Promise<ResourceRef[]>
   /** Sets what the merge patch names; returns the resource as it is then. */
   update? (id: string, patch: Update, call: Call): Promise<T>
@@ -103,7 +107,9 @@ export interface NodeService extends SlowService<Node, NodeCreate, NodeUpdate>, 
   console? (id: string, kind: Console['kind'], call: Call): Promise<Console>
 }
 
+/** The filter `owner` has two words beside accounts: `all` and, where a driver lists the filter, `self`. The driver alone applies those. */
 export interface ImageService extends SlowService<Image, ImageCreate, ImageUpdate> {
+  destroy? (id: string, call: Call, options?: ImageDestroy): Promise<Change>
   /** Makes an image of a file, which is streamed: it never is in memory as a whole. */
   upload? (input: ImageUpload, file: AsyncIterable<Uint8Array>, call: Call): Promise<Change>
   /** Has the cloud fetch a file. */

@@ -38,6 +38,7 @@ export interface Resources {
 }
 
 type Method = (id: string, input: object, call: Call) => Promise<Change>
+type Destroy = (id: string, call: Call, options: object) => Promise<Change>
 
 export default fp(async (fastify) => {
   const { farm, operations } = fastify
@@ -77,7 +78,7 @@ export default fp(async (fastify) => {
       const meanwhile = operations.running(kind, cloud, target)
       if (meanwhile !== undefined) return { row: meanwhile }
       const ask = (_: Connection, call: Call) => method === 'destroy'
-        ? (of as unknown as SlowService<unknown, object, object>).destroy!(id, call)
+        ? (of as unknown as Record<string, Destroy>).destroy!(id, call, input)
         : of[method]!(id, input, call)
       return operations.start({ kind, cloud, target, fromState: state, input: null }, ask, from)
     },

@@ -80,9 +80,9 @@ export function directRoutes (fastify: FastifyInstance, changes: Changes) {
   })
 }
 
-/** POST, PATCH and DELETE of resources that take their time: operations. */
-export function slowRoutes (fastify: FastifyInstance, changes: Changes & { kind: ResourceKind }) {
-  const { service, name, tag, kind, create } = changes
+/** POST, PATCH and DELETE of resources that take their time: operations. `destroy` is the query of the last. */
+export function slowRoutes (fastify: FastifyInstance, changes: Changes & { kind: ResourceKind, destroy?: TSchema }) {
+  const { service, name, tag, kind, create, destroy } = changes
   const { resources, operations } = fastify
   const path = `/clouds/:cloud/${pathOf(service)}`
 
@@ -110,11 +110,14 @@ export function slowRoutes (fastify: FastifyInstance, changes: Changes & { kind:
       tags: [tag],
       params: idParams,
       headers: preferHeader,
+      ...(destroy === undefined ? {} : { querystring: destroy }),
       response: operationAnswer()
     }
   }, async (request, reply) => {
     const { cloud, id } = request.params as Params
-    const started = await resources.act({ cloud, service, kind, id, method: 'destroy', input: {} }, changer(request))
+    // What is not wanted is not asked for.
+    const input = Object.fromEntries(Object.entries(request.query as object).filter(([, value]) => value !== false))
+    const started = await resources.act({ cloud, service, kind, id, method: 'destroy', input }, changer(request))
     return sendAnswer(reply, await operations.answer(started, request))
   })
 }

@@ -4,6 +4,7 @@ import { networkDetailsOf } from './network-details.ts'
 import { userDataBytes } from './node-create.ts'
 import { createOptions } from './node-options.ts'
 import { nodeFilters } from './nodes.ts'
+import { storageDetailsOf } from './storage-details.ts'
 
 const create = [
   'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id',
@@ -25,5 +26,6 @@ const ownOptions = ['provider_options', ...Object.keys(createOptions.properties)
 export const capabilityDetails: Record<string, CapabilityDetails> = {
   ...nodeDetails,
   ...networkDetailsOf(amazon),
+  ...storageDetailsOf(amazon),
   'nodes.create': { ...nodeDetails['nodes.create'], parameters: [...create, ...ownOptions] }
 }

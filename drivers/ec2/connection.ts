@@ -4,10 +4,13 @@ import { capabilityDetails } from './capabilities.ts'
 import { createClient } from './client.ts'
 import { amazon, type Cloud } from './cloud.ts'
 import { credentialsOf } from './credentials.ts'
+import { readInstanceTypes } from './instance-types.ts'
 import { createNetworkServices, networkPartsOf } from './network.ts'
 import { toParameters } from './node-options.ts'
 import { createNodes } from './nodes.ts'
+import { createPrices } from './prices.ts'
 import type { Settings } from './settings.ts'
+import { createStorage } from './storage.ts'
 
 /** Amazon's ids: a word for the kind, and 8 or 17 digits in hex. */
 const idOf = (...words: string[]) => new RegExp(`^(${words.join('|')})-[0-9a-f]{8,17}$`)
@@ -41,14 +44,20 @@ export function connect (settings: Settings, context: Context): Connection {
     client, dialect: amazon, location, identify: (service) => (id) => context.identify(service, id, location)
   }
   const host = endpoint === undefined ? hostOf(location) : new URL(endpoint).host
-  return makeConnection(cloud, context, { ids, host, details: capabilityDetails, ...createServices(cloud) })
+  return makeConnection(cloud, context, { ids, host, details: capabilityDetails, ...createServices(cloud, settings) })
 }
 
-/** The services of Amazon's protocol. */
-export function createServices (cloud: Cloud): Services {
+/** The services of Amazon, and how to forget what is kept of its catalog. */
+function createServices (cloud: Cloud, { prices, recommended_images: recommendedImages }: Settings): Services & Pick<Parts, 'forget'> {
+  const priceOf = createPrices(prices)
+  const { services, hasSize, forget } = createStorage(cloud, {
+    readSizes: (call) => readInstanceTypes(cloud, priceOf, call), recommendedImages, volumeTypes: true
+  })
   return {
-    nodes: createNodes({ cloud, options: toParameters, hasSize: async () => true, hibernation: true, parts: networkPartsOf(cloud) }),
-    ...createNetworkServices(cloud)
+    nodes: createNodes({ cloud, options: toParameters, hasSize, hibernation: true, parts: networkPartsOf(cloud) }),
+    ...createNetworkServices(cloud),
+    ...services,
+    forget
   }
 }
 
@@ -56,10 +65,12 @@ interface Parts extends Services {
   ids: Readonly<Record<string, RegExp>>
   host: string
   details: Readonly<Record<string, CapabilityDetails>>
+  /** Forgets what is kept of the cloud's catalog. */
+  forget?: () => void
 }
 
 /** A connection of these services: healthy while the cloud lists its zones. */
-export function makeConnection ({ client, dialect, location }: Cloud, { cloud }: Context, parts: Parts): Connection {
+export function makeConnection ({ client, dialect, location }: Cloud, { cloud }: Context, { forget, ...parts }: Parts): Connection {
   return {
     cloud,
     driver: dialect.driver,
@@ -68,7 +79,10 @@ export function makeConnection ({ client, dialect, location }: Cloud, { cloud }:
     async check (call: Call) {
       await client.read((sdk) => new sdk.DescribeAvailabilityZonesCommand({}), call)
     },
-    refresh () { client.refresh() },
+    refresh () {
+      client.refresh()
+      forget?.()
+    },
     close: () => client.close()
   }
 }

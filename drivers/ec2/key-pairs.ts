@@ -12,7 +12,9 @@ import { readTags } from './tags.ts'
 const importFields: readonly RefusedField[] = [{ code: /^InvalidKey\.|^InvalidKeyPair\.Format|PublicKey/, pointer: '/public_key' }]
 
 /** A key pair of EC2 as a key pair, with the private key under `secrets` where it was just made. */
-export function toKeyPair (raw: KeyPairInfo, identity: Identity, { secret, extra }: { secret?: string | undefined, extra: boolean }): KeyPair {
+export function toKeyPair (
+  raw: KeyPairInfo, identity: Identity, { secret, extra }: { secret?: string | undefined, extra: boolean }
+): KeyPair {
   return {
     ...identity,
     name: raw.KeyName ?? null,

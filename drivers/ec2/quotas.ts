@@ -35,8 +35,8 @@ export function createQuotas (cloud: Cloud): QuotaService {
     const { AccountAttributes: attributes } = await client.read((sdk) => new sdk.DescribeAccountAttributesCommand({}), call)
     if (attributes === undefined) throw malformed('The cloud answered without attributes of the account')
     return (...names: readonly string[]) => {
-      const values = names.map((wanted) => attributes.find(({ AttributeName: name }) => name === wanted)?.AttributeValues?.[0]?.AttributeValue)
-      const value = Number(values.find((one) => one !== undefined) ?? NaN)
+      const told = names.map((wanted) => attributes.find(({ AttributeName: name }) => name === wanted)).find((one) => one !== undefined)
+      const value = Number(told?.AttributeValues?.[0]?.AttributeValue ?? NaN)
       return Number.isInteger(value) && value >= 0 ? value : undefined
     }
   }

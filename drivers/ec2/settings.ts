@@ -1,4 +1,6 @@
 import { Type, type Static } from 'typebox'
+import type { SettingsSource } from '../driver.ts'
+import { resolvePrices } from './prices.ts'
 
 export const text = (description: string, options: Record<string, unknown> = {}) =>
   Type.Optional(Type.String({ minLength: 1, description, ...options }))
@@ -49,9 +51,9 @@ export function fromOriginal ({ USER: user, PASSWORD: password, ...settings }: R
   }
 }
 
-/** Throws an Error that says what the credentials lack. */
-export function resolve (given: Record<string, unknown>): Record<string, unknown> {
-  const settings = fromOriginal(given)
+/** Throws an Error that says what the credentials lack, or what of a file of prices does not fit. */
+export function resolve (given: Record<string, unknown>, { directory }: Pick<SettingsSource, 'directory'>): Record<string, unknown> {
+  const settings = resolvePrices(fromOriginal(given), directory)
   const { access_key_id: id, secret_access_key: key, profile } = settings
   if (profile !== undefined && (id !== undefined || key !== undefined)) {
     throw new Error('profile takes the place of access_key_id and secret_access_key; give one of both')

@@ -64,6 +64,13 @@ export const ImageUpdate = model('ImageUpdate', Type.Object({
   name: Type.Optional(Name), tags: Type.Optional(TagsPatch), visibility: Type.Optional(visibility)
 }, { additionalProperties: false, minProperties: 1 }))
 
+export type ImageDestroy = Static<typeof ImageDestroy>
+export const ImageDestroy = Type.Object({
+  delete_snapshots: Type.Optional(Type.Boolean({
+    description: 'Delete the snapshots that it consists of too, but those that something else uses; where images have snapshots.'
+  }))
+}, { additionalProperties: false })
+
 const upload = {
   name: Name,
   disk_format: Type.Enum(['raw', 'qcow2', 'vmdk', 'vdi', 'vhd', 'vhdx', 'iso'], { type: 'string', description: 'How the file is written.' }),

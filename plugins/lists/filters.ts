@@ -42,11 +42,22 @@ const hasTag = (wanted: string) => {
   }
 }
 
+/** Words of a filter that stand for what only the cloud can tell. */
+const scopes: Readonly<Record<string, readonly string[]>> = { owner: ['all', 'self'] }
+
+/**
+ * The filter with a word in it that the cloud itself must understand; undefined where there is none. Everything is what a
+ * cloud lists without a filter, unless it knows better.
+ */
+export const scopeOf = (filters: Filters): string | undefined => Object.entries(scopes).find(([field]) =>
+  filters[field]?.includes('self') === true && !filters[field].includes('all'))?.[0]
+
 /** What every item of a list must pass; undefined where there is no filter. */
 export function matcher (filters: Filters): ((item: object) => boolean) | undefined {
   const tests = Object.entries(filters).flatMap(([field, values]): ((item: Item) => boolean)[] => {
     if (field === 'tag') return values.map(hasTag)
     if (field === 'name') return [({ name }) => name !== null && fits(values[0]!, name as string)]
+    if (scopes[field]?.some((word) => values.includes(word)) === true) return []
     const wanted = new Set(values)
     return [(item) => wanted.has(String(item[field]))]
   })

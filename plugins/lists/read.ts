@@ -1,7 +1,9 @@
-import type { Filters, ServiceName } from '../../drivers/driver.ts'
+import type { Connection, Filters, ServiceName } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type Source } from '../../openapi/model/index.ts'
+import { notSupported } from '../clouds/capabilities.ts'
 import type { CallFrom, Farm } from '../clouds/farm.ts'
 import type { Place } from './cursor.ts'
+import { scopeOf } from './filters.ts'
 
 /** One page of one cloud. */
 export interface Read {
@@ -27,6 +29,13 @@ interface ListService {
   list (query: object, call: unknown): Promise<{ items: object[], next: string | null, total?: number, partial?: ProblemError }>
 }
 
+/** Throws not_supported where a filter has a word that the cloud does not understand. */
+function mustUnderstand (connection: Connection, service: ServiceName, filters: Filters) {
+  const scope = scopeOf(filters)
+  if (scope === undefined || connection.details[`${service}.list`]?.filters?.includes(scope) === true) return
+  throw notSupported(connection, `${service}.list.${scope}`)
+}
+
 /** Reads one page of one cloud. Never throws what the cloud did: that is told in `error` and in `source`. */
 export async function readPage ({ farm, service, from, filters, extra }: ReadInput, { cloud, token }: Place, limit: number): Promise<Read> {
   const started = performance.now()
@@ -42,6 +51,7 @@ export async function readPage ({ farm, service, from, filters, extra }: ReadInp
     const page = await farm.call(cloud, from, (connection, call) => {
       const list = connection[service] as ListService | undefined
       if (list === undefined) throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })
+      mustUnderstand(connection, service, filters)
       return list.list({ limit, token, filters, extra }, call)
     })
     const { items, next, total, partial } = page

@@ -166,6 +166,9 @@ export function createEngine ({ farm, rows, settings, log }: {
   const reconcileCreate = async (row: OperationRow) => {
     const service = farm.connection(row.cloud)[row.kind.split('.')[0] as 'volumes'] as SlowService<unknown, object, unknown>
     const input = row.input!
+    if (service.findCreated === undefined) {
+      return end(row, 'failed', unknown('The answer of the cloud was lost, and it does not tell what it made: look for it before you try again'))
+    }
     const found = await farm.call(row.cloud, from(row), (_, call) =>
       service.findCreated!({ id: row.id, input }, new Date(row.created_at), call))
     if (found.length > 0) return accepted(row, { resources: found, until: created[found[0]!.kind] })

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
-import { anyOf, createHeaders, Image, ImageCreate, ImageImport, ImagePage, imageStates, ImageUpdate, ImageUpload, operationAnswer } from '../../openapi/model/index.ts'
+import {
+  anyOf, createHeaders, Image, ImageCreate, ImageDestroy, ImageImport, ImagePage, imageStates, ImageUpdate, ImageUpload, operationAnswer
+} from '../../openapi/model/index.ts'
 import { changer } from '../../plugins/clouds/index.ts'
 import { sendAnswer } from '../../plugins/operations/index.ts'
 import { slowRoutes } from '../changes.ts'
@@ -17,10 +19,12 @@ export default async function routes (fastify: FastifyInstance) {
     filters: {
       state: anyOf('Only these states.', imageStates),
       visibility: anyOf('Only these.', ['public', 'private', 'shared', 'community']),
-      architecture: anyOf('Only these architectures.')
+      architecture: anyOf('Only these architectures.'),
+      owner: anyOf('Only those of these accounts. `self` is the own account, at clouds whose `images.list` has this filter; others refuse the word. ' +
+        '`all` is whoever has images for this account, also where a cloud shows a choice of them otherwise, as EC2 does.')
     }
   }))
-  slowRoutes(fastify, { ...images, create: ImageCreate, update: ImageUpdate })
+  slowRoutes(fastify, { ...images, create: ImageCreate, update: ImageUpdate, destroy: ImageDestroy })
 
   fastify.post<{ Params: { cloud: string }, Body: ImageImport }>('/clouds/:cloud/images/import', {
     schema: {

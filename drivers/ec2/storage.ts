@@ -1,0 +1,47 @@
+import type { Size } from '../../openapi/model/index.ts'
+import type { Call } from '../call.ts'
+import type { Services } from '../driver.ts'
+import type { Cloud } from './cloud.ts'
+import { createImages } from './images.ts'
+import { recommended, type RecommendedImages } from './image-sources.ts'
+import { createKeyPairs } from './key-pairs.ts'
+import { createLocations } from './locations.ts'
+import { createQuotas } from './quotas.ts'
+import { createSizes } from './sizes.ts'
+import { createSnapshots } from './snapshots.ts'
+import { createVolumeTypes } from './volume-types.ts'
+import { createVolumes } from './volumes.ts'
+import { createZones } from './zones.ts'
+
+export interface StorageOptions {
+  /** Reads all sizes, which the clouds tell each in its own way. */
+  readSizes: (call: Call) => Promise<Size[]>
+  /** Images of others that are listed beside the own; Amazon's recommended ones where not given. */
+  recommendedImages?: readonly RecommendedImages[] | undefined
+  /** Whether it has Amazon's types of volumes. */
+  volumeTypes: boolean
+}
+
+/** Catalog and storage: the services, whether there is a size, and how to forget what is kept of it. */
+export function createStorage (cloud: Cloud, { readSizes, recommendedImages = recommended, volumeTypes }: StorageOptions) {
+  const zones = createZones(cloud.client)
+  const sizes = createSizes({ read: readSizes })
+  const services = {
+    images: createImages({ cloud, recommended: recommendedImages }),
+    sizes: sizes.service,
+    locations: createLocations(cloud, zones),
+    key_pairs: createKeyPairs(cloud),
+    volumes: createVolumes(cloud, zones),
+    ...(volumeTypes ? { volume_types: createVolumeTypes(cloud) } : {}),
+    snapshots: createSnapshots(cloud),
+    quotas: createQuotas(cloud)
+  } satisfies Services
+  return {
+    services,
+    hasSize: sizes.has,
+    forget () {
+      sizes.forget()
+      zones.forget()
+    }
+  }
+}
