@@ -22,8 +22,8 @@ export const networkDetailsOf = ({ tagsOnCreate, ruleIds }: Dialect): Record<str
   'security_groups.update': { parameters: ['tags'] },
   'security_groups.create_rule': {
     parameters: [
-      'direction', 'ethertype', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr', 'remote_group_id',
-      ...(ruleIds ? ['description'] : [])
+      'direction', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr', 'remote_group_id',
+      ...(ruleIds ? ['ethertype', 'description'] : [])
     ]
   },
   // Where tags come after the creation, addresses take none (Eucalyptus 4).

@@ -2,26 +2,48 @@ import type { Context } from '../context.ts'
 import type { Case } from './case.ts'
 import { reading } from './reading.ts'
 
+/** Whether the cloud honours a field of a request. */
+const takes = ({ capabilities }: Context, capability: string, field: string) =>
+  capabilities[capability]?.parameters.includes(field) === true
+
+/** The block that networks need on this cloud; undefined where only subnets have blocks. */
+const needed = ({ needs }: Context) => (needs?.['networks'] as { cidr?: string } | undefined)?.cidr
+
 let blocks = 0
-/** A block of addresses that no other test uses. */
-const block = () => `10.${100 + Math.floor(++blocks / 250)}.${blocks % 250}.0/24`
+/** A block of addresses that no other test uses, inside of that which networks need. */
+const block = (context: Context) => {
+  const within = needed(context)?.split('.').slice(0, 2).join('.') ?? `10.${100 + Math.floor((blocks + 1) / 250)}`
+  return `${within}.${++blocks % 250}.0/24`
+}
 
 const network = ({ make, name }: Context, fields: object = {}) => make('networks', { name: name('network'), ...fields })
 
 async function subnet (context: Context, fields: object = {}) {
   const { id } = await network(context)
-  return context.make('subnets', { name: context.name('subnet'), network_id: id, cidr: block(), ...fields })
+  return context.make('subnets', { name: context.name('subnet'), network_id: id, cidr: block(context), ...fields })
 }
 
-const router = ({ make, name, external_network_id: external }: Context, fields: object = {}) =>
-  make('routers', { name: name('router'), external_gateway: { network_id: external }, ...fields })
+/** The zone of a node, for a subnet that it is to be attached to. */
+const besideNode = (context: Context, { availability_zone: zone }: { availability_zone: string }) =>
+  takes(context, 'subnets.create', 'availability_zone') ? { availability_zone: zone } : {}
+
+/** A router that leads outside: to the external network, or out of its own network where routers are in networks. */
+async function router (context: Context, beside?: { network_id: string }) {
+  const { make, name, external_network_id: external } = context
+  const own = takes(context, 'routers.create', 'network_id') ? { network_id: beside?.network_id ?? (await network(context)).id } : {}
+  return make('routers', { name: name('router'), ...own, external_gateway: { network_id: own.network_id ?? external } })
+}
 
 const group = ({ make, name }: Context, fields: object = {}) => make('security-groups', { name: name('group'), description: 'of a test', ...fields })
+
+/** An address, from the pool where the cloud has pools. */
+const floating = (context: Context) =>
+  context.make('floating-ips', takes(context, 'floating_ips.create', 'pool') ? { pool: context.external_network_id } : {})
 
 /** A node on a subnet that a router connects with the outside. */
 async function reachableNode (context: Context) {
   const net = await subnet(context)
-  const { self } = await router(context)
+  const { self } = await router(context, net)
   await context.done(`${self}/actions/add_interface`, { subnet_id: net.id })
   context.t.teardown(() => context.api.post(`${self}/actions/remove_interface`, { subnet_id: net.id }))
   return { node: await context.node({ networks: [{ network_id: net.network_id }] }), net }
@@ -70,12 +92,20 @@ export const networkCases: Record<string, Case> = {
     }
   },
   'networks.create': {
-    title: 'makes a network',
+    title: 'makes a network, of the block that it needs where the cloud has networks of blocks',
     async run (context) {
-      const { t, name } = context
+      const { t, api, base, name } = context
       const asked = name('network')
       const made = await network(context, { name: asked, tags: { env: 'test' } })
-      t.match(made, { name: asked, tags: { env: 'test' }, is_external: false, cidrs: [], subnet_ids: [] })
+      const cidr = needed(context)
+      t.match(made, { name: asked, tags: { env: 'test' }, is_external: false, subnet_ids: [] })
+      t.same(made.cidrs, cidr === undefined ? [] : [cidr])
+      if (cidr === undefined) return
+      for (const fields of [{}, { cidr: '10.0.0.0/7' }]) {
+        const { status, body } = await api.post(`${base}/networks`, { name: asked, ...fields })
+        t.equal(status, 422, 'without a block, or with one that is too large, it is refused', { body })
+        t.equal(body.errors?.[0]?.pointer, '/cidr')
+      }
     }
   },
   'networks.update': {
@@ -105,11 +135,12 @@ export const networkCases: Record<string, Case> = {
     title: 'makes a subnet; what is no block of addresses, or overlaps another, is refused',
     async run (context) {
       const { t, api, base } = context
-      const cidr = block()
-      const made = await subnet(context, { cidr, dns_servers: ['9.9.9.9'] })
-      t.match(made, { cidr, ip_version: 4, dns_servers: ['9.9.9.9'], gateway_ip: cidr.replace('0/24', '1') })
+      const cidr = block(context)
+      const servers = takes(context, 'subnets.create', 'dns_servers') ? { dns_servers: ['9.9.9.9'] } : {}
+      const made = await subnet(context, { cidr, ...servers })
+      t.match(made, { cidr, ip_version: 4, ...servers, gateway_ip: cidr.replace('0/24', '1') })
       const { body } = await api.get(`${base}/networks/${made.network_id}`)
-      t.same([body.subnet_ids, body.cidrs], [[made.id], [cidr]], 'its network names it')
+      t.same([body.subnet_ids, body.cidrs], [[made.id], [needed(context) ?? cidr]], 'its network names it')
       const listed = await api.walk(`${base}/subnets?network_id=${made.network_id}`)
       t.equal(listed.items.length, 1)
       for (const bad of ['nonsense', '10.0.0.0/33', '10.0.0/24', '300.0.0.0/8']) {
@@ -119,16 +150,20 @@ export const networkCases: Record<string, Case> = {
       }
       const overlap = await api.post(`${base}/subnets`, { network_id: made.network_id, cidr })
       t.ok(overlap.status === 422 || overlap.status === 409, 'one that overlaps is refused', { body: overlap.body })
+      const nowhere = await api.post(`${base}/subnets`, { network_id: context.absent.network, cidr })
+      t.equal(nowhere.status, 422, 'one in a network there is not is refused', { body: nowhere.body })
+      t.equal(nowhere.body.errors?.[0]?.pointer, '/network_id')
     }
   },
   'subnets.update': {
-    title: 'changes name and name servers of a subnet',
+    title: 'changes name, tags and, where the cloud has them, name servers of a subnet',
     async run (context) {
       const { t, api, name } = context
       const { self } = await subnet(context)
       const renamed = name('renamed')
-      const { body } = await api.patch(self, { name: renamed, dns_servers: ['1.1.1.1'] })
-      t.match(body, { name: renamed, dns_servers: ['1.1.1.1'] })
+      const servers = takes(context, 'subnets.update', 'dns_servers') ? { dns_servers: ['1.1.1.1'] } : {}
+      const { body } = await api.patch(self, { name: renamed, tags: { add: '1' }, ...servers })
+      t.match(body, { name: renamed, tags: { add: '1' }, ...servers })
     }
   },
   'subnets.destroy': {
@@ -143,27 +178,36 @@ export const networkCases: Record<string, Case> = {
   'routers.create': {
     title: 'makes a router with a gateway to the outside',
     async run (context) {
-      const { t, external_network_id: external } = context
-      t.match(await router(context), { external_gateway: { network_id: external }, interfaces: [] })
+      const { t, api, base, name, external_network_id: external } = context
+      const made = await router(context)
+      const isInNetwork = takes(context, 'routers.create', 'network_id')
+      t.match(made, { external_gateway: { network_id: isInNetwork ? made.network_id : external }, interfaces: [] })
+      t.match((await api.get(made.self)).body, { external_gateway: made.external_gateway })
+      if (!isInNetwork) return
+      const { status, body } = await api.post(`${base}/routers`, { name: name('router') })
+      t.equal(status, 422, 'one in no network is refused', { body })
+      t.equal(body.errors?.[0]?.pointer, '/network_id')
     }
   },
   'routers.update': {
-    title: 'renames a router and takes its gateway away',
+    title: 'renames a router, takes its gateway away and gives it one again',
     async run (context) {
       const { t, api, name } = context
-      const { self } = await router(context)
+      const { self, external_gateway: gateway } = await router(context)
       const renamed = name('renamed')
       const { body } = await api.patch(self, { name: renamed, external_gateway: null })
       t.equal(body.name, renamed)
       t.equal(body.external_gateway, null)
+      t.match((await api.patch(self, { external_gateway: gateway })).body, { name: renamed, external_gateway: gateway })
     }
   },
   'routers.add_interface': {
     title: 'connects a subnet, once',
     async run (context) {
       const { t, api } = context
-      const { self } = await router(context)
-      const { id } = await subnet(context)
+      const net = await subnet(context)
+      const { id } = net
+      const { self } = await router(context, net)
       const connected = await context.done(`${self}/actions/add_interface`, { subnet_id: id })
       t.same(connected.interfaces, [{ subnet_id: id }])
       const again = await api.post(`${self}/actions/add_interface`, { subnet_id: id })
@@ -175,8 +219,9 @@ export const networkCases: Record<string, Case> = {
     title: 'disconnects a subnet',
     async run (context) {
       const { t } = context
-      const { self } = await router(context)
-      const { id } = await subnet(context)
+      const net = await subnet(context)
+      const { id } = net
+      const { self } = await router(context, net)
       await context.done(`${self}/actions/add_interface`, { subnet_id: id })
       t.same((await context.done(`${self}/actions/remove_interface`, { subnet_id: id })).interfaces, [])
     }
@@ -185,8 +230,9 @@ export const networkCases: Record<string, Case> = {
     title: 'deletes a router, not one with interfaces',
     async run (context) {
       const { t, api, problem } = context
-      const { self } = await router(context)
-      const { id } = await subnet(context)
+      const net = await subnet(context)
+      const { id } = net
+      const { self } = await router(context, net)
       await context.done(`${self}/actions/add_interface`, { subnet_id: id })
       problem(await api.delete(self), 409, 'in_use')
       await context.done(`${self}/actions/remove_interface`, { subnet_id: id })
@@ -201,12 +247,14 @@ export const networkCases: Record<string, Case> = {
     }
   },
   'security_groups.update': {
-    title: 'renames a security group',
+    title: 'changes tags of a security group, and its name where the cloud can',
     async run (context) {
       const { t, api, name } = context
-      const { self } = await group(context)
-      const renamed = name('renamed')
-      t.equal((await api.patch(self, { name: renamed, description: 'changed' })).body.name, renamed)
+      const { self } = await group(context, { tags: { keep: '1', drop: '2' } })
+      const renamed = takes(context, 'security_groups.update', 'name') ? { name: name('renamed'), description: 'changed' } : {}
+      const { body } = await api.patch(self, { ...renamed, tags: { drop: null, add: '3' } })
+      t.match(body, renamed)
+      t.same(body.tags, { keep: '1', add: '3' })
     }
   },
   'security_groups.create_rule': {
@@ -222,7 +270,11 @@ export const networkCases: Record<string, Case> = {
       const ping = await add({ protocol: 'icmp', icmp_type: 8, icmp_code: 0 })
       t.match(ping.body, { protocol: 'icmp', icmp_type: 8, icmp_code: 0, port_min: null })
       t.equal((await add({ protocol: 'udp', port_min: 53, remote_group_id: id })).body.remote_group_id, id)
-      t.equal((await add({ ethertype: 'IPv6', protocol: 'tcp', port_min: 22, cidr: '::/0' })).status, 201)
+      const six = await add({ ethertype: 'IPv6', protocol: 'tcp', port_min: 22, cidr: '::/0' })
+      if (takes(context, 'security_groups.create_rule', 'ethertype')) t.match(six.body, { ethertype: 'IPv6', cidr: '::/0', port_min: 22 })
+      else problem(six, 501, 'not_supported')
+      const none = await add({ protocol: 'tcp', port_min: 1, remote_group_id: context.absent.group })
+      t.equal(none.status, 422, 'one of a group there is not is refused', { body: none.body })
       const { body } = await api.get(self)
       t.ok(body.rules.length >= 4, 'the group has them')
       for (const [bad, pointer] of [
@@ -294,7 +346,7 @@ export const networkCases: Record<string, Case> = {
     async run (context) {
       const { t, api, node, base, done } = context
       const made = await node()
-      const net = await subnet(context)
+      const net = await subnet(context, besideNode(context, made))
       const outside = await api.post(`${base}/nodes/${made.id}/nics`, { network_id: net.network_id, fixed_ip: '192.0.2.77' })
       t.equal(outside.status, 422, 'an address outside is refused', { body: outside.body })
       const inside = net.cidr.replace('0/24', '77')
@@ -311,7 +363,7 @@ export const networkCases: Record<string, Case> = {
     async run (context) {
       const { t, api, node, base, done } = context
       const made = await node()
-      const net = await subnet(context)
+      const net = await subnet(context, besideNode(context, made))
       await done(`${base}/nodes/${made.id}/nics`, { subnet_id: net.id })
       const nics = async () => (await api.get(`${base}/nodes/${made.id}/nics`)).body.items
       const [nic] = (await nics()).filter(({ network_id: id }: any) => id === net.network_id)
@@ -321,8 +373,9 @@ export const networkCases: Record<string, Case> = {
   },
   'floating_ips.list': {
     title: 'lists floating IPs, of all pages and by node',
-    async run ({ t, api, base, make, external_network_id: pool }) {
-      const made = await make('floating-ips', { pool })
+    async run (context) {
+      const { t, api, base } = context
+      const made = await floating(context)
       const { items } = await api.walk(`${base}/floating-ips?limit=1`)
       t.ok(items.some(({ id }) => id === made.id))
       t.same((await api.walk(`${base}/floating-ips?address=${made.address}`)).items.map(({ id }) => id), [made.id])
@@ -330,24 +383,25 @@ export const networkCases: Record<string, Case> = {
   },
   'floating_ips.get': {
     title: 'gets a floating IP',
-    async run ({ t, api, base, make, absent, problem, external_network_id: pool }) {
-      const made = await make('floating-ips', { pool })
+    async run (context) {
+      const { t, api, base, absent, problem } = context
+      const made = await floating(context)
       t.match((await api.get(made.self)).body, { id: made.id, address: made.address })
       problem(await api.get(`${base}/floating-ips/${absent.floatingIp}`), 404, 'resource_not_found')
     }
   },
   'floating_ips.create': {
-    title: 'takes an address from a pool',
-    async run ({ t, make, external_network_id: pool }) {
-      t.match(await make('floating-ips', { pool }), { state: 'available', address: String, version: 4, node_id: null, nic_id: null })
+    title: 'takes an address, from a pool where the cloud has pools',
+    async run (context) {
+      context.t.match(await floating(context), { state: 'available', address: String, version: 4, node_id: null, nic_id: null })
     }
   },
   'floating_ips.associate': {
     title: 'gives the address to a node, which shows it; it goes away from a node that is destroyed',
     async run (context) {
-      const { t, api, make, get, done, external_network_id: pool } = context
+      const { t, api, get, done } = context
       const { node } = await reachableNode(context)
-      const ip = await make('floating-ips', { pool })
+      const ip = await floating(context)
       const given = await done(`${ip.self}/actions/associate`, { node_id: node.id })
       t.match(given, { state: 'associated', node_id: node.id, nic_id: String, fixed_address: node.private_ips[0] })
       // The cloud tells its own parts of it after a moment.
@@ -364,17 +418,18 @@ export const networkCases: Record<string, Case> = {
   'floating_ips.disassociate': {
     title: 'takes the address from the node',
     async run (context) {
-      const { t, make, done, external_network_id: pool } = context
+      const { t, done } = context
       const { node } = await reachableNode(context)
-      const ip = await make('floating-ips', { pool })
+      const ip = await floating(context)
       await done(`${ip.self}/actions/associate`, { node_id: node.id })
       t.match(await done(`${ip.self}/actions/disassociate`), { state: 'available', node_id: null, nic_id: null })
     }
   },
   'floating_ips.destroy': {
     title: 'gives the address back',
-    async run ({ t, api, make, external_network_id: pool }) {
-      const { self } = await make('floating-ips', { pool })
+    async run (context) {
+      const { t, api } = context
+      const { self } = await floating(context)
       t.equal((await api.delete(self)).status, 204)
       t.equal((await api.get(self)).status, 404)
     }
