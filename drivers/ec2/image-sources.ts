@@ -9,6 +9,9 @@ export interface RecommendedImages {
   name: string
 }
 
+/** What a list shows beside the own images: some, or all that there are. */
+export type Recommended = readonly RecommendedImages[] | 'all'
+
 /** The publishers' own accounts: Amazon Linux, Debian (wiki.debian.org/Cloud/AmazonEC2Image), Ubuntu (documentation.ubuntu.com/aws). */
 export const recommended: readonly RecommendedImages[] = [
   { owner: '137112412989', name: 'al2023-ami-2023*' },
@@ -29,8 +32,9 @@ const ownSource: ImageSource = { Owners: ['self'] }
  * The lists that a list consists of: the own images and the recommended ones; with `owner` those of the accounts it names, of
  * which `all` is everybody.
  */
-export function sourcesOf (owners: Filters[string] | undefined, recommended: readonly RecommendedImages[]): ImageSource[] {
+export function sourcesOf (owners: Filters[string] | undefined, recommended: Recommended): ImageSource[] {
   if (owners === undefined || owners.length === 0) {
+    if (recommended === 'all') return [{}]
     const others = recommended.filter(({ owner }) => owner !== 'self').map(({ owner, name }) => ({ Owners: [owner], name }))
     return [ownSource, ...others]
   }

@@ -7,7 +7,7 @@ import { malformed } from './errors.ts'
 import { createFresh } from './eventual.ts'
 import { createImageChanges } from './image-changes.ts'
 import { statusesOf, toImage } from './image-mapping.ts'
-import { isShown, nextPlace, queryOf, readPlace, sourcesOf, type RecommendedImages } from './image-sources.ts'
+import { isShown, nextPlace, queryOf, readPlace, sourcesOf, type Recommended } from './image-sources.ts'
 import { nextOf, pageOf, pushDown, type Pushed } from './lists.ts'
 
 /** Our filters of images, as Amazon has them. What is private or shared is not public. */
@@ -25,7 +25,7 @@ const machines = { Name: 'image-type', Values: ['machine'] }
 export interface ImagesOptions {
   cloud: Cloud
   /** Images of others that are listed beside the own. */
-  recommended: readonly RecommendedImages[]
+  recommended: Recommended
 }
 
 /** AMIs: the own, those that are recommended, and, where they are asked for by `owner`, all others. */

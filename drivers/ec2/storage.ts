@@ -3,7 +3,7 @@ import type { Call } from '../call.ts'
 import type { Services } from '../driver.ts'
 import type { Cloud } from './cloud.ts'
 import { createImages } from './images.ts'
-import { recommended, type RecommendedImages } from './image-sources.ts'
+import { recommended, type Recommended } from './image-sources.ts'
 import { createKeyPairs } from './key-pairs.ts'
 import { createLocations } from './locations.ts'
 import { createQuotas } from './quotas.ts'
@@ -17,7 +17,7 @@ export interface StorageOptions {
   /** Reads all sizes, which the clouds tell each in its own way. */
   readSizes: (call: Call) => Promise<Size[]>
   /** Images of others that are listed beside the own; Amazon's recommended ones where not given. */
-  recommendedImages?: readonly RecommendedImages[] | undefined
+  recommendedImages?: Recommended | undefined
   /** Whether it has Amazon's types of volumes. */
   volumeTypes: boolean
 }

@@ -1,5 +1,5 @@
 import type { CapabilityDetails } from '../driver.ts'
-import { networkDetailsOf, nodeDetails } from '../ec2/base.ts'
+import { networkDetailsOf, nodeDetails, storageDetailsOf } from '../ec2/base.ts'
 import { dialect } from './dialect.ts'
 import { createOptions } from './node-options.ts'
 
@@ -10,5 +10,6 @@ const create = nodeDetails['nodes.create']!
 export const capabilityDetails: Record<string, CapabilityDetails> = {
   ...nodeDetails,
   ...networkDetailsOf(dialect),
+  ...storageDetailsOf(dialect),
   'nodes.create': { ...create, parameters: [...create.parameters ?? [], ...ownOptions] }
 }

@@ -1,11 +1,13 @@
 import type { Connection, Context } from '../driver.ts'
 import {
-  createClient, createNetworkServices, createNodes, ids, makeConnection, networkPartsOf, type Cloud
+  createClient, createNetworkServices, createNodes, createPrices, createStorage, ids, makeConnection, networkPartsOf,
+  type Cloud, type PriceOf
 } from '../ec2/base.ts'
 import { capabilityDetails } from './capabilities.ts'
 import { dialect } from './dialect.ts'
 import { toParameters } from './node-options.ts'
 import type { Settings } from './settings.ts'
+import { readSizes } from './sizes.ts'
 
 /** The SDK fills it in; Eucalyptus 4 refuses it there with 400, and knows it of RunInstances alone. */
 const noToken = ['ClientToken']
@@ -33,11 +35,20 @@ export function connect (settings: Settings, context: Context): Connection {
     strip: { CreateVolume: noToken, CreateRouteTable: noToken, CreateNetworkInterface: noToken, CreateSnapshot: noToken }
   }, context)
   const cloud: Cloud = { client, dialect, location, identify: (service) => (id) => context.identify(service, id, location) }
+  // Only the user knows what it costs.
+  const priceOf: PriceOf = settings.prices === undefined ? () => null : createPrices(settings.prices)
+  const { services, hasSize, forget } = createStorage(cloud, {
+    readSizes: (call) => readSizes(cloud, priceOf, call),
+    recommendedImages: 'all',
+    volumeTypes: false
+  })
   return makeConnection(cloud, context, {
     ids: ownIds,
     host: `${host}:${port}`,
     details: capabilityDetails,
-    nodes: createNodes({ cloud, options: toParameters, hasSize: async () => true, hibernation: false, parts: networkPartsOf(cloud) }),
-    ...createNetworkServices(cloud)
+    nodes: createNodes({ cloud, options: toParameters, hasSize, hibernation: false, parts: networkPartsOf(cloud) }),
+    ...createNetworkServices(cloud),
+    ...services,
+    forget
   })
 }

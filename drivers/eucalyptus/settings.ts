@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
-import { common, fromOriginal, secret } from '../ec2/base.ts'
+import type { SettingsSource } from '../driver.ts'
+import { common, fromOriginal, resolvePrices, secret } from '../ec2/base.ts'
 
 const { recommended_images: _, ...shared } = common
 
@@ -26,8 +27,8 @@ const numbers = /^[0-9]+$/
  * Brings the form of the original Orchestrator (`USER`, `PASSWORD`, `EXTRA_PARAMS` with `host`, `secure`, `port`, `path`)
  * and `endpoint`, the whole address, into that of today. Throws an Error that names what makes no sense.
  */
-export function resolve (given: Record<string, unknown>): Record<string, unknown> {
-  const { EXTRA_PARAMS: extra = {}, endpoint, ...settings } = fromOriginal(given)
+export function resolve (given: Record<string, unknown>, { directory }: Pick<SettingsSource, 'directory'>): Record<string, unknown> {
+  const { EXTRA_PARAMS: extra = {}, endpoint, ...settings } = resolvePrices(fromOriginal(given), directory)
   if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) throw new Error('EXTRA_PARAMS must be a map of host, port, path, secure')
   const { port, ...params } = extra as Record<string, unknown>
   // Written as text in the original's files.

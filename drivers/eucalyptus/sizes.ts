@@ -1,7 +1,7 @@
 import { parseXML } from '@aws-sdk/xml-builder'
 import type { Size } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import { malformed, type Cloud } from '../ec2/base.ts'
+import { malformed, type Cloud, type PriceOf } from '../ec2/base.ts'
 
 interface Details {
   name?: string
@@ -16,7 +16,7 @@ interface Details {
  * The sizes of a cloud, from its own DescribeInstanceTypes (`instanceTypeDetails` of name, cpu, disk, memory; message
  * DescribeInstanceTypesResponseType of Eucalyptus 4), in which the SDK finds nothing that it knows.
  */
-export async function readSizes ({ client, identify, location }: Cloud, call: Call): Promise<Size[]> {
+export async function readSizes ({ client, identify, location }: Cloud, priceOf: PriceOf, call: Call): Promise<Size[]> {
   const body = await client.raw((sdk) => new sdk.DescribeInstanceTypesCommand({}), call)
   const origin = identify('sizes')
   return detailsOf(body).map(({ name, cpu, disk, memory }) => ({
@@ -35,7 +35,7 @@ export async function readSizes ({ client, identify, location }: Cloud, call: Ca
     swap: null,
     architecture: [],
     gpus: [],
-    price: null
+    price: priceOf(location, name ?? '')
   }))
 }
 
