@@ -34,10 +34,13 @@ export function createFresh () {
       for (const [id, at] of made) if (now - at > window) made.delete(id)
       for (const id of ids) made.set(id, now)
     },
-    /** Reads one: again where it is fresh and not there. */
-    read<T> (id: string, call: Call, run: () => Promise<T>): Promise<T> {
+    /** Reads one: again where it is fresh and not there. Once it was seen, its absence is news. */
+    async read<T> (id: string, call: Call, run: () => Promise<T>): Promise<T> {
       const at = made.get(id)
-      return at === undefined || performance.now() - at > window ? run() : eventually(call, run)
+      if (at === undefined || performance.now() - at > window) return run()
+      const found = await eventually(call, run)
+      made.delete(id)
+      return found
     }
   }
 }

@@ -153,6 +153,9 @@ t.test('what was made a moment ago and is not seen yet is asked for again, what 
   asked = 0
   t.equal(await fresh.read('i-new', call, appears), 'there')
   asked = 0
+  await t.rejects(fresh.read('i-new', call, appears), { code: 'resource_not_found' }, 'once it was seen, it is gone')
+  t.equal(asked, 1)
+  asked = 0
   await t.rejects(fresh.read('i-old', call, appears), { code: 'resource_not_found' })
   t.equal(asked, 1)
 })
