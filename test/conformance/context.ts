@@ -41,8 +41,17 @@ export interface Target {
   create?: object
   /** Collection, as in paths → what a create there needs on this cloud beside what the cases ask for. */
   needs?: Readonly<Record<string, object>>
+  /** GiB of the smallest volume; 1 where not given. */
+  smallestVolume?: number
+  /** What it tells quotas of beside nodes, where it is not vcpus, ram, volumes and volume_storage. */
+  quotas?: readonly string[]
   /** How the impossible size is refused: `later` by a node in `error` (where not given), or `at once` by provider_capacity. */
   capacity?: 'later' | 'at once'
+  /**
+   * What the stand-in of a cloud does wrong: the name of the test that fails for it (a capability, or the title of a general
+   * one) → the reason. One that passes fails the run.
+   */
+  allowed?: Readonly<Record<string, string>>
 }
 
 export interface Context extends Target {

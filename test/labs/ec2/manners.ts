@@ -84,15 +84,21 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
     return false
   }
 
-  const isOverQuota = async (request: Passing, asked: URLSearchParams, pass: Ask, most: number) => {
+  const isOverQuota = async (request: Passing, asked: URLSearchParams, pass: Ask, nodes: number) => {
     const all = new URLSearchParams({
       Action: 'DescribeInstances',
-      Version: asked.get('Version') ?? '',
+      Version: '2016-11-15',
       'Filter.1.Name': 'instance-state-name',
       ...Object.fromEntries(['pending', 'running', 'stopping', 'stopped'].map((state, i) => [`Filter.1.Value.${i + 1}`, state]))
     })
     const { body } = await pass({ ...request, content: String(all) })
-    return instancesOf(body).length + Number(asked.get('MaxCount') ?? 1) > most
+    return instancesOf(body).length + Number(asked.get('MaxCount') ?? 1) > nodes
+  }
+
+  /** moto gives an instance any type; Amazon only those that there are. */
+  const isType = async (request: Passing, type: string, pass: Ask) => {
+    const asked = new URLSearchParams({ Action: 'DescribeInstanceTypes', Version: '2016-11-15', 'InstanceType.1': type })
+    return (await pass({ ...request, content: String(asked) })).status < 300
   }
 
   /** Amazon finds instances by the token of their creation; moto does not. */
@@ -141,6 +147,10 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
       if (nodes !== undefined && await isOverQuota(request, asked, pass, nodes)) {
         return refusal('InstanceLimitExceeded', 'You have requested more instances than your current instance limit allows')
       }
+    }
+    const resized = asked.get('InstanceType.Value')
+    if (action === 'ModifyInstanceAttribute' && resized !== null && !await isType(request, resized, pass)) {
+      return refusal('InvalidInstanceAttributeValue', `Invalid value '${resized}' for InstanceType.`)
     }
     const answered = await pass(action === 'DescribeInstances' ? await withoutTokenFilter(request, asked, keyOf(request)) : request)
     noteChange(action, answered)

@@ -1,0 +1,41 @@
+import t from 'tap'
+import { conformance } from '../../conformance/suite.ts'
+import { allowed } from './allowed.ts'
+import { buildOnMoto, exhausted } from './app.ts'
+
+t.setTimeout(600_000)
+
+t.test('EC2, as moto has it, conforms', async (t) => {
+  t.setTimeout(600_000)
+  const { api, image_id } = await buildOnMoto(t, { moto: { validate: true } })
+  await conformance(t, {
+    driver: 'ec2',
+    api,
+    cloud: 'default',
+    tightCloud: 'tight',
+    image_id,
+    size_id: 't3.micro',
+    other_size_id: 't3.small',
+    impossible_size_id: exhausted,
+    capacity: 'at once',
+    external_network_id: '',
+    needs: { networks: { cidr: '10.100.0.0/16' } },
+    allowed,
+    absent: {
+      node: 'i-00000000000000000',
+      image: 'ami-00000000000000000',
+      size: 'none',
+      location: 'nowhere',
+      keyPair: 'none',
+      network: 'vpc-00000000000000000',
+      subnet: 'subnet-00000000000000000',
+      router: 'rtb-00000000000000000',
+      group: 'sg-00000000000000000',
+      floatingIp: 'eipalloc-00000000000000000',
+      pool: 'none',
+      volume: 'vol-00000000000000000',
+      volumeType: 'none',
+      snapshot: 'snap-00000000000000000'
+    }
+  })
+})
