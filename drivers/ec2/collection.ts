@@ -41,7 +41,10 @@ export interface Kind<Raw, T> {
   map (raws: readonly Raw[], extra: boolean, call: Call): Promise<T[]>
 }
 
-/** The list and the reads of one kind of resource. `note` tells of what was just made, which the cloud may not know yet. */
+/**
+ * The list and the reads of one kind of resource. `note` tells of what was just made, which the cloud may not know yet,
+ * `forget` of its end.
+ */
 export function createReads<Raw, T> ({ cloud, word, idOf, send, page, filters, map }: Kind<Raw, T>) {
   const fresh = createFresh()
 
@@ -70,7 +73,8 @@ export function createReads<Raw, T> ({ cloud, word, idOf, send, page, filters, m
       return (await map([await find(id, call)], extra, call))[0]!
     },
     find,
-    note: (id: string) => { fresh.note([id]) }
+    note: (id: string) => { fresh.note([id]) },
+    forget: (id: string) => { fresh.forget(id) }
   }
 }
 

@@ -34,6 +34,8 @@ export function createFresh () {
       for (const [id, at] of made) if (now - at > window) made.delete(id)
       for (const id of ids) made.set(id, now)
     },
+    /** What was deleted is gone at once. */
+    forget (id: string) { made.delete(id) },
     /** Reads one: again where it is fresh and not there. Once it was seen, its absence is news. */
     async read<T> (id: string, call: Call, run: () => Promise<T>): Promise<T> {
       const at = made.get(id)

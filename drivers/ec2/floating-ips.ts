@@ -40,7 +40,7 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
   const identify = cloud.identify('floating_ips')
   const show = (raw: Address, extra = false) => toFloatingIp(raw, identify(raw.AllocationId!), extra)
 
-  const { find, note, ...reads } = createReads<Address, FloatingIp>({
+  const { find, note, forget, ...reads } = createReads<Address, FloatingIp>({
     cloud,
     word: 'floating IP',
     idOf: ({ AllocationId: id }) => id,
@@ -71,6 +71,7 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
 
     async destroy (id: string, call: Call) {
       await remove(id, call)
+      forget(id)
     },
 
     /** Gives it to a NIC that has none; one that is elsewhere is not moved (in_use). */

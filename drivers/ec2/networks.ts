@@ -51,7 +51,7 @@ export function createNetworks (cloud: Cloud): NetworkService {
   const { client } = cloud
   const identify = cloud.identify('networks')
 
-  const { find, note, ...reads } = createReads<Vpc, Network>({
+  const { find, note, forget, ...reads } = createReads<Vpc, Network>({
     cloud,
     word: 'network',
     idOf: ({ VpcId: id }) => id,
@@ -90,6 +90,7 @@ export function createNetworks (cloud: Cloud): NetworkService {
 
     async destroy (id: string, call: Call) {
       await remove(id, call)
+      forget(id)
     }
   }
 }

@@ -53,7 +53,7 @@ export function createRouters (cloud: Cloud): RouterService {
   const identify = cloud.identify('routers')
   const gateways = createGateways(cloud)
 
-  const { find, note, ...reads } = createReads<RouteTable, Router>({
+  const { find, note, forget, ...reads } = createReads<RouteTable, Router>({
     cloud,
     word: 'router',
     idOf: ({ RouteTableId: id }) => id,
@@ -115,6 +115,7 @@ export function createRouters (cloud: Cloud): RouterService {
       const connected = associationsOf(table).map(({ SubnetId: subnet }) => subnet)
       if (connected.length > 0) throw new ProblemError('in_use', `${id} connects ${connected.join(', ')}`)
       await gateways.close(table, call, () => remove(id, call))
+      forget(id)
     },
 
     /** Throws already_exists where the subnet is connected; the cloud refuses one that another route table has (in_use). */

@@ -59,7 +59,7 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
     return rules
   }
 
-  const { find, note, ...reads } = createReads<RawGroup, SecurityGroup>({
+  const { find, note, forget, ...reads } = createReads<RawGroup, SecurityGroup>({
     cloud,
     word: 'security group',
     idOf: ({ GroupId: id }) => id,
@@ -108,9 +108,9 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
   const findRule = async (ruleId: string, group: string, call: Call): Promise<SecurityGroupRule | undefined> => {
     if (!dialect.ruleIds) return rulesOf(await find(group, call)).find(({ id }) => id === ruleId)
     if (!/^sgr-[0-9a-f]{8,17}$/.test(ruleId)) return undefined
-    const { SecurityGroupRules: rules } = await client.read((sdk) =>
-      new sdk.DescribeSecurityGroupRulesCommand({ SecurityGroupRuleIds: [ruleId] }), call)
-    const raw = rules?.find(({ SecurityGroupRuleId: id, GroupId: of }) => id === ruleId && of === group)
+    const asked = { Filters: [{ Name: 'group-id', Values: [group] }, { Name: 'security-group-rule-id', Values: [ruleId] }] }
+    const { SecurityGroupRules: rules } = await client.read((sdk) => new sdk.DescribeSecurityGroupRulesCommand(asked), call)
+    const raw = rules?.find(({ SecurityGroupRuleId: id }) => id === ruleId)
     return raw === undefined ? undefined : toRule(raw)
   }
 
@@ -134,6 +134,7 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
 
     async destroy (id: string, call: Call) {
       await remove(id, call)
+      forget(id)
     },
 
     async create_rule (id: string, input: SecurityGroupRuleCreate, call: Call) {

@@ -50,7 +50,7 @@ export function createSubnets (cloud: Cloud): SubnetService {
   const { client } = cloud
   const identify = cloud.identify('subnets')
 
-  const { find, note, ...reads } = createReads<RawSubnet, Subnet>({
+  const { find, note, forget, ...reads } = createReads<RawSubnet, Subnet>({
     cloud,
     word: 'subnet',
     idOf: ({ SubnetId: id }) => id,
@@ -100,6 +100,7 @@ export function createSubnets (cloud: Cloud): SubnetService {
 
     async destroy (id: string, call: Call) {
       await remove(id, call)
+      forget(id)
     }
   }
 }
