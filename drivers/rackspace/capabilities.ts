@@ -21,7 +21,7 @@ export const details: Readonly<Record<string, CapabilityDetails>> = {
   'nodes.resize': { parameters: ['size_id'] },
   'nodes.rebuild': { parameters: ['image_id'] },
   'nodes.attach_nic': { parameters: ['network_id'] },
-  'nodes.console': { parameters: ['kind'] },
+  'nodes.console': { parameters: ['kind.url'] },
   'images.list': { filters: imageFilters, limits: page },
   'images.create': { parameters: ['name', 'node_id', 'tags'], limits: tags },
   'images.update': { parameters: ['tags'], limits: tags },

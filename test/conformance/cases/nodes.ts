@@ -378,20 +378,24 @@ export const general: Case[] = [
     async run ({ t, api, base, name, make, node, body, cleanUp, capabilities }) {
       const known = capabilities['nodes.create']!.parameters
       if (!['networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids'].every((one) => known.includes(one))) return
-      const group = await make('security-groups', { name: name('group') })
-      const subnets = []
-      for (const third of [1, 2]) {
-        const network = await make('networks', { name: name('network') })
-        subnets.push(await make('subnets', { network_id: network.id, cidr: `10.99.${third}.0/24` }))
-      }
-      const [one, two] = subnets as [{ id: string, network_id: string }, { id: string }]
+      // Where groups are in networks and subnets in zones, all NICs of a node are in one of each.
+      const inside = capabilities['security_groups.create']?.parameters.includes('network_id') === true
+      const network = () => make('networks', { name: name('network') })
+      const first = await network()
+      const second = inside ? first : await network()
+      const { items: locations } = await api.walk(`${base}/locations`)
+      const at = inside ? { availability_zone: locations.find(({ kind }) => kind === 'zone').id } : {}
+      const group = await make('security-groups', { name: name('group'), ...(inside ? { network_id: first.id } : {}) })
+      const one = await make('subnets', { network_id: first.id, cidr: '10.100.251.0/24', ...at })
+      const two = await make('subnets', { network_id: second.id, cidr: '10.100.252.0/24', ...at })
       const made = await node({
         networks: [
-          { network_id: one.network_id, fixed_ip: '10.99.1.50' }, { subnet_id: two.id, fixed_ip: '10.99.2.51', security_group_ids: [group.id] }
+          { network_id: one.network_id, fixed_ip: '10.100.251.50' },
+          { subnet_id: two.id, fixed_ip: '10.100.252.51', security_group_ids: [group.id] }
         ],
         user_data: '#!/bin/sh\necho hello'
       })
-      t.same([...made.private_ips].sort(), ['10.99.1.50', '10.99.2.51'])
+      t.same([...made.private_ips].sort(), ['10.100.251.50', '10.100.252.51'])
       t.ok(made.security_group_ids.includes(group.id))
       const { body: nics } = await api.get(`${made.self}/nics`)
       t.equal(nics.items.length, 2)

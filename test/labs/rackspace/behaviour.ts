@@ -1,0 +1,60 @@
+/** An answer in the place of the cloud's. */
+export interface Answer {
+  status: number
+  headers?: Record<string, string>
+  body?: unknown
+}
+
+/** What happens to requests that fit, before the cloud looks at them, or after. */
+export interface Rule {
+  /** As `POST /servers`: the method, and how the path ends. */
+  match: string
+  /** How often; always where not given. */
+  times?: number
+  /** Given in the place of what the cloud would say. */
+  answer?: Answer
+  /** The cloud does as asked, and the connection breaks before anything is said. */
+  lose?: boolean
+  /** Called before the cloud looks at it. */
+  before?: () => void
+}
+
+/** What a test can set, at any time. */
+export interface Behaviour {
+  /** Seconds that a token lives. */
+  tokenLife: number
+  /** What Identity and the services answer with in the place of 200, as a copy of the truth. */
+  nonAuthoritative: boolean
+  /** Milliseconds that each status of a change lasts. */
+  delay: number
+  /** The most that one page holds. */
+  pageSize: number
+  /** How many of what there may be; what is not named is unlimited. */
+  quotas: { servers?: number, ram?: number, networks?: number, gigabytes?: number }
+  /** What an exceeded quota of servers is refused with: 403 today, 413 in older releases. */
+  quotaStatus: 403 | 413
+  /** Flavors for which there is no host. */
+  full: Set<string>
+  /** Flavors whose servers cannot be stopped. */
+  unstoppable: Set<string>
+  /** Statuses that a resize goes through before VERIFY_RESIZE. */
+  resizing: string[]
+  /** Whether Cloud Block Storage writes its statuses in capitals. */
+  capitals: boolean
+  rules: Rule[]
+}
+
+export const createBehaviour = (given: Partial<Behaviour> = {}): Behaviour => ({
+  tokenLife: 86_400,
+  nonAuthoritative: false,
+  delay: 20,
+  pageSize: 3,
+  quotas: {},
+  quotaStatus: 403,
+  full: new Set(),
+  unstoppable: new Set(['onmetal-compute1']),
+  resizing: ['QUEUE_RESIZE', 'PREP_RESIZE', 'RESIZE'],
+  capitals: true,
+  rules: [],
+  ...given
+})
