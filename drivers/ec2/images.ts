@@ -1,4 +1,4 @@
-import type { Image as Ami } from '@aws-sdk/client-ec2'
+import type { Filter, Image as Ami } from '@aws-sdk/client-ec2'
 import { ProblemError, type Image } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { ImageService, ListQuery, ListResult, ReadOptions } from '../driver.ts'
@@ -7,7 +7,7 @@ import { malformed } from './errors.ts'
 import { createFresh } from './eventual.ts'
 import { createImageChanges } from './image-changes.ts'
 import { statusesOf, toImage } from './image-mapping.ts'
-import { isShown, nextPlace, queryOf, readPlace, sourcesOf, type Recommended } from './image-sources.ts'
+import { isShown, nextPlace, queryOf, readPlace, sourcesOf, type ImagePlace, type ImageSource, type Recommended } from './image-sources.ts'
 import { nextOf, pageOf, pushDown, type Pushed } from './lists.ts'
 
 /** Our filters of images, as Amazon has them. What is private or shared is not public. */
@@ -59,21 +59,27 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
     return toImage(image, identify(image.ImageId ?? id), { account, extra })
   }
 
+  /** A page of one of the sources, without what those before it have shown. */
+  const readPage = async (sources: readonly ImageSource[], place: ImagePlace, pushed: readonly Filter[], limit: number, call: Call) => {
+    const source = sources[place.index]
+    if (source === undefined) throw new ProblemError('invalid_request', 'This list has no such page')
+    const input = { ...queryOf(source, [machines, ...pushed]), ...pageOf(cloud, { limit, token: place.token }, [5, 200]) }
+    const { Images: images, NextToken: next } = await client.read((sdk) => new sdk.DescribeImagesCommand(input), call)
+    if (images === undefined) throw malformed('The cloud answered without a list of images')
+    if (source.Owners?.length === 1 && source.Owners[0] === 'self') note(images)
+    const unseen = images.filter((image) => !isShown(image, sources.slice(0, place.index), account))
+    return { images: unseen, next: nextPlace(place, nextOf(next), sources.length) }
+  }
+
   return {
+    /** Where a source has nothing the next one is asked at once. */
     async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Image>> {
       const { applied, Filters: pushed = [] } = pushDown(filters, filterNames)
       const sources = sourcesOf(filters['owner'], recommended)
-      const place = readPlace(token)
-      const source = sources[place.index]
-      if (source === undefined) throw new ProblemError('invalid_request', 'This list has no such page')
-      const input = { ...queryOf(source, [machines, ...pushed]), ...pageOf(cloud, { limit, token: place.token }, [5, 200]) }
-      const { Images: images, NextToken: next } = await client.read((sdk) => new sdk.DescribeImagesCommand(input), call)
-      if (images === undefined) throw malformed('The cloud answered without a list of images')
-      if (source.Owners?.length === 1 && source.Owners[0] === 'self') note(images)
-      const items = images
-        .filter((image) => !isShown(image, sources.slice(0, place.index), account))
-        .map((image) => toImage(image, identify(image.ImageId ?? ''), { account, extra }))
-      return { items, next: nextPlace(place, nextOf(next), sources.length), applied: [...applied, ...(filters['owner'] === undefined ? [] : ['owner'])] }
+      let page = await readPage(sources, readPlace(token), pushed, limit, call)
+      while (page.images.length === 0 && page.next !== null) page = await readPage(sources, readPlace(page.next), pushed, limit, call)
+      const items = page.images.map((image) => toImage(image, identify(image.ImageId ?? ''), { account, extra }))
+      return { items, next: page.next, applied: [...applied, ...(filters['owner'] === undefined ? [] : ['owner'])] }
     },
 
     get,
