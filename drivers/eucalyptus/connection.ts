@@ -14,7 +14,7 @@ const noToken = ['ClientToken']
 
 /** Ids have the kind's word and 8 or 17 digits, and are the same in capitals (seen in its sources); images have words of their own. */
 const ownIds = {
-  ...Object.fromEntries(Object.entries(ids).map(([service, { source }]) => [service, new RegExp(source, 'i')])),
+  ...Object.fromEntries(Object.entries(ids).map(([service, { source, flags }]) => [service, new RegExp(source, `${flags}i`)])),
   images: /^e[mkr]i-[0-9a-f]{8,17}$/i
 }
 

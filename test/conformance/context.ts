@@ -43,6 +43,8 @@ export interface Target {
   needs?: Readonly<Record<string, object>>
   /** GiB of the smallest volume; 1 where not given. */
   smallestVolume?: number
+  /** Of a cloud that does not tell the public keys of its pairs: one to import. */
+  public_key?: string
   /** What it tells quotas of beside nodes, where it is not vcpus, ram, volumes and volume_storage. */
   quotas?: readonly string[]
   /** How the impossible size is refused: `later` by a node in `error` (where not given), or `at once` by provider_capacity. */

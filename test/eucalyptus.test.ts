@@ -1,0 +1,58 @@
+import t, { type Test } from 'tap'
+import { conformance } from './conformance/suite.ts'
+import { build } from './helper/app.ts'
+import { startEucalyptus } from './labs/eucalyptus/index.ts'
+
+/** Eucalyptus takes a key apart: it must be one. */
+const publicKey = 'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDlcsi7QW3byYCO2cT9iSn2Zipnr19LhCE/TuEjaI4XAPrGjz1J+ajvA3ZvM2q3U3WqEOfFsypqkPIYzAR4tzbi079B90UdbSkdfMcg+A0WQ/ds3ZQWJqOHNV7UO6TX/C6D6KN/vJ59lNHe6oDTG24geVpC2ndgI6sNjyge8V9Xj0hWhvDC0wGZFXj2XAni05/Kk6Y5/ShpEw19Nle2mdx8bjsJQHOSKQ+TK+8T9ZR2Dx/4vyzJpxW9uPZhiriDbuR23jojQ1KeTBx7B6uQoBZWMTJ0ApuLC+dZSMTrY1XdmKp8bO+fkK+rwYwhJrwiOQ3ivXMJM38J26v+/TRFA/QJ test'
+
+type Fake = Awaited<ReturnType<typeof startEucalyptus>>
+
+async function start (t: Test, options: Parameters<typeof startEucalyptus>[0] = {}) {
+  const fake = await startEucalyptus(options)
+  t.teardown(fake.close)
+  return fake
+}
+
+const cloudOf = ({ host, port, path, region, accessKeyId, secretAccessKey }: Fake) => ({
+  driver: 'eucalyptus', host, port, path, secure: false, location: region, access_key_id: accessKeyId, secret_access_key: secretAccessKey
+})
+
+t.test('Eucalyptus conforms', async (t) => {
+  const full = 'm1.xlarge'
+  const fake = await start(t, { behaviour: { quotas: { instances: 100, vpcs: 50, gateways: 50, addresses: 50 }, full: new Set([full]) } })
+  const tight = await start(t, { behaviour: { quotas: { instances: 1 } } })
+  const { api } = await build(t, { listen: true, clouds: { default: cloudOf(fake), tight: cloudOf(tight) } })
+  await conformance(t, {
+    driver: 'eucalyptus',
+    api,
+    cloud: 'default',
+    tightCloud: 'tight',
+    tightCreate: { image_id: tight.images.ebs },
+    image_id: fake.images.ebs,
+    size_id: 'm1.small',
+    other_size_id: 'm1.medium',
+    impossible_size_id: full,
+    capacity: 'at once',
+    external_network_id: '',
+    needs: { networks: { cidr: '10.100.0.0/16' } },
+    quotas: ['floating_ips'],
+    public_key: publicKey,
+    absent: {
+      node: 'i-00000000',
+      image: 'emi-00000000',
+      size: 'none',
+      location: 'nowhere',
+      keyPair: 'none',
+      network: 'vpc-00000000',
+      subnet: 'subnet-00000000',
+      router: 'rtb-00000000',
+      group: 'sg-00000000',
+      floatingIp: 'eipalloc-00000000',
+      pool: 'none',
+      volume: 'vol-00000000',
+      volumeType: 'none',
+      snapshot: 'snap-00000000'
+    }
+  })
+})
