@@ -95,7 +95,12 @@ export function createNics (cloud: Cloud) {
 
   /** The cloud detaches after it has answered; returns the NIC as it is then, undefined where it is gone. */
   const detach = async (nic: string, attachment: string, call: Call) => {
-    await client.change((sdk) => new sdk.DetachNetworkInterfaceCommand({ AttachmentId: attachment }), call, { token: true })
+    try {
+      await client.change((sdk) => new sdk.DetachNetworkInterfaceCommand({ AttachmentId: attachment }), call, { token: true })
+    } catch (error) {
+      // It has just been there: a repeat, or the node's end, came first.
+      if (!isMissing(error)) throw error
+    }
     const gone = async () => read(nic, call).catch((error: unknown) => {
       if (isMissing(error)) return undefined
       throw error

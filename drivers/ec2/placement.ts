@@ -42,32 +42,33 @@ export function addressParameters (address: string | undefined) {
   return isIPv4(address) ? { PrivateIpAddress: address } : { Ipv6Addresses: [{ Ipv6Address: address }] }
 }
 
-/** The subnet of a NIC. `pointer` is where the request asks for it. */
+/** The subnet of a NIC. `pointer` is where the request asks for the NIC. Throws validation_failed at its network or subnet. */
 export async function chooseSubnet (
   client: Client, wanted: Wanted, zone: string | undefined, pointer: string, call: Call
 ): Promise<Subnet> {
   const { network_id: network, subnet_id: id, fixed_ip: address } = wanted
-  const found = await readSubnets(client, wanted, pointer, call)
+  const at = `${pointer}/${id === undefined ? 'network_id' : 'subnet_id'}`
+  const found = await readSubnets(client, wanted, at, call)
   const there = found.filter(({ VpcId: vpc }) => network === undefined || vpc === network)
   if (there.length === 0) {
-    throw invalid(pointer, id === undefined ? `network ${network!} has no subnet` : `subnet ${id} is not in network ${network!}`)
+    throw invalid(at, id === undefined ? `network ${network!} has no subnet` : `subnet ${id} is not in network ${network!}`)
   }
   const reached = there.filter((subnet) => address === undefined || holds(subnet, address))
   if (reached.length === 0) throw invalid(`${pointer}/fixed_ip`, `must be an address of ${listed(there)}`)
   const near = reached.filter(({ AvailabilityZone: own }) => zone === undefined || own === zone)
-  if (near.length === 0) throw invalid(pointer, `must have a subnet in the zone ${zone!}; there are ${listed(reached)}`)
+  if (near.length === 0) throw invalid(at, `must have a subnet in the zone ${zone!}; there are ${listed(reached)}`)
   return near.sort((a, b) => (b.AvailableIpAddressCount ?? 0) - (a.AvailableIpAddressCount ?? 0))[0]!
 }
 
 async function readSubnets (
-  client: Client, { network_id: network, subnet_id: id }: Wanted, pointer: string, call: Call
+  client: Client, { network_id: network, subnet_id: id }: Wanted, at: string, call: Call
 ): Promise<Subnet[]> {
   const input = id === undefined ? { Filters: [{ Name: 'vpc-id', Values: [network!] }] } : { SubnetIds: [id] }
   try {
     return (await client.read((sdk) => new sdk.DescribeSubnetsCommand(input), call)).Subnets ?? []
   } catch (error) {
     if (error instanceof ProblemError && (error.code === 'resource_not_found' || error.code === 'provider_rejected')) {
-      throw invalid(`${pointer}/${id === undefined ? 'network_id' : 'subnet_id'}`, 'is not there')
+      throw invalid(at, 'is not there')
     }
     throw error
   }

@@ -8,6 +8,7 @@ import { checkTags } from '../tags.ts'
 import type { Cloud } from './cloud.ts'
 import { commonOf, createReads, explained, labelSteps } from './collection.ts'
 import { malformed } from './errors.ts'
+import { isMissing } from './eventual.ts'
 import { createGateways, leadsOut } from './gateways.ts'
 import { byName } from './lists.ts'
 import type { RefusedField } from './refusals.ts'
@@ -130,7 +131,12 @@ export function createRouters (cloud: Cloud): RouterService {
     async remove_interface (id: string, { subnet_id: subnet }: RouterInterface, call: Call) {
       const association = associationOf(await find(id, call), subnet)?.RouteTableAssociationId
       if (association === undefined) throw invalid('/subnet_id', `is no subnet that ${id} connects`)
-      await client.change((sdk) => new sdk.DisassociateRouteTableCommand({ AssociationId: association }), call, { token: true })
+      try {
+        await client.change((sdk) => new sdk.DisassociateRouteTableCommand({ AssociationId: association }), call, { token: true })
+      } catch (error) {
+        // It has just been there: a repeat, or its subnet's end, came first.
+        if (!isMissing(error)) throw error
+      }
       return get(id, call)
     }
   }
