@@ -16,7 +16,7 @@ export interface SizesOptions {
 
 type Kept = ReadonlyMap<string, { bare: Size, whole: Size }>
 
-/** Sizes of a cloud, which are read whole, once an hour, by one for all who wait. Pages are cut from what is kept. */
+/** Sizes of a cloud, which are read whole, once an hour, by one for all who wait. */
 export function createSizes ({ read }: SizesOptions) {
   let kept: { sizes: Kept, until: number } | undefined
   let generation = 0
@@ -32,17 +32,10 @@ export function createSizes ({ read }: SizesOptions) {
   const all = async (call: Call): Promise<Kept> => kept !== undefined && performance.now() < kept.until ? kept.sizes : fly(call)
 
   const service: ReadService<Size> = {
-    /** The token is the last size before the page: it holds when the list is read anew. */
-    async list ({ limit, token, extra }: ListQuery, call: Call): Promise<ListResult<Size>> {
-      const sizes = await all(call)
-      const rest = token === null ? [...sizes.values()] : [...sizes.values()].filter(({ bare: { id } }) => id > token)
-      const page = rest.slice(0, limit)
-      return {
-        items: page.map(({ bare, whole }) => extra ? whole : bare),
-        next: page.length < rest.length ? page.at(-1)!.bare.id : null,
-        applied: [],
-        total: sizes.size
-      }
+    /** All at once: they are in memory, and a filter finds among all of them in one page. */
+    async list ({ extra }: ListQuery, call: Call): Promise<ListResult<Size>> {
+      const sizes = [...(await all(call)).values()]
+      return { items: sizes.map(({ bare, whole }) => extra ? whole : bare), next: null, applied: [], total: sizes.length }
     },
     async get (id: string, { extra }: ReadOptions, call: Call) {
       const found = (await all(call)).get(id)
