@@ -3,6 +3,8 @@ import { explainTransport } from '../http.ts'
 
 interface ServiceError {
   name?: string
+  /** Of what the cloud has said; what could not be parsed has none. */
+  $fault?: string
   message?: string
   Code?: string
   $metadata?: { httpStatusCode?: number, requestId?: string }
@@ -13,9 +15,10 @@ interface ServiceError {
 
 /** The cloud's code of an error; '' where it has none. */
 export const codeOf = (error: unknown): string => {
-  const { name = '', Code = '' } = error as ServiceError
-  // The SDK puts the code in the place of the class's name.
-  return statusOf(error) === undefined ? '' : Code === '' ? name : Code
+  const { name = '', Code = '', $fault: fault } = error as ServiceError
+  // The SDK puts the code in the place of the class's name, and makes one up where it has read none.
+  const code = Code === '' ? name : Code
+  return fault === undefined || /^Unknown(Error)?$/.test(code) ? '' : code
 }
 
 /** The HTTP status that an error came with; undefined where nothing was answered. */
@@ -64,7 +67,7 @@ const byStatus = (status: number): ProblemCode => {
 function kindOf (code: string, status: number): ProblemCode {
   // The pipeline of Eucalyptus refuses keys, signatures and clocks with 403 (seen in its sources).
   if (code === '403 Forbidden') return 'provider_auth_failed'
-  if (code === '' || code.includes(' ') || code === 'Unknown' || code === 'Error') return byStatus(status)
+  if (code === '' || code.includes(' ')) return byStatus(status)
   const family = families.find(([pattern]) => pattern.test(code))
   if (family !== undefined) return family[1]
   return status >= 500 ? 'provider_error' : 'provider_rejected'
@@ -107,8 +110,8 @@ export function problemOf (error: unknown, read: boolean): ProblemError {
 }
 
 /** The SDK answers `Unknown` or `UnknownError` where it has read no message. */
-const messageOf = ({ message }: ServiceError) =>
-  message === undefined || message === '' || /^Unknown(Error)?$/.test(message) ? null : message.slice(0, 1000)
+const messageOf = ({ message, $fault: fault }: ServiceError) =>
+  fault === undefined || message === undefined || message === '' || /^Unknown(Error)?$/.test(message) ? null : message.slice(0, 1000)
 
 function unanswered (error: unknown, read: boolean) {
   const { name, message, code } = error as ServiceError & { code?: string }

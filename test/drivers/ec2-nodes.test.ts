@@ -112,7 +112,7 @@ t.test('options of a create are the parameters of Amazon', async (t) => {
 
 t.test('each code of the cloud is one of the catalogue', async (t) => {
   const told = (name: string, status = 400) =>
-    problemOf(Object.assign(new Error('said'), { name, $metadata: { httpStatusCode: status, requestId: 'r-1' } }), true).code
+    problemOf(Object.assign(new Error('said'), { name, $fault: 'client', $metadata: { httpStatusCode: status, requestId: 'r-1' } }), true).code
   const codes: Record<string, string> = {
     RequestLimitExceeded: 'provider_rate_limited',
     InsufficientInstanceCapacity: 'provider_capacity',

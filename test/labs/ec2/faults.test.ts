@@ -93,6 +93,7 @@ t.test('what a cloud does to a read', async (t) => {
       t.equal(answer.status, status, 'the status', { body: answer.body })
       t.equal(answer.body.code, code, 'the code', { body: answer.body })
       t.match(answer.body, { cloud: 'default', driver: 'ec2' })
+      t.notMatch(JSON.stringify(answer.body), /sdk|smithy|\$response|html/i, 'in words that are not a library\'s')
       t.ok(performance.now() - started < 3_500, 'within the deadline')
       t.equal(other.body.items.length, 3, 'the other cloud answers as before')
       const both = await api.get('/api/v2/nodes')
@@ -160,9 +161,9 @@ t.test('a create whose answer is lost makes one instance', async (t) => {
 t.test('a change without a token is never repeated where it may have been made', async (t) => {
   const { api, proxy, node } = await behindProxy(t)
   const self = await node()
-  const effects: FaultEffect[] = [{ swallow: true }, { reset: true }, { html: true, status: 500 }, { truncate: true }]
+  const effects: FaultEffect[] = [{ swallow: true }, { reset: true }, { html: true, status: 500 }, { empty: true, status: 503 }, { truncate: true }]
   for (const effect of effects) {
-    await t.test(`a reboot with ${Object.keys(effect).join(', ')}`, async (t) => {
+    await t.test(`a reboot with ${JSON.stringify(effect)}`, async (t) => {
       proxy.resetRequests()
       const rule = proxy.addRule({ ...isAction('RebootInstances'), ...effect })
       t.teardown(rule.remove)

@@ -154,7 +154,8 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
     }
     const answered = await pass(action === 'DescribeInstances' ? await withoutTokenFilter(request, asked, keyOf(request)) : request)
     noteChange(action, answered)
-    return action === 'DescribeInstances' ? { ...answered, body: show(answered.body) } : answered
+    if (action === 'DescribeInstances') return { ...answered, body: show(answered.body) }
+    return action === 'DescribeAccountAttributes' ? { ...answered, body: tellQuota(answered.body, accounts[account]) } : answered
   }
 
   /** The second request with a token gets the answer of the first; a first that was refused leaves nothing behind. */
@@ -204,6 +205,9 @@ const keyOf = (request: Passing) => {
   const { account, region } = callerOf(request)
   return `${account} ${region}`
 }
+
+const tellQuota = (body: string, { nodes }: Partial<Account> = {}) =>
+  nodes === undefined ? body : body.replace(/(<attributeName>max-instances<.*?<attributeValue>)\d+/s, `$1${nodes}`)
 
 /** The instances in an answer; where it is of volumes, those they are attached to. */
 const instancesOf = (body: string) => [...new Set([...body.matchAll(/<instanceId>(i-[0-9a-f]+)<\/instanceId>/g)].map(([, id]) => id!))]

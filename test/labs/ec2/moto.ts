@@ -45,6 +45,8 @@ export async function startMoto (t: Test, { validate = false, authenticate = fal
   const moto = spawn(program, ['-H', '127.0.0.1', '-p', String(port)], {
     env: {
       PATH: process.env['PATH'] ?? '',
+      // Of its own more than a thousand it says that all their snapshots are everybody's.
+      MOTO_AMIS_PATH: path.join(root, 'test/labs/ec2/images.json'),
       ...(authenticate ? { INITIAL_NO_AUTH_ACTION_COUNT: String(unchecked) } : {}),
       ...(validate
         ? { MOTO_ENABLE_AMI_VALIDATION: '1', MOTO_ENABLE_KEYPAIR_VALIDATION: '1', MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION: '1' }
