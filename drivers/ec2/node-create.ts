@@ -67,7 +67,11 @@ export function createNodeCreate ({ cloud, fresh, options, hasSize }: NodeCreate
       ...(input.protected === undefined ? {} : { DisableApiTermination: input.protected }),
       ...(nics ?? (groups === undefined ? {} : { SecurityGroupIds: groups })),
       ...await rootMapping(input, call),
-      ...tagSpecifications(cloud, ['instance'], labelsOf(input))
+      ...together(
+        tagSpecifications(cloud, ['instance'], labelsOf(input)),
+        // What is made with the node goes when it is detached: the tag says so.
+        nics === undefined ? {} : tagSpecifications(cloud, ['network-interface'], { operation })
+      )
     }
   }
 
@@ -126,6 +130,11 @@ function check ({ tags = {}, user_data: userData = '' }: NodeCreate) {
   checkTags(tags, ec2Tags)
   const length = Buffer.byteLength(userData)
   if (length > userDataBytes) throw invalid('/user_data', `has ${length} bytes; this cloud takes ${userDataBytes}`)
+}
+
+const together = (...parts: Array<Pick<RunInstancesCommandInput, 'TagSpecifications'>>) => {
+  const all = parts.flatMap(({ TagSpecifications: some = [] }) => some)
+  return all.length === 0 ? {} : { TagSpecifications: all }
 }
 
 const isSeveral = ({ count = 1 }: NodeCreate) => count > 1
