@@ -1,0 +1,303 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import t from 'tap'
+import { openCall, type Call } from '../../drivers/call.ts'
+import type { Client, Sdk } from '../../drivers/ec2/client.ts'
+import { amazon, type Cloud } from '../../drivers/ec2/cloud.ts'
+import { toImage } from '../../drivers/ec2/image-mapping.ts'
+import { createImages } from '../../drivers/ec2/images.ts'
+import { toSize } from '../../drivers/ec2/instance-types.ts'
+import { toKeyPair } from '../../drivers/ec2/key-pairs.ts'
+import { createPrices, readPrices, resolvePrices } from '../../drivers/ec2/prices.ts'
+import { createQuotas } from '../../drivers/ec2/quotas.ts'
+import { createSizes } from '../../drivers/ec2/sizes.ts'
+import { toSnapshot } from '../../drivers/ec2/snapshots.ts'
+import { freeDevice } from '../../drivers/ec2/volume-actions.ts'
+import { statusesOf, toVolume } from '../../drivers/ec2/volume-mapping.ts'
+import { createVolumes } from '../../drivers/ec2/volumes.ts'
+import { createZones } from '../../drivers/ec2/zones.ts'
+import type { Size } from '../../openapi/model/index.ts'
+import { build } from '../helper/app.ts'
+import { startEucalyptus } from '../labs/eucalyptus/index.ts'
+import { startFaultProxy } from '../labs/fault-proxy.ts'
+
+const log = { debug () {}, info () {}, warn () {}, error () {} }
+const call = (operation?: string): Call => openCall({ timeout: 5000, log, requestId: 'r', ...(operation === undefined ? {} : { operation }) })
+const identity = { id: 'x-1', cloud: 'default', driver: 'ec2', location: 'eu-west-1', self: '/x-1' }
+
+interface Asked {
+  action: string
+  input: Record<string, any>
+}
+
+/** A cloud whose calls are answered by `answer`; `asked` has those that were made. */
+function cloudOf (answer: (asked: Asked) => object, dialect: Partial<typeof amazon> = {}) {
+  const asked: Asked[] = []
+  const sdk = new Proxy({}, {
+    get: (_, name: string) => class {
+      action = name.replace(/Command$/, '')
+      input: object
+      constructor (input: object) { this.input = input }
+    }
+  }) as Sdk
+  const send = async (make: (sdk: Sdk) => unknown) => {
+    const made = make(sdk) as Asked
+    asked.push(made)
+    return answer(made)
+  }
+  const client = { read: send, change: send } as unknown as Client
+  const cloud: Cloud = { client, dialect: { ...amazon, ...dialect }, location: 'eu-west-1', identify: () => (id) => ({ ...identity, id }) }
+  return { cloud, asked }
+}
+
+t.test('a volume is as its attachment says, and grows while it is modified', async (t) => {
+  const state = (raw: object, modifying = false) => toVolume(raw, identity, { modifying, extra: false }).state
+  const attached = (word: string) => ({ State: 'in-use', Attachments: [{ InstanceId: 'i-1', State: word }] })
+  t.equal(state({ State: 'available' }), 'available')
+  t.equal(state(attached('attaching')), 'attaching')
+  t.equal(state(attached('attached')), 'in_use')
+  t.equal(state(attached('busy')), 'detaching')
+  t.equal(state(attached('attached'), true), 'updating')
+  t.equal(state({ State: 'deleting' }, true), 'deleting')
+  t.equal(state({ State: 'dreaming' }), 'unknown')
+  t.same(statusesOf('attaching'), ['in-use'], 'a filter returns more, never less')
+  t.same(statusesOf('updating'), ['available', 'in-use'])
+})
+
+t.test('what a volume was made from, and whether a node can boot from it, is told where it is known', async (t) => {
+  const shown = (raw: object) => toVolume(raw, identity, { modifying: false, extra: false })
+  t.match(shown({ SnapshotId: '' }), { snapshot_id: null, bootable: false })
+  t.match(shown({ SnapshotId: 'snap-1' }), { snapshot_id: 'snap-1', bootable: null })
+  t.match(shown({ SnapshotId: 'snap-1', Attachments: [{ InstanceId: 'i-1', Device: '/dev/sda1', State: 'attached' }] }), {
+    bootable: true, attachments: [{ node_id: 'i-1', device: '/dev/sda1', state: 'in_use' }]
+  })
+  t.same(shown({ Attachments: [{ InstanceId: 'i-1', State: 'detached' }] }).attachments, [])
+})
+
+t.test('the next free device is the first that no volume has, by either of its names', async (t) => {
+  const on = (...names: string[]) => freeDevice({ BlockDeviceMappings: names.map((DeviceName) => ({ DeviceName })) })
+  t.equal(on('/dev/sda1'), '/dev/sdf')
+  t.equal(on('/dev/xvda', '/dev/sdf', '/dev/xvdg'), '/dev/sdh')
+  const letters = [...'fghijklmnopqrstuvwxyz'].map((letter) => `/dev/sd${letter}`)
+  t.equal(on(...letters), '/dev/xvdba')
+  const all = [...letters, ...[...'bcd'].flatMap((a) => [...'abcdefghijklmnopqrstuvwxyz'].map((b) => `/dev/xvd${a}${b}`))]
+  t.throws(() => on(...all), { code: 'provider_capacity' })
+})
+
+t.test('a volume is made in the first zone where none is asked for, with the operation as token and tag', async (t) => {
+  const { cloud, asked } = cloudOf(({ action }) => action === 'DescribeAvailabilityZones'
+    ? { AvailabilityZones: [{ ZoneName: 'b', State: 'available' }, { ZoneName: 'a', State: 'unavailable' }] }
+    : { VolumeId: 'vol-1' })
+  const volumes = createVolumes(cloud, createZones(cloud.client))
+  await volumes.create!({ size: 1, name: 'data' }, call('operation-1'))
+  t.match(asked.at(-1)!.input, {
+    AvailabilityZone: 'b',
+    ClientToken: 'operation-1',
+    TagSpecifications: [{ ResourceType: 'volume', Tags: [{ Key: 'Name', Value: 'data' }, { Key: 'orchestrator:operation', Value: 'operation-1' }] }]
+  })
+  await volumes.create!({ size: 1 }, call('operation-2'))
+  t.equal(asked.filter(({ action }) => action === 'DescribeAvailabilityZones').length, 1, 'the zone is kept')
+  await volumes.create!({ size: 1, availability_zone: 'c' }, call())
+  t.equal(asked.at(-1)!.input['AvailabilityZone'], 'c')
+})
+
+t.test('where tags come after the creation nothing finds a lost volume, and there is no growing without ModifyVolume', async (t) => {
+  const { cloud } = cloudOf(() => ({}), { tagsOnCreate: false, volumeChanges: false })
+  const volumes = createVolumes(cloud, createZones(cloud.client))
+  t.notOk('findCreated' in volumes)
+  t.notOk('extend' in volumes)
+})
+
+t.test('a volume never gets smaller, and one of the size asked for is done', async (t) => {
+  const { cloud, asked } = cloudOf(() => ({ Volumes: [{ VolumeId: 'vol-1', Size: 5 }] }))
+  const { extend } = createVolumes(cloud, createZones(cloud.client))
+  await t.rejects(extend!('vol-1', { size: 4 }, call()), { code: 'validation_failed', details: { errors: [{ pointer: '/size' }] } })
+  await extend!('vol-1', { size: 5 }, call())
+  t.notOk(asked.some(({ action }) => action === 'ModifyVolume'))
+  await extend!('vol-1', { size: 6 }, call())
+  t.match(asked.at(-1), { action: 'ModifyVolume', input: { Size: 6 } })
+})
+
+t.test('a snapshot is as the cloud tells it', async (t) => {
+  const raw = { SnapshotId: 'snap-1', State: 'pending' as const, Progress: '42%', VolumeSize: 8, Description: '', Tags: [{ Key: 'Name', Value: 'daily' }] }
+  t.match(toSnapshot(raw, identity, false), { name: 'daily', state: 'creating', provider_state: 'pending', progress: 42, size: 8, description: null })
+  t.match(toSnapshot({ State: 'completed' }, identity, false), { state: 'available', progress: null })
+})
+
+t.test('an image tells of its system what the cloud bills, and who may see it', async (t) => {
+  const shown = (raw: object, account?: string) => toImage(raw, identity, { account, extra: false })
+  t.same(shown({ PlatformDetails: 'Linux/UNIX' }).os, { family: 'linux', distro: null, version: null })
+  t.same(shown({ PlatformDetails: 'Red Hat Enterprise Linux with HA' }).os, { family: 'linux', distro: 'rhel', version: null })
+  t.equal(shown({ Platform: 'windows' }).os.family, 'windows')
+  t.equal(shown({}).os.family, null)
+  t.equal(shown({ Public: true, OwnerId: '1' }).visibility, 'public')
+  t.equal(shown({ Public: false, OwnerId: '1' }, '1').visibility, 'private')
+  t.equal(shown({ Public: false, OwnerId: '2' }, '1').visibility, 'shared')
+  t.equal(shown({ Public: false, OwnerId: '1' }).visibility, null, 'as long as the own account is not known')
+  t.equal(shown({ SourceInstanceId: 'i-1' }).is_snapshot, true)
+  t.equal(shown({}).is_snapshot, null)
+  const mappings = [{ DeviceName: '/dev/sdb', Ebs: { VolumeSize: 9 } }, { DeviceName: '/dev/sda1', Ebs: { VolumeSize: 8 } }]
+  t.equal(shown({ RootDeviceName: '/dev/sda1', BlockDeviceMappings: mappings }).min_disk, 8)
+  t.match(shown({ State: 'transient', CreationDate: '2026-01-01T00:00:00.000Z' }), { state: 'pending', created_at: '2026-01-01T00:00:00.000Z' })
+})
+
+t.test('a list of images goes through the own ones and each recommended kind, page by page, and shows none twice', async (t) => {
+  const image = (ImageId: string, OwnerId: string, Name: string) => ({ ImageId, OwnerId, Name, State: 'available', Public: true })
+  const pages: Record<string, object> = {
+    'self ': { Images: [image('ami-1', '1', 'mine')], NextToken: 'more' },
+    'self more': { Images: [image('ami-2', '1', 'debian-12-mine')] },
+    '9 ': { Images: [] },
+    '1 ': { Images: [image('ami-2', '1', 'debian-12-mine')] },
+    '2 ': { Images: [image('ami-3', '2', 'debian-12-amd64')], NextToken: '' }
+  }
+  const { cloud, asked } = cloudOf(({ input }) => pages[`${input['Owners'].join()} ${input['NextToken'] ?? ''}`]!)
+  const recommended = [{ owner: '9', name: 'none' }, { owner: '1', name: 'debian-12-*' }, { owner: '2', name: 'debian-12-*' }]
+  const images = createImages({ cloud, recommended })
+  const query = { limit: 50, filters: { name: ['*'], state: ['available'] }, extra: false }
+  const told: string[][] = []
+  for (let token: string | null = null; ;) {
+    const page = await images.list({ ...query, token }, call())
+    told.push(page.items.map(({ id }) => id))
+    if (page.next === null) break
+    token = page.next
+  }
+  t.same(told, [['ami-1'], ['ami-2'], ['ami-3']])
+  const filter = ({ input }: Asked, name: string) => input['Filters'].filter((one: { Name: string }) => one.Name === name).map(({ Values }: any) => Values.join())
+  t.same(filter(asked[0]!, 'name'), ['*'])
+  t.same(filter(asked.at(-1)!, 'name'), ['debian-12-*'], 'the pattern is in the place of the name asked for, which is applied here')
+  t.same(filter(asked.at(-1)!, 'state'), ['available'])
+})
+
+t.test('the filter owner asks for those of everybody, of oneself or of an account', async (t) => {
+  const { cloud, asked } = cloudOf(() => ({ Images: [] }))
+  const images = createImages({ cloud, recommended: [{ owner: '9', name: '*' }] })
+  for (const owner of [['all', 'self'], ['self', '2']]) await images.list({ limit: 9, token: null, filters: { owner }, extra: false }, call())
+  t.same(asked.map(({ input }) => input['Owners']), [undefined, ['self', '2']])
+})
+
+t.test('an image may be deleted with its snapshots', async (t) => {
+  const mappings = [{ DeviceName: '/dev/sda1', Ebs: { SnapshotId: 'snap-1' } }, { DeviceName: '/dev/sdb', Ebs: { SnapshotId: 'snap-2' } }, { DeviceName: '/dev/sdc' }]
+  const { cloud, asked } = cloudOf(() => ({ Images: [{ ImageId: 'ami-1', BlockDeviceMappings: mappings }] }))
+  const images = createImages({ cloud, recommended: [] })
+  await images.destroy!('ami-1', call())
+  t.same(asked.map(({ action }) => action), ['DeregisterImage'])
+  await images.destroy!('ami-1', call(), { delete_snapshots: true })
+  t.same(asked.slice(2).map(({ action, input }) => [action, input['SnapshotId']]), [
+    ['DeregisterImage', undefined], ['DeleteSnapshot', 'snap-1'], ['DeleteSnapshot', 'snap-2']
+  ])
+})
+
+t.test('an instance type is a size', async (t) => {
+  const size = toSize({
+    InstanceType: 'g5.xlarge',
+    VCpuInfo: { DefaultVCpus: 4 },
+    MemoryInfo: { SizeInMiB: 16384 },
+    InstanceStorageInfo: { TotalSizeInGB: 250 },
+    ProcessorInfo: { SupportedArchitectures: ['x86_64'] },
+    GpuInfo: { Gpus: [{ Name: 'A10G', Manufacturer: 'NVIDIA', Count: 1, MemoryInfo: { SizeInMiB: 22888 } }] }
+  }, identity, null)
+  t.match(size, {
+    vcpus: 4, ram: 16384, disk: 250, architecture: ['x86_64'], gpus: [{ name: 'NVIDIA A10G', count: 1, memory: 22888 }], price: null
+  })
+  t.equal(toSize({ InstanceType: 't3.micro' }, identity, null).disk, 0, 'one without a disk boots from a volume')
+})
+
+t.test('sizes are read once for all who wait, told in the order of their ids, and read anew when told to forget', async (t) => {
+  let reads = 0
+  const size = (id: string) => ({ id, ...(id === 'a' ? { extra: { raw: true } } : {}) }) as unknown as Size
+  const sizes = createSizes({ async read () { reads++; return [size('c'), size('a'), size('b')] } })
+  const list = (extra = false) => sizes.service.list({ limit: 2, token: null, filters: {}, extra }, call())
+  const [first] = await Promise.all([list(), list()])
+  t.same(first!.items.map(({ id }) => id), ['a', 'b', 'c'])
+  t.notOk('extra' in first!.items[0]!)
+  t.match(await list(true), { items: [{ id: 'a', extra: { raw: true } }, { extra: {} }, { extra: {} }], next: null, total: 3 })
+  t.equal(await sizes.has('b', call()), true)
+  t.equal(await sizes.has('z', call()), false)
+  await t.rejects(sizes.service.get('z', { extra: false }, call()), { code: 'resource_not_found' })
+  t.equal(reads, 1)
+  sizes.forget()
+  await list()
+  t.equal(reads, 2)
+})
+
+t.test('the prices that come with the driver are known for a location and a size, and null for others', async (t) => {
+  const priceOf = createPrices()
+  t.match(priceOf('us-east-1', 't3.micro'), { amount: '0.0104', currency: 'USD', per: 'hour', as_of: /^\d{4}-\d\d-\d\d$/, source: /Libcloud/ })
+  t.equal(priceOf('us-east-1', 'none'), null)
+  t.equal(priceOf('nowhere', 't3.micro'), null)
+  t.equal(priceOf('constructor', 't3.micro'), null)
+})
+
+t.test('a file of prices may take their place; what does not fit is told with the field', async (t) => {
+  const directory = t.testdir({})
+  const good = { as_of: '2026-01-01', source: 'ours', currency: 'EUR', per: 'hour', prices: { here: { small: '0.02' } } }
+  const write = (content: unknown) => {
+    writeFileSync(path.join(directory, 'prices.json'), typeof content === 'string' ? content : JSON.stringify(content))
+    return path.join(directory, 'prices.json')
+  }
+  const file = write(good)
+  t.same(resolvePrices({ prices: 'prices.json' }, directory), { prices: file }, 'beside the settings')
+  t.same(createPrices(file)('here', 'small'), { amount: '0.02', currency: 'EUR', per: 'hour', as_of: '2026-01-01', source: 'ours' })
+  t.throws(() => readPrices(write({ ...good, prices: { here: { small: 0.02 } } })), /prices: .*prices\.json: prices\.here\.small must be string/)
+  t.throws(() => readPrices(write({ ...good, as_of: 'yesterday' })), /as_of/)
+  t.throws(() => readPrices(write({ ...good, currency: undefined })), /currency is required/)
+  t.throws(() => readPrices(write('{')), /cannot be read as JSON/)
+  t.throws(() => resolvePrices({ prices: 'none.json' }, directory), /prices: .*none\.json cannot be read/)
+})
+
+t.test('a key pair tells what the cloud tells, its private key once', async (t) => {
+  const raw = { KeyName: 'me', KeyType: 'ed25519' as const, KeyFingerprint: 'f', PublicKey: 'ssh-ed25519 AAAA me\n' }
+  t.match(toKeyPair(raw, identity, { secret: 's', extra: false }), {
+    name: 'me', type: 'ed25519', fingerprint: 'f', public_key: 'ssh-ed25519 AAAA me', secrets: { private_key: 's' }
+  })
+  t.notOk('secrets' in toKeyPair(raw, identity, { extra: true }))
+})
+
+t.test('quotas are those that the cloud tells, and nodes are counted over all pages', async (t) => {
+  const { cloud } = cloudOf(({ action, input }) => {
+    if (action === 'DescribeAddresses') return { Addresses: [{}] }
+    if (action === 'DescribeAccountAttributes') {
+      return { AccountAttributes: [{ AttributeName: 'max-instances', AttributeValues: [{ AttributeValue: '20' }] }] }
+    }
+    return { Reservations: [{ Instances: [{}, {}] }], ...(input['NextToken'] === undefined ? { NextToken: 'more' } : {}) }
+  })
+  t.same(await createQuotas(cloud).list(call()), [{ resource: 'nodes', limit: 20, used: 4, unit: 'count' }])
+})
+
+t.test('images of everybody are what another cloud lists; who one is itself it cannot tell', async (t) => {
+  const { api } = await build(t)
+  const list = async (query: string) => (await api.get(`/api/v2/clouds/default/images${query}`)).body
+  const all = await list('')
+  t.same((await list('?owner=all')).items, all.items)
+  t.same((await list('?owner=dummy')).items, all.items)
+  t.same((await list('?owner=other')).items, [])
+  t.match(await list('?owner=self'), { status: 501, code: 'not_supported', capability: 'images.list.owner' })
+  const [image] = all.items
+  t.match((await api.delete(`${image.self}?delete_snapshots=true`)).body, { code: 'not_supported', capability: 'images.destroy.delete_snapshots' })
+})
+
+t.test('a volume whose creation was lost, where nothing finds it again, is not made twice', async (t) => {
+  const fake = await startEucalyptus()
+  t.teardown(fake.close)
+  const proxy = await startFaultProxy({ targets: { cloud: fake.origin }, keepHost: true, manners: async (request, pass) => pass(request) })
+  t.teardown(() => proxy.close())
+  const { hostname, port } = new URL(proxy.urls['cloud']!)
+  const { api } = await build(t, {
+    listen: true,
+    clouds: {
+      default: {
+        driver: 'eucalyptus',
+        host: hostname,
+        port: Number(port),
+        secure: false,
+        access_key_id: fake.accessKeyId,
+        secret_access_key: fake.secretAccessKey
+      }
+    }
+  })
+  proxy.addRule({ content: /Action=CreateVolume/, times: 1, swallow: true })
+  const { status, body } = await api.post('/api/v2/clouds/default/volumes', { size: 1 })
+  t.equal(status, 202)
+  t.match(await api.ended(body), { status: 'failed', error: { code: 'outcome_unknown' } })
+  t.equal(fake.requests.filter(({ action }) => action === 'CreateVolume').length, 1)
+})
