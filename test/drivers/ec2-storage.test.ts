@@ -176,7 +176,8 @@ t.test('the filter owner asks for those of everybody, of oneself or of an accoun
 })
 
 t.test('an image may be deleted with its snapshots', async (t) => {
-  const mappings = [{ DeviceName: '/dev/sda1', Ebs: { SnapshotId: 'snap-1' } }, { DeviceName: '/dev/sdb', Ebs: { SnapshotId: 'snap-2' } }, { DeviceName: '/dev/sdc' }]
+  const disk = (DeviceName: string, SnapshotId: string) => ({ DeviceName, Ebs: { SnapshotId } })
+  const mappings = [disk('/dev/sda1', 'snap-1'), disk('/dev/sdb', 'snap-2'), { DeviceName: '/dev/sdc' }]
   const { cloud, asked } = cloudOf(() => ({ Images: [{ ImageId: 'ami-1', BlockDeviceMappings: mappings }] }))
   const images = createImages({ cloud, recommended: [] })
   await images.destroy!('ami-1', call())
@@ -238,7 +239,8 @@ t.test('a file of prices may take their place; what does not fit is told with th
   const file = write(good)
   t.same(resolvePrices({ prices: 'prices.json' }, directory), { prices: file }, 'beside the settings')
   t.same(createPrices(file)('here', 'small'), { amount: '0.02', currency: 'EUR', per: 'hour', as_of: '2026-01-01', source: 'ours' })
-  t.throws(() => readPrices(write({ ...good, prices: { here: { small: 0.02 } } })), /prices: .*prices\.json: prices\.here\.small must be string/)
+  const numbers = { ...good, prices: { here: { small: 0.02 } } }
+  t.throws(() => readPrices(write(numbers)), /prices: .*prices\.json: prices\.here\.small must be string/)
   t.throws(() => readPrices(write({ ...good, as_of: 'yesterday' })), /as_of/)
   t.throws(() => readPrices(write({ ...good, currency: undefined })), /currency is required/)
   t.throws(() => readPrices(write('{')), /cannot be read as JSON/)
