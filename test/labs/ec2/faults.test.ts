@@ -161,7 +161,9 @@ t.test('a create whose answer is lost makes one instance', async (t) => {
 t.test('a change without a token is never repeated where it may have been made', async (t) => {
   const { api, proxy, node } = await behindProxy(t)
   const self = await node()
-  const effects: FaultEffect[] = [{ swallow: true }, { reset: true }, { html: true, status: 500 }, { empty: true, status: 503 }, { truncate: true }]
+  const effects: FaultEffect[] = [
+    { swallow: true }, { reset: true }, { html: true, status: 500 }, { empty: true, status: 503 }, { truncate: true }
+  ]
   for (const effect of effects) {
     await t.test(`a reboot with ${JSON.stringify(effect)}`, async (t) => {
       proxy.resetRequests()
