@@ -32,7 +32,7 @@ export interface HttpRequest {
 export interface HttpResponse {
   status: number
   headers: Record<string, string>
-  /** The parsed JSON; undefined where the body is empty or, with an error status, is not JSON. */
+  /** The parsed JSON; undefined where the body is empty, says `202 Accepted` in plain words, or, with an error status, is not JSON. */
   body: unknown
 }
 
@@ -172,7 +172,8 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
           throw explain(error, read, call)
         }
       }, call.signal)
-      return { status, headers, body: parse(text, status, read) }
+      const acceptedInWords = status === 202 && /^text\/plain\b/i.test(headers['content-type'] ?? '')
+      return { status, headers, body: acceptedInWords ? undefined : parse(text, status, read) }
     },
     close: async () => (await connected)?.agent.destroy()
   }

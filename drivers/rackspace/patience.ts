@@ -37,10 +37,20 @@ function waitOf (response: HttpResponse) {
   return code === 'provider_rate_limited' ? parseRetryAfter(response.headers['retry-after']) : undefined
 }
 
-/** Some limits tell the moment in their body only: `{"overLimit": {"retryAfter": "2026-01-31T12:00:00Z"}}`. */
+/**
+ * Some limits tell the moment in their body only: `{"overLimit": {"retryAfter": "54"}}` or a date, which one of Rackspace's
+ * proxies calls `retryAt` and writes as `2012-11-14T21:51:28UTC`. Others are no limits of requests at all: `Maximum number
+ * of metadata items exceeds 40` comes with `Retry-After: 0`, which misleads.
+ */
 function withRetryAfter (response: HttpResponse): HttpResponse {
   const { status, headers, body } = response
-  if (status !== 413 || headers['retry-after'] !== undefined) return response
-  const { overLimit } = (body ?? {}) as { overLimit?: { retryAfter?: unknown } }
-  return typeof overLimit?.retryAfter === 'string' ? { ...response, headers: { ...headers, 'retry-after': overLimit.retryAfter } } : response
+  if (status !== 413) return response
+  const { overLimit } = (body ?? {}) as { overLimit?: { retryAfter?: unknown, retryAt?: unknown, message?: unknown } }
+  if (/exceeds/i.test(String(overLimit?.message))) {
+    const { 'retry-after': _, ...others } = headers
+    return { ...response, headers: others }
+  }
+  if (headers['retry-after'] !== undefined) return response
+  const told = overLimit?.retryAfter ?? overLimit?.retryAt
+  return typeof told === 'string' ? { ...response, headers: { ...headers, 'retry-after': told.replace(/UTC$/, 'Z') } } : response
 }

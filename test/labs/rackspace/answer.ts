@@ -29,6 +29,13 @@ export class Fault extends Error {
 export const ok = (body: unknown, status = 200): Answer => ({ status, body })
 export const nothing = (status: number): Answer => ({ status })
 
+/** What Nova's framework says of itself in the place of an empty body, as the guide shows it for networks: 58 bytes of text. */
+export const accepted: Answer = {
+  status: 202,
+  headers: { 'content-type': 'text/plain; charset=UTF-8' },
+  body: '202 Accepted\n\nThe request is accepted for processing.\n\n   '
+}
+
 /** What a path and a method are answered by; `:name` stands for one part of the path. */
 export type Routes = Record<string, (asked: Asked, ids: Record<string, string>) => Answer>
 

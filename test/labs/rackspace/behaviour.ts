@@ -2,6 +2,7 @@
 export interface Answer {
   status: number
   headers?: Record<string, string>
+  /** Sent as JSON, unless it is a string. */
   body?: unknown
 }
 

@@ -85,7 +85,7 @@ export async function startRackspace (options: RackspaceOptions = {}) {
     requests.push({ service: there.service, method, path, query, headers, body: asked.body, status: said.status })
     if (rule?.lose === true) return request.socket.destroy()
     response.writeHead(said.status, { 'x-compute-request-id': `req-${requests.length}`, 'content-type': 'application/json', ...said.headers })
-    response.end(said.body === undefined ? '' : JSON.stringify(said.body))
+    response.end(typeof said.body === 'string' ? said.body : said.body === undefined ? '' : JSON.stringify(said.body))
   })
   await new Promise<void>((resolve) => { http.listen(0, '127.0.0.1', resolve) })
   base = `http://127.0.0.1:${(http.address() as AddressInfo).port}`

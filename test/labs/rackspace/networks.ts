@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
-import { Fault, nothing, ok, type Routes } from './answer.ts'
+import { accepted, Fault, nothing, ok, type Routes } from './answer.ts'
 import { findServer } from './servers.ts'
 import { publicNet, serviceNet, type Network, type Nic, type State } from './state.ts'
 
@@ -44,7 +44,7 @@ export function networkRoutes (state: State): Routes {
       if (id === publicNet || id === serviceNet) throw new Fault(403, 'This network cannot be deleted.')
       if (servers.some(({ deleted, nics }) => !deleted && nics.some((nic) => nic.network === id))) throw new Fault(403, `Network ${id} is in use.`)
       networks.splice(networks.indexOf(network), 1)
-      return nothing(202)
+      return accepted
     },
     'GET /servers/:id/os-virtual-interfacesv2': (_, { id }) => ok({ virtual_interfaces: findServer(state, id!).nics.map(show) }),
     'POST /servers/:id/os-virtual-interfacesv2': ({ body }, { id }) => {

@@ -1,0 +1,43 @@
+import t from 'tap'
+import { none, query, refused, start } from './rackspace-cloud.ts'
+
+/** What Rackspace's guides, clients of its time and its own stand-in (mimic) show, and other clouds do not. */
+
+t.test('a deletion may be answered in plain words', async (t) => {
+  const { fake, cloud, call } = await start(t)
+  const { id } = await cloud.networks.create({ name: 'isolated', cidr: '192.168.0.0/24' }, call())
+  fake.requests.length = 0
+  await cloud.networks.destroy(id, call())
+  t.match(fake.requests, [{ method: 'DELETE', status: 202 }])
+  t.notOk(fake.state().networks.some((network) => network.id === id))
+  const html = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Please sign in</html>' }
+  fake.behaviour.rules.push({ match: `DELETE /os-networksv2/${none}`, answer: html })
+  t.match(await refused(cloud.networks.destroy(none, call())), { code: 'provider_error', outcomeUnknown: true }, 'but not by a page')
+})
+
+t.test('the moment to come back, in each of its forms', async (t) => {
+  const { fake, nodes, call } = await start(t)
+  const later = new Date(Date.now() + 60_000).toISOString().replace(/\.\d+Z$/, '')
+  for (const told of [{ retryAfter: '54' }, { retryAfter: `${later}Z` }, { retryAt: `${later}UTC` }]) {
+    fake.behaviour.rules = [{ match: 'GET /servers/detail', answer: { status: 413, body: { overLimit: { code: 413, message: 'OverLimit Retry...', ...told } } } }]
+    const { code, details } = await refused(nodes.list(query, call()))
+    t.equal(code, 'provider_rate_limited', JSON.stringify(told))
+    t.ok(details.retry_after! > 50 && details.retry_after! <= 61, 'in seconds', { details })
+  }
+})
+
+t.test('too much metadata is no limit of requests', async (t) => {
+  const { fake, nodes, call, input } = await start(t)
+  const tags = Object.fromEntries(Array.from({ length: 41 }, (_, i) => [`key${i}`, 'x']))
+  t.match(await refused(nodes.create({ ...input, tags }, call())), { code: 'provider_quota_exceeded', message: /metadata items exceeds 40/ })
+  t.equal(fake.asked('POST /servers').length, 1, 'asked once')
+})
+
+t.test('ids need not be UUIDs, and a path of a list is no id', async (t) => {
+  const { cloud } = await start(t)
+  const { nodes, images, networks, volumes, snapshots } = cloud.ids
+  for (const pattern of [nodes, images, networks, volumes, snapshots]) {
+    for (const id of [none, 'test-server2929449412-id-2929449412', '8051697779']) t.match(id, pattern)
+    for (const id of ['detail', '', 'a/b', '../images', 'x'.repeat(256), 'line\nbreak']) t.notMatch(id, pattern)
+  }
+})
