@@ -35,6 +35,10 @@ t.test('what the cloud refuses is told by its code and with its request id', asy
 
   const list = () => api.get(nodes)
   const reboot = () => api.post(`${self}/actions/reboot`)
+  const at = '/api/v2/clouds/default'
+  const network = (await api.post(`${at}/networks`, { name: 'front', cidr: '10.8.0.0/16' })).body
+  const remove = () => api.delete(network.self)
+  const volume = () => api.post(`${at}/volumes`, { name: 'data', size: 1 })
   const cases: [action: string, code: string, status: number, ours: string, ask: () => ReturnType<typeof list>][] = [
     ['DescribeInstances', 'AuthFailure', 502, 'provider_auth_failed', list],
     ['DescribeInstances', 'RequestExpired', 502, 'provider_auth_failed', list],
@@ -53,7 +57,11 @@ t.test('what the cloud refuses is told by its code and with its request id', asy
     ['RunInstances', 'RequestLimitExceeded', 503, 'provider_rate_limited', create],
     ['RebootInstances', 'IncorrectInstanceState', 409, 'invalid_state', reboot],
     ['RebootInstances', 'UnauthorizedOperation', 502, 'provider_permission_denied', reboot],
-    ['RebootInstances', 'InvalidInstanceID.NotFound', 404, 'resource_not_found', reboot]
+    ['RebootInstances', 'InvalidInstanceID.NotFound', 404, 'resource_not_found', reboot],
+    ['DeleteVpc', 'DependencyViolation', 409, 'in_use', remove],
+    ['DeleteVpc', 'InvalidVpcID.NotFound', 404, 'resource_not_found', remove],
+    ['CreateVolume', 'VolumeLimitExceeded', 409, 'provider_quota_exceeded', volume],
+    ['CreateVolume', 'InsufficientVolumeCapacity', 503, 'provider_capacity', volume]
   ]
   for (const [action, code, status, ours, ask] of cases) {
     await t.test(`${action} ${code}: ${status} ${ours}`, async (t) => {
@@ -176,6 +184,19 @@ t.test('a change without a token is never repeated where it may have been made',
       t.equal(proxy.actions().filter((action) => action === 'RebootInstances').length, 1, 'it was asked for once')
     })
   }
+
+  await t.test('a snapshot whose answer is lost', async (t) => {
+    const at = '/api/v2/clouds/default'
+    const volume = await api.ended((await api.post(`${at}/volumes`, { name: 'data', size: 1 })).body)
+    proxy.resetRequests()
+    proxy.addRule({ ...isAction('CreateSnapshot'), times: 1, swallow: true })
+    const { status, body } = await api.post(`${at}/snapshots`, { name: 'data', volume_id: volume.resource.id })
+    t.equal(status, 202, 'it goes on', { body })
+    const operation = await api.ended(body)
+    t.equal(operation.status, 'succeeded', 'it is found again', { operation })
+    t.equal(proxy.actions().filter((action) => action === 'CreateSnapshot').length, 1, 'it was asked for once')
+    t.same((await api.walk(`${at}/snapshots?volume_id=${volume.resource.id}`)).items.map(({ id }) => id), [operation.resource.id])
+  })
 
   await t.test('a reboot that was throttled was not made, and is asked for again', async (t) => {
     const rule = proxy.refuse('RebootInstances', 'RequestLimitExceeded', { times: 1 })
