@@ -36,7 +36,7 @@ export interface Dialect {
   /** What the name and the description of a thing are called in requests and filters. */
   name: 'name' | 'display_name'
   description: 'description' | 'display_description'
-  /** Whether lists come in pages, and how long they are. */
+  /** Whether lists have markers, and may be cut where the caller wants. */
   paged: boolean
   /** Whether lists can be filtered by more than names. */
   filtered: boolean
@@ -45,8 +45,9 @@ export interface Dialect {
 export const cinderV3: Dialect = { name: 'name', description: 'description', paged: true, filtered: true }
 
 /**
- * Version 1 has no markers: what a `limit` cuts off could be reached by an offset only, which moves with each deletion.
- * Asked for without one it lists all, up to a thousand. From `cinder/api/v1` of the release Juno.
+ * Version 1 has no markers: what a `limit` cuts off is reached by an offset only, which moves with each deletion. Asked for
+ * without one it lists all, up to a thousand, and what is behind those is read by offset. From `cinder/api/v1` of the
+ * release Juno.
  */
 export const cinderV1: Dialect = { name: 'display_name', description: 'display_description', paged: false, filtered: false }
 
@@ -58,11 +59,24 @@ export interface Described {
   metadata?: Record<string, string>
 }
 
-/** A page at a token of `readFrom`. */
-export const readPage = <T extends { id: string }>(
+/** A page at a token of `readFrom`, or of `readAt` where there are no markers. */
+export function readPage<T extends { id: string }> (
   client: Client, { list }: Listing, query: Record<string, unknown>, token: string | null, call: Call, { paged } = cinderV3
-) => readFrom(token, (marker) => client.list<T>(upstream, call, (access, region, headers) =>
-    list(access, region, { ...query, ...(paged ? {} : { limit: undefined }), ...marker }, headers)))
+) {
+  const read = (place: { marker?: string, offset?: number }) => client.list<T>(upstream, call, (access, region, headers) =>
+    list(access, region, { ...query, ...(paged ? {} : { limit: undefined }), ...place }, headers))
+  return paged ? readFrom(token, read) : readAt(token, read)
+}
+
+/** The most that a list has in one answer, by Cinder's default. */
+const most = 1000
+
+/** Reads from the offset that a token is. A list that is full may go on. */
+async function readAt<T> (token: string | null, read: (place: { offset?: number }) => Promise<{ items: T[] }>) {
+  const offset = token === null ? 0 : Number(token)
+  const { items } = await read(offset === 0 ? {} : { offset })
+  return { items, next: items.length < most ? null : String(offset + items.length) }
+}
 
 /** One of Cinder's things. Throws resource_not_found. */
 export const readOne = <T extends object>(client: Client, { show }: Pick<Calls, 'show'>, id: string, call: Call) =>

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { none, query, refused, start } from './rackspace-cloud.ts'
+import { none, query, refused, start, walk } from './rackspace-cloud.ts'
 
 /** What Rackspace's guides, clients of its time and its own stand-in (mimic) show, and other clouds do not. */
 
@@ -40,4 +40,17 @@ t.test('ids need not be UUIDs, and a path of a list is no id', async (t) => {
     for (const id of [none, 'test-server2929449412-id-2929449412', '8051697779']) t.match(id, pattern)
     for (const id of ['detail', '', 'a/b', '../images', 'x'.repeat(256), 'line\nbreak']) t.notMatch(id, pattern)
   }
+})
+
+t.test('more than a thousand snapshots, which have no markers', async (t) => {
+  const { fake, cloud, call } = await start(t)
+  const { resources: [volume] } = await cloud.volumes.create({ name: 'data', size: 75 }, call())
+  fake.state().settle()
+  await cloud.snapshots.create({ name: 'first', volume_id: volume!.id }, call({ operation: none }))
+  const [first] = fake.state().snapshots
+  fake.state().snapshots.unshift(...Array.from({ length: 1200 }, (_, i) => ({ ...first!, id: `snapshot-${i}`, metadata: {} })))
+  const pages = await walk(cloud.snapshots, call, 100)
+  t.same(pages.map(({ length }) => length), [1000, 201])
+  t.equal(new Set(pages.flat().map(({ id }) => id)).size, 1201, 'each once')
+  t.same(await cloud.snapshots.findCreated({ id: none, input: { volume_id: volume!.id } }, new Date(), call()), [{ kind: 'snapshot', id: first!.id }])
 })
