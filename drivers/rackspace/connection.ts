@@ -1,8 +1,6 @@
 import type { Call } from '../call.ts'
-import type { Connection, Context, ServiceName, VolumeService } from '../driver.ts'
-import {
-  cinderV1, createClient, createKeyPairs, createSizes, createSnapshots, createVolumes, hideMissing, readAuthority, resources
-} from '../openstack/base.ts'
+import type { Connection, Context, ServiceName } from '../driver.ts'
+import { cinderV1, createClient, createKeyPairs, createSizes, createSnapshots, hideMissing, readAuthority, resources } from '../openstack/base.ts'
 import { details } from './capabilities.ts'
 import { createImages } from './images.ts'
 import { createNetworks } from './networks.ts'
@@ -12,6 +10,7 @@ import { createQuotas } from './quotas.ts'
 import { createSession } from './session.ts'
 import type { Settings } from './settings.ts'
 import { createVolumeTypes } from './volume-types.ts'
+import { createVolumes } from './volumes.ts'
 
 /** The guides promise UUIDs of some things only, and stand-ins of this cloud keep to none; `detail` is a path of its lists. */
 const id = /^(?!detail$)[^\p{C}/]{1,255}$/u
@@ -46,7 +45,7 @@ export function connect (settings: Settings, context: Context): Connection {
     sizes: createSizes(client, identifyIn('sizes')),
     key_pairs: createKeyPairs(client, identifyIn('key_pairs')),
     networks: createNetworks(client, identifyIn('networks')),
-    volumes: withoutExtend(createVolumes(client, identifyIn('volumes'), cinderV1)),
+    volumes: createVolumes(client, identifyIn('volumes')),
     volume_types: createVolumeTypes(client, identifyIn('volume_types')),
     snapshots: createSnapshots(client, identifyIn('snapshots'), cinderV1),
     quotas: createQuotas(client),
@@ -58,9 +57,4 @@ export function connect (settings: Settings, context: Context): Connection {
     close: () => http.close()
   }
   return hideMissing(connection, session.offers, { volumes: 'volume', volume_types: 'volume', snapshots: 'volume' })
-}
-
-/** A volume of Cloud Block Storage keeps its size. */
-function withoutExtend ({ extend: _, ...volumes }: VolumeService): VolumeService {
-  return volumes
 }

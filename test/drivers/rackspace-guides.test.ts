@@ -1,5 +1,5 @@
 import t from 'tap'
-import { none, query, refused, start, walk } from './rackspace-cloud.ts'
+import { none, plain, query, refused, start, walk } from './rackspace-cloud.ts'
 
 /** What Rackspace's guides, clients of its time and its own stand-in (mimic) show, and other clouds do not. */
 
@@ -53,4 +53,20 @@ t.test('more than a thousand snapshots, which have no markers', async (t) => {
   t.same(pages.map(({ length }) => length), [1000, 201])
   t.equal(new Set(pages.flat().map(({ id }) => id)).size, 1201, 'each once')
   t.same(await cloud.snapshots.findCreated({ id: none, input: { volume_id: volume!.id } }, new Date(), call()), [{ kind: 'snapshot', id: first!.id }])
+})
+
+t.test('the place of a volume is no tag of it, and stays where it is', async (t) => {
+  const { fake, cloud, call } = await start(t)
+  const { resources: [{ id } = { id: '' }] } = await cloud.volumes.create({ name: 'data', size: 75, tags: { keep: '1', drop: '2' } }, call())
+  const [volume] = fake.state().volumes
+  const place = volume!.metadata['storage-node']
+  t.type(place, 'string')
+  t.same((await cloud.volumes.get(id, plain, call())).tags, { keep: '1', drop: '2' })
+  t.same((await cloud.volumes.list(query, call())).items.map(({ tags }) => tags), [{ keep: '1', drop: '2' }])
+  t.same((await cloud.volumes.update(id, { tags: { drop: null } }, call())).tags, { keep: '1' })
+  t.same(volume!.metadata, { keep: '1', 'storage-node': place })
+  const errors = [{ in: 'body', pointer: '/tags/storage-node' }]
+  t.match(await refused(cloud.volumes.update(id, { tags: { 'storage-node': null } }, call())), { code: 'validation_failed', details: { errors } })
+  t.match(await refused(cloud.volumes.create({ size: 75, tags: { 'storage-node': 'x' } }, call())), { code: 'validation_failed', details: { errors } })
+  t.equal(fake.state().volumes.length, 1)
 })

@@ -32,7 +32,8 @@ export function newVolume (state: State, wanted: Record<string, any>): Volume {
     type: type.name,
     snapshot: snapshot?.id ?? null,
     image: image?.id ?? null,
-    metadata: wanted['metadata'] ?? {},
+    // As the guide shows it of each.
+    metadata: { ...wanted['metadata'], 'storage-node': randomUUID() },
     created: moment(),
     status: 'creating',
     attachment: null
