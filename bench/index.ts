@@ -5,7 +5,15 @@ import { lists } from './lists.ts'
 import { paging } from './paging.ts'
 import { start } from './start.ts'
 
-const parts: Record<string, () => Promise<void>> = { lists, paging, gateway, clouds, start }
+const parts: Record<string, () => Promise<void>> = {
+  lists,
+  paging,
+  gateway,
+  clouds,
+  start,
+  // Amazon's client takes memory that is not to be counted before.
+  ec2: async () => (await import('./ec2.ts')).ec2()
+}
 /** What runs only when it is named: it needs more than this machine has by itself. */
 const named: typeof parts = {
   lab: async () => (await import('./lab.ts')).lab()

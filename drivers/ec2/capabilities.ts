@@ -14,7 +14,7 @@ const create = [
 
 /** What there is to say of each capability. */
 export const nodeDetails: Record<string, CapabilityDetails> = {
-  'nodes.list': { filters: nodeFilters, limits: { limit: 200 } },
+  'nodes.list': { filters: nodeFilters, limits: { limit: 100 } },
   'nodes.create': { parameters: create, limits: { user_data_bytes: userDataBytes, tag_characters: 256 } },
   'nodes.update': { parameters: ['name', 'tags', 'protected'] },
   'nodes.resize': { parameters: ['size_id'] },

@@ -5,6 +5,9 @@ import type { Client } from './client.ts'
 import { malformed } from './errors.ts'
 import { nextOf } from './lists.ts'
 
+/** The least and the most instances of a page: a hundred are parsed in some 25 ms, in which nothing else is done. */
+export const instancesOfPage = [5, 100] as const
+
 /** A page of instances: the cloud tells them by reservation. */
 export async function readInstances (client: Client, input: DescribeInstancesCommandInput, call: Call) {
   const { Reservations: reservations, NextToken: token } = await client.read((sdk) => new sdk.DescribeInstancesCommand(input), call)

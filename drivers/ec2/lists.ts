@@ -2,7 +2,7 @@ import type { Filter } from '@aws-sdk/client-ec2'
 import type { Filters, ListQuery } from '../driver.ts'
 import type { Cloud } from './cloud.ts'
 
-/** The parameters of a page; none where the cloud sends each list whole. `most`: 200 keeps the event loop free while it is parsed. */
+/** The parameters of a page; none where the cloud sends each list whole. `most` keeps the event loop free while it is parsed. */
 export function pageOf ({ dialect }: Cloud, { limit, token }: Pick<ListQuery, 'limit' | 'token'>, [least, most]: readonly [number, number]) {
   if (!dialect.paged) return {}
   return { MaxResults: Math.min(Math.max(limit, least), most), ...(token === null ? {} : { NextToken: token }) }

@@ -5,7 +5,7 @@ import type { ListQuery, ListResult, NodeService, ReadOptions } from '../driver.
 import type { Cloud } from './cloud.ts'
 import { createConsole } from './console.ts'
 import { createFresh } from './eventual.ts'
-import { readInstance, readInstances } from './instances.ts'
+import { instancesOfPage, readInstance, readInstances } from './instances.ts'
 import { byName, pageOf, pushDown, type Pushed } from './lists.ts'
 import { createNodeActions, createSuspend } from './node-actions.ts'
 import { createNodeCreate } from './node-create.ts'
@@ -49,7 +49,7 @@ export function createNodes ({ cloud, options, hasSize, hibernation, parts = {} 
 
   const list = async ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Node>> => {
     const { applied, ...query } = pushDown(filters, filterNames)
-    const { instances, next } = await readInstances(client, { ...query, ...pageOf(cloud, { limit, token }, [5, 200]) }, call)
+    const { instances, next } = await readInstances(client, { ...query, ...pageOf(cloud, { limit, token }, instancesOfPage) }, call)
     const items = instances.map((instance) => toNode(instance, { identity: identify(instance.InstanceId ?? ''), can, protected: null, extra }))
     return { items, next, applied }
   }

@@ -3,7 +3,7 @@ import type { Call } from '../call.ts'
 import type { QuotaService } from '../driver.ts'
 import type { Cloud } from './cloud.ts'
 import { malformed } from './errors.ts'
-import { readInstances } from './instances.ts'
+import { instancesOfPage, readInstances } from './instances.ts'
 import { pageOf } from './lists.ts'
 
 /** States of instances that count: one that is terminated is shown for an hour. */
@@ -17,7 +17,7 @@ export function createQuotas (cloud: Cloud): QuotaService {
     let used = 0
     let token: string | null = null
     do {
-      const input = { Filters: [{ Name: 'instance-state-name', Values: there }], ...pageOf(cloud, { limit: 200, token }, [5, 200]) }
+      const input = { Filters: [{ Name: 'instance-state-name', Values: there }], ...pageOf(cloud, { limit: 100, token }, instancesOfPage) }
       const page: Awaited<ReturnType<typeof readInstances>> = await readInstances(client, input, call)
       used += page.instances.length
       token = page.next
