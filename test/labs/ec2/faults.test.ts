@@ -30,7 +30,7 @@ async function behindProxy (t: Test, settings: object = {}) {
 }
 
 t.test('what the cloud refuses is told by its code and with its request id', async (t) => {
-  const { api, proxy, create, node } = await behindProxy(t)
+  const { api, proxy, create, node } = await behindProxy(t, { timeout: 5 })
   const self = await node()
 
   const list = () => api.get(nodes)
@@ -47,21 +47,22 @@ t.test('what the cloud refuses is told by its code and with its request id', asy
     ['DescribeInstances', 'InvalidParameterValue', 422, 'provider_rejected', list],
     ['DescribeInstances', 'InternalError', 502, 'provider_error', list],
     ['DescribeInstances', 'Unavailable', 503, 'provider_unavailable', list],
-    ['DescribeInstances', 'RequestLimitExceeded', 503, 'provider_rate_limited', list],
     ['RunInstances', 'InsufficientInstanceCapacity', 503, 'provider_capacity', create],
     ['RunInstances', 'InstanceLimitExceeded', 409, 'provider_quota_exceeded', create],
     ['RunInstances', 'VcpuLimitExceeded', 409, 'provider_quota_exceeded', create],
     ['RunInstances', 'UnauthorizedOperation', 502, 'provider_permission_denied', create],
     ['RunInstances', 'InvalidAMIID.NotFound', 422, 'validation_failed', create],
     ['RunInstances', 'InvalidAMIID.Malformed', 422, 'validation_failed', create],
-    ['RunInstances', 'RequestLimitExceeded', 503, 'provider_rate_limited', create],
     ['RebootInstances', 'IncorrectInstanceState', 409, 'invalid_state', reboot],
     ['RebootInstances', 'UnauthorizedOperation', 502, 'provider_permission_denied', reboot],
     ['RebootInstances', 'InvalidInstanceID.NotFound', 404, 'resource_not_found', reboot],
     ['DeleteVpc', 'DependencyViolation', 409, 'in_use', remove],
     ['DeleteVpc', 'InvalidVpcID.NotFound', 404, 'resource_not_found', remove],
     ['CreateVolume', 'VolumeLimitExceeded', 409, 'provider_quota_exceeded', volume],
-    ['CreateVolume', 'InsufficientVolumeCapacity', 503, 'provider_capacity', volume]
+    ['CreateVolume', 'InsufficientVolumeCapacity', 503, 'provider_capacity', volume],
+    // The last: Amazon's client sends less for a while after them.
+    ['DescribeInstances', 'RequestLimitExceeded', 503, 'provider_rate_limited', list],
+    ['RunInstances', 'RequestLimitExceeded', 503, 'provider_rate_limited', create]
   ]
   for (const [action, code, status, ours, ask] of cases) {
     await t.test(`${action} ${code}: ${status} ${ours}`, async (t) => {
@@ -90,6 +91,7 @@ t.test('what a cloud does to a read', async (t) => {
     ['answers 500 with a page', { html: true, status: 500 }, 502, 'provider_error'],
     ['answers 503 with a page', { html: true, status: 503 }, 503, 'provider_unavailable'],
     ['answers 401 with nothing', { empty: true, status: 401 }, 502, 'provider_auth_failed'],
+    // The last: Amazon's client sends less for a while after it.
     ['answers 429 with nothing', { empty: true, status: 429 }, 503, 'provider_rate_limited']
   ]
   for (const [what, effect, status, code] of cases) {
@@ -110,14 +112,15 @@ t.test('what a cloud does to a read', async (t) => {
       t.match(both.body.sources, [{ cloud: 'default', problem: { code } }, { cloud: 'other', status: 'ok' }])
     })
   }
+})
 
-  await t.test('a fault that passes is not heard of', async (t) => {
-    for (const effect of [{ reset: true }, { html: true, status: 500 }, { truncate: true }, { empty: true, status: 429 }] as const) {
-      const rule = proxy.addRule({ ...isAction('DescribeInstances'), times: 1, ...effect })
-      t.equal((await api.get(nodes)).status, 200)
-      t.equal(rule.hits, 1)
-    }
-  })
+t.test('a fault that passes is not heard of', async (t) => {
+  const { api, proxy } = await behindProxy(t, { timeout: 30 })
+  for (const effect of [{ reset: true }, { html: true, status: 500 }, { truncate: true }, { empty: true, status: 429 }] as const) {
+    const rule = proxy.addRule({ ...isAction('DescribeInstances'), times: 1, ...effect })
+    t.equal((await api.get(nodes)).status, 200, `${Object.keys(effect)[0]} passes`)
+    t.equal(rule.hits, 1)
+  }
 })
 
 t.test('a hundred calls at once against a limit of twenty a second all succeed', async (t) => {
