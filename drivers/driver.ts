@@ -36,6 +36,8 @@ export interface Connection extends Services {
   readonly ids: Readonly<Record<string, RegExp>>
   /** `nodes.create` → its parameters, filters, limits. May change once the cloud's version is known. */
   readonly details: Readonly<Record<string, CapabilityDetails>>
+  /** What the protection of a node forbids: its end alone, or, where not given, every change. */
+  readonly protects?: 'destroy'
   /** Resolves when the cloud answers and takes the credentials; throws the problem otherwise. */
   check (call: Call): Promise<void>
   /** Drops token, catalog and caches, so that the next call reads them anew. */

@@ -67,7 +67,8 @@ export default fp(async (fastify) => {
   const run = async (
     cloud: string, id: string, action: NodeAction, input: object, from: CallFrom, check?: (node: Node) => void
   ): Promise<Started> => {
-    const service = farm.connection(cloud).nodes!
+    const { protects, nodes } = farm.connection(cloud)
+    const service = nodes!
     const kind = `nodes.${action}`
     const target = { kind: 'node' as const, id }
     const under = operations.running(kind, cloud, target)
@@ -81,7 +82,7 @@ export default fp(async (fastify) => {
     const asked = { kind, cloud, target, fromState: node.state, input: null }
     if (settledStates[action]?.includes(node.state) === true) return operations.done(asked)
     if (!node.allowed_actions.includes(action)) throw invalidState(node, action)
-    mustBeOpen(node)
+    if (action === 'destroy' || protects !== 'destroy') mustBeOpen(node)
     return operations.start(asked, (_, call) => action === 'destroy'
       ? service.destroy!(id, call)
       : (service[action] as (id: string, input: object, call: unknown) => ReturnType<NonNullable<NodeService['stop']>>)(id, input, call), from)

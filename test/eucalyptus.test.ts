@@ -56,3 +56,17 @@ t.test('Eucalyptus conforms', async (t) => {
     }
   })
 })
+
+t.test('a protected node is stopped as any other, and not destroyed', async (t) => {
+  const fake = await start(t)
+  const { api } = await build(t, { clouds: { default: cloudOf(fake) } })
+  const asked = { name: 'kept', image_id: fake.images.ebs, size_id: 'm1.small', protected: true }
+  const { body } = await api.post('/api/v2/clouds/default/nodes', asked, { prefer: 'wait=20' })
+  const { self } = body.resource
+  t.equal((await api.get(self)).body.protected, true)
+  const stopped = await api.post(`${self}/actions/stop`, {}, { prefer: 'wait=20' })
+  t.equal(stopped.body.status, 'succeeded', 'stopped', { body: stopped.body })
+  const refused = await api.delete(self)
+  t.equal(refused.status, 409)
+  t.equal(refused.body.code, 'protected')
+})

@@ -75,6 +75,7 @@ export function makeConnection ({ client, dialect, location }: Cloud, { cloud }:
     cloud,
     driver: dialect.driver,
     location,
+    protects: 'destroy',
     ...parts,
     async check (call: Call) {
       await client.read((sdk) => new sdk.DescribeAvailabilityZonesCommand({}), call)

@@ -55,7 +55,7 @@ export const Node = model('Node', Type.Object({
   launched_at: Timestamp('When the node was started last.'),
   progress: nullable(Type.Integer({ minimum: 0, maximum: 100, description: 'Per cent of the present change.' })),
   fault: nullableRef(Fault),
-  protected: nullable(Type.Boolean({ description: 'Whether the cloud refuses to change or destroy it.' }))
+  protected: nullable(Type.Boolean({ description: 'Whether the cloud refuses to destroy it; some refuse every change of it then.' }))
 }, { description: 'A virtual machine: an EC2 instance, an OpenStack or Rackspace server.' }))
 
 const NodeNetwork = Type.Object({
