@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { $Command, EC2Client, EC2ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../openapi/model/index.ts'
+import { readAuthority } from '../authority.ts'
 import type { Call } from '../call.ts'
 import { userAgent, type Context } from '../driver.ts'
 import { isUnsent } from '../http.ts'
@@ -56,7 +56,7 @@ const attempts = 10
  */
 export function createClient (options: ClientOptions, { cloud, timeout, maxInFlight, limit }: Context): Client {
   const tls = {
-    ...(options.ca === undefined ? {} : { ca: readAuthority(options.ca, cloud) }),
+    ...(options.ca === undefined ? {} : { ca: readAuthority(options.ca, 'ca', cloud) }),
     ...(options.verify === undefined ? {} : { rejectUnauthorized: options.verify })
   }
   const agents = {
@@ -137,12 +137,4 @@ function explain (error: unknown, { signal }: Call, read: boolean, { inFlight, r
   if (code === 'provider_timeout' && !inFlight && refusal !== undefined) return problemOf(refusal, read)
   // Between two attempts nothing is on its way: those before were refused.
   return new ProblemError(code, message, { ...details, cause: error, outcomeUnknown: !read && inFlight && !isUnsent(error) })
-}
-
-function readAuthority (path: string, cloud: string) {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Error(`cloud ${cloud}: ca cannot be read: ${(error as Error).message}`)
-  }
 }

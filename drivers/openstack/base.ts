@@ -5,7 +5,6 @@
 export { toToken, type Access, type Session } from './access.ts'
 export { cinder, cinderV1, readOne, readPage, type Dialect } from './cinder.ts'
 export { createClient, encodeId, malformed, type Client, type ClientOptions, type Send } from './client.ts'
-export { readAuthority } from './connection.ts'
 export type { Service } from './catalog.ts'
 export { problemOf } from './errors.ts'
 export { createFlight } from '../flight.ts'

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readAuthority } from '../authority.ts'
 import type { Call } from '../call.ts'
 import type { CapabilityDetails, Connection, Context, ServiceName } from '../driver.ts'
 import { capabilityDetails } from './capabilities.ts'
@@ -57,7 +57,7 @@ export function connect (settings: Settings, context: Context): Connection {
 
   const { timeout } = context
   const http = context.http({
-    ...(verify === undefined ? {} : { verify }), ...(cacert === undefined ? {} : { ca: readAuthority(cacert, context.cloud) })
+    ...(verify === undefined ? {} : { verify }), ...(cacert === undefined ? {} : { ca: readAuthority(cacert, 'cacert', context.cloud) })
   })
   const session = createSession({ ...settings, auth }, http, timeout)
   const client = createClient({ session, http, timeout, microversions: true })
@@ -104,15 +104,6 @@ export function connect (settings: Settings, context: Context): Connection {
     close: () => http.close()
   }
   return hideMissing(connection, session.offers)
-}
-
-/** The certificate authority in a file. Throws an Error that names the cloud. */
-export function readAuthority (path: string, cloud: string) {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new Error(`cloud ${cloud}: cacert cannot be read: ${(error as Error).message}`)
-  }
 }
 
 type Details = Record<string, CapabilityDetails>

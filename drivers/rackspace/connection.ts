@@ -1,6 +1,7 @@
+import { readAuthority } from '../authority.ts'
 import type { Call } from '../call.ts'
 import type { Connection, Context, ServiceName } from '../driver.ts'
-import { cinderV1, createClient, createKeyPairs, createSizes, createSnapshots, hideMissing, readAuthority, resources } from '../openstack/base.ts'
+import { cinderV1, createClient, createKeyPairs, createSizes, createSnapshots, hideMissing, resources } from '../openstack/base.ts'
 import { details } from './capabilities.ts'
 import { createImages } from './images.ts'
 import { createNetworks } from './networks.ts'
@@ -24,7 +25,7 @@ export function connect (settings: Settings, context: Context): Connection {
   const { verify, cacert } = settings
   const { cloud, timeout } = context
   const plain = context.http({
-    ...(verify === undefined ? {} : { verify }), ...(cacert === undefined ? {} : { ca: readAuthority(cacert, cloud) })
+    ...(verify === undefined ? {} : { verify }), ...(cacert === undefined ? {} : { ca: readAuthority(cacert, 'cacert', cloud) })
   })
   const http = waitOverLimit(plain, timeout)
   const session = createSession(settings, http, timeout)

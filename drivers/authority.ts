@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs'
+
+/** The certificate authority in a file, in PEM. Throws an Error that names the cloud and its setting where it cannot be read. */
+export function readAuthority (file: string, setting: string, cloud: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Error(`cloud ${cloud}: ${setting} cannot be read: ${(error as Error).message}`)
+  }
+}
