@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
-import { check } from './check.ts'
+import { check } from './plugins/clouds/check.ts'
 import { loadSettings, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
 import { loadDrivers } from './drivers/load.ts'

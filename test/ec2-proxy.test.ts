@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { isAction, startEc2Proxy } from './labs/ec2/proxy.ts'
-import type { Ec2MannersOptions } from './labs/ec2/manners.ts'
+import type { Ec2MannersOptions } from './labs/ec2/behaviour.ts'
 
 const instance = (id: string) =>
   `<item><instanceId>${id}</instanceId><imageId>ami-1</imageId><instanceState><code>16</code><name>running</name></instanceState></item>`

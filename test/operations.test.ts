@@ -5,7 +5,7 @@ import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { ProblemError } from '../openapi/model/index.ts'
-import { judge, judgeLost, type Seen } from '../plugins/operations/judge.ts'
+import { judge, judgeLost, type Seen } from '../plugins/operations/outcome.ts'
 import type { Api } from './helper/api.ts'
 import { build, dummy } from './helper/app.ts'
 

@@ -1,9 +1,9 @@
 import type { CapabilityDetails } from '../driver.ts'
-import { amazon } from './cloud.ts'
+import { amazon } from './client/cloud.ts'
 import { networkDetailsOf } from './network-details.ts'
-import { userDataBytes } from './node-create.ts'
-import { createOptions } from './node-options.ts'
-import { nodeFilters } from './nodes.ts'
+import { userDataBytes } from './compute/node-create.ts'
+import { createOptions } from './compute/node-options.ts'
+import { nodeFilters } from './compute/nodes.ts'
 import { storageDetailsOf } from './storage-details.ts'
 
 const create = [

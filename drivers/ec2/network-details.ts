@@ -1,5 +1,5 @@
 import type { CapabilityDetails } from '../driver.ts'
-import type { Dialect } from './cloud.ts'
+import type { Dialect } from './client/cloud.ts'
 
 const common = ['name', 'tag']
 const limits = { tag_characters: 256 }

@@ -1,8 +1,8 @@
 import type { CapabilityDetails } from '../driver.ts'
-import type { Dialect } from './cloud.ts'
-import { imageFilters } from './images.ts'
-import { snapshotFilters } from './snapshots.ts'
-import { volumeFilters } from './volumes.ts'
+import type { Dialect } from './client/cloud.ts'
+import { imageFilters } from './compute/images.ts'
+import { snapshotFilters } from './storage/snapshots.ts'
+import { volumeFilters } from './storage/volumes.ts'
 
 const page = { limit: 200 }
 const tags = { tag_characters: 256 }

@@ -1,5 +1,5 @@
 import type { CapabilityDetails } from '../driver.ts'
-import { networkDetailsOf, nodeDetails, storageDetailsOf } from '../ec2/base.ts'
+import { networkDetailsOf, nodeDetails, storageDetailsOf } from '../ec2/public.ts'
 import { dialect } from './dialect.ts'
 import { createOptions } from './node-options.ts'
 

@@ -2,7 +2,7 @@ import type { Connection, Context } from '../driver.ts'
 import {
   createClient, createNetworkServices, createNodes, createPrices, createStorage, ids, makeConnection, networkPartsOf,
   type Cloud, type PriceOf
-} from '../ec2/base.ts'
+} from '../ec2/public.ts'
 import { capabilityDetails } from './capabilities.ts'
 import { dialect } from './dialect.ts'
 import { toParameters } from './node-options.ts'

@@ -1,4 +1,4 @@
-import type { Dialect } from '../ec2/base.ts'
+import type { Dialect } from '../ec2/public.ts'
 
 /** What of Amazon's protocol Eucalyptus 4 has not. */
 export const dialect: Dialect = {

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import type { SettingsSource } from '../driver.ts'
-import { common, fromOriginal, resolvePrices, secret } from '../ec2/base.ts'
+import { common, fromOriginal, resolvePrices, secret } from '../ec2/public.ts'
 
 const { recommended_images: _, ...shared } = common
 

@@ -1,7 +1,7 @@
 import { parseXML } from '@aws-sdk/xml-builder'
 import type { Size } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import { malformed, type Cloud, type PriceOf } from '../ec2/base.ts'
+import { malformed, type Cloud, type PriceOf } from '../ec2/public.ts'
 
 interface Details {
   name?: string

@@ -1,8 +1,8 @@
 import type { CapabilityDetails } from '../driver.ts'
-import { nodeFilters } from './filters.ts'
-import { atLeast, microversions, type Microversion, type VersionRange } from './microversions.ts'
+import { nodeFilters } from './client/filters.ts'
+import { atLeast, microversions, type Microversion, type VersionRange } from './client/microversions.ts'
 import { networkDetails } from './network-details.ts'
-import { userDataBytes } from './node-create.ts'
+import { userDataBytes } from './compute/node-create.ts'
 import { storageDetails } from './storage-details.ts'
 
 const create = [

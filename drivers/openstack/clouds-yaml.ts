@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { parse } from 'yaml'
 import type { SettingsSource } from '../driver.ts'
-import { Settings } from './settings.ts'
+import { Settings } from './client/settings.ts'
 
 type Fields = Record<string, unknown>
 

@@ -1,8 +1,8 @@
 import { defineDriver } from '../driver.ts'
 import { resolve } from './clouds-yaml.ts'
 import { connect } from './connection.ts'
-import { createOptions } from './node-create.ts'
-import { Settings } from './settings.ts'
+import { createOptions } from './compute/node-create.ts'
+import { Settings } from './client/settings.ts'
 
 /** OpenStack with Keystone v3: Nova's servers and flavors, Glance's images, Neutron's ports. */
 export default defineDriver({

@@ -2,8 +2,8 @@ import { defres, type Read } from 'openstack-client'
 import { ProblemError, type Quota } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { QuotaService } from '../driver.ts'
-import { cinder } from './cinder.ts'
-import type { Client } from './client.ts'
+import { cinder } from './storage/cinder.ts'
+import type { Client } from './client/client.ts'
 
 export const novaLimits = defres<{ read: Read }>('compute', '/limits', 'limits', { only: [], read: ['get', '', 'limits'] })
 const neutronQuotas = defres<{ read: Read<[project: string]> }>('network', '/v2.0/quotas/:id/details', 'quota', {

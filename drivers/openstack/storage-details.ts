@@ -1,7 +1,7 @@
 import type { CapabilityDetails } from '../driver.ts'
-import { imageFilters } from './images.ts'
-import { snapshotFilters } from './snapshots.ts'
-import { volumeFilters } from './volumes.ts'
+import { imageFilters } from './image/images.ts'
+import { snapshotFilters } from './storage/snapshots.ts'
+import { volumeFilters } from './storage/volumes.ts'
 
 const page = { limit: 1000 }
 const tags = { tag_characters: 255 }

@@ -1,5 +1,5 @@
 import type { CapabilityDetails } from '../driver.ts'
-import { nodeFilters, userDataBytes } from '../openstack/base.ts'
+import { nodeFilters, userDataBytes } from '../openstack/public.ts'
 import { imageFilters } from './images.ts'
 
 const page = { limit: 1000 }

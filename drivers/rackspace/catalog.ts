@@ -1,5 +1,5 @@
 import { ProblemError } from '../../openapi/model/index.ts'
-import type { Service } from '../openstack/base.ts'
+import type { Service } from '../openstack/public.ts'
 
 /** An endpoint of Identity v2.0. */
 export interface Endpoint {

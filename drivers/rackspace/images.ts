@@ -1,7 +1,7 @@
 import type { Image, ImageState } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { Filters, Identity, ImageService, ListQuery, ListResult, ReadOptions } from '../driver.ts'
-import { encodeId, type Client } from '../openstack/base.ts'
+import { encodeId, type Client } from '../openstack/public.ts'
 import { createImageChanges } from './image-changes.ts'
 import { toImageTags, withoutOperation } from './image-tags.ts'
 import { novaImage, readImages, upstream, type NovaImage } from './nova-images.ts'

@@ -3,7 +3,7 @@ import { ProblemError, type Network, type NetworkCreate } from '../../openapi/mo
 import type { Call } from '../call.ts'
 import type { Identity, ListQuery, ListResult, NetworkService, ReadOptions } from '../driver.ts'
 import { invalid } from '../invalid.ts'
-import { encodeId, malformed, pointed, readFrom, type Client, type RefusedField } from '../openstack/base.ts'
+import { encodeId, malformed, pointed, readFrom, type Client, type RefusedField } from '../openstack/public.ts'
 
 /** PublicNet and ServiceNet, which every account has; a node is on both where its create names no network. */
 export const publicNet = '00000000-0000-0000-0000-000000000000'

@@ -1,7 +1,7 @@
 import { defres, type Read, type Write } from 'openstack-client'
 import { ProblemError, type Nic } from '../../openapi/model/index.ts'
 import type { Change, NodeService } from '../driver.ts'
-import { encodeId, isPrivate, pointed, type Client, type RefusedField } from '../openstack/base.ts'
+import { encodeId, isPrivate, pointed, type Client, type RefusedField } from '../openstack/public.ts'
 
 /** A virtual interface of a server: one for each network that it is on. */
 export interface VirtualInterface {

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { ProblemError, type Console } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { Change, Identity, NodeService } from '../driver.ts'
-import { createNodes as createNovaNodes, encodeId, malformed, resources, type Client } from '../openstack/base.ts'
+import { createNodes as createNovaNodes, encodeId, malformed, resources, type Client } from '../openstack/public.ts'
 import { createNics } from './nics.ts'
 
 /** What this cloud alone can do at a creation, under Nova's names. */

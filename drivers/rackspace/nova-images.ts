@@ -1,6 +1,6 @@
 import { defres, type Read, type Write } from 'openstack-client'
 import type { Call } from '../call.ts'
-import { readFrom, type Client } from '../openstack/base.ts'
+import { readFrom, type Client } from '../openstack/public.ts'
 
 /** An image as Nova tells it: what Glance calls properties is in its metadata. */
 export interface NovaImage {

@@ -2,7 +2,7 @@ import { defres, type Read } from 'openstack-client'
 import type { Quota } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { QuotaService } from '../driver.ts'
-import { fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Client, type Limits, type Row } from '../openstack/base.ts'
+import { fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Client, type Limits, type Row } from '../openstack/public.ts'
 
 /** Of Cloud Block Storage: its limits are told with what is used of them. */
 const volumeQuotas = defres<{ read: Read<[tenant: string]> }>('volume', '/os-quota-sets/:id', 'quota_set', { only: [], read: ['get', '', 'quota_set'] })

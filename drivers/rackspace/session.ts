@@ -1,5 +1,5 @@
 import type { HttpClient } from '../http.ts'
-import { createKeeper, toToken, type Access, type Granted, type Service, type Session } from '../openstack/base.ts'
+import { createKeeper, toToken, type Access, type Granted, type Service, type Session } from '../openstack/public.ts'
 import { findEndpoint, hasService, type Catalog } from './catalog.ts'
 import { authRequest, enter, tokensUrl, type Entry } from './identity.ts'
 import type { Settings } from './settings.ts'

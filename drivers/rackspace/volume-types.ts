@@ -1,7 +1,7 @@
 import type { VolumeType } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { Identity, ListQuery, ListResult, ReadOptions, ReadService } from '../driver.ts'
-import { cinder, cinderV1, readOne, readPage, toVolumeType, type CinderType, type Client } from '../openstack/base.ts'
+import { cinder, cinderV1, readOne, readPage, toVolumeType, type CinderType, type Client } from '../openstack/public.ts'
 
 /** A volume type of Cinder v1, whose ids are numbers. */
 interface NumberedType extends Omit<CinderType, 'id'> {

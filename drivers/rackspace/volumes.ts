@@ -1,7 +1,7 @@
 import type { Volume } from '../../openapi/model/index.ts'
 import type { Identity, VolumeService } from '../driver.ts'
 import { invalid } from '../invalid.ts'
-import { cinderV1, createVolumes as createCinderVolumes, type Client } from '../openstack/base.ts'
+import { cinderV1, createVolumes as createCinderVolumes, type Client } from '../openstack/public.ts'
 import { pointerOf } from '../tags.ts'
 
 /** Where Cloud Block Storage writes the place of a volume: into its metadata, beside what the user has there. */

@@ -8,7 +8,7 @@ import {
 } from '../../openapi/model/index.ts'
 import type { CallFrom, Farm } from '../clouds/farm.ts'
 import type { Settings } from '../../config/index.ts'
-import { judge, judgeLost, toSeen, type Seen, type Shown } from './judge.ts'
+import { judge, judgeLost, toSeen, type Seen, type Shown } from './outcome.ts'
 import { createPoller, few } from './poller.ts'
 import { isEnded, type OperationRow, type Rows } from './rows.ts'
 

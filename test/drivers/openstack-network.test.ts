@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { Services } from '../../drivers/driver.ts'
-import { isWithin } from '../../drivers/openstack/fixed-ips.ts'
-import { patchTagList, tagQuery } from '../../drivers/openstack/neutron-tags.ts'
-import { toRule, toRuleBody, type NeutronRule } from '../../drivers/openstack/security-rules.ts'
+import { isWithin } from '../../drivers/openstack/network/fixed-ips.ts'
+import { patchTagList, tagQuery } from '../../drivers/openstack/client/list-tags.ts'
+import { toRule, toRuleBody, type NeutronRule } from '../../drivers/openstack/network/security-rules.ts'
 import { id, query, refused, start, type Asked, type Routes } from './openstack-fake.ts'
 
 type Network = Required<Pick<Services, 'networks' | 'subnets' | 'routers' | 'security_groups' | 'floating_ips' | 'key_pairs'>>

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { toImage } from '../../drivers/openstack/images.ts'
+import { toImage } from '../../drivers/openstack/image/images.ts'
 import { fromLimits } from '../../drivers/openstack/quotas.ts'
-import { toSnapshot } from '../../drivers/openstack/snapshots.ts'
-import { toVolume } from '../../drivers/openstack/volume-mapping.ts'
-import { snapshotState, snapshotStatuses, volumeState, volumeStatuses } from '../../drivers/openstack/volume-states.ts'
-import { pushDown } from '../../drivers/openstack/volumes.ts'
+import { toSnapshot } from '../../drivers/openstack/storage/snapshots.ts'
+import { toVolume } from '../../drivers/openstack/storage/volume-mapping.ts'
+import { snapshotState, snapshotStatuses, volumeState, volumeStatuses } from '../../drivers/openstack/storage/volume-states.ts'
+import { pushDown } from '../../drivers/openstack/storage/volumes.ts'
 import { snapshotStates, volumeStates } from '../../openapi/model/index.ts'
 
 const identity = { id: 'x', cloud: 'default', driver: 'openstack', location: 'RegionOne', self: '/api/v2/clouds/default/volumes/x' }

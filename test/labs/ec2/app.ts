@@ -1,7 +1,7 @@
 import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2'
 import type { Test } from 'tap'
 import { build, type BuildOptions } from '../../helper/app.ts'
-import type { Account } from './manners.ts'
+import type { Account } from './behaviour.ts'
 import { startMoto, type MotoOptions } from './moto.ts'
 import { startEc2Proxy } from './proxy.ts'
 

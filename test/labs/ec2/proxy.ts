@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { startFaultProxy, type FaultHandle, type FaultMatch, type FaultProxy } from '../fault-proxy.ts'
-import { createEc2Manners, refusal, type Ec2Manners, type Ec2MannersOptions } from './manners.ts'
+import { createEc2Manners, refusal, type Ec2Manners, type Ec2MannersOptions } from './behaviour.ts'
 
 export interface Ec2Proxy extends FaultProxy, Pick<Ec2Manners, 'limit' | 'slow'> {
   /** where to send what is meant for the cloud */

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { check } from '../../../check.ts'
+import { check } from '../../../plugins/clouds/check.ts'
 import { loadSettings } from '../../../config/index.ts'
 import { loadDrivers } from '../../../drivers/load.ts'
 import { dummy } from '../../helper/app.ts'

@@ -1,0 +1,13 @@
+/** What other drivers may build on: clouds that speak Amazon's protocol in a dialect of their own. */
+export { createClient, type Client } from './client/client.ts'
+export type { Cloud, Dialect } from './client/cloud.ts'
+export { ids, makeConnection } from './connection.ts'
+export { malformed } from './client/errors.ts'
+export { nodeDetails } from './capabilities.ts'
+export { createNetworkServices, networkPartsOf } from './network/index.ts'
+export { networkDetailsOf } from './network-details.ts'
+export { createNodes } from './compute/nodes.ts'
+export { createPrices, resolvePrices, type PriceOf } from './compute/prices.ts'
+export { common, fromOriginal, secret } from './client/settings.ts'
+export { createStorage } from './storage/index.ts'
+export { storageDetailsOf } from './storage-details.ts'
