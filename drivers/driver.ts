@@ -4,11 +4,13 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import type { Capability } from '../openapi/model/index.ts'
 import type { Call, Log } from './call.ts'
+import type { CapabilityDetails } from './capabilities.ts'
 import { createHttpClient, type HttpClient } from './http.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { pathOf, services, type ServiceName, type Services } from './services.ts'
 import { readSettings } from './settings.ts'
 
+export { describe, type CapabilityDetails } from './capabilities.ts'
 export * from './services.ts'
 
 declare module 'fastify' {
@@ -17,9 +19,6 @@ declare module 'fastify' {
     clouds: Record<string, Connection>
   }
 }
-
-/** What a driver tells of a capability beside its method's existence. */
-export type CapabilityDetails = Partial<Capability>
 
 /**
  * A connection to one cloud: one service for each resource the cloud has. All methods throw ProblemError of the
@@ -34,8 +33,9 @@ export interface Connection extends Services {
   readonly location: string | null
   /** What fits no pattern cannot be an id of that service, and is not asked for. */
   readonly ids: Readonly<Record<string, RegExp>>
-  /** `nodes.create` → its parameters, filters, limits. May change once the cloud's version is known. */
-  readonly details: Readonly<Record<string, CapabilityDetails>>
+  /** Service → method → its parameters, filters and limits. May change once the cloud's version is known. */
+  readonly capabilities?: { readonly [S in ServiceName]?: Readonly<Record<string, CapabilityDetails>> }
+  readonly details?: Readonly<Record<string, CapabilityDetails>>
   /** What the protection of a node forbids: its end alone, or, where not given, every change. */
   readonly protects?: 'destroy'
   /** Resolves when the cloud answers and takes the credentials; throws the problem otherwise. */
@@ -155,7 +155,8 @@ export function capabilitiesOf (connection: Connection): Record<string, Capabili
     for (const [method, value] of Object.entries(connection[service] ?? {})) {
       if (typeof value !== 'function' || method === 'findCreated') continue
       const name = `${service}.${method}`
-      capabilities[name] = { parameters: [], filters: [], sort: [], limits: {}, ...connection.details[name] }
+      const details = connection.capabilities?.[service]?.[method] ?? connection.details?.[name]
+      capabilities[name] = { parameters: [], required: [], filters: [], limits: {}, ...details }
     }
   }
   return capabilities

@@ -29,8 +29,7 @@ export interface ListResult<T> {
   items: T[]
   /** Where the next page begins; null ends the list. */
   next: string | null
-  /** Names of the filters that the cloud applied. */
-  applied: string[]
+  applied?: string[]
   /** How many there are in all: of the whole list, not of this page. */
   total?: number
   /** Set where the items are all there but lack something, and why. */

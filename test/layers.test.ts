@@ -40,6 +40,24 @@ interface Layer {
   not?: RegExp
 }
 
+/**
+ * The folders of each driver, lowest first: a file imports only from its own row and the rows before it. `''` is the
+ * driver's own folder.
+ */
+const driverFolders: Record<string, string[][]> = {
+}
+
+/** Whether an import within one driver leads to a higher row. */
+function climbs (file: string, imported: string) {
+  const rows = driverFolders[driverOf(file)!]
+  if (rows === undefined || !isDriver(file) || !isDriver(imported) || driverOf(file) !== driverOf(imported)) return false
+  const rowOf = (name: string) => {
+    const [, , folder, inner] = name.split('/')
+    return rows.findIndex((row) => row.includes(inner === undefined ? '' : folder!))
+  }
+  return rowOf(imported) > rowOf(file)
+}
+
 const entries = new Set(['server.ts', 'cli.ts', 'openapi/export.ts'])
 
 const layers: Layer[] = [
@@ -58,7 +76,7 @@ const layers: Layer[] = [
     name: 'a driver knows the model, the contract and itself; of another driver what it exports',
     holds: isDriver,
     may: (imported, by) => isContract(imported) || within('openapi/model/')(imported) ||
-      (isDriver(imported) && (driverOf(imported) === driverOf(by) || /^drivers\/[^/]+\/(index|base)\.ts$/.test(imported))),
+      (isDriver(imported) && (driverOf(imported) === driverOf(by) || /^drivers\/[^/]+\/(index|public)\.ts$/.test(imported))),
     not: /^(@fastify\/|fastify(-plugin)?$)/
   },
   {
@@ -96,6 +114,7 @@ function offence (file: string, imported: string): string | undefined {
     return (packages?.test(imported) ?? true) && not?.test(imported) !== true ? undefined : name
   }
   if (entries.has(imported) && !(file === 'cli.ts' && imported === 'server.ts')) return 'nothing imports what starts a process'
+  if (climbs(file, imported)) return 'a lower folder of the driver imports a higher one'
   return may(imported, file) ? undefined : name
 }
 
@@ -136,7 +155,7 @@ t.test('the rules refuse what they are there to refuse', async (t) => {
     ['drivers/dummy/nodes.ts', 'config/index.ts'],
     ['drivers/dummy/nodes.ts', 'app.ts'],
     ['drivers/dummy/nodes.ts', 'routes/collection.ts'],
-    ['drivers/dummy/nodes.ts', 'drivers/openstack/nodes.ts'],
+    ['drivers/dummy/nodes.ts', 'drivers/openstack/compute/nodes.ts'],
     ['drivers/dummy/nodes.ts', 'fastify'],
     ['plugins/nodes.ts', 'drivers/dummy/index.ts'],
     ['plugins/nodes.ts', 'routes/collection.ts'],
@@ -155,10 +174,10 @@ t.test('the rules refuse what they are there to refuse', async (t) => {
   for (const [file, imported] of refused) t.ok(offence(file, imported), `${file} → ${imported}`)
   const allowed: [string, string][] = [
     ['openapi/model/node.ts', 'typebox'],
-    ['drivers/openstack/nodes.ts', 'drivers/openstack/client.ts'],
-    ['drivers/openstack/nodes.ts', 'drivers/driver.ts'],
+    ['drivers/openstack/compute/nodes.ts', 'drivers/openstack/client/client.ts'],
+    ['drivers/openstack/compute/nodes.ts', 'drivers/driver.ts'],
     ['drivers/dummy/index.ts', 'drivers/openstack/index.ts'],
-    ['drivers/openstack/nodes.ts', 'node:path'],
+    ['drivers/openstack/compute/nodes.ts', 'node:path'],
     ['plugins/nodes.ts', 'drivers/driver.ts'],
     ['routes/v2/nodes.ts', 'plugins/clouds/index.ts'],
     ['cli.ts', 'server.ts']

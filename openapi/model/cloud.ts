@@ -6,8 +6,8 @@ import { Problem } from './problem.ts'
 export type Capability = Static<typeof Capability>
 export const Capability = model('Capability', Type.Object({
   parameters: Type.Array(Type.String(), { description: 'Fields of the request that this cloud honours.' }),
+  required: Type.Array(Type.String(), { description: 'Fields that this cloud requires beyond those that the schema requires.' }),
   filters: Type.Array(Type.String(), { description: 'Filters that the cloud itself applies; all others are applied here.' }),
-  sort: Type.Array(Type.String(), { description: 'Fields that the cloud itself sorts by.' }),
   limits: map(Type.Number(), { description: 'Limits of the cloud.', examples: [{ user_data_bytes: 65535 }] })
 }, { description: 'What one operation of a cloud can do.' }))
 

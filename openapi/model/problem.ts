@@ -87,7 +87,7 @@ export const Problem = model('Problem', Type.Object({
   errors: Type.Optional(Type.Array(FieldError, { description: 'With validation_failed: every field at fault.' }))
 }, { description: 'RFC 9457 problem details: the one form of every error.' }))
 
-type Details = Partial<Omit<Problem, 'type' | 'title' | 'status' | 'code'>> & {
+export type ProblemDetails = Partial<Omit<Problem, 'type' | 'title' | 'status' | 'code'>> & {
   cause?: unknown
   /** True where the request may have taken effect at the cloud although no answer says so. */
   outcomeUnknown?: boolean
@@ -97,16 +97,21 @@ type Details = Partial<Omit<Problem, 'type' | 'title' | 'status' | 'code'>> & {
 export class ProblemError extends Error {
   readonly code: ProblemCode
   readonly status: number
-  readonly details: Omit<Details, 'cause' | 'outcomeUnknown'>
+  readonly details: Omit<ProblemDetails, 'cause' | 'outcomeUnknown'>
   readonly outcomeUnknown: boolean
 
-  constructor (code: ProblemCode, detail: string, { cause, outcomeUnknown = false, ...details }: Details = {}) {
+  constructor (code: ProblemCode, detail: string, { cause, outcomeUnknown = false, ...details }: ProblemDetails = {}) {
     super(detail, cause === undefined ? {} : { cause })
     this.name = 'ProblemError'
     this.code = code
     this.status = problems[code].status
     this.details = details
     this.outcomeUnknown = outcomeUnknown
+  }
+
+  /** Copies this error with the given differences. The copy keeps `outcomeUnknown`; this error becomes its cause. */
+  with ({ code = this.code, detail = this.message, ...more }: ProblemDetails & { code?: ProblemCode }): ProblemError {
+    return new ProblemError(code, detail, { ...this.details, outcomeUnknown: this.outcomeUnknown, cause: this, ...more })
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Connection, Filters, ServiceName } from '../../drivers/driver.ts'
+import { capabilitiesOf, type Connection, type Filters, type ServiceName } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type Source } from '../../openapi/model/index.ts'
 import { notSupported } from '../clouds/capabilities.ts'
 import type { CallFrom, Farm } from '../clouds/farm.ts'
@@ -32,7 +32,7 @@ interface ListService {
 /** Throws not_supported where a filter has a word that the cloud does not understand. */
 function mustUnderstand (connection: Connection, service: ServiceName, filters: Filters) {
   const scope = scopeOf(filters)
-  if (scope === undefined || connection.details[`${service}.list`]?.filters?.includes(scope) === true) return
+  if (scope === undefined || capabilitiesOf(connection)[`${service}.list`]?.filters.includes(scope) === true) return
   throw notSupported(connection, `${service}.list.${scope}`)
 }
 

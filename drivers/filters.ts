@@ -1,0 +1,31 @@
+import type { Filters } from './services.ts'
+
+/** How a cloud's list expresses one of the API's filters. */
+export interface FilterRule {
+  /** The provider's name of the filter. */
+  name: string
+  /** Translates one value; returns undefined if the provider cannot express it. Without it, values are sent as they are. */
+  toValues? (value: string): readonly string[] | undefined
+}
+
+/** A filter in the provider's terms. Its values are alternatives. */
+export interface ProviderFilter {
+  name: string
+  values: readonly string[]
+}
+
+/**
+ * Translates the filters that a cloud can apply itself. The core applies all filters again, so a filter that the cloud
+ * cannot express, or that has more than `maxValues` values, is left out.
+ */
+export function translateFilters (
+  filters: Filters, rules: Readonly<Record<string, FilterRule>>, maxValues: number
+): ProviderFilter[] {
+  return Object.entries(rules).flatMap(([field, { name, toValues = (value: string) => [value] }]) => {
+    const given = filters[field] ?? []
+    const translated = given.map(toValues)
+    const values = translated.flatMap((value) => value ?? [])
+    if (given.length === 0 || translated.includes(undefined) || values.length > maxValues) return []
+    return [{ name, values }]
+  })
+}
