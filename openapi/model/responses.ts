@@ -24,8 +24,8 @@ export const created = <T extends TSchema>(schema: T, description: string) => wi
   201: json(schema, { description, headers: { location: header('The new resource.') } })
 })
 
-/** Nothing is left to tell. */
-export const gone = () => withProblems({ 204: { type: 'null', description: 'It is gone.' } })
+/** A change whose answer has no body. */
+export const noContent = (description: string) => withProblems({ 204: { type: 'null', description } })
 
 /** A page of a list, with the next one as a link. */
 export const pageAnswer = <T extends TSchema>(schema: T) => withProblems({

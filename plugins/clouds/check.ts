@@ -14,8 +14,9 @@ export async function check (settings: Settings, drivers: ReadonlyMap<string, Dr
   }
   await app.ready()
   const farm = createFarm(settings.clouds, app.clouds)
-  const lines = await Promise.all(farm.entries.map(async ({ settings: { name, driver }, connection }): Promise<Line> => {
-    const { status, elapsed_ms: ms, problem } = await farm.check(name, { requestId: 'check', log: app.log })
+  const lines = await Promise.all(farm.clouds.map(async (cloud): Promise<Line> => {
+    const { name, settings: { driver }, connection } = cloud
+    const { status, elapsed_ms: ms, problem } = await cloud.check({ requestId: 'check', log: app.log })
     const detail = problem === null ? '' : `${problem.code}: ${problem.detail}. ${problem.hint}`
     return { cloud: name, driver, host: connection?.host ?? '-', result: status, ms: ms === null ? '-' : String(ms), detail }
   }))

@@ -1,9 +1,11 @@
 import { v7 as uuid } from 'uuid'
 import type { Until } from '../../drivers/driver.ts'
-import type { Operation, OperationResource, OperationStatus, OperationTarget, Problem } from '../../openapi/model/index.ts'
+import type {
+  Operation, OperationResource, OperationStatus, OperationTarget, Problem
+} from '../../openapi/model/index.ts'
 import type { Store, Tables } from '../store/index.ts'
 
-/** An operation as it is kept. */
+/** An operation in the store. */
 export interface OperationRow {
   id: string
   kind: string
@@ -16,22 +18,22 @@ export interface OperationRow {
   target: OperationTarget | null
   resources: OperationResource[]
   error: Problem | null
-  /** When it is over; null while that is not known. */
+  /** When the operation has ended; null until the cloud has accepted the change. */
   until: Until | null
-  /** Of a create: what to create, kept only until the cloud has accepted it. */
+  /** The body of a create, kept only until the cloud has accepted it. */
   input: object | null
-  /** When the cloud was asked last. */
+  /** When the change was sent last. */
   sent_at: string
-  /** How often the cloud was asked. */
+  /** How often the change was sent. */
   attempts: number
-  /** The target's state before. */
+  /** The state of the target before the change. */
   from_state: string | null
 }
 
 export const isEnded = ({ status }: { status: OperationStatus }) =>
   status === 'succeeded' || status === 'failed' || status === 'cancelled'
 
-/** As the API shows it. */
+/** Converts a row to the operation of the API. */
 export function toOperation (row: OperationRow): Operation {
   const { id, kind, status, cloud, created_at, finished_at, phase, progress, target, resources, error } = row
   return {
@@ -53,7 +55,7 @@ export function toOperation (row: OperationRow): Operation {
 
 export interface OperationQuery {
   limit: number
-  /** The id after which the page begins: ids sort by time, newest first. */
+  /** The id after which the page begins. Ids sort by time; the newest comes first. */
   after?: string | undefined
   clouds?: readonly string[] | undefined
   statuses?: readonly string[] | undefined
@@ -62,13 +64,15 @@ export interface OperationQuery {
   resource?: string | undefined
 }
 
-const toColumns = ({ id, kind, status, cloud, created_at, finished_at, ...content }: OperationRow): Tables['operations'] =>
-  ({ id, kind, status, cloud, created_at, finished_at, content: JSON.stringify(content) })
+function toColumns (row: OperationRow): Tables['operations'] {
+  const { id, kind, status, cloud, created_at, finished_at, ...content } = row
+  return { id, kind, status, cloud, created_at, finished_at, content: JSON.stringify(content) }
+}
 
 const fromColumns = ({ content, ...columns }: Tables['operations']) =>
   ({ ...columns, ...JSON.parse(content) as object }) as OperationRow
 
-/** What an operation needs of the store: one small transaction per step. */
+/** Reads and writes operations, with one small transaction for each step. */
 export function createRows (store: Store) {
   const linkResources = async (db: Store, row: OperationRow) => {
     const linked = [row.target, ...row.resources].filter((one) => one !== null)
@@ -96,13 +100,14 @@ export function createRows (store: Store) {
       }
     },
 
-    /** Writes a new row and, with it, that an idempotency key belongs to it. */
+    /** Inserts a row and links it to its idempotency key. */
     async insert (row: OperationRow, idempotencyKey?: string) {
       await store.transaction().execute(async (db) => {
         await db.insertInto('operations').values(toColumns(row)).execute()
         await linkResources(db, row)
         if (idempotencyKey === undefined) return
-        await db.updateTable('idempotency_keys').set({ operation_id: row.id }).where('key', '=', idempotencyKey).execute()
+        await db.updateTable('idempotency_keys').set({ operation_id: row.id })
+          .where('key', '=', idempotencyKey).execute()
       })
     },
 

@@ -28,7 +28,7 @@ export interface Tables {
     key: string
     fingerprint: string
     operation_id: string | null
-    /** The first answer as JSON; null while it is not known. */
+    /** The first answer as JSON; null until there is one. */
     answer: string | null
     created_at: string
   }
@@ -37,56 +37,57 @@ export interface Tables {
 
 export type Store = Kysely<Tables>
 
-/** Opens the file and brings its schema up to date. Throws where it cannot be written or another server has it. */
+/** Opens the store and migrates its schema. Throws if the file cannot be written or another server uses it. */
 export async function openStore (file: string): Promise<Store> {
   if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
   let database
   try {
     database = new Database(file)
-    // Two servers on one file would take up each other's operations.
+    // Two servers on one file would continue each other's operations.
     database.pragma('locking_mode = EXCLUSIVE')
     database.pragma('journal_mode = WAL')
-    // What has been accepted must outlive a power cut too: then a node exists that only this row knows.
+    // An accepted operation must survive a power failure, because only its row knows that the node exists.
     database.pragma('synchronous = FULL')
     database.pragma('foreign_keys = ON')
-    // What is not kept any more is not left in the file either.
+    // Deleted rows must not remain readable in the file.
     database.pragma('secure_delete = ON')
-    // User data may hold secrets of its user.
+    // User data may contain secrets.
     if (file !== ':memory:') chmodSync(file, 0o600)
   } catch (error) {
     const { code, message } = error as { code?: string, message: string }
     if (code === 'SQLITE_BUSY' || /locked/.test(message)) {
-      throw new Error(`The store ${file} is in use by another server; stop that one, or give this one a store.file of its own`)
+      throw new Error(`The store ${file} is in use by another server. Stop that server, or set another store.file`)
     }
     throw new Error(`The store ${file} cannot be opened: ${message}`)
   }
-  const store = new Kysely<Tables>({ dialect: new SqliteDialect({ database: releasing(database) }) })
-  const { error } = await new Migrator({ db: store, provider: { getMigrations: async () => migrations } }).migrateToLatest()
+  const store = new Kysely<Tables>({ dialect: new SqliteDialect({ database: releaseOnClose(database) }) })
+  const migrator = new Migrator({ db: store, provider: { getMigrations: async () => migrations } })
+  const { error } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
   return store
 }
 
-/** Gives its lock back when it is closed: libsql itself does so only once its statements have been collected as garbage. */
-function releasing (database: Database.Database): SqliteDatabase {
+/** Releases the lock on close. libsql itself releases it only after its statements have been garbage collected. */
+function releaseOnClose (database: Database.Database): SqliteDatabase {
   return {
     prepare: (sql) => database.prepare(sql) as unknown as ReturnType<SqliteDatabase['prepare']>,
     close () {
       try {
-        // A lock that was taken before WAL is kept as long as there is WAL.
+        // SQLite keeps an exclusive lock as long as the journal is a WAL.
         database.pragma('journal_mode = DELETE')
         database.pragma('locking_mode = NORMAL')
         database.prepare('select count(*) from sqlite_master').get()
-      } catch { /* the file has been taken away: there is no lock to give back */ }
+      } catch { /* the file was removed, so there is no lock */ }
       database.close()
     }
   }
 }
 
 const minute = 60_000
-export const keptKeys = 24 * 60 * minute
-export const keptCursors = 15 * minute
+export const keyRetention = 24 * 60 * minute
+export const cursorRetention = 15 * minute
 
-/** What must survive: operations, idempotency keys, long cursors. Ended and old rows are purged at start and each hour. */
+/** Keeps operations, idempotency keys and long cursors. Purges old rows at the start and every hour. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const store = await openStore(settings.store.file)
   fastify.decorate('store', store)
@@ -95,11 +96,12 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     const before = (ms: number) => new Date(Date.now() - ms).toISOString()
     const kept = settings.operations.keep_days * 24 * 60 * minute
     await store.deleteFrom('operations').where('finished_at', '<', before(kept)).execute()
-    await store.deleteFrom('idempotency_keys').where('created_at', '<', before(keptKeys)).execute()
-    await store.deleteFrom('cursors').where('created_at', '<', before(keptCursors)).execute()
+    await store.deleteFrom('idempotency_keys').where('created_at', '<', before(keyRetention)).execute()
+    await store.deleteFrom('cursors').where('created_at', '<', before(cursorRetention)).execute()
   }
   await purge()
-  const timer = setInterval(() => purge().catch((err: unknown) => fastify.log.error({ err }, 'the store could not be purged')), 60 * minute)
+  const purgeOrLog = () => purge().catch((err: unknown) => fastify.log.error({ err }, 'the store could not be purged'))
+  const timer = setInterval(purgeOrLog, 60 * minute)
   timer.unref()
 
   fastify.addHook('onClose', async () => {
