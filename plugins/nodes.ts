@@ -1,9 +1,9 @@
 import fp from 'fastify-plugin'
 import type { Call } from '../drivers/call.ts'
 import type { Change, NodeService } from '../drivers/driver.ts'
-import { settledStates } from '../drivers/states.ts'
 import {
-  ProblemError, type Node, type NodeAction, type NodeCreate, type NodeState, type NodeUpdate, type NodeVerb, type Validation
+  nodeActionDetails, ProblemError, type Node, type NodeAction, type NodeCreate, type NodeState, type NodeUpdate,
+  type NodeVerb, type Validation
 } from '../openapi/model/index.ts'
 import { methodOf, mustHonour } from './clouds/capabilities.ts'
 import type { CallFrom } from './clouds/farm.ts'
@@ -80,7 +80,7 @@ export default fp(async (fastify) => {
     if (meanwhile !== undefined) return { row: meanwhile }
     check?.(node)
     const asked = { kind, cloud, target, fromState: node.state, input: null }
-    if (settledStates[action]?.includes(node.state) === true) return operations.done(asked)
+    if (nodeActionDetails[action].settledStates.includes(node.state)) return operations.done(asked)
     if (!node.allowed_actions.includes(action)) throw invalidState(node, action)
     if (action === 'destroy' || protects !== 'destroy') mustBeOpen(node)
     return operations.start(asked, (_, call) => action === 'destroy'

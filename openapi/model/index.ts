@@ -1,5 +1,7 @@
 export * from './common.ts'
 export * from './problem.ts'
+export * from './node-states.ts'
+export * from './node-verbs.ts'
 export * from './node.ts'
 export * from './catalog.ts'
 export * from './account.ts'

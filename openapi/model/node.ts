@@ -1,22 +1,8 @@
 import { Type, type Static } from 'typebox'
 import { model, ref } from './model.ts'
 import { Id, Name, nullable, nullableRef, openEnum, resource, Tags, TagsPatch, Timestamp } from './common.ts'
-
-export const nodeStates = [
-  'pending', 'starting', 'running', 'rebooting', 'stopping', 'stopped', 'suspended', 'paused', 'rescued',
-  'reconfiguring', 'migrating', 'terminating', 'terminated', 'error', 'unknown'
-] as const
-export type NodeState = typeof nodeStates[number]
-export const NodeState = model('NodeState', openEnum(nodeStates, 'The state of a node, in words that are the same for every cloud.'))
-
-/** Verbs under `/actions/`, in the order in which they are documented. */
-export const nodeVerbs = [
-  'start', 'stop', 'reboot', 'pause', 'suspend', 'resume', 'shelve', 'rescue', 'unrescue', 'resize',
-  'confirm_resize', 'revert_resize', 'rebuild', 'restore'
-] as const
-export type NodeVerb = typeof nodeVerbs[number]
-export type NodeAction = NodeVerb | 'destroy'
-export const NodeAction = model('NodeAction', openEnum([...nodeVerbs, 'destroy'], 'Something that can be done to a node.'))
+import { NodeState } from './node-states.ts'
+import { NodeAction } from './node-verbs.ts'
 
 export type Address = Static<typeof Address>
 export const Address = model('Address', Type.Object({
@@ -97,33 +83,6 @@ export const NodeUpdate = model('NodeUpdate', Type.Object({
   tags: Type.Optional(TagsPatch),
   protected: Type.Optional(Type.Boolean())
 }, { additionalProperties: false, minProperties: 1, description: 'RFC 7396 merge patch of a node.' }))
-
-const empty = (description: string) => Type.Object({}, { additionalProperties: false, description })
-
-/** The body of each verb. */
-export const nodeVerbBodies = {
-  start: model('NodeStart', empty('Nothing to say.')),
-  stop: model('NodeStop', empty('Nothing to say.')),
-  reboot: model('NodeReboot', Type.Object({
-    type: Type.Optional(Type.Enum(['soft', 'hard'], { type: 'string', description: 'soft asks the operating system, hard pulls the plug; soft where not given.' }))
-  }, { additionalProperties: false })),
-  pause: model('NodePause', empty('Nothing to say.')),
-  suspend: model('NodeSuspend', empty('Nothing to say.')),
-  resume: model('NodeResume', empty('Nothing to say.')),
-  shelve: model('NodeShelve', empty('Nothing to say.')),
-  rescue: model('NodeRescue', Type.Object({
-    image_id: Type.Optional(Id("Image to rescue with; the node's own where not given."))
-  }, { additionalProperties: false })),
-  unrescue: model('NodeUnrescue', empty('Nothing to say.')),
-  resize: model('NodeResize', Type.Object({ size_id: Id('The new size.') }, { additionalProperties: false })),
-  confirm_resize: model('NodeConfirmResize', empty('Nothing to say.')),
-  revert_resize: model('NodeRevertResize', empty('Nothing to say.')),
-  rebuild: model('NodeRebuild', Type.Object({ image_id: Id('Image to rebuild from.') }, { additionalProperties: false })),
-  restore: model('NodeRestore', empty('Nothing to say.'))
-} as const
-
-/** The input of each verb, as a driver receives it. */
-export type NodeVerbInput = { [V in NodeVerb]: Static<typeof nodeVerbBodies[V]> }
 
 export type Validation = Static<typeof Validation>
 export const Validation = model('Validation', Type.Object({

@@ -1,5 +1,5 @@
 import type { Until } from '../../drivers/driver.ts'
-import { ProblemError, type ResourceKind } from '../../openapi/model/index.ts'
+import { nodeActionDetails, ProblemError, type ResourceKind } from '../../openapi/model/index.ts'
 
 /** What of a resource tells how far a change has come. */
 export interface Seen {
@@ -62,35 +62,21 @@ function failed ({ fault }: Seen, otherwise: string) {
   })
 }
 
-interface Expected {
-  states: string[]
-  /** Whether being in that state proves it: otherwise a change must have been seen on the way. */
-  proves: boolean
+interface ExpectedEnd {
+  endStates: readonly string[]
+  /** Whether an end state proves that the action was executed. Otherwise the server must have seen a transition. */
+  endStateIsProof: boolean
 }
 
-/** Where each action leads. It is what ends an action whose answer was lost: then the driver could not say it. */
-const expected: Record<string, Expected> = {
-  'nodes.start': { states: ['running'], proves: true },
-  'nodes.stop': { states: ['stopped'], proves: true },
-  'nodes.reboot': { states: ['running'], proves: false },
-  'nodes.pause': { states: ['paused'], proves: true },
-  'nodes.suspend': { states: ['suspended'], proves: true },
-  'nodes.resume': { states: ['running'], proves: true },
-  'nodes.shelve': { states: ['suspended'], proves: false },
-  'nodes.rescue': { states: ['rescued'], proves: true },
-  'nodes.unrescue': { states: ['running', 'stopped'], proves: true },
-  'nodes.resize': { states: ['running', 'stopped'], proves: false },
-  'nodes.confirm_resize': { states: ['running', 'stopped'], proves: false },
-  'nodes.revert_resize': { states: ['running', 'stopped'], proves: false },
-  'nodes.rebuild': { states: ['running', 'stopped'], proves: false },
-  'nodes.restore': { states: ['running', 'stopped'], proves: true },
-  'nodes.destroy': { states: ['terminated'], proves: true },
-  'volumes.attach': { states: ['in_use'], proves: true },
-  'volumes.detach': { states: ['available'], proves: true },
-  'volumes.extend': { states: ['available', 'in_use'], proves: false },
-  'volumes.destroy': { states: ['deleted'], proves: true },
-  'snapshots.destroy': { states: ['deleted'], proves: true },
-  'images.destroy': { states: ['deleted'], proves: true }
+/** Where each action leads. It ends an action whose response was lost, since the driver could not return its `until`. */
+const expectedEnds: Readonly<Record<string, ExpectedEnd>> = {
+  ...Object.fromEntries(Object.entries(nodeActionDetails).map(([action, details]) => [`nodes.${action}`, details])),
+  'volumes.attach': { endStates: ['in_use'], endStateIsProof: true },
+  'volumes.detach': { endStates: ['available'], endStateIsProof: true },
+  'volumes.extend': { endStates: ['available', 'in_use'], endStateIsProof: false },
+  'volumes.destroy': { endStates: ['deleted'], endStateIsProof: true },
+  'snapshots.destroy': { endStates: ['deleted'], endStateIsProof: true },
+  'images.destroy': { endStates: ['deleted'], endStateIsProof: true }
 }
 
 /**
@@ -98,9 +84,9 @@ const expected: Record<string, Expected> = {
  * how its end will be known.
  */
 export function judgeLost (kind: string, seen: Seen | null): 'succeeded' | 'unknown' | { until: Until } {
-  const { states, proves } = expected[kind] ?? { states: [], proves: false }
+  const { endStates, endStateIsProof } = expectedEnds[kind] ?? { endStates: [], endStateIsProof: false }
   const gone = kind.endsWith('.destroy')
   if (seen === null) return gone ? 'succeeded' : 'unknown'
-  if (seen.transitioning) return { until: { states, ...(gone ? { gone } : {}) } }
-  return proves && states.includes(seen.state) ? 'succeeded' : 'unknown'
+  if (seen.transitioning) return { until: { states: [...endStates], ...(gone ? { gone } : {}) } }
+  return endStateIsProof && endStates.includes(seen.state) ? 'succeeded' : 'unknown'
 }

@@ -1,31 +1,13 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
-  anyOf, createHeaders, Node, NodeCreate, NodePage, nodeStates, NodeUpdate, nodeVerbBodies, nodeVerbs, ok, operationAnswer, preferHeader,
-  Validation
+  anyOf, createHeaders, Node, NodeCreate, NodePage, nodeStates, NodeUpdate, nodeVerbDetails, nodeVerbs, ok, operationAnswer,
+  preferHeader, Validation
 } from '../../openapi/model/index.ts'
 import { changer, reader } from '../../plugins/clouds/index.ts'
 import { sendAnswer } from '../../plugins/operations/index.ts'
 import { cloudParams, collectionRoutes, idParams } from '../collection.ts'
 
 const tags = ['Nodes']
-
-/** What each verb does, in words that a search for the clouds' own terms finds. */
-const summaries: Record<typeof nodeVerbs[number], string> = {
-  start: 'Start a stopped node',
-  stop: 'Stop a node; it is not destroyed',
-  reboot: 'Reboot a node',
-  pause: 'Pause a node: it stays in memory and does not run',
-  suspend: 'Suspend a node to disk',
-  resume: 'Resume a paused, suspended or shelved node (unpause, resume, unshelve)',
-  shelve: 'Shelve a node: its disk is kept as an image, its place is freed',
-  rescue: 'Boot a node from a rescue image',
-  unrescue: 'Leave rescue',
-  resize: 'Give a node another size (flavor, instance type)',
-  confirm_resize: 'Keep the new size',
-  revert_resize: 'Go back to the old size',
-  rebuild: 'Write the disk of a node anew from an image',
-  restore: 'Restore a node that was destroyed, where the cloud keeps it for a while'
-}
 
 const camel = (verb: string) => verb.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
@@ -109,11 +91,11 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     fastify.post(`/clouds/:cloud/nodes/:id/actions/${verb}`, {
       schema: {
         operationId: `${camel(verb)}Node`,
-        summary: summaries[verb],
+        summary: nodeVerbDetails[verb].summary,
         tags,
         params: idParams,
         headers: preferHeader,
-        body: nodeVerbBodies[verb],
+        body: nodeVerbDetails[verb].body,
         response: operationAnswer()
       }
     }, async (request, reply) => {
