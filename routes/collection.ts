@@ -1,8 +1,8 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import type { TProperties, TSchema } from 'typebox'
+import type { TObject, TProperties, TSchema } from 'typebox'
 import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
-import { cloudFilter, commaSeparated, getQuery, listQuery, ok, pageAnswer, propertiesOf } from '../openapi/model/index.ts'
+import { cloudFilter, getQuery, isCommaSeparated, listQuery, ok, pageAnswer, propertiesOf } from '../openapi/model/index.ts'
 import { methodOf } from '../plugins/clouds/capabilities.ts'
 import { reader } from '../plugins/clouds/index.ts'
 
@@ -23,11 +23,12 @@ const cloud = Type.String({ description: 'Name of the cloud.' })
 export const cloudParams = Type.Object({ cloud })
 export const idParams = Type.Object({ cloud, id: Type.String({ description: "The provider's id." }) })
 
-/** `a,b` as it may be written for parameters that may also be repeated. */
+/** Splits `a,b` of the query parameters that may also be repeated. */
 export async function splitCommas (request: FastifyRequest) {
   const query = request.query as Record<string, unknown>
+  const { properties } = request.routeOptions.schema!.querystring as TObject
   for (const key in query) {
-    if (!commaSeparated.has(key)) continue
+    if (!isCommaSeparated(key, properties[key])) continue
     query[key] = [query[key]].flat().flatMap((value) => String(value).split(',')).filter((value) => value !== '')
   }
 }
