@@ -31,6 +31,12 @@ export const ServerSettings = Type.Object({
     max_hours: Type.Number({ minimum: 0.001, default: 2, description: 'Hours after which an operation that has not ended is given up.' }),
     reconcile_seconds: Type.Number({
       minimum: 0, default: 30, description: "Seconds, beyond the cloud's timeout, in which a lost create is looked for before it is repeated."
+    }),
+    poll_ms: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 200,
+      description: 'Milliseconds before a new operation is checked again. The interval grows with its age, to at most 10 seconds.'
     })
   }, { additionalProperties: false, default: {} }),
   health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })
