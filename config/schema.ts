@@ -48,6 +48,13 @@ export const ServerSettings = Type.Object({
       minimum: 0,
       default: 30,
       description: "Seconds, beyond the cloud's timeout, to look for a lost create before it is repeated."
+    }),
+    poll_ms: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 200,
+      description: 'Milliseconds before a new operation is checked again. The interval grows with the age of the ' +
+        'operation, to at most 10 seconds.'
     })
   }, { additionalProperties: false, default: {} }),
   health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })

@@ -48,8 +48,8 @@ export interface ResourceRef {
 /** The end of a change, as data: the server stores it with the operation, so it survives a restart. */
 export interface Until {
   /**
-   * The change ends when the resource has one of these states and is not in transition. If there are none, and `gone` is
-   * not true, it ends when the cloud accepts it.
+   * The change ends when the resource has one of these states and is not in transition. If there are none, and `gone`
+   * is not true, it ends when the cloud accepts it.
    */
   states: string[]
   /** If given, the `provider_state` must also be one of these. */

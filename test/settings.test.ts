@@ -61,7 +61,7 @@ t.test('without settings there is one dummy cloud, on a loopback address', async
     log_level: 'info',
     log_requests: true,
     store: { file: path.join(directory, 'data/orchestrator.db') },
-    operations: { keep_days: 7, max_hours: 2, reconcile_seconds: 30 },
+    operations: { keep_days: 7, max_hours: 2, reconcile_seconds: 30, poll_ms: 200 },
     health_seconds: 60
   })
   t.match(settings.clouds, [{ name: 'default', driver: 'dummy', enabled: true, timeout: 30, max_in_flight: 32 }])
@@ -165,7 +165,7 @@ t.test('all errors are told at once: file, path, what was found, what is expecte
     /^orchestrator\.yaml: log_level: found "loud"; must be one of fatal, error, warn, info, debug, trace, silent$/,
     /^orchestrator\.yaml: operations\.keep_days: found 0; must be/,
     new RegExp('^orchestrator\\.yaml: operations\\.retries is not a setting; ' +
-      'known settings: keep_days, max_hours, reconcile_seconds$'),
+      'known settings: keep_days, max_hours, reconcile_seconds, poll_ms$'),
     /^orchestrator\.yaml: colour is not a setting; known settings: host, port/,
     /^orchestrator\.yaml: clouds\.default\.delay: found -1; must be/,
     /^orchestrator\.yaml: clouds\.default\.page_size: found 5000; must be/,

@@ -64,6 +64,9 @@ export const TagsPatch = map(nullable(Type.String({ maxLength: 1024 })), {
   maxProperties: 200, description: 'Tags to set. null removes a tag. Other tags do not change.'
 })
 
+/** The fields that most updates have. */
+export const nameAndTagsPatch = { name: Type.Optional(Name), tags: Type.Optional(TagsPatch) }
+
 /** The fields of every resource of every cloud. Each resource adds its own `state`. */
 export const resource = {
   id: Type.String({ description: "The provider's own id, unchanged." }),

@@ -34,10 +34,10 @@ export const created = <T extends TSchema>(schema: T, description: string) => wi
   201: json(schema, { description, headers: { location: header('Path of the new resource.') } })
 })
 
-export const noContent = () => withProblems({ 204: { type: 'null', description: 'The resource is deleted.' } })
+/** A response without a body. */
+export const noContent = (description: string) => withProblems({ 204: { type: 'null', description } })
 
-/** The former name of `noContent`. */
-export const gone = noContent
+export const gone = () => noContent('The resource was deleted.')
 
 export const pageAnswer = <T extends TSchema>(schema: T) => withProblems({
   200: json(schema, {

@@ -54,7 +54,7 @@ export function createEngine ({ farm, rows, settings, log }: {
 }) {
   const active = new Map<string, OperationRow>()
   const waiters = new Map<string, Set<() => void>>()
-  const { max_hours: maxHours, reconcile_seconds: reconcileSeconds } = settings.operations
+  const { max_hours: maxHours, reconcile_seconds: reconcileSeconds, poll_ms: minInterval } = settings.operations
 
   const self = (cloud: string, { kind, id }: ResourceRef): OperationTarget =>
     ({ kind, id, self: `/api/v2/clouds/${cloud}/${services[kind]}/${encodeURIComponent(id)}` })
@@ -237,7 +237,7 @@ export function createEngine ({ farm, rows, settings, log }: {
     return found
   }
 
-  const poller = createPoller({ step, together: (id) => active.get(id)?.phase === 'waiting', log })
+  const poller = createPoller({ step, together: (id) => active.get(id)?.phase === 'waiting', log, minInterval })
 
   return {
     /** An operation of this kind that is under way on the target: asking again joins it. */

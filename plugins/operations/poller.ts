@@ -6,9 +6,8 @@ interface Watched {
   due: number
 }
 
-/** Soon at first, then ever less often: a quarter of the time that has passed, within these bounds, in milliseconds. */
-const soonest = 200
-const latest = 10_000
+/** Longest interval between two checks of one operation, in milliseconds. */
+const maxInterval = 10_000
 
 /** More operations than these on one cloud are looked at together, by lists. */
 export const few = 3
@@ -19,16 +18,19 @@ export interface Polled {
   /** Whether one may be looked at before its time, when others are. */
   together (id: string): boolean
   log: Log
+  /** Shortest interval between two checks of one operation, in milliseconds. */
+  minInterval: number
 }
 
-const interval = ({ since }: Watched) => Math.min(latest, Math.max(soonest, (Date.now() - since) / 4))
-
 /** Calls `step` with what is due, one step at a time for each cloud, until each is forgotten. */
-export function createPoller ({ step, together, log }: Polled) {
+export function createPoller ({ step, together, log, minInterval }: Polled) {
   const watched = new Map<string, Watched>()
   const stepping = new Map<string, Promise<void>>()
   let timer: NodeJS.Timeout | undefined
   let stopped = false
+
+  /** A quarter of the operation's age, within the bounds: often at first, then ever less. */
+  const interval = ({ since }: Watched) => Math.min(maxInterval, Math.max(minInterval, (Date.now() - since) / 4))
 
   const schedule = () => {
     clearTimeout(timer)

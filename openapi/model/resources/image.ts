@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nullable, nullableBoolean, nullableInteger, nullableString, openEnum, patchObject, resource,
-  Tags, TagsPatch
+  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableInteger, nullableString, openEnum,
+  patchObject, resource, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -41,8 +41,7 @@ export const ImageCreate = model('ImageCreate', inputObject({
 
 export type ImageUpdate = Static<typeof ImageUpdate>
 export const ImageUpdate = model('ImageUpdate', patchObject({
-  name: Type.Optional(Name),
-  tags: Type.Optional(TagsPatch),
+  ...nameAndTagsPatch,
   visibility: Type.Optional(Type.Enum([...imageVisibilities], { type: 'string' }))
 }))
 

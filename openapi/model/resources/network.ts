@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Cidr, inputObject, Name, nullableBoolean, nullableInteger, openEnum, patchObject, resource, strings, Tags, TagsPatch
+  Cidr, inputObject, Name, nameAndTagsPatch, nullableBoolean, nullableInteger, openEnum, patchObject, resource,
+  strings, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -31,7 +32,4 @@ export const NetworkCreate = model('NetworkCreate', inputObject({
 }))
 
 export type NetworkUpdate = Static<typeof NetworkUpdate>
-export const NetworkUpdate = model('NetworkUpdate', patchObject({
-  name: Type.Optional(Name),
-  tags: Type.Optional(TagsPatch)
-}))
+export const NetworkUpdate = model('NetworkUpdate', patchObject(nameAndTagsPatch))

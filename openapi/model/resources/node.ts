@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nullable, nullableBoolean, nullableRef, nullableString, openEnum, patchObject, resource, Tags,
-  TagsPatch, Timestamp
+  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableRef, nullableString, openEnum,
+  patchObject, resource, Tags, Timestamp
 } from '../common.ts'
 import { model, ref } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -87,8 +87,7 @@ export const NodeCreate = model('NodeCreate', inputObject({
 
 export type NodeUpdate = Static<typeof NodeUpdate>
 export const NodeUpdate = model('NodeUpdate', patchObject({
-  name: Type.Optional(Name),
-  tags: Type.Optional(TagsPatch),
+  ...nameAndTagsPatch,
   protected: Type.Optional(Type.Boolean())
 }, { description: 'RFC 7396 merge patch of a node.' }))
 

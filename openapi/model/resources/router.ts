@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nullableRef, nullableString, patchObject, resource, Tags, TagsPatch
+  Id, inputObject, Name, nameAndTagsPatch, nullableRef, nullableString, patchObject, resource, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -34,9 +34,8 @@ export const RouterCreate = model('RouterCreate', inputObject({
 
 export type RouterUpdate = Static<typeof RouterUpdate>
 export const RouterUpdate = model('RouterUpdate', patchObject({
-  name: Type.Optional(Name),
-  external_gateway: Type.Optional(nullableRef(ExternalGateway)),
-  tags: Type.Optional(TagsPatch)
+  ...nameAndTagsPatch,
+  external_gateway: Type.Optional(nullableRef(ExternalGateway))
 }))
 
 export type RouterInterface = Static<typeof RouterInterface>

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Cidr, Id, inputObject, Name, nullable, nullableInteger, nullableString, openEnum, patchObject, resource, Tags,
-  TagsPatch
+  Cidr, Id, inputObject, Name, nameAndTagsPatch, nullable, nullableInteger, nullableString, openEnum, patchObject,
+  resource, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -67,7 +67,6 @@ export const SecurityGroupCreate = model('SecurityGroupCreate', inputObject({
 
 export type SecurityGroupUpdate = Static<typeof SecurityGroupUpdate>
 export const SecurityGroupUpdate = model('SecurityGroupUpdate', patchObject({
-  name: Type.Optional(Name),
-  description,
-  tags: Type.Optional(TagsPatch)
+  ...nameAndTagsPatch,
+  description
 }))

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nullable, nullableInteger, nullableString, openEnum, patchObject, resource, Tags, TagsPatch
+  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableInteger, nullableString, openEnum, patchObject, resource,
+  Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -30,7 +31,4 @@ export const SnapshotCreate = model('SnapshotCreate', inputObject({
 }))
 
 export type SnapshotUpdate = Static<typeof SnapshotUpdate>
-export const SnapshotUpdate = model('SnapshotUpdate', patchObject({
-  name: Type.Optional(Name),
-  tags: Type.Optional(TagsPatch)
-}))
+export const SnapshotUpdate = model('SnapshotUpdate', patchObject(nameAndTagsPatch))

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Cidr, Id, inputObject, Ip, IpVersion, Name, nullable, nullableString, patchObject, resource, strings, Tags, TagsPatch
+  Cidr, Id, inputObject, Ip, IpVersion, Name, nameAndTagsPatch, nullable, nullableString, patchObject, resource,
+  strings, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -37,7 +38,6 @@ export const SubnetCreate = model('SubnetCreate', inputObject({
 
 export type SubnetUpdate = Static<typeof SubnetUpdate>
 export const SubnetUpdate = model('SubnetUpdate', patchObject({
-  name: Type.Optional(Name),
-  ...changeable,
-  tags: Type.Optional(TagsPatch)
+  ...nameAndTagsPatch,
+  ...changeable
 }))

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nullable, nullableBoolean, nullableInteger, nullableString, openEnum, patchObject, resource,
-  Tags, TagsPatch
+  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableInteger, nullableString, openEnum,
+  patchObject, resource, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -50,10 +50,7 @@ export const VolumeCreate = model('VolumeCreate', inputObject({
 }, { anyOf: [{ required: ['size'] }, { required: ['snapshot_id'] }] }))
 
 export type VolumeUpdate = Static<typeof VolumeUpdate>
-export const VolumeUpdate = model('VolumeUpdate', patchObject({
-  name: Type.Optional(Name),
-  tags: Type.Optional(TagsPatch)
-}))
+export const VolumeUpdate = model('VolumeUpdate', patchObject(nameAndTagsPatch))
 
 export type VolumeAttach = Static<typeof VolumeAttach>
 export const VolumeAttach = model('VolumeAttach', inputObject({
