@@ -1,9 +1,9 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import type { TProperties, TSchema } from 'typebox'
+import type { TObject, TProperties, TSchema } from 'typebox'
 import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
 import {
-  cloudFilter, commaSeparated, getQuery, listQuery, ok, pageAnswer, propertiesOf
+  cloudFilter, getQuery, isCommaSeparated, listQuery, ok, pageAnswer, propertiesOf
 } from '../openapi/model/index.ts'
 
 export interface CollectionRoutes {
@@ -27,8 +27,9 @@ export interface IdParams { cloud: string, id: string }
 /** Splits `a,b` in query parameters that may also be repeated. */
 export async function splitCommas (request: FastifyRequest) {
   const query = request.query as Record<string, unknown>
+  const { properties } = request.routeOptions.schema!.querystring as TObject
   for (const key in query) {
-    if (!commaSeparated.has(key)) continue
+    if (!isCommaSeparated(key, properties[key])) continue
     query[key] = [query[key]].flat().flatMap((value) => String(value).split(',')).filter((value) => value !== '')
   }
 }

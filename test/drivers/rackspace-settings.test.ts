@@ -45,7 +45,7 @@ t.test('what is missing or makes no sense is named', async (t) => {
   t.match(errorsOf({ region: 'D F W' }), [{ path: 'region' }])
   t.match(errorsOf({ auth_url: 'identity.example' }), [{ path: 'auth_url' }])
   t.match(errorsOf({ api_key: 7 }), [{ path: 'api_key' }])
-  t.match(errorsOf({ apikey: 'key' }), [{ path: 'apikey', message: /is not a setting; there are: username, api_key/ }])
+  t.match(errorsOf({ apikey: 'key' }), [{ path: 'apikey', message: /is not a setting; known settings: username, api_key/ }])
 })
 
 t.test('secrets are marked as such, and Identity has its address', async (t) => {

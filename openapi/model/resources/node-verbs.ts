@@ -1,6 +1,6 @@
 import { Type, type Static, type TSchema } from 'typebox'
-import { model } from './model.ts'
-import { Id, openEnum } from './common.ts'
+import { Id, inputObject, openEnum } from '../common.ts'
+import { model } from '../model.ts'
 import type { NodeState } from './node-states.ts'
 
 export interface NodeActionDetails {
@@ -20,7 +20,7 @@ export interface NodeVerbDetails extends NodeActionDetails {
   summary: string
 }
 
-const noFields = () => Type.Object({}, { additionalProperties: false, description: 'This action has no parameters.' })
+const noFields = inputObject({}, { description: 'This action has no parameters.' })
 
 /**
  * Every verb under `/nodes/{id}/actions/`, in the order of the document. States are those of Nova, whose state machine
@@ -29,7 +29,7 @@ const noFields = () => Type.Object({}, { additionalProperties: false, descriptio
  */
 export const nodeVerbDetails = {
   start: {
-    body: model('NodeStart', noFields()),
+    body: model('NodeStart', noFields),
     summary: 'Start a stopped node',
     allowedStates: ['stopped'],
     settledStates: ['running'],
@@ -37,7 +37,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   stop: {
-    body: model('NodeStop', noFields()),
+    body: model('NodeStop', noFields),
     summary: 'Stop a node; it is not destroyed',
     allowedStates: ['running'],
     settledStates: ['stopped'],
@@ -45,12 +45,12 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   reboot: {
-    body: model('NodeReboot', Type.Object({
+    body: model('NodeReboot', inputObject({
       type: Type.Optional(Type.Enum(['soft', 'hard'], {
         type: 'string',
         description: 'soft (the default) asks the operating system to restart; hard resets the machine.'
       }))
-    }, { additionalProperties: false })),
+    })),
     summary: 'Reboot a node',
     allowedStates: ['running', 'stopped', 'suspended', 'paused', 'error'],
     settledStates: [],
@@ -58,7 +58,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   pause: {
-    body: model('NodePause', noFields()),
+    body: model('NodePause', noFields),
     summary: 'Pause a node: it stays in memory and does not run',
     allowedStates: ['running'],
     settledStates: ['paused'],
@@ -66,7 +66,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   suspend: {
-    body: model('NodeSuspend', noFields()),
+    body: model('NodeSuspend', noFields),
     summary: 'Suspend a node to disk',
     allowedStates: ['running'],
     settledStates: ['suspended'],
@@ -74,7 +74,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   resume: {
-    body: model('NodeResume', noFields()),
+    body: model('NodeResume', noFields),
     summary: 'Resume a paused, suspended or shelved node (unpause, resume, unshelve)',
     allowedStates: ['suspended', 'paused'],
     settledStates: ['running'],
@@ -82,7 +82,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   shelve: {
-    body: model('NodeShelve', noFields()),
+    body: model('NodeShelve', noFields),
     summary: 'Shelve a node: the cloud keeps its disk as an image and frees its host',
     allowedStates: ['running', 'stopped', 'suspended', 'paused'],
     settledStates: [],
@@ -90,9 +90,9 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   rescue: {
-    body: model('NodeRescue', Type.Object({
+    body: model('NodeRescue', inputObject({
       image_id: Type.Optional(Id('Image to rescue with. Default: the image of the node.'))
-    }, { additionalProperties: false })),
+    })),
     summary: 'Boot a node from a rescue image',
     allowedStates: ['running'],
     settledStates: ['rescued'],
@@ -100,7 +100,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   unrescue: {
-    body: model('NodeUnrescue', noFields()),
+    body: model('NodeUnrescue', noFields),
     summary: 'Boot a rescued node from its own disk again',
     allowedStates: ['rescued'],
     settledStates: ['running'],
@@ -108,7 +108,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   resize: {
-    body: model('NodeResize', Type.Object({ size_id: Id('The new size.') }, { additionalProperties: false })),
+    body: model('NodeResize', inputObject({ size_id: Id('The new size.') })),
     summary: 'Change the size of a node (flavor, instance type)',
     allowedStates: ['running', 'stopped'],
     settledStates: [],
@@ -116,7 +116,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   confirm_resize: {
-    body: model('NodeConfirmResize', noFields()),
+    body: model('NodeConfirmResize', noFields),
     summary: 'Keep the new size',
     allowedStates: [],
     settledStates: [],
@@ -124,7 +124,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   revert_resize: {
-    body: model('NodeRevertResize', noFields()),
+    body: model('NodeRevertResize', noFields),
     summary: 'Go back to the old size',
     allowedStates: [],
     settledStates: [],
@@ -132,9 +132,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   rebuild: {
-    body: model('NodeRebuild', Type.Object({
-      image_id: Id('Image to rebuild from.')
-    }, { additionalProperties: false })),
+    body: model('NodeRebuild', inputObject({ image_id: Id('Image to rebuild from.') })),
     summary: 'Overwrite the disk of a node with an image',
     allowedStates: ['running', 'stopped', 'error'],
     settledStates: [],
@@ -142,7 +140,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   restore: {
-    body: model('NodeRestore', noFields()),
+    body: model('NodeRestore', noFields),
     summary: 'Restore a destroyed node, if the cloud keeps destroyed nodes for a while',
     allowedStates: [],
     settledStates: [],
