@@ -31,7 +31,8 @@ export async function build (t: Test, options: BuildOptions = {}) {
   const drivers = await loadDrivers()
   const file = path.join(directory, 'orchestrator.json')
   const { writeFile } = await import('node:fs/promises')
-  await writeFile(file, JSON.stringify({ ...own, clouds }))
+  const operations = { poll_ms: 5, ...(own as { operations?: object }).operations }
+  await writeFile(file, JSON.stringify({ ...own, operations, clouds }))
   const settings = loadSettings({ config: file, env: {}, cwd: directory, drivers })
   const app = createApp({ settings, drivers, logger })
   t.teardown(() => app.close())
