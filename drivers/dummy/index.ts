@@ -1,11 +1,9 @@
 import { join, resolve } from 'node:path'
 import { defineDriver, type Connection, type Context, type Services } from '../driver.ts'
-import { createCatalog } from './engine/catalog.ts'
-import { createEngine } from './engine/engine.ts'
-import { createInterceptor } from './engine/faults.ts'
-import { createStaticService } from './engine/paging.ts'
-import { createQuotas } from './engine/quotas.ts'
-import { createOptions, settings, type Settings } from './engine/settings.ts'
+import {
+  createCatalog, createEngine, createInterceptor, createOptions, createQuotas, createStaticService, settings,
+  type Settings
+} from './engine/index.ts'
 import { createFloatingIpPools, createFloatingIps, floatingIpCapabilities, releaseFloatingIps } from './network/floating-ips.ts'
 import { createKeyPairs, keyPairCapabilities } from './network/key-pairs.ts'
 import { createNetworks, createSubnets, networkCapabilities, subnetCapabilities } from './network/networks.ts'

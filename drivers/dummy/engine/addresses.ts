@@ -3,18 +3,26 @@ import type { SubnetRecord } from './records.ts'
 
 type Subnet = Pick<SubnetRecord, 'id' | 'cidr' | 'gateway_ip'>
 
+interface AssignedAddress {
+  subnet_id: string
+  address: string
+}
+
 /** Creates the index of the addresses in use by NICs and floating IPs. */
 export function createUsedAddresses () {
   const bySubnet = new Map<string, Set<string>>()
+  const add = ({ subnet_id: id, address }: AssignedAddress) => {
+    const used = bySubnet.get(id)
+    if (used === undefined) bySubnet.set(id, new Set([address]))
+    else used.add(address)
+  }
   return {
     has: (subnetId: string, address: string) => bySubnet.get(subnetId)?.has(address) ?? false,
     count: (subnetId: string) => bySubnet.get(subnetId)?.size ?? 0,
-    add (subnetId: string, address: string) {
-      const used = bySubnet.get(subnetId)
-      if (used === undefined) bySubnet.set(subnetId, new Set([address]))
-      else used.add(address)
-    },
-    delete (subnetId: string, address: string) { bySubnet.get(subnetId)?.delete(address) }
+    replace (before: readonly AssignedAddress[], after: readonly AssignedAddress[]) {
+      for (const { subnet_id: id, address } of before) bySubnet.get(id)?.delete(address)
+      for (const assigned of after) add(assigned)
+    }
   }
 }
 

@@ -21,7 +21,7 @@ export const sizes = new Map([
 const image = (id: string, name: string, ram: number, disk: number, os: Image['os']) =>
   ({ id, name, min_ram: ram, min_disk: disk, os })
 
-export const images = new Map([
+export const builtInImages = new Map([
   image('img-debian-12', 'Debian 12', 256, 3, { family: 'linux', distro: 'debian', version: '12' }),
   image('img-ubuntu-24-04', 'Ubuntu 24.04 LTS', 1024, 8, { family: 'linux', distro: 'ubuntu', version: '24.04' }),
   image('img-windows-2022', 'Windows Server 2022', 4096, 40, {
@@ -47,7 +47,7 @@ const imagesCreatedAt = '2026-01-15T00:00:00.000Z'
 export function createCatalog ({ identify }: Context, region: string) {
   const common = { state: 'available' as const, provider_state: null, created_at: null, updated_at: null, tags: {} }
   return {
-    images: [...images.values()].map(({ id, ...rest }): Image => ({
+    images: [...builtInImages.values()].map(({ id, ...rest }): Image => ({
       ...identify('images', id, region),
       ...rest,
       state: 'available',

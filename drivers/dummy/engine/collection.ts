@@ -1,7 +1,6 @@
 import { newId } from './random.ts'
 import type { CollectionState } from './records.ts'
 
-/** The fields of every record. */
 export interface BaseRecord {
   seq: number
   id: string
@@ -20,15 +19,11 @@ export interface Entry<T = BaseRecord> {
   line?: string | undefined
 }
 
-/** Callbacks that keep totals and indexes up to date. */
-export interface Hooks<T> {
-  /** Runs after a record is added, and after each change with the new record. */
-  enter? (data: T): void
-  /** Runs before each change with the old record, and after a record is removed. */
-  leave? (data: T): void
-  /** Runs after a record is removed. */
-  gone? (data: T): void
-}
+/**
+ * Keeps totals and indexes up to date. It runs after each change with the record before and after it; one of them is
+ * undefined if the record is added or removed.
+ */
+export type ChangeListener<T> = (before: T | undefined, after: T | undefined) => void
 
 /** How many removed records a collection remembers for lost creates. */
 const maxDeparted = 1000
@@ -59,7 +54,7 @@ function applySteps<T extends BaseRecord> (data: T, now: number): T | undefined 
  * that are due, and is one comparison if none is.
  */
 export function createCollection<T extends BaseRecord> (
-  state: CollectionState<T>, { enter, leave, gone }: Hooks<T> = {}
+  state: CollectionState<T>, onChange: ChangeListener<T> = () => {}
 ) {
   const entries: Entry<T>[] = []
   const byId = new Map<string, Entry<T>>()
@@ -87,17 +82,16 @@ export function createCollection<T extends BaseRecord> (
     entries.splice(indexAfter(seq) - 1, 1)
     byId.delete(id)
     changing.delete(entry)
-    leave?.(entry.data)
     if (operation !== null) departed.push({ operation, id })
     if (departed.length > maxDeparted) departed.shift()
-    gone?.(entry.data)
+    onChange(entry.data, undefined)
   }
 
   const replace = (entry: Entry<T>, data: T) => {
-    leave?.(entry.data)
+    const before = entry.data
     entry.data = data
     entry.view = entry.line = undefined
-    enter?.(data)
+    onChange(before, data)
   }
 
   const track = (entry: Entry<T>) => {
@@ -121,7 +115,7 @@ export function createCollection<T extends BaseRecord> (
     const entry: Entry<T> = { data }
     entries.push(entry)
     byId.set(data.id, entry)
-    enter?.(data)
+    onChange(undefined, data)
     track(entry)
     return entry
   }
@@ -151,7 +145,6 @@ export function createCollection<T extends BaseRecord> (
       advance(entry, Date.now())
       return entry
     },
-    /** Sets fields of a record. */
     set (entry: Entry<T>, fields: Partial<T>) {
       replace(entry, { ...entry.data, ...fields, updated_at: Date.now() })
     },

@@ -76,21 +76,16 @@ export function createInterceptor ({ latency, faults, seed }: Settings, limit: L
   const ms = latency * 1000
   const findRule = createRules(faults, seed)
 
-  const read = async (name: string, run: () => Promise<unknown>, call: Call) => {
+  /** Makes a change before the wait, because only the answer, or the refusal, is late or lost. Reads after it. */
+  const intercept = async (name: string, run: () => Promise<unknown>, call: Call, isChange: boolean) => {
     const rule = findRule(name)
-    await wait(ms, call, false)
-    if (rule !== undefined) await fail(rule, call, false)
-    return run()
-  }
-
-  /** Makes the change before it waits: only the answer, or the refusal, is late or lost. */
-  const change = async (name: string, run: () => Promise<unknown>, call: Call) => {
-    const rule = findRule(name)
-    const [outcome] = await Promise.allSettled(rule?.when === 'before' ? [] : [run()])
-    await wait(ms, call, true)
-    if (rule !== undefined) await fail(rule, call, true)
-    if (outcome!.status === 'rejected') throw outcome!.reason
-    return outcome!.value
+    const runsFirst = isChange && rule?.when !== 'before'
+    const [outcome] = await Promise.allSettled(runsFirst ? [run()] : [])
+    await wait(ms, call, isChange)
+    if (rule !== undefined) await fail(rule, call, isChange)
+    if (outcome === undefined) return run()
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
   }
 
   /** Wraps methods. Faults name them by service and method: `findCreated` of `nodes` is `nodes.find_created`. */
@@ -98,10 +93,9 @@ export function createInterceptor ({ latency, faults, seed }: Settings, limit: L
     if (isIdle) return methods
     return Object.fromEntries(Object.entries(methods).map(([key, method]: [string, Method]) => {
       const name = prefix + key.replace('findCreated', 'find_created')
-      const intercept = reads.has(key) ? read : change
       return [key, (...args: unknown[]) => {
         const call = args.find(isCall)!
-        return limit(() => intercept(name, () => method(...args), call), call.signal)
+        return limit(() => intercept(name, () => method(...args), call, !reads.has(key)), call.signal)
       }]
     })) as Methods
   }

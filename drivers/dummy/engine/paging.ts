@@ -4,19 +4,17 @@ import type { BaseRecord, Collection, Entry } from './collection.ts'
 
 const tokenPattern = /^after-(\d{1,15})$/
 
-/** Creates the token of the page that begins after a position. */
-export const tokenOf = (position: number) => `after-${position}`
+const tokenOf = (position: number) => `after-${position}`
 
 /** Returns the position of a token; -1 for the first page. Throws invalid_request for any other text. */
-export function positionOf (token: string | null) {
+function positionOf (token: string | null) {
   if (token === null) return -1
   const position = tokenPattern.exec(token)?.[1]
   if (position !== undefined) return Number(position)
   throw new ProblemError('invalid_request', `The page token "${token}" is invalid: use the token of the page before`)
 }
 
-/** Returns how many items the page has at most. */
-export const limitOf = ({ limit }: ListQuery, pageSize: number) => Math.max(1, Math.min(limit, pageSize))
+const limitOf = ({ limit }: ListQuery, pageSize: number) => Math.max(1, Math.min(limit, pageSize))
 
 /**
  * Reads one page of a collection in the order of creation. With `matches`, other items are skipped. The token holds the
@@ -40,26 +38,43 @@ export function pageOf<T extends BaseRecord, Model> (
   return { items, next, total: matches === undefined ? entries.length : undefined }
 }
 
+/** An item of a list with its position in the order of the list. */
+export interface Positioned<T> {
+  position: number
+  read (extra: boolean): T
+}
+
+/** Reads one page of a short list. */
+export function pageOfList<T> (list: ReadonlyArray<Positioned<T>>, query: ListQuery, pageSize: number): ListResult<T> {
+  const start = positionOf(query.token)
+  const rest = list.filter(({ position }) => position > start)
+  const page = rest.slice(0, limitOf(query, pageSize))
+  return {
+    items: page.map(({ read }) => read(query.extra)),
+    next: page.length < rest.length ? tokenOf(page.at(-1)!.position) : null,
+    total: list.length
+  }
+}
+
+/** Returns the positions of items that never change, and whose `extra` is only their id. */
+export const toPositioned = <T extends { id: string }>(items: readonly T[]): Array<Positioned<T>> =>
+  items.map((item, position) => ({
+    position,
+    read: (extra) => extra ? { ...item, extra: { id: item.id } } : item
+  }))
+
 /** Creates the service of a list that never changes. `noun` names an item in messages. */
 export function createStaticService<T extends { id: string }> (
   items: readonly T[], noun: string, pageSize: number
 ): ReadService<T> {
-  const byId = new Map(items.map((item) => [item.id, item]))
-  const withExtra = (item: T, extra: boolean): T => extra ? { ...item, extra: { id: item.id } } : item
+  const list = toPositioned(items)
+  const indexes = new Map(items.map(({ id }, i) => [id, i]))
   return {
-    async list (query) {
-      const start = positionOf(query.token) + 1
-      const end = start + limitOf(query, pageSize)
-      return {
-        items: items.slice(start, end).map((item) => withExtra(item, query.extra)),
-        next: end < items.length ? tokenOf(end - 1) : null,
-        total: items.length
-      }
-    },
+    list: async (query) => pageOfList(list, query, pageSize),
     async get (id, { extra }) {
-      const item = byId.get(id)
-      if (item === undefined) throw new ProblemError('resource_not_found', `There is no ${noun} ${id}`)
-      return withExtra(item, extra)
+      const index = indexes.get(id)
+      if (index === undefined) throw new ProblemError('resource_not_found', `There is no ${noun} ${id}`)
+      return list[index]!.read(extra)
     }
   }
 }

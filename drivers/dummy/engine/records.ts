@@ -1,39 +1,35 @@
-import { Type, type Static, type TProperties, type TSchema } from 'typebox'
+import { Type, type Static, type TObject, type TProperties } from 'typebox'
 import { nullable, nullableRef } from '../../../openapi/model/index.ts'
 
 /*
- * The schemas of the state file. To add a collection, write the schema of its records with `changingRecord` (records
- * that change by the clock) or `staticRecord`, and add it to `schemas` below. It is then `store.<name>` and part of the
- * state file. A state file without the collection stays readable: the collection gets the records of seed.ts.
+ * The schemas of the state file. To add a collection, write the schema of its records with `record` and add it to
+ * `schemas`. It is then `store.<name>` and part of the state file. State files without it stay readable: the collection
+ * then starts with the records of seed.ts.
  */
 
-const Tags = Type.Unsafe<Record<string, string>>({ type: 'object', additionalProperties: { type: 'string' } })
+/** The fields that a record takes at one moment of a change. `gone` ends it, `launched` sets `launched_at`. */
+type StageOf<Fields extends TProperties> =
+  Partial<Static<TObject<Fields>>> & { gone?: boolean, launched?: boolean }
 
-/**
- * The fields of every record. A stage holds the fields that a record takes at one moment of a change:
- * `{ status: 'available' }`, or `{ gone: true }` for its end.
- */
-const commonFields = <Stage extends TSchema>(stage: Stage) => ({
-  /** The position in the order of creation. A collection never uses a number twice. */
-  seq: Type.Integer(),
-  id: Type.String(),
-  /** Future changes in order. All times are milliseconds since 1970. */
-  steps: Type.Array(Type.Object({ at: Type.Number(), then: stage })),
-  created_at: Type.Number(),
-  updated_at: Type.Number(),
-  /** The id of the operation that created the record. It identifies a create whose answer was lost. */
-  operation: nullable(Type.String())
-})
-
-/** A record that changes by the clock. `stage` lists the fields that change, beside `gone`. */
-const changingRecord = <Stage extends TProperties, Fields extends TProperties>(stage: Stage, fields: Fields) =>
-  Type.Object({
-    ...commonFields(Type.Object({ ...stage, gone: Type.Optional(Type.Boolean()) })),
+/** Creates the schema of a record with the fields that all records have. */
+function record<Fields extends TProperties> (fields: Fields) {
+  const flags = { gone: Type.Optional(Type.Boolean()), launched: Type.Optional(Type.Boolean()) }
+  const stage = Type.Object({ ...Type.Partial(Type.Object(fields)).properties, ...flags })
+  return Type.Object({
+    /** The position in the order of creation. A collection never uses a number twice. */
+    seq: Type.Integer(),
+    id: Type.String(),
+    /** Future changes in order. All times are milliseconds since 1970. */
+    steps: Type.Array(Type.Object({ at: Type.Number(), then: Type.Unsafe<StageOf<Fields>>(stage) })),
+    created_at: Type.Number(),
+    updated_at: Type.Number(),
+    /** The id of the operation that created the record. It identifies a create whose answer was lost. */
+    operation: nullable(Type.String()),
     ...fields
   })
+}
 
-/** A record that changes by requests only. */
-const staticRecord = <Fields extends TProperties>(fields: Fields) => changingRecord({}, fields)
+const Tags = Type.Unsafe<Record<string, string>>({ type: 'object', additionalProperties: { type: 'string' } })
 
 const Fault = Type.Object({ code: Type.String(), message: Type.String() })
 const BeforeResize = Type.Object({ status: Type.String(), size_id: Type.String() })
@@ -75,17 +71,7 @@ export const upgradeNode = (node: NodeRecord): NodeRecord => node.nics.every(isC
 
 export type NodeRecord = Static<typeof NodeRecord>
 /** A node, with Nova's statuses. */
-const NodeRecord = changingRecord({
-  status: Type.Optional(Type.String()),
-  task: Type.Optional(nullable(Type.String())),
-  progress: Type.Optional(nullable(Type.Integer())),
-  size_id: Type.Optional(Type.String()),
-  image_id: Type.Optional(Type.String()),
-  fault: Type.Optional(nullableRef(Fault)),
-  before: Type.Optional(nullableRef(BeforeResize)),
-  /** Whether the node starts at this moment, which sets `launched_at`. */
-  launched: Type.Optional(Type.Boolean())
-}, {
+const NodeRecord = record({
   name: Type.String(),
   status: Type.String(),
   task: nullable(Type.String()),
@@ -116,11 +102,7 @@ const Attachment = Type.Object({
 
 export type VolumeRecord = Static<typeof VolumeRecord>
 /** A volume, with Cinder's statuses. Sizes are GiB. */
-const VolumeRecord = changingRecord({
-  status: Type.Optional(Type.String()),
-  size: Type.Optional(Type.Integer()),
-  attachment: Type.Optional(nullableRef(Attachment))
-}, {
+const VolumeRecord = record({
   name: nullable(Type.String()),
   status: Type.String(),
   tags: Tags,
@@ -135,10 +117,7 @@ const VolumeRecord = changingRecord({
 
 export type SnapshotRecord = Static<typeof SnapshotRecord>
 /** A snapshot, with Cinder's statuses. Its size is GiB. */
-const SnapshotRecord = changingRecord({
-  status: Type.Optional(Type.String()),
-  progress: Type.Optional(Type.Integer())
-}, {
+const SnapshotRecord = record({
   name: nullable(Type.String()),
   status: Type.String(),
   tags: Tags,
@@ -150,10 +129,7 @@ const SnapshotRecord = changingRecord({
 
 export type ImageRecord = Static<typeof ImageRecord>
 /** An image of the account, with Glance's statuses. */
-const ImageRecord = changingRecord({
-  status: Type.Optional(Type.String()),
-  size_bytes: Type.Optional(nullable(Type.Integer()))
-}, {
+const ImageRecord = record({
   name: Type.String(),
   status: Type.String(),
   tags: Tags,
@@ -173,10 +149,10 @@ const ImageRecord = changingRecord({
 
 export type KeyPairRecord = Static<typeof KeyPairRecord>
 /** A key pair. Its id is its name. The private key is not kept. */
-const KeyPairRecord = staticRecord({ type: Type.String(), fingerprint: Type.String(), public_key: Type.String() })
+const KeyPairRecord = record({ type: Type.String(), fingerprint: Type.String(), public_key: Type.String() })
 
 export type NetworkRecord = Static<typeof NetworkRecord>
-const NetworkRecord = staticRecord({
+const NetworkRecord = record({
   name: Type.String(),
   tags: Tags,
   /** An external network belongs to the cloud. */
@@ -186,7 +162,7 @@ const NetworkRecord = staticRecord({
 })
 
 export type SubnetRecord = Static<typeof SubnetRecord>
-const SubnetRecord = staticRecord({
+const SubnetRecord = record({
   name: nullable(Type.String()),
   tags: Tags,
   network_id: Type.String(),
@@ -196,7 +172,7 @@ const SubnetRecord = staticRecord({
 })
 
 export type RouterRecord = Static<typeof RouterRecord>
-const RouterRecord = staticRecord({
+const RouterRecord = record({
   name: Type.String(),
   tags: Tags,
   external_network_id: nullable(Type.String()),
@@ -219,7 +195,7 @@ const RuleRecord = Type.Object({
 })
 
 export type GroupRecord = Static<typeof GroupRecord>
-const GroupRecord = staticRecord({
+const GroupRecord = record({
   name: Type.String(),
   tags: Tags,
   description: nullable(Type.String()),
@@ -228,7 +204,7 @@ const GroupRecord = staticRecord({
 
 export type FloatingIpRecord = Static<typeof FloatingIpRecord>
 /** A floating IP. The NIC of an associated floating IP holds the association too; both change together. */
-const FloatingIpRecord = staticRecord({
+const FloatingIpRecord = record({
   tags: Tags,
   address: Type.String(),
   network_id: Type.String(),
@@ -265,7 +241,6 @@ const collectionSchemas = Object.fromEntries(Object.entries(schemas).map(([name,
   name, Type.Optional(Type.Object({ next_seq: Type.Integer(), departed: Departed, items: Type.Array(schema) }))
 ]))
 
-/** The content of one collection. */
 export interface CollectionState<T> {
   next_seq: number
   departed: Static<typeof Departed>

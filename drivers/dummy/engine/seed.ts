@@ -1,5 +1,5 @@
 import { addressAt } from './addresses.ts'
-import { images, impossibleSize, sizes, zonesOf } from './catalog.ts'
+import { builtInImages, impossibleSize, sizes, zonesOf } from './catalog.ts'
 import { nodeStateOf } from './node-states.ts'
 import { createRandom, newId } from './random.ts'
 import type {
@@ -101,8 +101,7 @@ const firstNodeCreatedAt = Date.parse('2026-01-01T00:00:00.000Z')
 const environments = ['prod', 'staging', 'dev']
 const roles = ['web', 'db', 'worker', 'cache']
 
-/** Each image with the sizes that it fits. */
-const imagesAndSizes = [...images.values()].map((image) => ({
+const imagesAndSizes = [...builtInImages.values()].map((image) => ({
   imageId: image.id,
   sizes: [...sizes.values()].filter(({ id, ram, disk }) =>
     id !== impossibleSize && ram >= image.min_ram && disk >= image.min_disk)

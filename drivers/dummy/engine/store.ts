@@ -1,6 +1,6 @@
 import { createUsedAddresses } from './addresses.ts'
 import { sizes } from './catalog.ts'
-import { createCollection, type BaseRecord, type Collection, type Entry, type Hooks } from './collection.ts'
+import { createCollection, type BaseRecord, type ChangeListener, type Collection, type Entry } from './collection.ts'
 import {
   collectionNames, upgradeNode, type CollectionName, type CollectionState, type FloatingIpRecord, type NodeRecord,
   type RecordOf, type StateFile, type VolumeRecord
@@ -15,13 +15,10 @@ type Collections = { [Name in CollectionName]: Collection<RecordOf<Name>> }
 export interface Store extends Collections {
   nodes: Collection<NodeRecord>
   usedAddresses: ReturnType<typeof createUsedAddresses>
-  /** The totals of all nodes. */
   usage: Readonly<{ nodes: number, vcpus: number, ram: number }>
   /** Returns the ids of the volumes attached to a node, in the order of their devices. */
   volumesOf (nodeId: string): readonly string[]
-  /** Applies the steps of all records that are due. */
   settle (): void
-  /** Returns the content of the state file. */
   toJson (): string
 }
 
@@ -32,20 +29,19 @@ export type NodeGoneHandler = (store: Store, node: NodeRecord) => void
 function createAttachmentIndex (onChange: (nodeId: string) => void) {
   const devicesByNode = new Map<string, Map<string, string>>()
 
-  const hooks: Hooks<VolumeRecord> = {
-    enter ({ id, attachment }) {
-      if (attachment === null) return
-      const { node_id: nodeId, device } = attachment
-      const devices = devicesByNode.get(nodeId) ?? new Map<string, string>()
-      devicesByNode.set(nodeId, devices.set(id, device))
+  const update: ChangeListener<VolumeRecord> = (before, after) => {
+    if (before?.attachment) {
+      const { node_id: nodeId } = before.attachment
+      const devices = devicesByNode.get(nodeId)!
+      devices.delete(before.id)
+      if (devices.size === 0) devicesByNode.delete(nodeId)
       onChange(nodeId)
-    },
-    leave ({ id, attachment }) {
-      if (attachment === null) return
-      const devices = devicesByNode.get(attachment.node_id)!
-      devices.delete(id)
-      if (devices.size === 0) devicesByNode.delete(attachment.node_id)
-      onChange(attachment.node_id)
+    }
+    if (after?.attachment) {
+      const { node_id: nodeId, device } = after.attachment
+      const devices = devicesByNode.get(nodeId) ?? new Map<string, string>()
+      devicesByNode.set(nodeId, devices.set(after.id, device))
+      onChange(nodeId)
     }
   }
 
@@ -55,7 +51,7 @@ function createAttachmentIndex (onChange: (nodeId: string) => void) {
     return [...devices].sort(([, a], [, b]) => a < b ? -1 : 1).map(([id]) => id)
   }
 
-  return { hooks, volumesOf }
+  return { update, volumesOf }
 }
 
 /** Creates the store of a cloud from the content of its state file. */
@@ -72,32 +68,28 @@ export function createStore (state: StateFile, nodeGoneHandlers: readonly NodeGo
 
   const { next_seq: nextSeq, departed } = state
   const items = state.nodes.map(upgradeNode)
-  const nodes = createCollection<NodeRecord>({ next_seq: nextSeq, departed, items }, {
-    enter (node) {
-      updateUsage(node, 1)
-      for (const { subnet_id: subnetId, address } of node.nics) usedAddresses.add(subnetId, address)
-    },
-    leave (node) {
-      updateUsage(node, -1)
-      for (const { subnet_id: subnetId, address } of node.nics) usedAddresses.delete(subnetId, address)
-    },
-    gone: (node) => nodeGoneHandlers.forEach((handle) => handle(store, node))
+  const nodes = createCollection<NodeRecord>({ next_seq: nextSeq, departed, items }, (before, after) => {
+    if (before) updateUsage(before, -1)
+    if (after) updateUsage(after, 1)
+    usedAddresses.replace(before?.nics ?? [], after?.nics ?? [])
+    if (before && !after) for (const handle of nodeGoneHandlers) handle(store, before)
   })
 
   const attachments = createAttachmentIndex((nodeId) => {
     const entry = nodes.find(nodeId)
     if (entry !== undefined) entry.view = undefined
   })
-  const floatingIpHooks: Hooks<FloatingIpRecord> = {
-    enter: ({ subnet_id: subnetId, address }) => usedAddresses.add(subnetId, address),
-    leave: ({ subnet_id: subnetId, address }) => usedAddresses.delete(subnetId, address)
+  const updateAddresses: ChangeListener<FloatingIpRecord> = (before, after) =>
+    usedAddresses.replace(before ? [before] : [], after ? [after] : [])
+  const listeners: { [name: string]: ChangeListener<never> } = {
+    volumes: attachments.update, floating_ips: updateAddresses
   }
-  const hooks: { [name: string]: Hooks<never> } = { volumes: attachments.hooks, floating_ips: floatingIpHooks }
 
   const collections = Object.fromEntries(collectionNames.map((name) => {
     const items = firstRecords[name] ?? []
     const contents = state.collections?.[name] ?? { next_seq: items.length, departed: [], items }
-    return [name, createCollection(contents as CollectionState<BaseRecord>, hooks[name] as Hooks<BaseRecord>)]
+    const listener = listeners[name] as ChangeListener<BaseRecord> | undefined
+    return [name, createCollection(contents as CollectionState<BaseRecord>, listener)]
   })) as { [name: string]: unknown } as Collections
 
   const all = [nodes, ...Object.values(collections)]

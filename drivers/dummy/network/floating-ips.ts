@@ -2,21 +2,15 @@ import {
   ProblemError, type FloatingIp, type FloatingIpAssociate, type FloatingIpPool
 } from '../../../openapi/model/index.ts'
 import { describe, type FloatingIpService, type ReadService } from '../../driver.ts'
-import { findFreeAddress, poolSize } from '../engine/addresses.ts'
-import type { Entry } from '../engine/collection.ts'
-import type { Engine } from '../engine/engine.ts'
-import { assertField, fieldError, maxTags, rejectFields } from '../engine/errors.ts'
-import { formatIp, parseIp } from '../engine/ip.ts'
-import { createStaticService } from '../engine/paging.ts'
-import { checkQuotas } from '../engine/quotas.ts'
-import type { FloatingIpRecord, NetworkRecord, NicRecord, NodeRecord } from '../engine/records.ts'
-import { commonFieldsOf, createRepository } from '../engine/repository.ts'
-import { publicNetwork } from '../engine/seed.ts'
-import type { NodeEntry, Store } from '../engine/store.ts'
-import { nodeOfNic } from './nics.ts'
+import {
+  assertField, checkQuotas, commonFieldsOf, createRepository, createStaticService, fieldError,
+  findFreeAddress, findReferenced, mustBeIdOf, poolSize, publicNetwork, tagLimits, type Engine, type Entry,
+  type FloatingIpRecord, type NetworkRecord, type NicRecord, type NodeEntry, type NodeRecord, type Store
+} from '../engine/index.ts'
+import { nodeOfNic, normalizeIp } from './nics.ts'
 
 export const floatingIpCapabilities = describe<FloatingIpService>({
-  create: { parameters: ['pool', 'tags'], limits: { tags: maxTags } },
+  create: { parameters: ['pool', 'tags'], limits: tagLimits },
   associate: { parameters: ['node_id', 'nic_id', 'fixed_address'] }
 })
 
@@ -26,7 +20,6 @@ function setFloatingIp ({ nodes }: Store, node: NodeEntry, nicId: string, floati
   nodes.set(node, { nics: node.data.nics.map((nic) => nic.id === nicId ? { ...nic, floating } : nic) })
 }
 
-/** Removes a floating IP from its NIC, if it is associated. */
 function disassociate (store: Store, entry: Entry<FloatingIpRecord>) {
   const { node_id: nodeId, nic_id: nicId } = entry.data
   if (nodeId === null || nicId === null) return
@@ -47,45 +40,41 @@ export function releaseFloatingIps ({ floating_ips: ips }: Store, { nics }: Pick
 const isEligible = ({ network_id: networkId, address }: NicRecord) =>
   networkId !== publicNetwork && !address.includes(':')
 
+const formatNics = (nics: readonly NicRecord[]) =>
+  nics.map(({ id, address, network_id: network }) => `${id} (${address} in ${network})`).join(', ')
+
 /** Returns the only eligible NIC of the node. If there are several or none, the error lists them. */
 function chooseNic ({ id, nics }: NodeRecord, ipId: string, fixedAddress: string | undefined): NicRecord {
-  const eligible = nics.filter((nic) =>
-    isEligible(nic) && (fixedAddress === undefined || nic.address === fixedAddress))
+  const eligible = nics.filter((nic) => isEligible(nic) && (fixedAddress ?? nic.address) === nic.address)
   const free = eligible.filter(({ floating }) => floating === null || floating.id === ipId)
+  assertField(free.length <= 1, '/nic_id', `must name one of the NICs of ${id}: ${formatNics(free)}`)
   const [nic] = free
-  if (nic !== undefined && free.length === 1) return nic
-
-  const format = (list: NicRecord[]) =>
-    list.map(({ id, address, network_id: network }) => `${id} (${address} in ${network})`).join(', ')
-  if (free.length > 1) rejectFields([fieldError('/nic_id', `must name one of the NICs of ${id}: ${format(free)}`)])
+  if (nic !== undefined) return nic
   if (eligible.length > 0) {
-    throw new ProblemError('in_use', `Each eligible NIC of ${id} has a floating IP: ${format(eligible)}`)
+    throw new ProblemError('in_use', `Each eligible NIC of ${id} has a floating IP: ${formatNics(eligible)}`)
   }
-  const condition = fixedAddress === undefined ? '' : ` ${fixedAddress}`
+  const address = fixedAddress ?? 'a private IPv4 address'
+  const message = `must have a NIC with ${address}; it has: ${formatNics(nics) || 'none'}`
   throw new ProblemError('validation_failed', `No NIC of ${id} can have a floating IP`, {
-    errors: [fieldError(
-      '/node_id', `must have a NIC with a private IPv4 address${condition}; it has: ${format(nics) || 'none'}`)]
+    errors: [fieldError('/node_id', message)]
   })
 }
 
-/** Returns the node and the NIC of a request. Throws validation_failed, or in_use if the NIC has another floating IP. */
+/** Returns the node and NIC of a request. Throws validation_failed, or in_use if the NIC has another floating IP. */
 function findTarget (store: Store, ipId: string, input: FloatingIpAssociate) {
-  const { node_id: nodeId, nic_id: nicId, fixed_address: wanted } = input
-  const ip = wanted === undefined ? undefined : parseIp(wanted)
-  const fixedAddress = ip === undefined ? wanted : formatIp(ip)
-  const named = nodeId === undefined ? undefined : store.nodes.find(nodeId)
-  assertField(nodeId === undefined || named !== undefined, '/node_id', 'must be the id of a node of this cloud')
+  const { node_id: nodeId, nic_id: nicId, fixed_address: fixed } = input
+  const fixedAddress = fixed === undefined ? undefined : normalizeIp(fixed)
+  const named = nodeId === undefined ? undefined : findReferenced(store.nodes, nodeId, '/node_id', 'a node')
   if (nicId === undefined) return { node: named!, nic: chooseNic(named!.data, ipId, fixedAddress) }
 
   const node = nodeOfNic(store, nicId)
-  assertField(node !== undefined, '/nic_id', 'must be the id of a NIC of this cloud')
-  assertField(named === undefined || named === node, '/nic_id', `must be a NIC of the node ${nodeId}`)
+  assertField(node !== undefined, '/nic_id', mustBeIdOf('a NIC'))
+  assertField((named ?? node) === node, '/nic_id', `must be a NIC of the node ${nodeId}`)
   const nic = node.data.nics.find(({ id }) => id === nicId)!
   const { address, network_id: networkId, floating } = nic
   assertField(isEligible(nic), '/nic_id', `must have a private IPv4 address; it has ${address} in ${networkId}`)
-  assertField(
-    fixedAddress === undefined || fixedAddress === address,
-    '/fixed_address', `must be the address of this NIC, which is ${address}`)
+  const hasAddress = (fixedAddress ?? address) === address
+  assertField(hasAddress, '/fixed_address', `must be the address of this NIC, which is ${address}`)
   if (floating === null || floating.id === ipId) return { node, nic }
   throw new ProblemError('in_use', `NIC ${nicId} has the floating IP ${floating.address} already`)
 }
@@ -147,7 +136,7 @@ export function createFloatingIps (engine: Engine): FloatingIpService {
     ...reads,
     create: ({ pool: poolId, tags }) => create((store) => {
       const pools = poolsOf(store)
-      const pool = poolId === undefined ? pools[0] : pools.find(({ id }) => id === poolId)
+      const pool = pools.find(({ id }) => (poolId ?? id) === id)
       const ids = pools.map(({ id }) => id).join(', ')
       assertField(pool !== undefined, '/pool', `must be the id of a pool of this cloud: ${ids}`)
       checkQuotas(engine.settings.quotas, store, { floating_ips: 1 })

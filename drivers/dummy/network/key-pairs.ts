@@ -1,8 +1,6 @@
 import { ProblemError, type KeyPair } from '../../../openapi/model/index.ts'
 import { describe, type KeyPairService } from '../../driver.ts'
-import type { Engine } from '../engine/engine.ts'
-import { assertField } from '../engine/errors.ts'
-import { commonFieldsOf, createRepository } from '../engine/repository.ts'
+import { assertField, commonFieldsOf, createRepository, type Engine } from '../engine/index.ts'
 import { createSshKey, parsePublicKey } from './ssh-key.ts'
 
 export const keyPairCapabilities = describe<KeyPairService>({

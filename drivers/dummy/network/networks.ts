@@ -1,23 +1,19 @@
 import { ProblemError, type Network, type Subnet } from '../../../openapi/model/index.ts'
 import { describe, type NetworkService, type SubnetService } from '../../driver.ts'
-import type { Engine } from '../engine/engine.ts'
-import { assertField, maxTags, mergeTags } from '../engine/errors.ts'
-import { formatBlock, formatIp, hostsOf, isInside, isOverlapping, parseBlock, parseIp, type Block } from '../engine/ip.ts'
-import { checkQuotas } from '../engine/quotas.ts'
-import type { NetworkRecord, SubnetRecord } from '../engine/records.ts'
-import { commonFieldsOf, createRepository } from '../engine/repository.ts'
-import type { Store } from '../engine/store.ts'
-
-const limits = { tags: maxTags }
+import {
+  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, formatBlock, formatIp, hostsOf,
+  isInside, isOverlapping, mergeLabels, parseBlock, parseIp, tagLimits, type Block, type Engine,
+  type NetworkRecord, type Store, type SubnetRecord
+} from '../engine/index.ts'
 
 export const networkCapabilities = describe<NetworkService>({
-  create: { parameters: ['name', 'mtu', 'tags'], limits },
-  update: { parameters: ['name', 'tags'], limits }
+  create: { parameters: ['name', 'mtu', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'tags'], limits: tagLimits }
 })
 
 export const subnetCapabilities = describe<SubnetService>({
-  create: { parameters: ['name', 'network_id', 'cidr', 'gateway_ip', 'dns_servers', 'tags'], limits },
-  update: { parameters: ['name', 'gateway_ip', 'dns_servers', 'tags'], limits }
+  create: { parameters: ['name', 'network_id', 'cidr', 'gateway_ip', 'dns_servers', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'gateway_ip', 'dns_servers', 'tags'], limits: tagLimits }
 })
 
 /** Throws provider_permission_denied for an external network, which all accounts share. */
@@ -27,7 +23,6 @@ function assertOwned ({ id, external }: NetworkRecord) {
     'provider_permission_denied', `Network ${id} is external and belongs to the cloud, not to this account`)
 }
 
-/** Returns the router that is connected to a subnet. */
 export const routerOf = ({ routers }: Store, subnetId: string) =>
   routers.entries.find(({ data }) => data.subnet_ids.includes(subnetId))?.data
 
@@ -59,9 +54,9 @@ export function createNetworks (engine: Engine): NetworkService {
       checkQuotas(engine.settings.quotas, store, { networks: 1 })
       return { ...store.networks.newRecord('net'), name, tags: { ...tags }, external: false, mtu, subnets: [] }
     }),
-    update: (id, { name, tags }) => update(id, (network) => {
+    update: (id, patch) => update(id, (network) => {
       assertOwned(network)
-      return { name: name ?? network.name, tags: mergeTags(network.tags, tags) }
+      return mergeLabels(network, patch)
     }),
     destroy: (id) => remove(id, (network, store) => {
       assertOwned(network)
@@ -126,7 +121,6 @@ export function createSubnets (engine: Engine): SubnetService {
       availability_zone: null
     }))
 
-  /** Returns the network of a subnet. Throws if it is external. */
   const ownedNetworkOf = ({ networks }: Store, { network_id: id }: SubnetRecord) => {
     const network = networks.find(id)!
     assertOwned(network.data)
@@ -136,8 +130,7 @@ export function createSubnets (engine: Engine): SubnetService {
   return {
     ...reads,
     create: (input) => create(({ networks, subnets }) => {
-      const network = networks.find(input.network_id)
-      assertField(network !== undefined, '/network_id', 'must be the id of a network of this cloud')
+      const network = findReferenced(networks, input.network_id, '/network_id', 'a network')
       assertOwned(network.data)
       const block = parseSubnetBlock(network.data, input.cidr)
       const fields = {
@@ -152,14 +145,14 @@ export function createSubnets (engine: Engine): SubnetService {
       networks.set(network, { subnets: [...network.data.subnets, { id: subnet.id, cidr: subnet.cidr }] })
       return subnet
     }),
-    update: (id, { name, tags, dns_servers: servers, gateway_ip: wanted }) => update(id, (subnet, store) => {
+    update: (id, patch) => update(id, (subnet, store) => {
       ownedNetworkOf(store, subnet)
-      const gateway = wanted === undefined ? subnet.gateway_ip : parseGateway(parseBlock(subnet.cidr)!, wanted)
+      const { gateway_ip: present, dns_servers: servers, cidr } = subnet
+      const gateway = patch.gateway_ip === undefined ? present : parseGateway(parseBlock(cidr)!, patch.gateway_ip)
       assertGatewayChange(store, subnet, gateway)
       return {
-        name: name ?? subnet.name,
-        tags: mergeTags(subnet.tags, tags),
-        dns_servers: servers === undefined ? subnet.dns_servers : parseServers(servers),
+        ...mergeLabels(subnet, patch),
+        dns_servers: patch.dns_servers === undefined ? servers : parseServers(patch.dns_servers),
         gateway_ip: gateway
       }
     }),

@@ -1,22 +1,21 @@
 import { ProblemError, type FieldError, type NicCreate, type Node } from '../../../openapi/model/index.ts'
-import { findFreeAddress, macOf } from '../engine/addresses.ts'
-import { errorUnless, fieldError } from '../engine/errors.ts'
-import { formatIp, hostsOf, isInside, parseBlock, parseIp } from '../engine/ip.ts'
-import { newId } from '../engine/random.ts'
-import type { NicRecord, NodeRecord, SubnetRecord } from '../engine/records.ts'
-import { defaultGroup, privateNetwork, publicNetwork } from '../engine/seed.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  defaultGroup, errorUnless, fieldError, findFreeAddress, formatIp, hostsOf, isInside, macOf, mustBeIdOf,
+  newId, parseBlock, parseIp, privateNetwork, publicNetwork, type NicRecord, type NodeRecord, type Store,
+  type SubnetRecord
+} from '../engine/index.ts'
 
 /** Returns the subnets that a NIC can be in. */
 function subnetsFor ({ networks, subnets }: Store, { network_id: networkId, subnet_id: subnetId }: NicCreate) {
-  const ids = subnetId === undefined ? networks.find(networkId ?? '')?.data.subnets.map(({ id }) => id) : [subnetId]
+  const network = networks.find(networkId ?? '')?.data
+  const ids = subnetId === undefined ? network?.subnets.map(({ id }) => id) : [subnetId]
   return (ids ?? [])
     .flatMap((id) => subnets.find(id)?.data ?? [])
-    .filter((subnet) => networkId === undefined || subnet.network_id === networkId)
+    .filter((subnet) => (networkId ?? subnet.network_id) === subnet.network_id)
 }
 
 /** Returns the canonical form of an address, in which addresses are compared. */
-const normalize = (address: string) => {
+export const normalizeIp = (address: string) => {
   const ip = parseIp(address)
   return ip === undefined ? address : formatIp(ip)
 }
@@ -32,7 +31,7 @@ function fixedIpErrors (store: Store, subnets: readonly SubnetRecord[], address:
     const cidrs = subnets.map(({ cidr }) => cidr).join(' or ')
     return [fieldError(pointer, `must be an address inside ${cidrs}`)]
   }
-  const normal = normalize(address)
+  const normal = normalizeIp(address)
   if (normal === subnet.gateway_ip) return [fieldError(pointer, 'must not be the gateway')]
   return errorUnless(!store.usedAddresses.has(subnet.id, normal), pointer, 'must be free: this address is in use')
 }
@@ -40,7 +39,7 @@ function fixedIpErrors (store: Store, subnets: readonly SubnetRecord[], address:
 /** Checks that security groups exist. `path` is the pointer of the object that names them. */
 export const groupErrors = ({ security_groups: groups }: Store, ids: readonly string[] = [], path: string) =>
   ids.flatMap((id, i) => errorUnless(
-    groups.has(id), `${path}/security_group_ids/${i}`, 'must be the id of a security group of this cloud'))
+    groups.has(id), `${path}/security_group_ids/${i}`, mustBeIdOf('a security group')))
 
 function locationErrors (store: Store, nic: NicCreate, path: string): FieldError[] {
   const { network_id: networkId, subnet_id: subnetId, fixed_ip: fixedIp } = nic
@@ -48,10 +47,10 @@ function locationErrors (store: Store, nic: NicCreate, path: string): FieldError
   const subnetPointer = `${path}/subnet_id`
   if (networkId === undefined && subnetId === undefined) return [fieldError(networkPointer, 'or subnet_id is required')]
   if (networkId !== undefined && !store.networks.has(networkId)) {
-    return [fieldError(networkPointer, 'must be the id of a network of this cloud')]
+    return [fieldError(networkPointer, mustBeIdOf('a network'))]
   }
   if (subnetId !== undefined && !store.subnets.has(subnetId)) {
-    return [fieldError(subnetPointer, 'must be the id of a subnet of this cloud')]
+    return [fieldError(subnetPointer, mustBeIdOf('a subnet'))]
   }
   const subnets = subnetsFor(store, nic)
   if (subnets.length > 0) {
@@ -70,7 +69,7 @@ export const nicErrors = (store: Store, nic: NicCreate, path = '') =>
 function chooseAddress (store: Store, nic: NicCreate, position: number, others: readonly NicRecord[]) {
   const subnets = subnetsFor(store, nic)
   const { fixed_ip: fixedIp } = nic
-  if (fixedIp !== undefined) return { subnet: subnetOf(subnets, fixedIp)!, address: normalize(fixedIp) }
+  if (fixedIp !== undefined) return { subnet: subnetOf(subnets, fixedIp)!, address: normalizeIp(fixedIp) }
   for (const subnet of subnets) {
     const address = findFreeAddress(subnet, BigInt(position), (address) =>
       store.usedAddresses.has(subnet.id, address) ||

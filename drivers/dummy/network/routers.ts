@@ -1,19 +1,16 @@
 import { ProblemError, type Router } from '../../../openapi/model/index.ts'
 import { describe, type RouterService } from '../../driver.ts'
-import type { Engine } from '../engine/engine.ts'
-import { assertField, maxTags, mergeTags } from '../engine/errors.ts'
-import { isOverlapping, parseBlock } from '../engine/ip.ts'
-import type { RouterRecord } from '../engine/records.ts'
-import { commonFieldsOf, createRepository } from '../engine/repository.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  assertField, commonFieldsOf, createRepository, findReferenced, isOverlapping, mergeLabels, parseBlock,
+  tagLimits, type Engine, type RouterRecord, type Store
+} from '../engine/index.ts'
 import { routerOf } from './networks.ts'
 
 const parameters = ['name', 'external_gateway', 'external_gateway.network_id', 'tags'] as const
-const limits = { tags: maxTags }
 
 export const routerCapabilities = describe<RouterService>({
-  create: { parameters, limits },
-  update: { parameters, limits },
+  create: { parameters, limits: tagLimits },
+  update: { parameters, limits: tagLimits },
   add_interface: { parameters: ['subnet_id'] },
   remove_interface: { parameters: ['subnet_id'] }
 })
@@ -21,17 +18,15 @@ export const routerCapabilities = describe<RouterService>({
 /** Returns the id of the external network of a gateway. Throws validation_failed if the network is not external. */
 function externalNetworkOf ({ networks }: Store, gateway: { network_id: string } | null) {
   if (gateway === null) return null
-  const network = networks.find(gateway.network_id)?.data
   const pointer = '/external_gateway/network_id'
-  assertField(network !== undefined, pointer, 'must be the id of a network of this cloud')
-  assertField(network.external, pointer, 'must be an external network')
-  return network.id
+  const { data } = findReferenced(networks, gateway.network_id, pointer, 'a network')
+  assertField(data.external, pointer, 'must be an external network')
+  return data.id
 }
 
 /** Throws if the router cannot be connected to the subnet. */
 function assertConnectable (store: Store, router: RouterRecord, subnetId: string) {
-  const subnet = store.subnets.find(subnetId)?.data
-  assertField(subnet !== undefined, '/subnet_id', 'must be the id of a subnet of this cloud')
+  const { data: subnet } = findReferenced(store.subnets, subnetId, '/subnet_id', 'a subnet')
   const present = routerOf(store, subnetId)?.id
   if (present !== undefined) {
     const code = present === router.id ? 'already_exists' : 'in_use'
@@ -65,11 +60,11 @@ export function createRouters (engine: Engine): RouterService {
       const record = store.routers.newRecord('router')
       return { ...record, name, tags: { ...tags }, external_network_id: external, subnet_ids: [] }
     }),
-    update: (id, { name, external_gateway: gateway, tags }) => update(id, (router, store) => ({
-      name: name ?? router.name,
-      tags: mergeTags(router.tags, tags),
-      external_network_id: gateway === undefined ? router.external_network_id : externalNetworkOf(store, gateway)
-    })),
+    update: (id, patch) => update(id, (router, store) => {
+      const { external_gateway: gateway } = patch
+      const external = gateway === undefined ? router.external_network_id : externalNetworkOf(store, gateway)
+      return { ...mergeLabels(router, patch), external_network_id: external }
+    }),
     destroy: (id) => remove(id, ({ subnet_ids: subnets }) => {
       if (subnets.length > 0) throw new ProblemError('in_use', `Router ${id} is connected to ${subnets.join(', ')}`)
     }),

@@ -1,9 +1,7 @@
 import type { FieldError, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
-import { errorUnless, fieldError, rejectFields } from '../engine/errors.ts'
-import { parseBlock } from '../engine/ip.ts'
-import type { RuleRecord } from '../engine/records.ts'
-import { createRule } from '../engine/seed.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  createRule, errorUnless, fieldError, mustBeIdOf, parseBlock, rejectFields, type RuleRecord, type Store
+} from '../engine/index.ts'
 
 /** The protocols that Neutron knows by name. */
 const protocols: ReadonlySet<string> = new Set([
@@ -46,7 +44,7 @@ function remoteErrors ({ security_groups: groups }: Store, rule: SecurityGroupRu
   return [
     errorUnless(isSameVersion, '/cidr', `must be a block of ${ethertype}`),
     errorUnless(!hasGroup || cidr === undefined, '/remote_group_id', 'cannot be combined with cidr'),
-    errorUnless(!hasGroup || groups.has(groupId), '/remote_group_id', 'must be the id of a security group of this cloud')
+    errorUnless(!hasGroup || groups.has(groupId), '/remote_group_id', mustBeIdOf('a security group'))
   ].flat()
 }
 

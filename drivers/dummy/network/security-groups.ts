@@ -1,20 +1,16 @@
 import { ProblemError, type SecurityGroup } from '../../../openapi/model/index.ts'
 import { describe, type SecurityGroupService } from '../../driver.ts'
-import type { Engine } from '../engine/engine.ts'
-import { assertField, maxTags, mergeTags } from '../engine/errors.ts'
-import { newId } from '../engine/random.ts'
-import type { RuleRecord } from '../engine/records.ts'
-import { commonFieldsOf, createRepository } from '../engine/repository.ts'
-import { createEgressRules, defaultGroup } from '../engine/seed.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  assertField, commonFieldsOf, createEgressRules, createRepository, defaultGroup, mergeLabels, newId,
+  tagLimits, type Engine, type RuleRecord, type Store
+} from '../engine/index.ts'
 import { isSameRule, parseRule } from './rules.ts'
 
 const parameters = ['name', 'description', 'tags'] as const
-const limits = { tags: maxTags }
 
 export const securityGroupCapabilities = describe<SecurityGroupService>({
-  create: { parameters, limits },
-  update: { parameters, limits },
+  create: { parameters, limits: tagLimits },
+  update: { parameters, limits: tagLimits },
   create_rule: {
     parameters: [
       'direction', 'ethertype', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr',
@@ -64,16 +60,13 @@ export function createSecurityGroups (engine: Engine): SecurityGroupService {
         return { ...store.security_groups.newRecord('sg'), name, description, tags: { ...tags }, rules }
       })
     },
-    update: (id, { name, description, tags }) => update(id, (group) => {
+    update: (id, patch) => update(id, (group) => {
+      const { name, description = group.description } = patch
       if (name !== undefined && name !== group.name) {
         assertField(id !== defaultGroup, '/name', 'cannot change for the default group')
         assertName(name)
       }
-      return {
-        name: name ?? group.name,
-        description: description ?? group.description,
-        tags: mergeTags(group.tags, tags)
-      }
+      return { ...mergeLabels(group, patch), description }
     }),
     destroy: (id) => remove(id, (_, store) => assertUnused(store, id)),
     async create_rule (id, input) {

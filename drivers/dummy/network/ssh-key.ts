@@ -26,7 +26,6 @@ function decode (bytes: Buffer) {
   return fields
 }
 
-/** Computes the fingerprint as OpenSSH shows it. */
 const fingerprintOf = (key: Uint8Array) =>
   `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 

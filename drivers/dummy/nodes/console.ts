@@ -1,9 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Console } from '../../../openapi/model/index.ts'
-import { nodeStateError, nodeStateOf } from '../engine/node-states.ts'
-import type { NodeRecord } from '../engine/records.ts'
-import { toTimestamp } from '../engine/repository.ts'
-import type { Store } from '../engine/store.ts'
+import { nodeStateError, nodeStateOf, toTimestamp, type NodeRecord, type Store } from '../engine/index.ts'
 import { findImage } from '../storage/find-image.ts'
 
 /** The lifetime of a screen's address, as of Nova's tokens. */

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { FieldError, NodeCreate } from '../../../openapi/model/index.ts'
-import { impossibleSize, sizes, zonesOf } from '../engine/catalog.ts'
-import { errorUnless, fieldError, rejectFields } from '../engine/errors.ts'
-import type { NodeRecord } from '../engine/records.ts'
-import type { CreateOptions, Settings } from '../engine/settings.ts'
-import type { NodeEntry, Store } from '../engine/store.ts'
+import {
+  errorUnless, fieldError, impossibleSize, mustBeIdOf, rejectFields, sizes, zonesOf, type CreateOptions,
+  type NodeEntry, type NodeRecord, type Settings, type Store
+} from '../engine/index.ts'
 import { createNics, defaultNics, groupErrors, nicErrors } from '../network/nics.ts'
 import { findImage } from '../storage/find-image.ts'
 import { addRootVolume, rootVolumeErrors } from '../storage/root-volume.ts'
@@ -29,13 +28,13 @@ export function fitErrors (store: Store, imageId: string, sizeId: string, hasRoo
 /** Checks an image, and whether it fits the size. With a root volume, the disk of the size does not count. */
 export function imageErrors (store: Store, imageId: string, sizeId: string, hasRootVolume: boolean): FieldError[] {
   const image = findImage(store, imageId)
-  if (image === undefined) return [fieldError('/image_id', 'must be the id of an image of this cloud')]
+  if (image === undefined) return [fieldError('/image_id', mustBeIdOf('an image'))]
   if (!image.isAvailable) return [fieldError('/image_id', 'must be an image that is available')]
   return fitErrors(store, imageId, sizeId, hasRootVolume)
 }
 
 export const sizeErrors = (sizeId: string) =>
-  errorUnless(sizes.has(sizeId), '/size_id', 'must be the id of a size of this cloud')
+  errorUnless(sizes.has(sizeId), '/size_id', mustBeIdOf('a size'))
 
 function networkErrors (store: Store, { networks = [], security_group_ids: groups, count = 1 }: NodeCreate) {
   const errors = networks.flatMap((nic, i) => nicErrors(store, nic, `/networks/${i}`))
@@ -64,7 +63,7 @@ export function checkCreate (store: Store, input: NodeCreate, location: string) 
     sizeErrors(input.size_id),
     imageErrors(store, input.image_id, input.size_id, input.root_volume !== undefined),
     rootVolumeErrors(store, input),
-    errorUnless(hasZone, '/availability_zone', 'must be the id of a zone of this cloud'),
+    errorUnless(hasZone, '/availability_zone', mustBeIdOf('a zone')),
     errorUnless(hasKeyPair, '/key_pair_name', 'must be the name of a key pair of this cloud'),
     errorUnless(isShort, '/user_data', `must have ${maxUserDataBytes} bytes at most`),
     networkErrors(store, input)

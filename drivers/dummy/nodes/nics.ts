@@ -1,17 +1,15 @@
 import { ProblemError, type Nic } from '../../../openapi/model/index.ts'
 import type { NodeService } from '../../driver.ts'
-import { macOf } from '../engine/addresses.ts'
-import { assertField, rejectFields } from '../engine/errors.ts'
-import { assertUnprotected, isAttachable, nodeStateError } from '../engine/node-states.ts'
-import type { NicRecord, NodeRecord } from '../engine/records.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  assertField, assertUnprotected, isAttachable, macOf, mustBeIdOf, nodeStateError, rejectFields,
+  type NicRecord, type NodeRecord, type Store
+} from '../engine/index.ts'
 import { releaseFloatingIps } from '../network/floating-ips.ts'
 import { addressesOf, createNics, groupIdsOf, nicErrors } from '../network/nics.ts'
 
 /** The maximum number of NICs of a node, as in the schema of a create. */
 const maxNics = 32
 
-/** Throws protected, or invalid_state if NICs cannot be attached to, or detached from, the node. */
 function assertAttachable (node: NodeRecord) {
   assertUnprotected(node)
   if (!isAttachable(node)) throw nodeStateError(node, ', which does not allow attaching or detaching NICs')
@@ -59,7 +57,7 @@ export function createNicMethods (setNics: SetNics) {
       return accepted(id)
     },
     add_security_group: (id, { security_group_id: groupId }) => setNics(id, (node, { security_groups: groups }) => {
-      assertField(groups.has(groupId), '/security_group_id', 'must be the id of a security group of this cloud')
+      assertField(groups.has(groupId), '/security_group_id', mustBeIdOf('a security group'))
       assertField(node.nics.length > 0, '/security_group_id', 'needs a NIC, and the node has none')
       return setGroups(node, ({ security_group_ids: ids }) => ids.includes(groupId) ? ids : [...ids, groupId])
     }),

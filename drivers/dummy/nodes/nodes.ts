@@ -1,13 +1,9 @@
 import { nodeVerbs, type NodeAction, type NodeVerb, type NodeVerbInput } from '../../../openapi/model/index.ts'
 import { describe, type NodeService } from '../../driver.ts'
-import type { Engine } from '../engine/engine.ts'
-import { errorUnless, maxTags, mergeTags, rejectFields } from '../engine/errors.ts'
-import { assertUnprotected, nodeStateError, nodeStateOf } from '../engine/node-states.ts'
-import { pageOf } from '../engine/paging.ts'
-import { checkQuotas, demandOf } from '../engine/quotas.ts'
-import type { NodeRecord } from '../engine/records.ts'
-import { createRepository } from '../engine/repository.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  assertUnprotected, checkQuotas, createRepository, demandOf, errorUnless, mergeLabels, nodeStateError,
+  nodeStateOf, pageOf, rejectFields, tagLimits, type Engine, type NodeRecord, type Store
+} from '../engine/index.ts'
 import { rootVolumeOf } from '../storage/attachments.ts'
 import { rootVolumeDemand } from '../storage/root-volume.ts'
 import { consoleOf } from './console.ts'
@@ -27,7 +23,7 @@ export const nodeCapabilities = describe<NodeService>({
     ],
     limits: { user_data_bytes: maxUserDataBytes }
   },
-  update: { parameters: ['name', 'tags', 'protected'], limits: { tags: maxTags } },
+  update: { parameters: ['name', 'tags', 'protected'], limits: tagLimits },
   reboot: { parameters: ['type'] },
   resize: { parameters: ['size_id'] },
   rebuild: { parameters: ['image_id'] },
@@ -101,15 +97,11 @@ export function createNodes (engine: Engine): NodeService {
       }
     },
     findCreated,
-    update: (id, { name, tags, protected: isProtected }) => update(id, (node) => {
+    update: (id, patch) => update(id, (node) => {
+      const { name, tags, protected: isProtected = node.protected } = patch
       // A request that ends the protection can change other fields too.
-      const staysProtected = node.protected && isProtected !== false
-      if (staysProtected && (name !== undefined || tags !== undefined)) assertUnprotected(node)
-      return {
-        name: name ?? node.name,
-        tags: mergeTags(node.tags, tags),
-        protected: isProtected ?? node.protected
-      }
+      if (isProtected && (name !== undefined || tags !== undefined)) assertUnprotected(node)
+      return { ...mergeLabels(node, patch), protected: isProtected }
     }),
     destroy: (id) => act('destroy', id, {}, () => planDestroy(softSeconds)),
     async console (id, kind) {

@@ -1,10 +1,8 @@
 import type { NodeVerb, NodeVerbInput } from '../../../openapi/model/index.ts'
 import type { Until } from '../../driver.ts'
-import { impossibleSize } from '../engine/catalog.ts'
-import { scheduleSteps } from '../engine/collection.ts'
-import { nodeStateOf } from '../engine/node-states.ts'
-import type { NodeRecord, NodeStage, NodeStep } from '../engine/records.ts'
-import { untilGone } from '../engine/repository.ts'
+import {
+  impossibleSize, nodeStateOf, scheduleSteps, untilGone, type NodeRecord, type NodeStage, type NodeStep
+} from '../engine/index.ts'
 
 /** The course of a change: its stages, which share its duration evenly, and its end. */
 export interface Plan {
@@ -15,55 +13,57 @@ export interface Plan {
   later?: { seconds: number, then: NodeStage }
 }
 
-/** Waits for the state of a status; with `exact`, for the status itself, because others have the same state. */
-function untilStatus (status: string, exact = false): Until {
-  const { state } = nodeStateOf({ status, task: null })
-  return exact ? { states: [state], provider_states: [status] } : { states: [state] }
+interface PlanOptions {
+  /** Fields of the end beside its status. */
+  fields?: NodeStage
+  /** Whether only this status is the end, because others have the same state. */
+  isExact?: boolean
+  /** The size of a node that needs a host. The impossible size has none. */
+  sizeId?: string
 }
 
-const ended = (status: string, more: NodeStage = {}): NodeStage => ({ status, task: null, progress: null, ...more })
+const endOf = (status: string, fields?: NodeStage): NodeStage => ({ status, task: null, progress: null, ...fields })
 
 const noValidHost = {
   code: 'NoValidHost', message: 'No valid host was found. There are not enough hosts available.'
 }
 
-/** The end of a change that needs a host, which does not exist for the impossible size. */
-const endedOnHost = (sizeId: string, status: string, more: NodeStage = {}) => sizeId === impossibleSize
-  ? ended('ERROR', { fault: noValidHost })
-  : ended(status, { fault: null, ...more })
+function createPlan (
+  stages: Array<NodeStage | string>, status: string, { fields, isExact, sizeId }: PlanOptions = {}
+): Plan {
+  const { state } = nodeStateOf({ status, task: null })
+  const hostEnd = sizeId === impossibleSize
+    ? endOf('ERROR', { fault: noValidHost })
+    : endOf(status, { fault: null, ...fields })
+  return {
+    stages: stages.map((stage) => typeof stage === 'string' ? { task: stage } : stage),
+    end: sizeId === undefined ? endOf(status, fields) : hostEnd,
+    until: isExact ? { states: [state], provider_states: [status] } : { states: [state] }
+  }
+}
 
-const tasks = (...names: string[]): NodeStage[] => names.map((task) => ({ task }))
-
-const createPlan = (status: string, ...names: string[]): Plan =>
-  ({ stages: tasks(...names), end: ended(status), until: untilStatus(status) })
-
-const launchPlan = (...names: string[]): Plan =>
-  ({ stages: tasks(...names), end: ended('ACTIVE', { launched: true }), until: untilStatus('ACTIVE') })
+const launched = { fields: { launched: true } }
 
 /** Plans a new node. With `fault`, the node ends in an error. */
 export function planCreate (sizeId: string, hasRootVolume: boolean, fault?: NodeStage['fault']): Plan {
-  const placed = hasRootVolume ? ['networking', 'block_device_mapping', 'spawning'] : ['networking', 'spawning']
-  return {
-    stages: tasks('scheduling', ...(sizeId === impossibleSize ? [] : placed)),
-    end: fault ? ended('ERROR', { fault }) : endedOnHost(sizeId, 'ACTIVE', { launched: true }),
-    until: untilStatus('ACTIVE')
-  }
+  const placing = hasRootVolume ? ['networking', 'block_device_mapping', 'spawning'] : ['networking', 'spawning']
+  const tasks = sizeId === impossibleSize ? ['scheduling'] : ['scheduling', ...placing]
+  const plan = createPlan(tasks, 'ACTIVE', { ...launched, sizeId })
+  return fault ? { ...plan, end: endOf('ERROR', { fault }) } : plan
 }
 
 /** Plans the end of a node. It can be restored for `softSeconds`. */
 export function planDestroy (softSeconds: number): Plan {
-  if (softSeconds === 0) return { stages: tasks('deleting'), end: { gone: true }, until: untilGone }
+  const end = { gone: true }
+  if (softSeconds === 0) return { stages: [{ task: 'deleting' }], end, until: untilGone }
   return {
-    stages: tasks('soft-deleting'),
-    end: ended('SOFT_DELETED'),
-    until: untilGone,
-    later: { seconds: softSeconds, then: { gone: true } }
+    ...createPlan(['soft-deleting'], 'SOFT_DELETED'), until: untilGone, later: { seconds: softSeconds, then: end }
   }
 }
 
 function planResume ({ status }: NodeRecord): Plan {
-  if (status.startsWith('SHELVED')) return launchPlan('unshelving', 'spawning')
-  return createPlan('ACTIVE', status === 'PAUSED' ? 'unpausing' : 'resuming')
+  if (status.startsWith('SHELVED')) return createPlan(['unshelving', 'spawning'], 'ACTIVE', launched)
+  return createPlan([status === 'PAUSED' ? 'unpausing' : 'resuming'], 'ACTIVE')
 }
 
 /** The status after a resize or a rebuild: a stopped node stays stopped. */
@@ -71,54 +71,41 @@ const statusAfter = ({ status }: NodeRecord) => status === 'SHUTOFF' ? 'SHUTOFF'
 
 /** The plan of each verb for a node that allows the verb. */
 export const plans: { [V in NodeVerb]: (node: NodeRecord, input: NodeVerbInput[V]) => Plan } = {
-  start: () => launchPlan('powering-on'),
-  stop: () => createPlan('SHUTOFF', 'powering-off'),
-  reboot: ({ size_id: sizeId }, { type }) => ({
-    stages: [type === 'hard'
-      ? { status: 'HARD_REBOOT', task: 'rebooting_hard' }
-      : { status: 'REBOOT', task: 'rebooting' }],
-    end: endedOnHost(sizeId, 'ACTIVE'),
-    until: untilStatus('ACTIVE')
-  }),
-  pause: () => createPlan('PAUSED', 'pausing'),
-  suspend: () => createPlan('SUSPENDED', 'suspending'),
+  start: () => createPlan(['powering-on'], 'ACTIVE', launched),
+  stop: () => createPlan(['powering-off'], 'SHUTOFF'),
+  reboot: ({ size_id: sizeId }, { type }) => {
+    const hard = { status: 'HARD_REBOOT', task: 'rebooting_hard' }
+    const soft = { status: 'REBOOT', task: 'rebooting' }
+    return createPlan([type === 'hard' ? hard : soft], 'ACTIVE', { sizeId })
+  },
+  pause: () => createPlan(['pausing'], 'PAUSED'),
+  suspend: () => createPlan(['suspending'], 'SUSPENDED'),
   resume: planResume,
-  shelve: () => ({
-    stages: [...tasks('shelving', 'shelving_image_uploading'), { status: 'SHELVED', task: 'shelving_offloading' }],
-    end: ended('SHELVED_OFFLOADED'),
-    until: untilStatus('SHELVED_OFFLOADED', true)
-  }),
-  rescue: () => createPlan('RESCUE', 'rescuing'),
-  unrescue: () => createPlan('ACTIVE', 'unrescuing'),
-  resize: (node, { size_id: sizeId }) => ({
-    stages: [{ status: 'RESIZE', task: 'resize_prep' }, ...tasks('resize_migrating', 'resize_finish')],
-    end: endedOnHost(sizeId, 'VERIFY_RESIZE', {
-      size_id: sizeId, before: { status: statusAfter(node), size_id: node.size_id }
-    }),
-    until: untilStatus('VERIFY_RESIZE', true)
-  }),
-  confirm_resize: ({ before }) => {
-    const status = before?.status ?? 'ACTIVE'
-    return {
-      stages: tasks('resize_confirming'),
-      end: ended(status, { before: null }),
-      until: untilStatus(status, true)
-    }
+  shelve: () => {
+    const offloading = { status: 'SHELVED', task: 'shelving_offloading' }
+    const stages = ['shelving', 'shelving_image_uploading', offloading]
+    return createPlan(stages, 'SHELVED_OFFLOADED', { isExact: true })
   },
+  rescue: () => createPlan(['rescuing'], 'RESCUE'),
+  unrescue: () => createPlan(['unrescuing'], 'ACTIVE'),
+  resize: (node, { size_id: sizeId }) => {
+    const stages = [{ status: 'RESIZE', task: 'resize_prep' }, 'resize_migrating', 'resize_finish']
+    const before = { status: statusAfter(node), size_id: node.size_id }
+    return createPlan(stages, 'VERIFY_RESIZE', { fields: { size_id: sizeId, before }, isExact: true, sizeId })
+  },
+  confirm_resize: ({ before }) =>
+    createPlan(['resize_confirming'], before?.status ?? 'ACTIVE', { fields: { before: null }, isExact: true }),
   revert_resize: ({ before, size_id: sizeId }) => {
-    const status = before?.status ?? 'ACTIVE'
-    return {
-      stages: [{ status: 'REVERT_RESIZE', task: 'resize_reverting' }],
-      end: ended(status, { before: null, size_id: before?.size_id ?? sizeId }),
-      until: untilStatus(status, true)
-    }
+    const stages = [{ status: 'REVERT_RESIZE', task: 'resize_reverting' }]
+    const fields = { before: null, size_id: before?.size_id ?? sizeId }
+    return createPlan(stages, before?.status ?? 'ACTIVE', { fields, isExact: true })
   },
-  rebuild: (node, { image_id: imageId }) => ({
-    stages: [{ status: 'REBUILD', task: 'rebuilding' }, ...tasks('rebuild_spawning')],
-    end: endedOnHost(node.size_id, statusAfter(node), { image_id: imageId }),
-    until: untilStatus(statusAfter(node), true)
-  }),
-  restore: () => launchPlan('restoring')
+  rebuild: (node, { image_id: imageId }) => {
+    const stages = [{ status: 'REBUILD', task: 'rebuilding' }, 'rebuild_spawning']
+    const fields = { image_id: imageId }
+    return createPlan(stages, statusAfter(node), { fields, isExact: true, sizeId: node.size_id })
+  },
+  restore: () => createPlan(['restoring'], 'ACTIVE', launched)
 }
 
 /** Schedules a plan that starts now and takes so many seconds. */

@@ -1,9 +1,6 @@
 import type { Node } from '../../../openapi/model/index.ts'
 import type { Filters } from '../../driver.ts'
-import type { Engine } from '../engine/engine.ts'
-import { nodeStateOf } from '../engine/node-states.ts'
-import type { NodeRecord } from '../engine/records.ts'
-import { toTimestamp } from '../engine/repository.ts'
+import { nodeStateOf, toTimestamp, type Engine, type NodeRecord } from '../engine/index.ts'
 import { addressesOf, groupIdsOf } from '../network/nics.ts'
 
 /** The tasks of a new node that is not placed yet and has no addresses. */

@@ -1,8 +1,7 @@
 import { ProblemError, type VolumeAttach } from '../../../openapi/model/index.ts'
-import { assertField } from '../engine/errors.ts'
-import { assertUnprotected, isAttachable, nodeStateError } from '../engine/node-states.ts'
-import type { NodeRecord } from '../engine/records.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  assertField, assertUnprotected, isAttachable, nodeStateError, type NodeRecord, type Store
+} from '../engine/index.ts'
 
 /** The device of every root disk. */
 const rootDevice = '/dev/vda'
@@ -13,7 +12,6 @@ const devices = Array.from('bcdefghijklmnopqrstuvwxyz', (letter) => `/dev/vd${le
 /** The maximum number of volumes of a node beside its root disk. */
 export const maxVolumes = devices.length
 
-/** Returns the entries of the volumes attached to a node. */
 const attachedVolumesOf = ({ volumes, volumesOf }: Store, nodeId: string) =>
   volumesOf(nodeId).map((id) => volumes.find(id)!)
 
@@ -26,7 +24,6 @@ export const isRootDisk = ({ device }: { device: string }) => device === rootDev
 export const rootVolumeOf = (store: Store, nodeId: string) =>
   attachedVolumesOf(store, nodeId).find(({ data }) => isRootDisk(data.attachment!))?.data
 
-/** Throws protected or invalid_state if volumes cannot be attached to, or detached from, the node. */
 export function assertAttachable (node: NodeRecord) {
   assertUnprotected(node)
   if (isAttachable(node) && node.task === null) return

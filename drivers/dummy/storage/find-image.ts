@@ -1,6 +1,5 @@
 import type { Image, ImageState } from '../../../openapi/model/index.ts'
-import { images as builtInImages } from '../engine/catalog.ts'
-import type { Store } from '../engine/store.ts'
+import { builtInImages, type Store } from '../engine/index.ts'
 
 const states = new Map<string, ImageState>(Object.entries({
   queued: 'pending',

@@ -1,24 +1,20 @@
 import { ProblemError, type Image } from '../../../openapi/model/index.ts'
-import { describe, type ImageService, type ListQuery, type ListResult } from '../../driver.ts'
-import { scheduleSteps, type BaseRecord } from '../engine/collection.ts'
-import type { Engine } from '../engine/engine.ts'
-import { maxTags, mergeTags } from '../engine/errors.ts'
-import { limitOf, pageOf, positionOf, tokenOf } from '../engine/paging.ts'
-import type { ImageRecord } from '../engine/records.ts'
-import { commonFieldsOf, createRepository, untilGone } from '../engine/repository.ts'
-import type { Store } from '../engine/store.ts'
+import { describe, type ImageService } from '../../driver.ts'
+import {
+  commonFieldsOf, createRepository, createStaticService, mergeLabels, pageOfList, scheduleSteps, tagLimits,
+  toPositioned, untilGone, type BaseRecord, type Engine, type ImageRecord, type Store
+} from '../engine/index.ts'
 import { imageStateOf } from './find-image.ts'
 import { measureFile } from './measure.ts'
 import { imageOfFile, imageOfNode } from './new-image.ts'
 
-const limits = { tags: maxTags }
 const fileParameters = ['name', 'disk_format', 'min_ram', 'min_disk', 'architecture'] as const
 
 export const imageCapabilities = describe<ImageService>({
-  create: { parameters: ['name', 'node_id', 'tags'], limits },
+  create: { parameters: ['name', 'node_id', 'tags'], limits: tagLimits },
   upload: { parameters: fileParameters },
-  import: { parameters: [...fileParameters, 'url', 'tags'], limits },
-  update: { parameters: ['name', 'tags', 'visibility'], limits }
+  import: { parameters: [...fileParameters, 'url', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'tags', 'visibility'], limits: tagLimits }
 })
 
 /** The owner of the images of the account. */
@@ -48,35 +44,15 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
       is_snapshot: data.is_snapshot
     }))
 
-  const builtInById = new Map(builtIn.map((image) => [image.id, image]))
-  const withExtra = (image: Image, extra: boolean): Image => extra ? { ...image, extra: { id: image.id } } : image
+  const builtInItems = toPositioned(builtIn)
+  const builtInService = createStaticService(builtIn, 'image', pageSize)
+  const isBuiltIn = (id: string) => builtIn.some((image) => image.id === id)
 
   const assertOwned = (id: string) => {
-    if (!builtInById.has(id)) return
+    if (!isBuiltIn(id)) return
     throw new ProblemError('provider_permission_denied', `Image ${id} belongs to the cloud, not to this account`, {
       hint: 'Only images of the account can change: create one of a node, or upload one.'
     })
-  }
-
-  /**
-   * Reads a page of the built-in images and then the account's. A position below the number of built-in images is the
-   * index of one of them; other positions are that number plus the position in the collection.
-   */
-  const listImages = ({ images }: Store, query: ListQuery): ListResult<Image> => {
-    const limit = limitOf(query, pageSize)
-    const position = positionOf(query.token)
-    const total = builtIn.length + images.entries.length
-    const items = builtIn.slice(position + 1, position + 1 + limit).map((image) => withExtra(image, query.extra))
-    const last = Math.max(position, position + items.length)
-    const rest = limit - items.length
-    if (rest === 0) return { items, next: last + 1 < total ? tokenOf(last) : null, total }
-    const token = last < builtIn.length ? null : tokenOf(last - builtIn.length)
-    const page = pageOf(images, { ...query, token, limit: rest }, pageSize, view)
-    return {
-      items: [...items, ...page.items],
-      next: page.next === null ? null : tokenOf(builtIn.length + positionOf(page.next)),
-      total
-    }
   }
 
   /** Adds the record of an image that passes through these statuses and then becomes active. */
@@ -94,11 +70,17 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
   })
 
   return {
-    list: async (query) => listImages(await open(), query),
-    async get (id, options) {
+    async list (query) {
+      const { images } = await open()
+      const ownItems = images.entries.map((entry) => ({
+        position: builtIn.length + entry.data.seq,
+        read: (extra: boolean) => view(entry, extra)
+      }))
+      return pageOfList([...builtInItems, ...ownItems], query, pageSize)
+    },
+    async get (id, options, call) {
       await open()
-      const image = builtInById.get(id)
-      return image === undefined ? reads.get(id, options) : withExtra(image, options.extra)
+      return (isBuiltIn(id) ? builtInService : reads).get(id, options, call)
     },
     create: (input, { operation }) =>
       addImage(operation, ['queued', 'saving'], (store) => imageOfNode(store, input)),
@@ -111,12 +93,11 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
     import: (input, { operation }) => addImage(operation, ['queued', 'importing'], () => (
       { image: { ...imageOfFile(input), tags: { ...input.tags } } }
     )),
-    async update (id, { name, tags, visibility }) {
+    async update (id, patch) {
       assertOwned(id)
       return update(id, (image) => ({
-        name: name ?? image.name,
-        tags: mergeTags(image.tags, tags),
-        visibility: visibility ?? image.visibility
+        ...mergeLabels(image, patch),
+        visibility: patch.visibility ?? image.visibility
       }))
     },
     // As in Glance, nodes and volumes that were created from the image stay as they are.

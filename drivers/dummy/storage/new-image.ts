@@ -1,9 +1,7 @@
 import type { ImageCreate, ImageImport, ImageUpload } from '../../../openapi/model/index.ts'
-import { bytesPerGiB, sizes } from '../engine/catalog.ts'
-import { assertField } from '../engine/errors.ts'
-import { nodeStateError, nodeStateOf } from '../engine/node-states.ts'
-import type { NodeRecord } from '../engine/records.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  bytesPerGiB, findReferenced, nodeStateError, nodeStateOf, sizes, type NodeRecord, type Store
+} from '../engine/index.ts'
 import { rootVolumeOf } from './attachments.ts'
 import { findImage } from './find-image.ts'
 
@@ -22,8 +20,7 @@ function assertImageable (node: NodeRecord) {
 
 /** Returns the fields of an image of a node, and its final size. Throws validation_failed or invalid_state. */
 export function imageOfNode (store: Store, { name, node_id: nodeId, tags }: ImageCreate) {
-  const node = store.nodes.find(nodeId)?.data
-  assertField(node !== undefined, '/node_id', 'must be the id of a node of this cloud')
+  const { data: node } = findReferenced(store.nodes, nodeId, '/node_id', 'a node')
   assertImageable(node)
   const source = findImage(store, node.image_id)
   const disk = rootVolumeOf(store, nodeId)?.size ?? sizes.get(node.size_id)?.disk ?? 0
@@ -42,7 +39,6 @@ export function imageOfNode (store: Store, { name, node_id: nodeId, tags }: Imag
   return { image, sizeBytes: disk * bytesPerGiB }
 }
 
-/** Returns the fields of an image of a file. */
 export const imageOfFile = (input: ImageUpload | ImageImport) => ({
   ...defaults,
   name: input.name,

@@ -1,14 +1,14 @@
 import type { FieldError, VolumeCreate } from '../../../openapi/model/index.ts'
-import { defaultVolumeType, volumeTypeNames, zonesOf } from '../engine/catalog.ts'
-import { errorUnless, fieldError, rejectFields } from '../engine/errors.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  defaultVolumeType, errorUnless, fieldError, mustBeIdOf, rejectFields, volumeTypeNames, zonesOf, type Store
+} from '../engine/index.ts'
 import { findImage } from './find-image.ts'
 
 function snapshotErrors ({ snapshots }: Store, input: VolumeCreate): FieldError[] {
   const { snapshot_id: id, image_id: imageId, size = Infinity } = input
   if (id === undefined) return []
   const snapshot = snapshots.find(id)?.data
-  if (snapshot === undefined) return [fieldError('/snapshot_id', 'must be the id of a snapshot of this cloud')]
+  if (snapshot === undefined) return [fieldError('/snapshot_id', mustBeIdOf('a snapshot'))]
   return [
     errorUnless(imageId === undefined, '/image_id', 'cannot be combined with snapshot_id'),
     errorUnless(snapshot.status === 'available', '/snapshot_id', 'must be a snapshot that is available'),
@@ -19,7 +19,7 @@ function snapshotErrors ({ snapshots }: Store, input: VolumeCreate): FieldError[
 function imageErrors (store: Store, { image_id: id, size = Infinity }: VolumeCreate): FieldError[] {
   if (id === undefined) return []
   const image = findImage(store, id)
-  if (image === undefined) return [fieldError('/image_id', 'must be the id of an image of this cloud')]
+  if (image === undefined) return [fieldError('/image_id', mustBeIdOf('an image'))]
   return [
     errorUnless(image.isAvailable, '/image_id', 'must be an image that is available'),
     errorUnless(size >= image.min_disk, '/size', `must be ${image.min_disk} GiB or more for this image`)
@@ -38,7 +38,7 @@ export function checkVolume (store: Store, input: VolumeCreate, location: string
     volumeTypeErrors(input.type),
     snapshotErrors(store, input),
     imageErrors(store, input),
-    errorUnless(zonesOf(location).includes(zone), '/availability_zone', 'must be the id of a zone of this cloud')
+    errorUnless(zonesOf(location).includes(zone), '/availability_zone', mustBeIdOf('a zone'))
   ].flat())
 }
 

@@ -1,9 +1,7 @@
 import type { FieldError, NodeCreate } from '../../../openapi/model/index.ts'
-import { defaultVolumeType, sizes } from '../engine/catalog.ts'
-import { scheduleSteps } from '../engine/collection.ts'
-import { errorUnless } from '../engine/errors.ts'
-import type { NodeRecord } from '../engine/records.ts'
-import type { Store } from '../engine/store.ts'
+import {
+  defaultVolumeType, errorUnless, scheduleSteps, sizes, type NodeRecord, type Store
+} from '../engine/index.ts'
 import { rootAttachment } from './attachments.ts'
 import { findImage } from './find-image.ts'
 import { volumeTypeErrors } from './new-volume.ts'

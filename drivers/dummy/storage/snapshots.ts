@@ -1,17 +1,14 @@
 import { ProblemError, type Snapshot, type SnapshotState } from '../../../openapi/model/index.ts'
 import { describe, type SnapshotService } from '../../driver.ts'
-import { scheduleSteps } from '../engine/collection.ts'
-import type { Engine } from '../engine/engine.ts'
-import { assertField, maxTags, mergeTags } from '../engine/errors.ts'
-import { checkQuotas } from '../engine/quotas.ts'
-import { commonFieldsOf, createRepository, untilGone } from '../engine/repository.ts'
+import {
+  checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels, scheduleSteps, tagLimits,
+  untilGone, type Engine
+} from '../engine/index.ts'
 import { assertVolumeState } from './volumes.ts'
 
-const limits = { tags: maxTags }
-
 export const snapshotCapabilities = describe<SnapshotService>({
-  create: { parameters: ['volume_id', 'name', 'description', 'tags'], limits },
-  update: { parameters: ['name', 'tags'], limits }
+  create: { parameters: ['volume_id', 'name', 'description', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'tags'], limits: tagLimits }
 })
 
 /** The statuses of Cinder that snapshots have here; each is also the name of the state. */
@@ -37,8 +34,7 @@ export function createSnapshots (engine: Engine): SnapshotService {
   return {
     ...reads,
     create: (input, { operation }) => createAsync('available', (store) => {
-      const volume = store.volumes.find(input.volume_id)?.data
-      assertField(volume !== undefined, '/volume_id', 'must be the id of a volume of this cloud')
+      const { data: volume } = findReferenced(store.volumes, input.volume_id, '/volume_id', 'a volume')
       assertVolumeState(volume, ['available', 'in_use'])
       checkQuotas(quotas, store, { snapshots: 1 })
       return {
@@ -54,10 +50,7 @@ export function createSnapshots (engine: Engine): SnapshotService {
       }
     }),
     findCreated,
-    update: (id, { name, tags }) => update(id, (snapshot) => ({
-      name: name === undefined ? snapshot.name : name,
-      tags: mergeTags(snapshot.tags, tags)
-    })),
+    update: (id, patch) => update(id, (snapshot) => mergeLabels(snapshot, patch)),
     destroy: (id) => changeAsync(id, ({ status }) => {
       if (status === 'deleting') return { until: untilGone }
       if (status === 'creating') {

@@ -1,19 +1,18 @@
 import { ProblemError, type Volume, type VolumeState } from '../../../openapi/model/index.ts'
 import { describe, type VolumeService } from '../../driver.ts'
-import { scheduleSteps } from '../engine/collection.ts'
-import type { Engine } from '../engine/engine.ts'
-import { assertField, maxTags, mergeTags } from '../engine/errors.ts'
-import { checkQuotas } from '../engine/quotas.ts'
-import type { VolumeRecord } from '../engine/records.ts'
-import { commonFieldsOf, createRepository, untilGone } from '../engine/repository.ts'
+import {
+  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels, scheduleSteps,
+  tagLimits, untilGone, type Engine, type VolumeRecord
+} from '../engine/index.ts'
 import { assertAttachable, chooseDevice, isRootDisk, maxVolumes } from './attachments.ts'
 import { checkVolume, originOf } from './new-volume.ts'
 
-const limits = { tags: maxTags }
-
 export const volumeCapabilities = describe<VolumeService>({
-  create: { parameters: ['name', 'size', 'type', 'snapshot_id', 'image_id', 'availability_zone', 'tags'], limits },
-  update: { parameters: ['name', 'tags'], limits },
+  create: {
+    parameters: ['name', 'size', 'type', 'snapshot_id', 'image_id', 'availability_zone', 'tags'],
+    limits: tagLimits
+  },
+  update: { parameters: ['name', 'tags'], limits: tagLimits },
   attach: { parameters: ['node_id', 'device'], limits: { volumes_per_node: maxVolumes } },
   detach: { parameters: ['node_id'] },
   extend: { parameters: ['size'] }
@@ -118,10 +117,7 @@ export function createVolumes (engine: Engine): VolumeService {
       }
     }),
     findCreated,
-    update: (id, { name, tags }) => update(id, (volume) => ({
-      name: name === undefined ? volume.name : name,
-      tags: mergeTags(volume.tags, tags)
-    })),
+    update: (id, patch) => update(id, (volume) => mergeLabels(volume, patch)),
     destroy: (id) => changeAsync(id, (volume, { snapshots }) => {
       if (volume.status === 'deleting') return { until: untilGone }
       assertDetached(volume)
@@ -132,8 +128,7 @@ export function createVolumes (engine: Engine): VolumeService {
     }),
     attach: (id, input) => changeAsync(id, (volume, store) => {
       assertDetached(volume)
-      const node = store.nodes.find(input.node_id)
-      assertField(node !== undefined, '/node_id', 'must be the id of a node of this cloud')
+      const node = findReferenced(store.nodes, input.node_id, '/node_id', 'a node')
       assertAttachable(node.data)
       const device = chooseDevice(store, input)
       const attachment = { node_id: input.node_id, device, delete_on_termination: false }
