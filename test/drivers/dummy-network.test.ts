@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { openCall } from '../../drivers/call.ts'
 import type { Connection, Services } from '../../drivers/driver.ts'
 import dummy from '../../drivers/dummy/index.ts'
-import { formatIp, parseBlock, parseIp } from '../../drivers/dummy/network/ip.ts'
+import { formatIp, parseBlock, parseIp } from '../../drivers/dummy/engine/ip.ts'
 import { models, type NodeCreate, type ProblemError } from '../../openapi/model/index.ts'
 
 const log = Fastify().log

@@ -409,13 +409,13 @@ t.test('a page begins where the last one ended although that node has gone', asy
 })
 
 t.test('it filters by state and name itself, over the pages', async (t) => {
-  const { list } = await start(t, { nodes: 30, provider_states: ['ACTIVE', 'SHUTOFF', 'ERROR'], page_size: 4 })
+  const { cloud, list } = await start(t, { nodes: 30, provider_states: ['ACTIVE', 'SHUTOFF', 'ERROR'], page_size: 4 })
+  t.same(capabilitiesOf(cloud)['nodes.list']!.filters, ['state', 'name'])
   const names = async (filters: object) => {
     const found: string[] = []
     let token: string | null = null
     do {
-      const { items, next, applied }: Awaited<ReturnType<typeof list>> = await list({ filters, token })
-      t.same(applied, Object.keys(filters).filter((name) => name !== 'tag'))
+      const { items, next }: Awaited<ReturnType<typeof list>> = await list({ filters, token })
       found.push(...items.map(({ name }) => name!))
       token = next
     } while (token !== null)

@@ -1,37 +1,37 @@
 import type { FieldError, NodeCreate } from '../../../openapi/model/index.ts'
-import { sizes } from '../catalog.ts'
-import { field } from '../refusal.ts'
-import type { Store } from '../store.ts'
-import type { StoredNode } from '../stored.ts'
-import { rootDevice } from './attachments.ts'
-import { born, stepsOf } from './common.ts'
+import {
+  defaultVolumeType, errorUnless, scheduleSteps, sizes, type NodeRecord, type Store
+} from '../engine/index.ts'
+import { rootAttachment } from './attachments.ts'
 import { findImage } from './find-image.ts'
-import { defaultType } from './types.ts'
-import { typeErrors } from './volume-create.ts'
+import { volumeTypeErrors } from './new-volume.ts'
 
-/** What is wrong with the root volume that a create asks for. */
+/** Checks the root volume of a new node. */
 export function rootVolumeErrors (store: Store, { root_volume: root, image_id: imageId }: NodeCreate): FieldError[] {
   if (root === undefined) return []
-  const least = findImage(store, imageId)?.min_disk ?? 0
+  const minSize = findImage(store, imageId)?.min_disk ?? 0
+  const isLargeEnough = (root.size ?? Infinity) >= minSize
   return [
-    ...((root.size ?? Infinity) >= least ? [] : [field('/root_volume/size', `must be ${least} GiB or more for this image`)]),
-    ...typeErrors(root.type, '/root_volume/type')
+    ...errorUnless(isLargeEnough, '/root_volume/size', `must be ${minSize} GiB or more for this image`),
+    ...volumeTypeErrors(root.type, '/root_volume/type')
   ]
 }
 
-/** GiB of a root volume: as large as the disk of the node would be, unless the create says so or the image needs more. */
+/** Returns the GiB of a root volume. The default is the disk of the size, or more if the image needs it. */
 const sizeOf = (store: Store, { root_volume: root, image_id: imageId, size_id: sizeId }: NodeCreate) =>
   root?.size ?? Math.max(1, sizes.get(sizeId)?.disk ?? 0, findImage(store, imageId)?.min_disk ?? 0)
 
-/** What the root volumes of so many nodes take of the quotas. */
-export const rootDemand = (store: Store, input: NodeCreate, count: number) =>
+/** Returns the demand for quotas of the root volumes of `count` nodes. */
+export const rootVolumeDemand = (store: Store, input: NodeCreate, count: number) =>
   input.root_volume === undefined ? {} : { volumes: count, volume_storage: count * sizeOf(store, input) }
 
-/** Makes the volume from which a new node boots: it is attached when the node runs. */
-export function addRootVolume (store: Store, node: StoredNode, input: NodeCreate, seconds: number) {
-  const { type = defaultType, delete_on_termination: goes = true } = input.root_volume ?? {}
+/** Adds the root volume of a new node, which is attached when the node runs. */
+export function addRootVolume (store: Store, node: NodeRecord, input: NodeCreate, seconds: number) {
+  const { type = defaultVolumeType, delete_on_termination: isDeleted = true } = input.root_volume ?? {}
+  const stages = ['creating', 'downloading', 'attaching'].map((status) => ({ status }))
   store.volumes.add({
-    ...born(store.volumes, 'vol', undefined),
+    ...store.volumes.newRecord('vol'),
+    steps: scheduleSteps(stages, { status: 'in-use' }, seconds),
     name: null,
     status: 'creating',
     tags: {},
@@ -41,11 +41,6 @@ export function addRootVolume (store: Store, node: StoredNode, input: NodeCreate
     bootable: true,
     snapshot_id: null,
     image_id: input.image_id,
-    attachment: { node_id: node.id, device: rootDevice, delete_on_termination: goes },
-    steps: stepsOf(['creating', 'downloading', 'attaching'].map((status) => ({ status })), { status: 'in-use' }, seconds)
+    attachment: rootAttachment(node.id, isDeleted)
   })
 }
-
-/** Whether a node boots from a volume, so that the disk of its size does not count. */
-export const hasRootVolume = ({ volumes, volumesOf }: Store, nodeId: string) =>
-  volumesOf(nodeId).some((id) => volumes.find(id)!.data.attachment!.device === rootDevice)
