@@ -45,6 +45,7 @@ interface Layer {
  * driver's own folder.
  */
 const driverFolders: Record<string, string[][]> = {
+  ec2: [['client'], ['network'], ['image'], ['compute'], ['storage'], ['']]
 }
 
 /** Whether an import within one driver leads to a higher row. */
