@@ -45,7 +45,8 @@ interface Layer {
  * driver's own folder.
  */
 const driverFolders: Record<string, string[][]> = {
-  dummy: [['engine'], ['network', 'storage'], ['nodes'], ['']]
+  dummy: [['engine'], ['network', 'storage'], ['nodes'], ['']],
+  ec2: [['client'], ['network'], ['image'], ['compute'], ['storage'], ['']]
 }
 
 /** Whether an import within one driver leads to a higher row. */

@@ -1,7 +1,7 @@
 import { defineDriver } from '../driver.ts'
 import { connect } from './connection.ts'
 import { createOptions } from './compute/node-options.ts'
-import { aliases, resolve, Settings } from './client/settings.ts'
+import { aliases, resolve, Settings } from './settings.ts'
 
 /** Amazon EC2: one account in one region. */
 export default defineDriver({

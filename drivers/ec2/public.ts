@@ -1,13 +1,8 @@
-/** What other drivers may build on: clouds that speak Amazon's protocol in a dialect of their own. */
-export { createClient, type Client } from './client/client.ts'
+/** The parts for other drivers whose clouds speak a dialect of Amazon's protocol. */
+export { createClient } from './client/client.ts'
 export type { Cloud, Dialect } from './client/cloud.ts'
-export { ids, makeConnection } from './connection.ts'
 export { malformed } from './client/errors.ts'
-export { nodeDetails } from './capabilities.ts'
-export { createNetworkServices, networkPartsOf } from './network/index.ts'
-export { networkDetailsOf } from './network-details.ts'
-export { createNodes } from './compute/nodes.ts'
+export { commonOptions, toCommonParameters } from './compute/node-options.ts'
 export { createPrices, resolvePrices, type PriceOf } from './compute/prices.ts'
-export { common, fromOriginal, secret } from './client/settings.ts'
-export { createStorage } from './storage/index.ts'
-export { storageDetailsOf } from './storage-details.ts'
+export { createCloud, createConnection, ids } from './connection.ts'
+export { commonSettings, fromOriginal, secret } from './settings.ts'

@@ -1,9 +1,8 @@
 import { defineDriver } from '../driver.ts'
-import { connect } from './connection.ts'
-import { createOptions } from './node-options.ts'
+import { connect, createOptions } from './connection.ts'
 import { resolve, Settings } from './settings.ts'
 
-/** Eucalyptus 4, in Amazon's protocol as it understands it. */
+/** Eucalyptus 4, by its dialect of Amazon's protocol. */
 export default defineDriver({
   name: 'eucalyptus',
   title: 'Eucalyptus',

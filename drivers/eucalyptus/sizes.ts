@@ -1,9 +1,9 @@
 import { parseXML } from '@aws-sdk/xml-builder'
-import type { Size } from '../../openapi/model/index.ts'
+import { ProblemError, type Size } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import { malformed, type Cloud, type PriceOf } from '../ec2/public.ts'
 
-interface Details {
+interface InstanceType {
   name?: string
   cpu?: string
   /** GB. */
@@ -12,15 +12,21 @@ interface Details {
   memory?: string
 }
 
+interface ResponseBody {
+  instanceTypeDetails?: { item?: InstanceType | InstanceType[] } | ''
+}
+
 /**
- * The sizes of a cloud, from its own DescribeInstanceTypes (`instanceTypeDetails` of name, cpu, disk, memory; message
- * DescribeInstanceTypesResponseType of Eucalyptus 4), in which the SDK finds nothing that it knows.
+ * Reads the sizes of a cloud from its own form of DescribeInstanceTypes, which the SDK cannot parse:
+ * `instanceTypeDetails` with name, cpu, disk and memory (DescribeInstanceTypesResponseType of Eucalyptus 4).
  */
-export async function readSizes ({ client, identify, location }: Cloud, priceOf: PriceOf, call: Call): Promise<Size[]> {
-  const body = await client.raw((sdk) => new sdk.DescribeInstanceTypesCommand({}), call)
-  const origin = identify('sizes')
-  return detailsOf(body).map(({ name, cpu, disk, memory }) => ({
-    ...origin(name ?? ''),
+export async function readSizes (
+  { client, identify: identifyIn, location }: Cloud, priceOf: PriceOf, call: Call
+): Promise<Size[]> {
+  const body = await client.readText('DescribeInstanceTypes', {}, call)
+  const identify = identifyIn('sizes')
+  return parseInstanceTypes(body).map(({ name, cpu, disk, memory }) => ({
+    ...identify(name ?? ''),
     location,
     name: name ?? null,
     state: 'available',
@@ -39,16 +45,16 @@ export async function readSizes ({ client, identify, location }: Cloud, priceOf:
   }))
 }
 
-const toNumber = (text: string | undefined) => text === undefined || text === '' || Number.isNaN(Number(text)) ? null : Number(text)
+const toNumber = (text = '') => text === '' || Number.isNaN(Number(text)) ? null : Number(text)
 
-function detailsOf (body: string): Details[] {
+function parseInstanceTypes (body: string): InstanceType[] {
   try {
-    const [root] = Object.values(parseXML(body) as Record<string, { instanceTypeDetails?: { item?: Details | Details[] } | '' }>)
+    const [root] = Object.values(parseXML(body) as Record<string, ResponseBody>)
     const list = root?.instanceTypeDetails
-    if (list === undefined) throw malformed('The cloud answered without instance types')
-    // One item is not a list to the parser, none is an empty text.
+    if (list === undefined) throw malformed('The response of the cloud has no instance types')
+    // The parser returns a list of one item as an object, and an empty list as an empty text.
     return list === '' || list.item === undefined ? [] : [list.item].flat()
   } catch (error) {
-    throw error instanceof Error && error.name === 'ProblemError' ? error : malformed('The cloud answered with something that is not its XML')
+    throw error instanceof ProblemError ? error : malformed('The response of the cloud is not valid XML')
   }
 }

@@ -5,11 +5,11 @@ import type { Client } from '../../drivers/ec2/client/client.ts'
 import { toFloatingIp } from '../../drivers/ec2/network/floating-ips.ts'
 import { chooseNic } from '../../drivers/ec2/network/floating-targets.ts'
 import { toNetwork } from '../../drivers/ec2/network/networks.ts'
-import { nextIndex, toNic } from '../../drivers/ec2/network/nics.ts'
+import { findFreeIndex, toNic } from '../../drivers/ec2/compute/nics.ts'
 import { toRouter } from '../../drivers/ec2/network/routers.ts'
 import { permissionOf, rulesOf, toPermission, toRule } from '../../drivers/ec2/network/security-rules.ts'
 import { gatewayOf, toSubnet } from '../../drivers/ec2/network/subnets.ts'
-import { orUndo } from '../../drivers/ec2/client/rollback.ts'
+import { runOrRollBack } from '../../drivers/ec2/client/rollback.ts'
 import { invalid } from '../../drivers/invalid.ts'
 
 const identity = { id: 'x', cloud: 'default', driver: 'ec2', location: 'us-east-1', self: '/api/v2/clouds/default/networks/x' }
@@ -138,15 +138,15 @@ t.test('a NIC is told by its place on the node, and the next takes the lowest pl
   t.match(toNic({ ...at(0), VpcId: 'vpc-1', SubnetId: 'subnet-1', Groups: [{ GroupId: 'sg-1' }] }),
     { id: 'eni-0', network_id: 'vpc-1', subnet_id: 'subnet-1', security_group_ids: ['sg-1'], primary: true, state: 'available' })
   t.equal(toNic(at(2)).primary, false)
-  t.equal(nextIndex({ NetworkInterfaces: [at(0), at(1), at(3)] }), 2)
-  t.equal(nextIndex({}), 1)
+  t.equal(findFreeIndex({ NetworkInterfaces: [at(0), at(1), at(3)] }), 2)
+  t.equal(findFreeIndex({}), 1)
 })
 
 t.test('what fails after a first step takes that back; where it cannot, it says what is left', async (t) => {
   const fails = async () => { throw invalid('/x', 'is bad') }
   let undone = 0
-  await t.rejects(orUndo(call, 'vpc-1 is there', fails, async () => { undone++ }), { code: 'validation_failed', message: '/x is bad' })
+  await t.rejects(runOrRollBack(call, 'vpc-1 is there', fails, async () => { undone++ }), { code: 'validation_failed', message: '/x is bad' })
   t.equal(undone, 1)
-  await t.rejects(orUndo(call, 'vpc-1 is there', fails, fails), { code: 'validation_failed', message: /vpc-1 is there, which could not be taken back/ })
-  t.equal(await orUndo(call, 'vpc-1 is there', async () => 1, fails), 1)
+  await t.rejects(runOrRollBack(call, 'vpc-1 is there', fails, fails), { code: 'validation_failed', message: /vpc-1 is there; the rollback failed: / })
+  t.equal(await runOrRollBack(call, 'vpc-1 is there', async () => 1, fails), 1)
 })

@@ -1,12 +1,12 @@
 import type { Instance } from '@aws-sdk/client-ec2'
 import t from 'tap'
 import type { Call } from '../../drivers/call.ts'
-import { createFresh, eventually } from '../../drivers/ec2/client/consistency.ts'
-import { problemOf } from '../../drivers/ec2/client/errors.ts'
-import { byName, pushDown } from '../../drivers/ec2/client/lists.ts'
+import { createRecentIds, retryWhileMissing } from '../../drivers/ec2/client/consistency.ts'
+import { toProblemError } from '../../drivers/ec2/client/errors.ts'
+import { exactRule, nameRule, toFilters } from '../../drivers/ec2/client/lists.ts'
 import { toNode } from '../../drivers/ec2/compute/node-mapping.ts'
 import { toParameters } from '../../drivers/ec2/compute/node-options.ts'
-import { statusesOf } from '../../drivers/ec2/compute/node-states.ts'
+import { toNodeStatuses } from '../../drivers/ec2/compute/node-states.ts'
 import { readTags, toTagList } from '../../drivers/ec2/client/tags.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 
@@ -14,7 +14,7 @@ const can = new Set(['start', 'stop', 'reboot', 'resize', 'suspend', 'destroy'])
 const identity = { id: 'i-1', cloud: 'default', driver: 'ec2', location: 'eu-west-1', self: '/api/v2/clouds/default/nodes/i-1' }
 const launched = new Date('2026-01-01T00:00:00Z')
 
-const node = (instance: Instance) => toNode(instance, { identity, can, protected: null, extra: false })
+const node = (instance: Instance) => toNode(instance, { identity, can, isProtected: null, extra: false })
 
 const nic = (attached: Date) => [{ Attachment: { DeviceIndex: 0, AttachTime: attached } }]
 
@@ -87,32 +87,40 @@ t.test('the tag Name is the name, and the tag of our own is not shown', async (t
 })
 
 t.test('filters are handed on in the words of Amazon, wildcards of its own escaped', async (t) => {
-  const names = { name: byName, state: { name: 'instance-state-name', values: statusesOf }, size_id: { name: 'instance-type' } }
-  t.same(pushDown({ name: ['web*'], state: ['running', 'starting'], tag: ['env=a*b', 'x'] }, names), {
-    Filters: [
-      { Name: 'tag:Name', Values: ['web*'] }, { Name: 'instance-state-name', Values: ['running', 'pending'] },
-      { Name: 'tag:env', Values: ['a\\*b'] }, { Name: 'tag-key', Values: ['x'] }
-    ],
-    applied: ['name', 'state', 'tag']
-  })
-  t.same(pushDown({ name: ['what?'] }, names).Filters, [{ Name: 'tag:Name', Values: ['what\\?'] }])
-  t.same(pushDown({ state: ['paused'] }, names), { applied: [] }, 'a state that Amazon has not is filtered here')
-  t.same(pushDown({}, names), { applied: [] })
+  const rules = {
+    name: nameRule,
+    state: { name: 'instance-state-name', toValues: toNodeStatuses },
+    size_id: exactRule('instance-type')
+  }
+  t.same(toFilters({ name: ['web*'], state: ['running', 'starting'], tag: ['env=a*b', 'x'] }, rules), [
+    { Name: 'tag:Name', Values: ['web*'] },
+    { Name: 'instance-state-name', Values: ['running', 'pending'] },
+    { Name: 'tag:env', Values: ['a\\*b'] },
+    { Name: 'tag-key', Values: ['x'] }
+  ])
+  t.same(toFilters({ name: ['what?'] }, rules), [{ Name: 'tag:Name', Values: ['what\\?'] }])
+  t.equal(toFilters({ state: ['paused'] }, rules), undefined, 'the core filters a state that Amazon does not have')
+  t.equal(toFilters({}, rules), undefined)
 })
 
 t.test('options of a create are the parameters of Amazon', async (t) => {
-  t.same(toParameters({}), {})
-  t.same(toParameters({ spot: true, spot_max_price: '0.02', hibernation: true, iam_instance_profile: 'arn:aws:iam::1:instance-profile/x', tenancy: 'dedicated' }), {
+  const sent = (options: Parameters<typeof toParameters>[0]) => JSON.parse(JSON.stringify(toParameters(options)))
+  t.same(sent({}), {})
+  const profile = 'arn:aws:iam::1:instance-profile/x'
+  const options = {
+    spot: true, spot_max_price: '0.02', hibernation: true, iam_instance_profile: profile, tenancy: 'dedicated' as const
+  }
+  t.same(sent(options), {
     InstanceMarketOptions: { MarketType: 'spot', SpotOptions: { MaxPrice: '0.02' } },
     HibernationOptions: { Configured: true },
-    IamInstanceProfile: { Arn: 'arn:aws:iam::1:instance-profile/x' },
+    IamInstanceProfile: { Arn: profile },
     Placement: { Tenancy: 'dedicated' }
   })
 })
 
 t.test('each code of the cloud is one of the catalogue', async (t) => {
   const told = (name: string, status = 400) =>
-    problemOf(Object.assign(new Error('said'), { name, $fault: 'client', $metadata: { httpStatusCode: status, requestId: 'r-1' } }), true).code
+    toProblemError(Object.assign(new Error('said'), { name, $fault: 'client', $metadata: { httpStatusCode: status, requestId: 'r-1' } }), true).code
   const codes: Record<string, string> = {
     RequestLimitExceeded: 'provider_rate_limited',
     InsufficientInstanceCapacity: 'provider_capacity',
@@ -146,16 +154,16 @@ t.test('what was made a moment ago and is not seen yet is asked for again, what 
     if (++asked < 3) throw missing()
     return 'there'
   }
-  t.equal(await eventually(call, appears), 'there')
+  t.equal(await retryWhileMissing(call, appears), 'there')
   t.equal(asked, 3)
-  const fresh = createFresh()
-  fresh.note(['i-new'])
+  const recent = createRecentIds()
+  recent.add(['i-new'])
   asked = 0
-  t.equal(await fresh.read('i-new', call, appears), 'there')
+  t.equal(await recent.read('i-new', call, appears), 'there')
   asked = 0
-  await t.rejects(fresh.read('i-new', call, appears), { code: 'resource_not_found' }, 'once it was seen, it is gone')
+  await t.rejects(recent.read('i-new', call, appears), { code: 'resource_not_found' }, 'once it was seen, it is gone')
   t.equal(asked, 1)
   asked = 0
-  await t.rejects(fresh.read('i-old', call, appears), { code: 'resource_not_found' })
+  await t.rejects(recent.read('i-old', call, appears), { code: 'resource_not_found' })
   t.equal(asked, 1)
 })

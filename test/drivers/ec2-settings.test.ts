@@ -29,10 +29,10 @@ t.test('an entry with two locations is two clouds', async (t) => {
 
 t.test('what the credentials lack is told at the start, without a secret', async (t) => {
   for (const [settings, said] of [
-    [{}, /access_key_id is required, with secret_access_key; or profile/],
+    [{}, /access_key_id is required, with secret_access_key; or set profile instead/],
     [{ access_key_id: 'AKIAEXAMPLE' }, /secret_access_key is required/],
     [{ secret_access_key: 'hidden-secret' }, /access_key_id is required/],
-    [{ ...key, profile: 'me' }, /profile takes the place/]
+    [{ ...key, profile: 'me' }, /profile replaces access_key_id and secret_access_key/]
   ] as const) {
     const error = await read({ default: { driver: 'ec2', location: 'us-east-1', ...settings } }).catch((error: Error) => error)
     t.match((error as Error).message, said)

@@ -1,140 +1,180 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import type { $Command, EC2Client, EC2ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-ec2'
+import type {
+  $Command, EC2Client, EC2ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes
+} from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import { readAuthority } from '../../authority.ts'
 import type { Call } from '../../call.ts'
 import { userAgent, type Context } from '../../driver.ts'
 import { isUnsent } from '../../http.ts'
 import type { Credentials } from './credentials.ts'
-import { problemOf } from './errors.ts'
-import { createHandling, type Sending } from './sdk-middleware.ts'
+import { toProblemError } from './errors.ts'
+import { createMiddleware, type Attempts } from './sdk-middleware.ts'
 
-export type Sdk = typeof import('@aws-sdk/client-ec2')
+type Sdk = typeof import('@aws-sdk/client-ec2')
 
-/** Makes the command of one call, once the SDK is there. */
-export type Make<I extends ServiceInputTypes, O extends ServiceOutputTypes> =
-  (sdk: Sdk) => $Command<I, O, EC2ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes>
+type Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> =
+  $Command<I, O, EC2ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes>
+
+type CommandClass = new (input: object) => Command<ServiceInputTypes, ServiceOutputTypes>
+
+type CommandOf<A extends Action> = InstanceType<Sdk[`${A}Command`]>
+
+type ActionOfCommand<Name> = Name extends `${infer A}Command` ? A : never
+
+/** The name of an action of the EC2 API, for example `RunInstances`. */
+export type Action = ActionOfCommand<keyof Sdk>
+
+export type ActionInput<A extends Action> = CommandOf<A>['input']
+
+export type ActionOutput<A extends Action> =
+  CommandOf<A> extends Command<infer _, infer Output> ? Output : never
 
 export interface ClientOptions {
   /** Region, for the signature and the address. */
   region: string
   credentials: () => Promise<Credentials>
-  /** Address in the place of Amazon's. */
-  endpoint?: string | undefined
+  /** Replaces Amazon's address. */
+  endpoint?: string
   /** Path of a file with the certificate authority. */
-  ca?: string | undefined
-  verify?: boolean | undefined
-  /** Names of parameters, by action, that the SDK adds and the cloud refuses. */
+  ca?: string
+  verify?: boolean
+  /** Parameters, by action, that the SDK adds and the cloud refuses. */
   strip?: Readonly<Record<string, readonly string[]>>
 }
 
+export interface ChangeOptions {
+  /** Whether the change may be sent twice, because it is idempotent or carries a ClientToken. */
+  idempotent?: boolean
+}
+
 export interface Client {
-  /** Sends what changes nothing: repeated after throttling and after failures of the connection. */
-  read<I extends ServiceInputTypes, O extends ServiceOutputTypes> (make: Make<I, O>, call: Call): Promise<O>
+  /** Sends an action that changes nothing. Repeats it after throttling and after connection failures. */
+  read<A extends Action> (action: A, input: ActionInput<A>, call: Call): Promise<ActionOutput<A>>
+  /** Sends a read and returns the body of the response as text, for responses that the SDK cannot parse. */
+  readText<A extends Action> (action: A, input: ActionInput<A>, call: Call): Promise<string>
   /**
-   * Sends a change: repeated only where the cloud certainly did nothing, or, with `token`, where its ClientToken makes
-   * one of two. The error of one that may have been made has `outcomeUnknown`.
+   * Sends a change. Repeats it only if the cloud certainly did nothing, or if it is idempotent. If the change may have
+   * been made, the error has `outcomeUnknown`.
    */
-  change<I extends ServiceInputTypes, O extends ServiceOutputTypes> (
-    make: Make<I, O>, call: Call, options?: { token?: boolean }
-  ): Promise<O>
-  /** Sends what changes nothing and returns the body as it came, for what the SDK cannot parse. */
-  raw<I extends ServiceInputTypes, O extends ServiceOutputTypes> (make: Make<I, O>, call: Call): Promise<string>
-  /** Forgets credentials, so that the next call reads them anew. */
+  change<A extends Action> (
+    action: A, input: ActionInput<A>, call: Call, options?: ChangeOptions
+  ): Promise<ActionOutput<A>>
+  /** Drops the credentials; the next call reads them again. */
   refresh (): void
   close (): Promise<void>
 }
 
-/** Attempts of one call: under a limit of requests adaptive retry needs some. */
-const attempts = 10
+interface SendOptions extends ChangeOptions {
+  read: boolean
+  onBody?: (body: string) => void
+}
+
+/** Attempts per call. Adaptive retry needs several when the account is near its request limit. */
+const maxAttempts = 10
+
+const maxConnectTimeout = 10_000
+
+/** The SDK warns about its own end-of-support dates on the console. */
+const silentLogger = { debug () {}, info () {}, warn () {}, error () {} }
 
 /**
- * One client of the SDK, which is loaded and made with the first call: 90 MB and 0.35 s that a farm without such a cloud
- * does not pay. Its retries, their quota and the adaptive rate are the SDK's own; `handling.ts` tells it what may be
- * repeated. Throws an Error where the file of the certificate authority cannot be read.
+ * Creates a client. The first call loads the SDK (90 MB and 0.35 s), so that a server without such a cloud does not pay
+ * for it. Retries, their quota and the adaptive rate are the SDK's own; sdk-middleware.ts decides what may be repeated.
+ * Throws an Error if the file of the certificate authority cannot be read.
  */
 export function createClient (options: ClientOptions, { cloud, timeout, maxInFlight, limit }: Context): Client {
-  const tls = {
-    ...(options.ca === undefined ? {} : { ca: readAuthority(options.ca, 'ca', cloud) }),
-    ...(options.verify === undefined ? {} : { rejectUnauthorized: options.verify })
-  }
-  const agents = {
-    httpAgent: new HttpAgent({ keepAlive: true, maxSockets: maxInFlight }),
-    httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: maxInFlight, ...tls })
-  }
-  const handling = createHandling(options.strip ?? {})
-  let opened: Promise<{ sdk: Sdk, client: EC2Client }> | undefined
+  const sockets = { keepAlive: true, maxSockets: maxInFlight }
+  const httpAgent = new HttpAgent(sockets)
+  const httpsAgent = new HttpsAgent({
+    ...sockets,
+    ca: options.ca === undefined ? undefined : readAuthority(options.ca, 'ca', cloud),
+    rejectUnauthorized: options.verify ?? true
+  })
+  const middleware = createMiddleware(options.strip ?? {})
+  let loaded: Promise<{ sdk: Sdk, client: EC2Client }> | undefined
 
-  const open = async () => {
+  const load = async () => {
     const sdk = await import('@aws-sdk/client-ec2')
-    const { region, endpoint } = options
     const client = new sdk.EC2Client({
-      region,
+      region: options.region,
       credentials: await options.credentials(),
       customUserAgent: userAgent,
-      ...(endpoint === undefined ? {} : { endpoint }),
-      maxAttempts: attempts,
+      endpoint: options.endpoint,
+      maxAttempts,
       retryMode: 'adaptive',
-      // Without the last, a timeout of the SDK is only a warning.
-      requestHandler: { ...agents, connectionTimeout: Math.min(timeout / 2, 10_000), requestTimeout: timeout, throwOnRequestTimeout: true },
-      // It warns of its own ends of support on the console.
-      logger: { debug () {}, info () {}, warn () {}, error () {} }
+      requestHandler: {
+        httpAgent,
+        httpsAgent,
+        connectionTimeout: Math.min(timeout / 2, maxConnectTimeout),
+        requestTimeout: timeout,
+        // Without this, the SDK only logs a warning at a timeout.
+        throwOnRequestTimeout: true
+      },
+      logger: silentLogger
     })
-    handling.install(client)
+    middleware.install(client)
     return { sdk, client }
   }
 
-  const send = async <I extends ServiceInputTypes, O extends ServiceOutputTypes>(
-    make: Make<I, O>, call: Call, read: boolean, token: boolean, raw?: (body: string) => void
-  ): Promise<O> => limit(async () => {
-    opened ??= open().catch((error: unknown) => {
-      opened = undefined
+  const send = <A extends Action>(
+    action: A, input: ActionInput<A>, call: Call, { read, idempotent = false, onBody }: SendOptions
+  ) => limit(async () => {
+    loaded ??= load().catch((error: unknown) => {
+      loaded = undefined
       throw error
     })
-    const { sdk, client } = await opened
+    const { sdk, client } = await loaded
     call.signal.throwIfAborted()
-    const command = make(sdk)
-    const sending = handling.begin(command, { repeatable: read || token, raw })
+    const Command = (sdk as Record<string, unknown>)[`${action}Command`] as CommandClass
+    // A copy, because the middleware identifies a call by its input object.
+    const command = new Command({ ...input })
+    const attempts = middleware.track(command.input, { action, repeatable: read || idempotent, onBody })
     const started = performance.now()
     try {
-      const output = await client.send(command, { abortSignal: call.signal }) as O
+      const output = await client.send(command, { abortSignal: call.signal })
       const elapsed = Math.round(performance.now() - started)
-      call.log.debug({ action: sending.action, request_id: output.$metadata.requestId, elapsed_ms: elapsed }, 'call to the cloud')
-      return output
+      const { requestId } = output.$metadata
+      call.log.debug({ action, request_id: requestId, elapsed_ms: elapsed }, 'call to the cloud')
+      return output as ActionOutput<A>
     } catch (error) {
-      throw explain(sending.failure(error), call, read, sending)
+      throw explainFailure(attempts.unwrap(error), call, read, attempts)
     }
   }, call.signal)
 
   return {
-    read: (make, call) => send(make, call, true, false),
-    change: (make, call, { token = false } = {}) => send(make, call, false, token),
-    async raw (make, call) {
+    read: (action, input, call) => send(action, input, call, { read: true }),
+    async readText (action, input, call) {
       let text = ''
-      await send(make, call, true, false, (body) => { text = body })
+      await send(action, input, call, { read: true, onBody: (body) => { text = body } })
       return text
     },
+    change: (action, input, call, options) => send(action, input, call, { ...options, read: false }),
     refresh () {
-      // Calls under way end on the old one; the sockets are the agents', which stay.
-      opened = undefined
+      // Running calls end on the old client. The agents keep the sockets open.
+      loaded = undefined
     },
     async close () {
-      const { client } = await opened ?? {}
+      const { client } = await loaded ?? {}
       client?.destroy()
-      agents.httpAgent.destroy()
-      agents.httpsAgent.destroy()
+      httpAgent.destroy()
+      httpsAgent.destroy()
     }
   }
 }
 
-/** What ended a call: its own signal, a refusal of the cloud, or the connection. */
-function explain (error: unknown, { signal }: Call, read: boolean, { inFlight, refusal }: Sending): ProblemError {
-  if (!signal.aborted) return problemOf(error, read)
-  const reason: unknown = signal.reason
-  const { code, message, details } = reason instanceof ProblemError ? reason : problemOf(reason, read)
-  // Time was up while it waited to ask again: what the cloud has said says more.
-  if (code === 'provider_timeout' && !inFlight && refusal !== undefined) return problemOf(refusal, read)
-  // Between two attempts nothing is on its way: those before were refused.
-  return new ProblemError(code, message, { ...details, cause: error, outcomeUnknown: !read && inFlight && !isUnsent(error) })
+/** Explains why a call ended: by its own signal, by a refusal of the cloud, or by the connection. */
+function explainFailure (
+  error: unknown, { signal }: Call, read: boolean, { inFlight, lastRefusal }: Attempts
+): ProblemError {
+  if (!signal.aborted) return toProblemError(error, read)
+  const { reason } = signal
+  const problem = reason instanceof ProblemError ? reason : toProblemError(reason, read)
+  // If the deadline passed between two attempts, the last refusal of the cloud says more.
+  if (problem.code === 'provider_timeout' && !inFlight && lastRefusal !== undefined) {
+    return toProblemError(lastRefusal, read)
+  }
+  // Between two attempts no request is in flight: the cloud refused all earlier attempts.
+  return problem.with({ cause: error, outcomeUnknown: !read && inFlight && !isUnsent(error) })
 }

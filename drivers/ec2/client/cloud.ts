@@ -1,34 +1,46 @@
 import type { Identity, ServiceName } from '../../driver.ts'
 import type { Client } from './client.ts'
 
-/** In what the clouds that speak Amazon's protocol differ. */
+/** The differences between the clouds that speak Amazon's protocol. */
 export interface Dialect {
-  /** Name of the driver, under which its `provider_options` are. */
+  /** Name of the driver, and of its `provider_options`. */
   driver: string
-  /** Whether a create takes its tags with it (`TagSpecification`); otherwise they are set afterwards. */
+  /** Whether a create request accepts tags (`TagSpecification`). Otherwise tags are set after the creation. */
   tagsOnCreate: boolean
-  /** Whether lists are paged by MaxResults and NextToken; otherwise each comes whole. */
+  /** Whether lists have pages (MaxResults and NextToken). Otherwise each list is one response. */
   paged: boolean
-  /** Whether CreateVolume heeds a ClientToken, so that it may be repeated. */
+  /** Whether CreateVolume honors a ClientToken, so that it may be repeated. */
   volumeTokens: boolean
-  /** Whether rules of security groups have ids of their own (`DescribeSecurityGroupRules`), descriptions and IPv6. */
+  /** Whether rules of security groups have ids (`DescribeSecurityGroupRules`), descriptions and IPv6. */
   ruleIds: boolean
-  /** Whether key pairs tell their public key and have a type of choice. */
+  /** Whether key pairs show their public key and have a type. */
   keyTypes: boolean
-  /** Whether volumes can be changed while they are there (`ModifyVolume`). */
+  /** Whether volumes can grow (`ModifyVolume`). */
   volumeChanges: boolean
+  /** Whether the cloud has Amazon's volume types. */
+  volumeTypes: boolean
+  /** Whether a node can be suspended. */
+  hibernation: boolean
 }
 
 export const amazon: Dialect = {
-  driver: 'ec2', tagsOnCreate: true, paged: true, volumeTokens: true, ruleIds: true, keyTypes: true, volumeChanges: true
+  driver: 'ec2',
+  tagsOnCreate: true,
+  paged: true,
+  volumeTokens: true,
+  ruleIds: true,
+  keyTypes: true,
+  volumeChanges: true,
+  volumeTypes: true,
+  hibernation: true
 }
 
-/** What each service is made of. */
+/** One cloud, as its services use it. */
 export interface Cloud {
   client: Client
   dialect: Dialect
   /** Region of the cloud. */
   location: string
-  /** Origin of a resource: `identify('volumes')('vol-…')`. */
+  /** Returns the origin of a resource: `identify('volumes')('vol-…')`. */
   identify: (service: ServiceName) => (id: string) => Identity
 }

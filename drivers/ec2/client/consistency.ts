@@ -2,49 +2,75 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 
-/** Milliseconds in which what was made may not be seen yet. */
-const window = 60_000
-const patience = 5_000
+/** Milliseconds after a creation during which the cloud may answer that the resource does not exist. */
+const consistencyWindow = 60_000
 
-/** Whether this is what the cloud says of what is not there. */
+const maxMissingWait = 5_000
+const maxStateWait = 10_000
+const firstPause = 100
+const maxPause = 1_000
+
+/** Whether an error says that the resource does not exist. */
 export const isMissing = (error: unknown) => error instanceof ProblemError && error.code === 'resource_not_found'
 
+const pauseFor = (milliseconds: number, { signal }: Call) =>
+  sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
+
 /**
- * Asks again as long as the cloud does not know what it has just made: Amazon's API is eventually consistent, and says
- * NotFound for some seconds (its guide says to ask again with growing pauses). Ends after 5 s, or with the call.
+ * Repeats a request while the cloud does not know a resource that it has just made. Amazon's API is eventually
+ * consistent and answers NotFound for some seconds; its guide recommends retries with growing pauses. Gives up after
+ * 5 s, or when the call ends.
  */
-export async function eventually<T> (call: Call, run: () => Promise<T>): Promise<T> {
-  const until = performance.now() + patience
-  for (let pause = 100; ; pause *= 2) {
+export async function retryWhileMissing<T> (call: Call, run: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + maxMissingWait
+  for (let pause = firstPause; ; pause *= 2) {
     try {
       return await run()
     } catch (error) {
-      if (!isMissing(error) || performance.now() + pause > until) throw error
-      await sleep(pause, undefined, { signal: call.signal }).catch(() => call.signal.throwIfAborted())
+      if (!isMissing(error) || performance.now() + pause > deadline) throw error
+      await pauseFor(pause, call)
     }
   }
 }
 
-/** Ids that were made a moment ago, whose absence is no news yet. */
-export function createFresh () {
-  const made = new Map<string, number>()
+/** Reads until `isTransitioning` is false. After 10 s it returns the last result. */
+export async function readUntilSettled<T> (
+  call: Call, read: () => Promise<T>, isTransitioning: (item: T) => boolean
+): Promise<T> {
+  const deadline = performance.now() + maxStateWait
+  for (let pause = firstPause; ; pause = Math.min(pause * 2, maxPause)) {
+    const item = await read()
+    if (!isTransitioning(item) || performance.now() + pause > deadline) return item
+    await pauseFor(pause, call)
+  }
+}
+
+/** Keeps the ids of resources that were made a moment ago, which the cloud may not know yet. */
+export function createRecentIds () {
+  const times = new Map<string, number>()
+
   return {
-    note (ids: readonly string[]) {
+    add (ids: readonly string[]) {
       const now = performance.now()
-      for (const [id, at] of made) if (now - at > window) made.delete(id)
-      for (const id of ids) made.set(id, now)
+      for (const [id, time] of times) if (now - time > consistencyWindow) times.delete(id)
+      for (const id of ids) times.set(id, now)
     },
-    /** What was deleted is gone at once. */
-    forget (id: string) { made.delete(id) },
-    /** Reads one: again where it is fresh and not there. Once it was seen, its absence is news. */
+    /** Removes a deleted resource, so that a read of it fails at once. */
+    remove (id: string) {
+      times.delete(id)
+    },
+    /**
+     * Reads a resource, again and again if it is recent and missing. After the resource has appeared once, a NotFound
+     * means that it was deleted.
+     */
     async read<T> (id: string, call: Call, run: () => Promise<T>): Promise<T> {
-      const at = made.get(id)
-      if (at === undefined || performance.now() - at > window) return run()
-      const found = await eventually(call, run)
-      made.delete(id)
+      const time = times.get(id)
+      if (time === undefined || performance.now() - time > consistencyWindow) return run()
+      const found = await retryWhileMissing(call, run)
+      times.delete(id)
       return found
     }
   }
 }
 
-export type Fresh = ReturnType<typeof createFresh>
+export type RecentIds = ReturnType<typeof createRecentIds>

@@ -1,31 +1,39 @@
 import type { EC2ClientConfig } from '@aws-sdk/client-ec2'
-import type { Settings } from './settings.ts'
 
 export type Credentials = NonNullable<EC2ClientConfig['credentials']>
 
-type CredentialSettings = Pick<Settings, 'access_key_id' | 'secret_access_key' | 'session_token' | 'profile' | 'role_arn' | 'location' | 'sts_endpoint'>
+interface CredentialSettings {
+  access_key_id?: string
+  secret_access_key?: string
+  session_token?: string
+  /** Profile in the user's AWS files. */
+  profile?: string
+  role_arn?: string
+  location: string
+  sts_endpoint?: string
+}
 
 /**
- * Where the SDK has its credentials from: the key of the settings, the user's AWS files, and the role that is taken on with
- * either, which the SDK renews before it ends. Its modules are loaded only where they are needed.
+ * Reads the credentials for the SDK: the key in the settings, or the user's AWS files, and the role to assume with
+ * either, which the SDK renews before it expires. Loads the SDK's modules only if they are needed.
  */
-export async function credentialsOf (settings: CredentialSettings): Promise<Credentials> {
-  const own = await ownCredentials(settings)
-  const { role_arn: role, location, sts_endpoint: endpoint } = settings
-  if (role === undefined) return own
+export async function readCredentials (settings: CredentialSettings): Promise<Credentials> {
+  const credentials = await readOwnCredentials(settings)
+  const { role_arn: RoleArn, location: region, sts_endpoint: endpoint } = settings
+  if (RoleArn === undefined) return credentials
   const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers')
   return fromTemporaryCredentials({
-    masterCredentials: own,
-    params: { RoleArn: role, RoleSessionName: 'cloud-orchestrator' },
-    clientConfig: { region: location, ...(endpoint === undefined ? {} : { endpoint }) }
+    masterCredentials: credentials,
+    params: { RoleArn, RoleSessionName: 'cloud-orchestrator' },
+    clientConfig: { region, endpoint }
   })
 }
 
-async function ownCredentials (settings: CredentialSettings): Promise<Credentials> {
-  const { access_key_id: id, secret_access_key: key, session_token: token, profile } = settings
-  if (id !== undefined && key !== undefined) {
-    return { accessKeyId: id, secretAccessKey: key, ...(token === undefined ? {} : { sessionToken: token }) }
+async function readOwnCredentials (settings: CredentialSettings): Promise<Credentials> {
+  const { access_key_id: accessKeyId, secret_access_key: secretAccessKey, session_token: sessionToken } = settings
+  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
+    return { accessKeyId, secretAccessKey, sessionToken }
   }
   const { fromIni } = await import('@aws-sdk/credential-providers')
-  return fromIni(profile === undefined ? {} : { profile })
+  return fromIni({ profile: settings.profile })
 }

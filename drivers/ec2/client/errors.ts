@@ -1,9 +1,9 @@
-import { ProblemError, type ProblemCode, type ProviderError } from '../../../openapi/model/index.ts'
+import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
 import { explainTransport } from '../../http.ts'
 
 interface ServiceError {
   name?: string
-  /** Of what the cloud has said; what could not be parsed has none. */
+  /** Set by the SDK if it could parse the refusal. */
   $fault?: string
   message?: string
   Code?: string
@@ -13,114 +13,144 @@ interface ServiceError {
   requestId?: string
 }
 
-/** The cloud's code of an error; '' where it has none. */
+/** The SDK uses these words if it could not read a code or a message. */
+const unreadable = /^Unknown(Error)?$/
+
+/** Returns the cloud's code of an error; '' if it has none. */
 export const codeOf = (error: unknown): string => {
   const { name = '', Code = '', $fault: fault } = error as ServiceError
-  // The SDK puts the code in the place of the class's name, and makes one up where it has read none.
+  // The SDK puts the code in the place of the class name.
   const code = Code === '' ? name : Code
-  return fault === undefined || /^Unknown(Error)?$/.test(code) ? '' : code
+  return fault === undefined || unreadable.test(code) ? '' : code
 }
 
-/** The HTTP status that an error came with; undefined where nothing was answered. */
+/** Returns the HTTP status of an error; undefined if there was no response. */
 export const statusOf = (error: unknown): number | undefined => (error as ServiceError).$metadata?.httpStatusCode
 
-/** As Amazon writes it, and its relatives. */
-const throttling = /^(RequestLimitExceeded|Throttl|RequestThrottled|EC2Throttled|BandwidthLimitExceeded|SlowDown|TooManyRequests)/
+const startingWith = (...words: string[]) => new RegExp(`^(${words.join('|')})`)
+
+const throttling = startingWith(
+  'RequestLimitExceeded', 'Throttl', 'RequestThrottled', 'EC2Throttled', 'BandwidthLimitExceeded', 'SlowDown',
+  'TooManyRequests'
+)
 
 export const isThrottling = (error: unknown) => throttling.test(codeOf(error)) || statusOf(error) === 429
 
-/** An answer that makes no sense. */
-export const malformed = (message: string, read = true) => new ProblemError('provider_error', message, { outcomeUnknown: !read })
+/** Creates the error for a response that makes no sense. */
+export const malformed = (message: string, read = true) =>
+  new ProblemError('provider_error', message, { outcomeUnknown: !read })
+
+const authFailures = startingWith(
+  'AuthFailure', 'InvalidClientTokenId', 'InvalidAccessKeyId', 'SignatureDoesNotMatch', 'UnrecognizedClient',
+  'ExpiredToken', 'RequestExpired', 'RequestTimeTooSkewed', 'RequestInTheFuture', 'InvalidSignature',
+  'MissingAuthenticationToken', 'IncompleteSignature', 'InvalidSecurity', 'CredentialsProviderError',
+  'TokenProviderError'
+)
+
+const permissionFailures = startingWith(
+  'UnauthorizedOperation', 'Unauthorized', 'AccessDenied', 'OptInRequired', 'Blocked', 'PendingVerification',
+  'PendingSnapshotLimit', 'AccountDisabled'
+)
 
 /**
- * Families of codes, the first that fits wins. From Amazon's list of error codes of the EC2 API; Eucalyptus uses the same
- * names. Codes only, never messages, which change.
+ * Maps families of codes to problems; the first match wins. From Amazon's list of error codes of the EC2 API;
+ * Eucalyptus uses the same names. Only codes, because messages change.
  */
 const families: ReadonlyArray<readonly [RegExp, ProblemCode]> = [
   [throttling, 'provider_rate_limited'],
   [/^Insufficient|^InstanceTypeNotSupported|^SpotMaxPriceTooLow$/, 'provider_capacity'],
-  [/LimitExceeded|^MaxSpotInstanceCountExceeded$|^ResourceCountExceeded|^MaxIOPSLimit|QuotaExceeded/, 'provider_quota_exceeded'],
-  [/^(AuthFailure|InvalidClientTokenId|InvalidAccessKeyId|SignatureDoesNotMatch|UnrecognizedClient|ExpiredToken|RequestExpired|RequestTimeTooSkewed|RequestInTheFuture|InvalidSignature|MissingAuthenticationToken|IncompleteSignature|InvalidSecurity|CredentialsProviderError|TokenProviderError)/, 'provider_auth_failed'],
-  [/^(UnauthorizedOperation|Unauthorized|AccessDenied|OptInRequired|Blocked|PendingVerification|PendingSnapshotLimit|AccountDisabled)/, 'provider_permission_denied'],
+  [
+    /LimitExceeded|^MaxSpotInstanceCountExceeded$|^ResourceCountExceeded|^MaxIOPSLimit|QuotaExceeded/,
+    'provider_quota_exceeded'
+  ],
+  [authFailures, 'provider_auth_failed'],
+  [permissionFailures, 'provider_permission_denied'],
   [/^Invalid(Next|Pagination)Token/, 'invalid_request'],
   [/^(InvalidAction|UnsupportedProtocol|NotImplemented)/, 'not_supported'],
-  [/\.Duplicate|AlreadyExists|^InvalidAMIName\.Duplicate|^InvalidKeyPair\.Duplicate/, 'already_exists'],
-  [/InUse$|^DependencyViolation|AlreadyAssociated|AlreadyAttached|^InvalidNetworkInterfaceAttachment\.InUse|^CannotDelete/, 'in_use'],
-  [/^Incorrect|^InvalidState|\.Incorrect|^UnsupportedHibernationConfiguration|^NotExportable|^InvalidInstanceState/, 'invalid_state'],
-  [/NotFound|^InvalidAMIID\.Unavailable|^NoSuch|^InvalidInstanceID$|\.Unavailable$/, 'resource_not_found'],
+  [/\.Duplicate|AlreadyExists/, 'already_exists'],
+  [/InUse$|^DependencyViolation|AlreadyAssociated|AlreadyAttached|^CannotDelete/, 'in_use'],
+  [
+    /^Incorrect|^InvalidState|\.Incorrect|^UnsupportedHibernationConfiguration|^NotExportable|^InvalidInstanceState/,
+    'invalid_state'
+  ],
+  [/NotFound|^NoSuch|^InvalidInstanceID$|\.Unavailable$/, 'resource_not_found'],
   [/^(InternalError|InternalFailure)/, 'provider_error'],
   [/^(ServiceUnavailable|Unavailable)/, 'provider_unavailable'],
-  // The account may not end it, or its protection forbids it: only the caller of the action knows.
+  // The account lacks the right, or a protection forbids the action. Only the caller knows which.
   [/^OperationNotPermitted/, 'provider_permission_denied']
 ]
 
-/** The faults of Eucalyptus' pipeline have the status line in the place of a code: `400 Bad Request`. */
-const byStatus = (status: number): ProblemCode => {
-  if (status === 401) return 'provider_auth_failed'
-  if (status === 403) return 'provider_permission_denied'
-  if (status === 404) return 'resource_not_found'
-  if (status === 429) return 'provider_rate_limited'
-  if (status === 503) return 'provider_unavailable'
-  return status < 500 ? 'provider_rejected' : 'provider_error'
+const codesByStatus: Readonly<Record<number, ProblemCode>> = {
+  401: 'provider_auth_failed',
+  403: 'provider_permission_denied',
+  404: 'resource_not_found',
+  429: 'provider_rate_limited',
+  503: 'provider_unavailable'
 }
 
-function kindOf (code: string, status: number): ProblemCode {
+function toProblemCode (code: string, status: number): ProblemCode {
   // The pipeline of Eucalyptus refuses keys, signatures and clocks with 403 (seen in its sources).
   if (code === '403 Forbidden') return 'provider_auth_failed'
-  if (code === '' || code.includes(' ')) return byStatus(status)
-  const family = families.find(([pattern]) => pattern.test(code))
-  if (family !== undefined) return family[1]
-  return status >= 500 ? 'provider_error' : 'provider_rejected'
+  const fallback = status < 500 ? 'provider_rejected' : 'provider_error'
+  // Faults of that pipeline have the status line in the place of a code: `400 Bad Request`.
+  if (code === '' || code.includes(' ')) return codesByStatus[status] ?? fallback
+  return families.find(([pattern]) => pattern.test(code))?.[1] ?? fallback
 }
 
-const clock = /^(RequestExpired|RequestTimeTooSkewed|RequestInTheFuture)/
+const clockErrors = /^(RequestExpired|RequestTimeTooSkewed|RequestInTheFuture)/
 
-const hints: Partial<Record<ProblemCode, string>> = {
-  provider_capacity: 'Try another size or availability zone, or try later.'
+function hintOf (code: string, problem: ProblemCode) {
+  if (clockErrors.test(code)) return 'The clocks of this server and of the cloud differ: set the clock by NTP.'
+  return problem === 'provider_capacity' ? 'Try another size or availability zone, or try later.' : undefined
 }
 
 const requestIdOf = ({ $metadata, RequestID, RequestId, requestId }: ServiceError) =>
   $metadata?.requestId ?? RequestID ?? RequestId ?? requestId ?? null
 
-/**
- * An error of the SDK in the words of the catalogue: a refusal by its code, what is no answer by the transport's, an
- * answer that cannot be parsed as provider_error. Of a change, `outcomeUnknown` tells whether it may have been made.
- */
-export function problemOf (error: unknown, read: boolean): ProblemError {
-  if (error instanceof ProblemError) {
-    return error.outcomeUnknown === !read || error.code !== 'provider_error' ? error : malformed(error.message, read)
-  }
-  const status = statusOf(error)
-  if (status === undefined) return unanswered(error, read)
-  const told = error as ServiceError
-  if (status < 300) {
-    return new ProblemError('provider_error', 'The cloud answered with something that is not its XML', { cause: error, outcomeUnknown: !read })
-  }
-  const code = codeOf(error)
-  const kind = kindOf(code, status)
-  const provider: ProviderError = { code: code === '' ? String(status) : code, message: messageOf(told), request_id: requestIdOf(told) }
-  const hint = clock.test(code) ? 'The clock of this server and that of the cloud differ: set it by NTP.' : hints[kind]
-  return new ProblemError(kind, provider.message ?? `The cloud answered ${status}`, {
-    provider_error: provider,
-    cause: error,
-    ...(hint === undefined ? {} : { hint }),
-    // A failure of the cloud itself, and what a gateway says in its place, leave it open whether a change was made.
-    outcomeUnknown: !read && (kind === 'provider_error' || (status >= 500 && code === ''))
-  })
+function messageOf ({ message = '', $fault: fault }: ServiceError) {
+  return fault === undefined || message === '' || unreadable.test(message) ? null : message.slice(0, 1000)
 }
 
-/** The SDK answers `Unknown` or `UnknownError` where it has read no message. */
-const messageOf = ({ message, $fault: fault }: ServiceError) =>
-  fault === undefined || message === undefined || message === '' || /^Unknown(Error)?$/.test(message) ? null : message.slice(0, 1000)
+/**
+ * Translates an error of the SDK: a refusal by its code, a failed connection by the transport's code, a response that
+ * cannot be parsed as provider_error. `outcomeUnknown` tells whether a change may have been made.
+ */
+export function toProblemError (error: unknown, read: boolean): ProblemError {
+  if (error instanceof ProblemError) {
+    const isExplained = error.outcomeUnknown === !read || error.code !== 'provider_error'
+    return isExplained ? error : malformed(error.message, read)
+  }
+  const status = statusOf(error)
+  if (status === undefined) return explainNoResponse(error, read)
+  if (status < 300) {
+    const message = 'The response of the cloud is not valid XML of the EC2 API'
+    return new ProblemError('provider_error', message, { cause: error, outcomeUnknown: !read })
+  }
+  const serviceError = error as ServiceError
+  const code = codeOf(error)
+  const problem = toProblemCode(code, status)
+  const message = messageOf(serviceError)
+  const details = {
+    provider_error: { code: code === '' ? String(status) : code, message, request_id: requestIdOf(serviceError) },
+    cause: error,
+    // After a failure of the cloud itself, or of a gateway, a change may have been made.
+    outcomeUnknown: !read && (problem === 'provider_error' || (status >= 500 && code === ''))
+  }
+  const hint = hintOf(code, problem)
+  // An undefined hint would replace the hint of the catalogue.
+  return new ProblemError(problem, message ?? `The cloud answered ${status}`, hint ? { ...details, hint } : details)
+}
 
-function unanswered (error: unknown, read: boolean) {
+function explainNoResponse (error: unknown, read: boolean) {
   const { name, message, code } = error as ServiceError & { code?: string }
   if (name === 'TimeoutError' && (code === undefined || code === 'ETIMEDOUT')) {
-    return new ProblemError('provider_timeout', 'The cloud did not answer in time', { cause: error, outcomeUnknown: !read })
+    const detail = 'The cloud did not answer in time'
+    return new ProblemError('provider_timeout', detail, { cause: error, outcomeUnknown: !read })
   }
   if (name !== 'CredentialsProviderError' && name !== 'TokenProviderError') return explainTransport(error, read)
-  // Nothing was sent.
-  return new ProblemError('provider_auth_failed', `No credentials could be had: ${message ?? name}`, {
-    cause: error, hint: 'Check access_key_id, secret_access_key, profile and role_arn of this cloud.'
+  // The SDK sent nothing.
+  return new ProblemError('provider_auth_failed', `Reading the credentials failed: ${message ?? name}`, {
+    cause: error,
+    hint: 'Check access_key_id, secret_access_key, profile and role_arn of this cloud.'
   })
 }

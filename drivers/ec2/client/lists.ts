@@ -1,51 +1,77 @@
 import type { Filter } from '@aws-sdk/client-ec2'
+import { translateFilters, type FilterRule } from '../../filters.ts'
 import type { Filters, ListQuery } from '../../driver.ts'
+import type { ProviderPage } from '../../pages.ts'
 import type { Cloud } from './cloud.ts'
+import { malformed } from './errors.ts'
 
-/** The parameters of a page; none where the cloud sends each list whole. `most` keeps the event loop free while it is parsed. */
-export function pageOf ({ dialect }: Cloud, { limit, token }: Pick<ListQuery, 'limit' | 'token'>, [least, most]: readonly [number, number]) {
+/** The smallest and the largest page that an action accepts. A large page blocks the event loop while it is parsed. */
+export type PageSizes = readonly [smallest: number, largest: number]
+
+export interface PageParameters {
+  MaxResults?: number
+  NextToken?: string
+}
+
+/** Returns the parameters of a page; none if the cloud sends each list whole. */
+export function toPageParameters (
+  { dialect }: Cloud, { limit, token }: Pick<ListQuery, 'limit' | 'token'>, [smallest, largest]: PageSizes
+): PageParameters {
   if (!dialect.paged) return {}
-  return { MaxResults: Math.min(Math.max(limit, least), most), ...(token === null ? {} : { NextToken: token }) }
+  return { MaxResults: Math.min(Math.max(limit, smallest), largest), NextToken: token ?? undefined }
 }
 
-/** Where the next page begins: Amazon's last page has no token, others an empty one. */
-export const nextOf = (token: string | undefined) => token === undefined || token === '' ? null : token
-
-/** `*` is a wildcard in both; `?` and the backslash are only there. */
-const pattern = (value: string) => value.replace(/[\\?]/g, '\\$&')
-const exact = (value: string) => value.replace(/[\\?*]/g, '\\$&')
-
-/** The most values that one filter takes. */
-const mostValues = 200
-
-/** Our filter → the cloud's; `values` translates where the words differ: undefined where it cannot be said there. */
-export interface Pushed {
-  name: string
-  values?: (value: string) => readonly string[] | undefined
+/** Converts a response to a page. Amazon's last page has no token, that of other clouds an empty one. */
+export function toPage<T> (items: T[] | undefined, token: string | undefined, itemNames: string): ProviderPage<T> {
+  if (items === undefined) throw malformed(`The response of the cloud has no list of ${itemNames}`)
+  return { items, next: token || null }
 }
 
-/**
- * The filters that the cloud can apply. `names` says which of ours it has; a name's filter is on the tag `Name`, tags are
- * on theirs. `applied` names those of ours.
- */
-export function pushDown (filters: Filters, names: Readonly<Record<string, Pushed>>): { Filters?: Filter[], applied: string[] } {
-  const pushed: Filter[] = []
-  const applied: string[] = []
-  for (const [field, { name, values = (value: string) => [exact(value)] }] of Object.entries(names)) {
-    const given = filters[field]
-    if (given === undefined || given.length === 0) continue
-    const there = given.map(values)
-    if (there.includes(undefined) || there.flat().length > mostValues) continue
-    pushed.push({ Name: name, Values: there.flat() as string[] })
-    applied.push(field)
-  }
-  for (const tag of filters['tag'] ?? []) {
-    const at = tag.indexOf('=')
-    pushed.push(at === -1 ? { Name: 'tag-key', Values: [exact(tag)] } : { Name: `tag:${tag.slice(0, at)}`, Values: [exact(tag.slice(at + 1))] })
-  }
-  if (filters['tag'] !== undefined) applied.push('tag')
-  return { ...(pushed.length === 0 ? {} : { Filters: pushed }), applied }
+/** Finds a resource by its id. The cloud ignores the case of ids. */
+export function findById<T> (items: readonly T[], id: string, idOf: (item: T) => string | undefined): T | undefined {
+  const wanted = id.toLowerCase()
+  return items.find((item) => idOf(item)?.toLowerCase() === wanted)
 }
 
-/** The name of what is named by its tag. */
-export const byName: Pushed = { name: 'tag:Name', values: (value) => [pattern(value)] }
+/** `*` is a wildcard of the API and of the cloud, `?` only of the cloud. */
+const toPattern = (value: string) => [value.replace(/[\\?]/g, '\\$&')]
+const toExactValue = (value: string) => value.replace(/[\\?*]/g, '\\$&')
+
+/** A filter whose value is a pattern. */
+export const patternRule = (name: string): FilterRule => ({ name, toValues: toPattern })
+
+/** A filter whose value has no wildcards. */
+export const exactRule = (name: string): FilterRule => ({ name, toValues: (value) => [toExactValue(value)] })
+
+/** The filter on the name of resources whose name is their tag `Name`. */
+export const nameRule = patternRule('tag:Name')
+
+/** Number of values that one filter accepts. */
+export const maxFilterValues = 200
+
+export type FilterRules = Readonly<Record<string, FilterRule>>
+
+/** Translates the values of a state filter with the table that maps the cloud's states to those of the API. */
+export function toStatuses (states: Readonly<Record<string, string>>, state: string): string[] | undefined {
+  const statuses = Object.keys(states).filter((status) => states[status] === state)
+  // If the cloud has no such state, the core filters the whole list.
+  return statuses.length === 0 ? undefined : statuses
+}
+
+/** The filters of a list that has these rules. */
+export const filterNames = <Rules extends FilterRules>(rules: Rules) =>
+  [...Object.keys(rules) as (keyof Rules & string)[], 'tag' as const]
+
+function toTagFilter (tag: string): Filter {
+  const index = tag.indexOf('=')
+  if (index === -1) return { Name: 'tag-key', Values: [toExactValue(tag)] }
+  return { Name: `tag:${tag.slice(0, index)}`, Values: [toExactValue(tag.slice(index + 1))] }
+}
+
+/** Translates the filters that the cloud can apply; undefined if there are none. */
+export function toFilters (filters: Filters, rules: FilterRules): Filter[] | undefined {
+  const translated = translateFilters(filters, rules, maxFilterValues)
+    .map(({ name, values }): Filter => ({ Name: name, Values: [...values] }))
+  const all = [...translated, ...(filters['tag'] ?? []).map(toTagFilter)]
+  return all.length === 0 ? undefined : all
+}

@@ -3,37 +3,40 @@ import { openCall, type Call } from '../../call.ts'
 import type { Cloud } from './cloud.ts'
 import { setTags, toTagList, type Labels } from './tags.ts'
 
-/** Milliseconds that taking something back may need, beyond the deadline of the call that failed. */
-const patience = 10_000
+/** Milliseconds for a rollback. It has its own deadline, because the failed call may have used its time. */
+const rollbackTimeout = 10_000
 
-/** Takes back what was made, under a call of its own. */
-type Undo = (call: Call) => Promise<unknown>
+/** Undoes the first step, under a call of its own. */
+type Rollback = (call: Call) => Promise<unknown>
 
 /**
- * Runs what follows a first step. Where it fails the first step is taken back; where that fails too, the error says with
- * `left` what exists now.
+ * Runs the step after a first step. If it fails, the first step is rolled back. If the rollback fails too, the error
+ * names what remains, for example `vpc-1 exists`.
  */
-export async function orUndo<T> (call: Call, left: string, run: () => Promise<T>, undo: Undo): Promise<T> {
+export async function runOrRollBack<T> (
+  call: Call, remains: string, run: () => Promise<T>, rollBack: Rollback
+): Promise<T> {
   try {
     return await run()
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error
-    const { code, message, details, outcomeUnknown } = error
-    const own = openCall({ timeout: patience, log: call.log, requestId: call.requestId })
+    const rollbackCall = openCall({ timeout: rollbackTimeout, log: call.log, requestId: call.requestId })
     try {
-      await undo(own)
+      await rollBack(rollbackCall)
     } catch (failure) {
-      const why = failure instanceof Error ? failure.message : String(failure)
-      throw new ProblemError(code, `${message} (${left}, which could not be taken back: ${why})`, { ...details, cause: error, outcomeUnknown })
+      const reason = failure instanceof Error ? failure.message : String(failure)
+      throw error.with({ detail: `${error.message} (${remains}; the rollback failed: ${reason})` })
     } finally {
-      own.end()
+      rollbackCall.end()
     }
-    throw new ProblemError(code, message, { ...details, cause: error })
+    throw error.with({ outcomeUnknown: false })
   }
 }
 
-/** Sets name and tags of what was just made, where the cloud took none with the create; `undo` deletes it where that fails. */
-export async function labelMade (cloud: Cloud, id: string, labels: Labels, call: Call, undo: Undo): Promise<void> {
+/** Sets name and tags after a creation, if the cloud does not accept them with it. If that fails, it rolls back. */
+export async function labelOrRollBack (
+  cloud: Cloud, id: string, labels: Labels, call: Call, rollBack: Rollback
+): Promise<void> {
   if (cloud.dialect.tagsOnCreate) return
-  await orUndo(call, `${id} is there`, () => setTags(cloud, [id], toTagList(labels), call), undo)
+  await runOrRollBack(call, `${id} exists`, () => setTags(cloud, [id], toTagList(labels), call), rollBack)
 }

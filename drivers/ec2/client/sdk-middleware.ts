@@ -3,126 +3,138 @@ import { ProblemError } from '../../../openapi/model/index.ts'
 import { isUnsent } from '../../http.ts'
 import { codeOf, isThrottling, malformed, statusOf } from './errors.ts'
 
-/** One call on its way through the SDK. */
-export interface Sending {
-  /** As the API names it: `RunInstances`. */
+export interface TrackOptions {
+  /** Name of the action, for example `RunInstances`. */
   action: string
-  /** Whether an attempt has been sent and not been answered. */
-  inFlight: boolean
-  /** What the last attempt that has ended was refused with. */
-  refusal: unknown
-  /** What an error of the SDK really is. */
-  failure (error: unknown): unknown
+  /** Whether the request may be sent twice. */
+  repeatable: boolean
+  /** Receives the body of a successful response. */
+  onBody?: (body: string) => void
 }
 
-export interface SendOptions {
-  /** Whether a second one does no harm. */
-  repeatable: boolean
-  /** Takes the body of an answer as it came. */
-  raw?: ((body: string) => void) | undefined
+/** The attempts that the SDK makes for one call. */
+export interface Attempts {
+  /** Whether an attempt was sent and not answered. */
+  inFlight: boolean
+  /** The error of the last attempt that ended. */
+  lastRefusal: unknown
+  /** Returns the original error of an error that the SDK throws. */
+  unwrap (error: unknown): unknown
+}
+
+interface TrackedCall extends Attempts, TrackOptions {
+  repeats: number
+}
+
+interface SdkResponse {
+  statusCode: number
+  headers: Record<string, string>
+  body: unknown
 }
 
 /**
- * Ends the SDK's retries: its `retryMiddleware` repeats what it takes for transient, looking at name, code, status and
- * cause, of which this has none.
+ * Ends the SDK's retries: its `retryMiddleware` repeats errors with certain names, codes, statuses and causes, and this
+ * error has none of them.
  */
-class Unrepeatable extends Error {
-  readonly failure: unknown
-  constructor (failure: unknown) {
+class UnrepeatableError extends Error {
+  readonly original: unknown
+
+  constructor (original: unknown) {
     super('not to be repeated')
-    this.failure = failure
+    this.original = original
   }
 }
 
-/** Repeats of what fails for another reason than throttling, which alone is sure to pass. */
-const mostRepeats = 3
+/** Repeats after failures other than throttling. Only throttling is sure to pass. */
+const maxRepeats = 3
 
-/** Comes with status 500 (seen in Amazon's list of errors), which the SDK would repeat; nothing was made. */
+/** The cloud sends these codes with status 500, which the SDK would repeat, although nothing was made. */
 const noCapacity = /^Insufficient/
 
-/**
- * What stands between the SDK's retries and its transport: tells which failures may be repeated, finds empty answers, and
- * takes out parameters that the cloud does not know.
- */
-export function createHandling (strip: Readonly<Record<string, readonly string[]>>) {
-  const sendings = new WeakMap<object, Sending & SendOptions & { repeats: number }>()
+function mayRepeat (error: unknown, call: TrackedCall) {
+  if (isThrottling(error)) return true
+  if (noCapacity.test(codeOf(error)) || ++call.repeats > maxRepeats) return false
+  if (isUnsent(error)) return true
+  const status = statusOf(error)
+  // The SDK repeats a 4xx only after it has corrected its clock.
+  return call.repeatable || (status !== undefined && status < 500)
+}
 
-  const mayRepeat = (error: unknown, sending: SendOptions & { repeats: number }) => {
-    const { repeatable } = sending
-    if (isThrottling(error)) return true
-    if (noCapacity.test(codeOf(error)) || ++sending.repeats > mostRepeats) return false
-    if (isUnsent(error)) return true
-    const status = statusOf(error)
-    // The cloud's own refusals are not repeated by the SDK, but for a clock that it has set right.
-    return repeatable || (status !== undefined && status < 500)
-  }
+/**
+ * Creates the middleware between the SDK's retries and its transport. It decides which failures may be repeated, finds
+ * empty responses, and removes the `strip` parameters, by action, that the cloud does not know.
+ */
+export function createMiddleware (strip: Readonly<Record<string, readonly string[]>>) {
+  const calls = new WeakMap<object, TrackedCall>()
 
   return {
-    /** Announces a command that will be sent. */
-    begin ({ input, constructor }: { input: object, constructor: { name: string } }, options: SendOptions): Sending {
-      const sending = {
+    /** Announces a command by its input object, before the command is sent. */
+    track (input: object, options: TrackOptions): Attempts {
+      const call: TrackedCall = {
         ...options,
-        action: constructor.name.replace(/Command$/, ''),
         inFlight: false,
-        refusal: undefined,
+        lastRefusal: undefined,
         repeats: 0,
-        failure: (error: unknown) => error instanceof Unrepeatable ? error.failure : error
+        unwrap: (error) => error instanceof UnrepeatableError ? error.original : error
       }
-      sendings.set(input, sending)
-      return sending
+      calls.set(input, call)
+      return call
     },
 
     install ({ middlewareStack }: EC2Client) {
-      // It goes through the whole answer for a log that nobody reads: a tenth of the time of a page.
+      // The logger goes through each whole response, which takes a tenth of the time of a page.
       middlewareStack.remove('loggerMiddleware')
 
       middlewareStack.add((next) => async (args) => {
-        const sending = sendings.get(args.input)
-        if (sending === undefined) return next(args)
-        sending.inFlight = true
+        const call = calls.get(args.input)
+        if (call === undefined) return next(args)
+        call.inFlight = true
         try {
           const result = await next(args)
-          sending.inFlight = false
+          call.inFlight = false
           return result
         } catch (error) {
-          // An abort leaves it open whether the cloud has it.
+          // After an abort, the cloud may still have received the request.
           if (statusOf(error) !== undefined || isUnsent(error)) {
-            sending.inFlight = false
-            sending.refusal = error
+            call.inFlight = false
+            call.lastRefusal = error
           }
-          throw mayRepeat(error, sending) ? error : new Unrepeatable(error)
+          throw mayRepeat(error, call) ? error : new UnrepeatableError(error)
         }
       }, { step: 'finalizeRequest', priority: 'low', name: 'orchestratorRepeats' })
 
       middlewareStack.add((next) => async (args) => {
         const result = await next(args)
-        const response = result.response as { statusCode: number, headers: Record<string, string>, body: unknown }
+        const response = result.response as SdkResponse
         const body = await collect(response.body)
-        // An empty 200 would pass for an answer that lists nothing (seen).
-        if (response.statusCode < 300 && body.length === 0) throw malformed('The cloud answered with nothing')
+        const isSuccess = response.statusCode < 300
+        // The SDK would take an empty 200 for an empty list. Real clouds have sent one.
+        if (isSuccess && body.length === 0) throw malformed('The response of the cloud is empty')
         response.body = body
-        if (response.statusCode < 300) sendings.get(args.input)?.raw?.(body.toString())
-        else nameRequest(response.headers, body.toString())
+        if (isSuccess) calls.get(args.input)?.onBody?.(body.toString())
+        else copyRequestId(response.headers, body.toString())
         return result
       }, { step: 'deserialize', priority: 'low', name: 'orchestratorBody' })
 
       if (Object.keys(strip).length === 0) return
       middlewareStack.add((next) => async (args) => {
         const request = args.request as { body?: unknown }
-        const action = sendings.get(args.input)?.action ?? ''
-        if (typeof request.body === 'string') request.body = without(request.body, strip[action] ?? [])
+        const action = calls.get(args.input)?.action ?? ''
+        if (typeof request.body === 'string') {
+          request.body = removeParameters(request.body, strip[action] ?? [])
+        }
         return next(args)
       }, { step: 'serialize', priority: 'low', name: 'orchestratorStrip' })
     }
   }
 }
 
-/** Where the SDK looks for the id of a request; the one in the body of a refusal it drops. */
-const requestId = 'x-amzn-requestid'
+/** The SDK reads the request id from this header. It drops the id in the body of a refusal. */
+const requestIdHeader = 'x-amzn-requestid'
 
-function nameRequest (headers: Record<string, string>, body: string) {
-  const told = /<RequestI[Dd]>([^<]+)</.exec(body)?.[1]
-  if (told !== undefined) headers[requestId] ??= told
+function copyRequestId (headers: Record<string, string>, body: string) {
+  const id = /<RequestI[Dd]>([^<]+)</.exec(body)?.[1]
+  if (id !== undefined) headers[requestIdHeader] ??= id
 }
 
 async function collect (body: unknown): Promise<Buffer> {
@@ -130,13 +142,16 @@ async function collect (body: unknown): Promise<Buffer> {
   try {
     for await (const chunk of body as AsyncIterable<Uint8Array>) chunks.push(chunk)
   } catch (cause) {
-    // With its cause, by which the SDK knows that it may pass.
-    throw new ProblemError('provider_error', 'The connection to the cloud broke before its answer was complete', { cause, outcomeUnknown: true })
+    // The SDK decides by the cause whether it may try again.
+    throw new ProblemError('provider_error', 'The connection to the cloud broke before its answer was complete', {
+      cause, outcomeUnknown: true
+    })
   }
   return chunks.length === 1 ? Buffer.from(chunks[0]!) : Buffer.concat(chunks)
 }
 
-function without (body: string, names: readonly string[]) {
+function removeParameters (body: string, names: readonly string[]) {
   if (names.length === 0) return body
-  return body.split('&').filter((pair) => !names.includes(pair.slice(0, pair.indexOf('=')))).join('&')
+  const isKept = (pair: string) => !names.includes(pair.slice(0, pair.indexOf('=')))
+  return body.split('&').filter(isKept).join('&')
 }

@@ -1,69 +1,70 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Change, NodeService, Until } from '../../driver.ts'
+import { explaining } from '../../refusals.ts'
 import type { Cloud } from '../client/cloud.ts'
-import { explainFields, sizeField } from '../client/refusals.ts'
+import { explainingFields, providerCodeOf } from '../client/refusals.ts'
+import { sizeRefusal } from './node-create.ts'
 
-const changed = (id: string, until: Until): Change => ({ resources: [{ kind: 'node', id }], until })
+const toChange = (id: string, until: Until): Change => ({ resources: [{ kind: 'node', id }], until })
 
-/** What has no state of its own at Amazon ends with its acceptance. */
-const accepted: Until = { states: [] }
+type NodeActions = Pick<NodeService, 'start' | 'stop' | 'reboot' | 'resize' | 'suspend' | 'destroy' | 'console'>
 
-/** The verbs of a node that Amazon has, and its end. */
-export function createNodeActions ({ client }: Cloud) {
+/** The actions of nodes that Amazon has. */
+export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
+  const stop = async (id: string, options: { Hibernate?: boolean }, call: Call) => {
+    await client.change('StopInstances', { InstanceIds: [id], ...options }, call, { idempotent: true })
+    return toChange(id, { states: ['stopped'] })
+  }
+
   return {
-    async start (id: string, _input: object, call: Call) {
-      await client.change((sdk) => new sdk.StartInstancesCommand({ InstanceIds: [id] }), call, { token: true })
-      return changed(id, { states: ['running'] })
+    async start (id, _input, call) {
+      await client.change('StartInstances', { InstanceIds: [id] }, call, { idempotent: true })
+      return toChange(id, { states: ['running'] })
     },
 
-    async stop (id: string, _input: object, call: Call) {
-      await client.change((sdk) => new sdk.StopInstancesCommand({ InstanceIds: [id] }), call, { token: true })
-      return changed(id, { states: ['stopped'] })
+    stop: (id, _input, call) => stop(id, {}, call),
+
+    // Amazon shows a hibernated node as stopped. Its start resumes it.
+    suspend: dialect.hibernation ? (id, _input, call) => stop(id, { Hibernate: true }, call) : undefined,
+
+    /** Amazon tries a soft reboot, and a hard one after some minutes. A reboot has no state, so acceptance is its end. */
+    async reboot (id, _input, call) {
+      await client.change('RebootInstances', { InstanceIds: [id] }, call)
+      return toChange(id, { states: [] })
     },
 
-    /** Amazon tries it softly, and pulls the plug after some minutes; neither shows. */
-    async reboot (id: string, _input: object, call: Call) {
-      await client.change((sdk) => new sdk.RebootInstancesCommand({ InstanceIds: [id] }), call)
-      return changed(id, accepted)
+    /** The node must be stopped. The new size applies at once. */
+    async resize (id, { size_id: size }, call) {
+      const input = { InstanceId: id, InstanceType: { Value: size } }
+      await explainingFields([sizeRefusal], () =>
+        client.change('ModifyInstanceAttribute', input, call, { idempotent: true }))
+      return toChange(id, { states: ['stopped'] })
     },
 
-    /** The new size is there at once; the node must be stopped. */
-    async resize (id: string, { size_id: size }: { size_id: string }, call: Call) {
-      try {
-        await client.change((sdk) =>
-          new sdk.ModifyInstanceAttributeCommand({ InstanceId: id, InstanceType: { Value: size } }), call, { token: true })
-      } catch (error) {
-        throw explainFields(error, sizeField)
+    async destroy (id, call) {
+      await explaining((error) => explainDestroy(error, id), () =>
+        client.change('TerminateInstances', { InstanceIds: [id] }, call, { idempotent: true }))
+      return toChange(id, { states: [], gone: true })
+    },
+
+    /** Reads the text that a node has written, which Amazon sends in base64; null before its first line. */
+    async console (id, kind, call) {
+      if (kind === 'url') {
+        const capability = 'nodes.console.url'
+        throw new ProblemError('not_supported', 'This cloud has no graphical console', {
+          driver: dialect.driver, capability
+        })
       }
-      return changed(id, { states: ['stopped'] })
-    },
-
-    async destroy (id: string, call: Call) {
-      try {
-        await client.change((sdk) => new sdk.TerminateInstancesCommand({ InstanceIds: [id] }), call, { token: true })
-      } catch (error) {
-        throw whereProtected(error, id)
-      }
-      return changed(id, { states: [], gone: true })
+      const { Output: output } = await client.read('GetConsoleOutput', { InstanceId: id }, call)
+      const text = output === undefined ? null : Buffer.from(output, 'base64').toString()
+      return { kind: 'text', text, url: null, expires_at: null }
     }
-  } satisfies Partial<NodeService>
+  }
 }
 
-/** Hibernation: the node is `stopped` then, as Amazon shows it, and starts where it was. */
-export function createSuspend ({ client }: Cloud) {
-  return {
-    async suspend (id: string, _input: object, call: Call) {
-      await client.change((sdk) => new sdk.StopInstancesCommand({ InstanceIds: [id], Hibernate: true }), call, { token: true })
-      return changed(id, { states: ['stopped'] })
-    }
-  } satisfies Partial<NodeService>
-}
-
-/** `OperationNotPermitted` of a termination is its protection (DisableApiTermination), by Amazon's list of codes. */
-function whereProtected (error: unknown, id: string) {
-  if (!(error instanceof ProblemError) || error.details.provider_error?.code !== 'OperationNotPermitted') return error
-  return new ProblemError('protected', `Node ${id} is protected: ${error.message}`, {
-    provider_error: error.details.provider_error, cause: error
-  })
+/** TerminateInstances refuses a protected node with OperationNotPermitted (Amazon's list of error codes). */
+function explainDestroy (error: unknown, id: string) {
+  if (!(error instanceof ProblemError) || providerCodeOf(error) !== 'OperationNotPermitted') return error
+  return error.with({ code: 'protected', detail: `Node ${id} is protected: ${error.message}` })
 }

@@ -1,35 +1,65 @@
 import type { RunInstancesCommandInput } from '@aws-sdk/client-ec2'
 import { Type, type Static } from 'typebox'
 
-/** What Amazon alone can do at a creation. */
+const flag = (description: string) => Type.Optional(Type.Boolean({ description }))
+
+/** The options that the clouds of this protocol share. */
+export const commonOptions = {
+  iam_instance_profile: Type.Optional(Type.String({
+    minLength: 1, maxLength: 256, description: 'Name or ARN of the instance profile.'
+  })),
+  monitoring: flag('Detailed monitoring.')
+}
+
+interface CommonOptions {
+  iam_instance_profile?: string
+  monitoring?: boolean
+}
+
+/** Translates the options that the clouds of this protocol share. */
+export const toCommonParameters = ({ iam_instance_profile: profile, monitoring }: CommonOptions) => ({
+  IamInstanceProfile: profile === undefined ? undefined : toInstanceProfile(profile),
+  Monitoring: monitoring === undefined ? undefined : { Enabled: monitoring }
+})
+
+const toInstanceProfile = (profile: string) => profile.startsWith('arn:') ? { Arn: profile } : { Name: profile }
+
+/** The options of a node's creation that only Amazon has. */
 export const createOptions = Type.Object({
-  spot: Type.Optional(Type.Boolean({ description: 'A spot instance: cheaper, and taken away when the room is needed.' })),
-  spot_max_price: Type.Optional(Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$', description: 'The most to pay for an hour, in US dollars; with `spot`.' })),
-  hibernation: Type.Optional(Type.Boolean({ description: 'Prepare it for hibernation: `suspend` then keeps its memory on the root volume.' })),
-  ebs_optimized: Type.Optional(Type.Boolean({ description: 'Throughput for volumes of its own.' })),
-  iam_instance_profile: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'Name or ARN of the instance profile.' })),
-  monitoring: Type.Optional(Type.Boolean({ description: 'Detailed monitoring.' })),
+  spot: flag('A spot instance: cheaper, but Amazon may reclaim it at any time.'),
+  spot_max_price: Type.Optional(Type.String({
+    pattern: '^[0-9]+(\\.[0-9]+)?$', description: 'Maximum price per hour, in US dollars; requires `spot`.'
+  })),
+  hibernation: flag('Prepares the node for hibernation: `suspend` then keeps its memory on the root volume.'),
+  ebs_optimized: flag('Dedicated throughput for volumes.'),
+  ...commonOptions,
   tenancy: Type.Optional(Type.Enum(['default', 'dedicated', 'host'], { type: 'string' })),
   placement_group: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
-  shutdown_behavior: Type.Optional(Type.Enum(['stop', 'terminate'], { type: 'string', description: 'What a shutdown from inside does.' })),
-  metadata_tokens: Type.Optional(Type.Enum(['optional', 'required'], { type: 'string', description: '`required` is IMDSv2 only.' }))
+  shutdown_behavior: Type.Optional(Type.Enum(['stop', 'terminate'], {
+    type: 'string', description: 'What happens to the node when its operating system shuts down.'
+  })),
+  metadata_tokens: Type.Optional(Type.Enum(['optional', 'required'], {
+    type: 'string', description: '`required` allows only IMDSv2.'
+  }))
 }, { additionalProperties: false })
 
-export type CreateOptions = Static<typeof createOptions>
+type CreateOptions = Static<typeof createOptions>
 
-/** The options as parameters of RunInstances. */
+/** Translates the options into parameters of RunInstances. */
 export function toParameters (options: CreateOptions): Partial<RunInstancesCommandInput> {
-  const { spot, spot_max_price: price, hibernation, iam_instance_profile: profile, tenancy, placement_group: group } = options
+  const { hibernation, tenancy, placement_group: group, metadata_tokens: tokens } = options
   return {
-    ...(spot === true ? { InstanceMarketOptions: { MarketType: 'spot', ...(price === undefined ? {} : { SpotOptions: { MaxPrice: price } }) } } : {}),
-    ...(hibernation === undefined ? {} : { HibernationOptions: { Configured: hibernation } }),
-    ...(options.ebs_optimized === undefined ? {} : { EbsOptimized: options.ebs_optimized }),
-    ...(profile === undefined ? {} : { IamInstanceProfile: profile.startsWith('arn:') ? { Arn: profile } : { Name: profile } }),
-    ...(options.monitoring === undefined ? {} : { Monitoring: { Enabled: options.monitoring } }),
-    ...(options.shutdown_behavior === undefined ? {} : { InstanceInitiatedShutdownBehavior: options.shutdown_behavior }),
-    ...(options.metadata_tokens === undefined ? {} : { MetadataOptions: { HttpTokens: options.metadata_tokens } }),
-    ...(tenancy === undefined && group === undefined
-      ? {}
-      : { Placement: { ...(tenancy === undefined ? {} : { Tenancy: tenancy }), ...(group === undefined ? {} : { GroupName: group }) } })
+    InstanceMarketOptions: options.spot === true ? toSpotMarket(options.spot_max_price) : undefined,
+    HibernationOptions: hibernation === undefined ? undefined : { Configured: hibernation },
+    EbsOptimized: options.ebs_optimized,
+    ...toCommonParameters(options),
+    InstanceInitiatedShutdownBehavior: options.shutdown_behavior,
+    MetadataOptions: tokens === undefined ? undefined : { HttpTokens: tokens },
+    Placement: tenancy === undefined && group === undefined ? undefined : { Tenancy: tenancy, GroupName: group }
   }
 }
+
+const toSpotMarket = (maxPrice: string | undefined) => ({
+  MarketType: 'spot' as const,
+  SpotOptions: maxPrice === undefined ? undefined : { MaxPrice: maxPrice }
+})

@@ -1,56 +1,65 @@
 import type { InstanceNetworkInterface } from '@aws-sdk/client-ec2'
-import { ProblemError, type NodeSecurityGroup } from '../../../openapi/model/index.ts'
+import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import type { Cloud } from '../client/cloud.ts'
-import { explained } from '../client/collection.ts'
+import { explainingFields } from '../client/refusals.ts'
 import { readInstance } from './instances.ts'
-import type { RefusedField } from '../client/refusals.ts'
 
-/** One of another network is an InvalidParameterCombination (Eucalyptus), or not found. */
-const fields: readonly RefusedField[] = [
-  { code: /^InvalidGroup|^InvalidSecurityGroup|^InvalidParameter/, pointer: '/security_group_id' }
+/** Eucalyptus refuses a group of another network with InvalidParameterCombination. */
+const refusals: readonly FieldRefusal[] = [
+  { pattern: /^InvalidGroup|^InvalidSecurityGroup|^InvalidParameter/, pointer: '/security_group_id' }
 ]
 
 const groupsOf = ({ Groups: groups = [] }: InstanceNetworkInterface) => groups.flatMap(({ GroupId: id }) => id ?? [])
 
-const isIn = (groups: readonly string[], group: string) => groups.some((id) => id.toLowerCase() === group.toLowerCase())
+const isSameId = (id: string, other: string) => id.toLowerCase() === other.toLowerCase()
 
-/** Security groups of a node hang on its NICs: a change is one call for each. */
-export function createNodeGroups ({ client }: Cloud) {
-  const nicsOf = async (id: string, call: Call) => (await readInstance(client, id, call)).NetworkInterfaces ?? []
+type ChangeGroups = (groups: string[]) => string[]
 
-  const set = async (nics: readonly InstanceNetworkInterface[], change: (groups: string[]) => string[], call: Call) => {
-    const done: string[] = []
+/** Adds and removes security groups of a node. They belong to its NICs: a change takes one call per NIC. */
+export function createNodeSecurityGroups (
+  { client }: Cloud
+): Pick<NodeService, 'add_security_group' | 'remove_security_group'> {
+  const readNics = async (node: string, call: Call) => (await readInstance(client, node, call)).NetworkInterfaces ?? []
+
+  const setGroups = async (nics: readonly InstanceNetworkInterface[], change: ChangeGroups, call: Call) => {
+    const changed: string[] = []
     for (const nic of nics) {
-      const asked = { NetworkInterfaceId: nic.NetworkInterfaceId, Groups: change(groupsOf(nic)) }
+      const input = { NetworkInterfaceId: nic.NetworkInterfaceId, Groups: change(groupsOf(nic)) }
       try {
-        await explained(fields, () =>
-          client.change((sdk) => new sdk.ModifyNetworkInterfaceAttributeCommand(asked), call, { token: true }))
-        done.push(nic.NetworkInterfaceId ?? '')
+        await explainingFields(refusals, () =>
+          client.change('ModifyNetworkInterfaceAttribute', input, call, { idempotent: true }))
+        changed.push(nic.NetworkInterfaceId ?? '')
       } catch (error) {
-        if (!(error instanceof ProblemError) || done.length === 0) throw error
-        throw new ProblemError(error.code, `${error.message} (already changed: the NICs ${done.join(', ')})`, {
-          ...error.details, outcomeUnknown: error.outcomeUnknown, cause: error
-        })
+        if (!(error instanceof ProblemError) || changed.length === 0) throw error
+        throw error.with({ detail: `${error.message} (already changed: the NICs ${changed.join(', ')})` })
       }
     }
   }
 
   return {
-    async add_security_group (id, { security_group_id: group }: NodeSecurityGroup, call) {
-      const nics = await nicsOf(id, call)
-      if (nics.length === 0) throw new ProblemError('invalid_state', 'The node has no NIC to put a security group on')
-      await set(nics.filter((nic) => !isIn(groupsOf(nic), group)), (groups) => [...groups, group], call)
+    async add_security_group (id, { security_group_id: group }, call) {
+      const nics = await readNics(id, call)
+      if (nics.length === 0) throw new ProblemError('invalid_state', 'The node has no NIC to add a security group to')
+      const others = nics.filter((nic) => !groupsOf(nic).some((other) => isSameId(other, group)))
+      await setGroups(others, (groups) => [...groups, group], call)
     },
 
-    /** Throws invalid_state where it is the only one of a NIC, which always has one. */
+    /** Throws invalid_state if it is the only group of a NIC, because a NIC always has one. */
     async remove_security_group (id, group, call) {
-      const having = (await nicsOf(id, call)).filter((nic) => isIn(groupsOf(nic), group))
-      if (having.length === 0) throw new ProblemError('resource_not_found', `No NIC of the node has the security group ${group}`)
-      const bare = having.filter((nic) => groupsOf(nic).length === 1).map(({ NetworkInterfaceId: nic }) => nic)
-      if (bare.length > 0) throw new ProblemError('invalid_state', `A NIC keeps one security group, and it is the only one of ${bare.join(', ')}`)
-      await set(having, (groups) => groups.filter((one) => one.toLowerCase() !== group.toLowerCase()), call)
+      const nics = await readNics(id, call)
+      const members = nics.filter((nic) => groupsOf(nic).some((other) => isSameId(other, group)))
+      if (members.length === 0) {
+        throw new ProblemError('resource_not_found', `No NIC of the node has the security group ${group}`)
+      }
+      const last = members.filter((nic) => groupsOf(nic).length === 1).map(({ NetworkInterfaceId: nic }) => nic)
+      if (last.length > 0) {
+        const detail = `A NIC must have a security group, and ${group} is the only one of ${last.join(', ')}`
+        throw new ProblemError('invalid_state', detail)
+      }
+      await setGroups(members, (groups) => groups.filter((other) => !isSameId(other, group)), call)
     }
-  } satisfies Pick<NodeService, 'add_security_group' | 'remove_security_group'>
+  }
 }

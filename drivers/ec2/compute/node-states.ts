@@ -1,50 +1,53 @@
 import type { Instance } from '@aws-sdk/client-ec2'
 import type { NodeAction, NodeState } from '../../../openapi/model/index.ts'
 import { allowedActions } from '../../states.ts'
+import { toStatuses } from '../client/lists.ts'
 
 const states: Readonly<Record<string, NodeState>> = {
-  pending: 'pending', running: 'running', 'shutting-down': 'terminating', terminated: 'terminated', stopping: 'stopping', stopped: 'stopped'
+  pending: 'pending',
+  running: 'running',
+  'shutting-down': 'terminating',
+  terminated: 'terminated',
+  stopping: 'stopping',
+  stopped: 'stopped'
 }
 
-/** The statuses of a state, for filters: what a list of them returns may be more, never less. */
-export const statusesOf = (state: string): readonly string[] | undefined => {
-  // Both are `pending` there.
-  if (state === 'starting') return ['pending']
-  const found = Object.entries(states).filter(([, ours]) => ours === state).map(([theirs]) => theirs)
-  // None has the states that Amazon does not know, such as paused: whatever is listed is then filtered here.
-  return found.length === 0 ? undefined : found
+/** Translates a state for the cloud's filter. Amazon shows a node that starts again as `pending`. */
+export const toNodeStatuses = (state: string) => toStatuses(states, state === 'starting' ? 'pending' : state)
+
+/**
+ * Returns the time when the instance was created: when its primary NIC was attached. LaunchTime is the time of the last
+ * start.
+ */
+export function createdAt ({ NetworkInterfaces: nics = [], LaunchTime: launchTime }: Instance): Date | undefined {
+  if (nics.length === 0) return launchTime
+  return nics.find(({ Attachment: attachment }) => attachment?.DeviceIndex === 0)?.Attachment?.AttachTime
 }
 
-/** When the primary NIC was attached, which is when the instance was made; LaunchTime is that of its last start. */
-export const createdAt = ({ NetworkInterfaces: nics, LaunchTime: launched }: Instance): Date | undefined =>
-  nics === undefined || nics.length === 0
-    ? launched
-    : nics.find(({ Attachment: at }) => at?.DeviceIndex === 0)?.Attachment?.AttachTime
+/** Milliseconds after its creation during which a pending instance is a new one. */
+const creationWindow = 60_000
 
-/** Milliseconds after its making in which a pending instance is one that is made. */
-const making = 60_000
-
-/** The state of an instance: one that is pending long after its making is starting again. */
-export function nodeState (instance: Instance): NodeState {
+/** Maps the state of an instance. An instance that is pending long after its creation is starting again. */
+export function toNodeState (instance: Instance): NodeState {
   const state = states[instance.State?.Name ?? ''] ?? 'unknown'
-  if (state !== 'pending') return state
-  const made = createdAt(instance)
-  const { LaunchTime: launched } = instance
-  return made !== undefined && launched !== undefined && launched.getTime() - made.getTime() > making ? 'starting' : 'pending'
+  const created = createdAt(instance)?.getTime()
+  const launched = instance.LaunchTime?.getTime()
+  if (state !== 'pending' || created === undefined || launched === undefined) return state
+  return launched - created > creationWindow ? 'starting' : 'pending'
 }
 
-/** What each state allows at Amazon, where it is not what Nova allows. A stopped instance alone changes its type. */
-const special: Partial<Record<NodeState, readonly NodeAction[]>> = {
+/** The actions of states in which Amazon differs from Nova. Only a stopped instance can change its type. */
+const specialActions: Partial<Record<NodeState, readonly NodeAction[]>> = {
   running: ['stop', 'reboot', 'suspend', 'destroy'],
   stopped: ['start', 'resize', 'destroy'],
   stopping: ['destroy'],
   terminated: []
 }
 
-export function actionsOf (instance: Instance, state: NodeState, can: ReadonlySet<string>): NodeAction[] {
-  return allowedActions(state, can, special[state]).filter((action) => {
-    if (action === 'suspend') return instance.HibernationOptions?.Configured === true
-    // What has its root on the host's own disk is lost when it stops.
-    return action !== 'stop' || instance.RootDeviceType !== 'instance-store'
-  })
+export function allowedActionsOf (instance: Instance, state: NodeState, can: ReadonlySet<string>): NodeAction[] {
+  const canHibernate = instance.HibernationOptions?.Configured === true
+  // An instance whose root is a disk of the host loses it when it stops.
+  const canStop = instance.RootDeviceType !== 'instance-store'
+  return allowedActions(state, can, specialActions[state]).filter((action) =>
+    (action !== 'suspend' || canHibernate) && (action !== 'stop' || canStop))
 }

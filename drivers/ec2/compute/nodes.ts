@@ -1,76 +1,109 @@
-import type { RunInstancesCommandInput } from '@aws-sdk/client-ec2'
-import type { Node } from '../../../openapi/model/index.ts'
+import type { Instance, RunInstancesCommandInput } from '@aws-sdk/client-ec2'
+import type { TObject } from 'typebox'
 import type { Call } from '../../call.ts'
-import type { ListQuery, ListResult, NodeService, ReadOptions } from '../../driver.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { createConsole } from './console.ts'
-import { createFresh } from '../client/consistency.ts'
-import { instancesOfPage, readInstance, readInstances } from './instances.ts'
-import { byName, pageOf, pushDown, type Pushed } from '../client/lists.ts'
-import { createNodeActions, createSuspend } from './node-actions.ts'
-import { createNodeCreate } from './node-create.ts'
+import { describe, type NodeService } from '../../driver.ts'
+import { runSteps, step } from '../../steps.ts'
+import type { Cloud, Dialect } from '../client/cloud.ts'
+import { createRecentIds } from '../client/consistency.ts'
+import { exactRule, filterNames, nameRule, toFilters, toPageParameters } from '../client/lists.ts'
+import { checkEc2Tags, labelSteps, tagLimits } from '../client/tags.ts'
+import { instancePageSizes, maxInstances, readInstance, readInstances } from './instances.ts'
+import { createNics } from './nics.ts'
+import { createNodeActions } from './node-actions.ts'
+import { createNodeCreate, maxUserDataBytes } from './node-create.ts'
 import { toNode } from './node-mapping.ts'
-import { statusesOf } from './node-states.ts'
-import { createNodeUpdate } from './node-update.ts'
+import { createNodeSecurityGroups } from './node-security-groups.ts'
+import { toNodeStatuses } from './node-states.ts'
 
-/** Our filters of nodes, as Amazon has them. */
-const filterNames: Readonly<Record<string, Pushed>> = {
-  name: byName,
-  state: { name: 'instance-state-name', values: statusesOf },
-  image_id: { name: 'image-id' },
-  size_id: { name: 'instance-type' },
-  availability_zone: { name: 'availability-zone' }
+const filterRules = {
+  name: nameRule,
+  state: { name: 'instance-state-name', toValues: toNodeStatuses },
+  image_id: exactRule('image-id'),
+  size_id: exactRule('instance-type'),
+  availability_zone: exactRule('availability-zone')
 }
-export const nodeFilters = [...Object.keys(filterNames), 'tag']
+
+/** Describes the nodes of a driver with these options of its own. */
+export function describeNodes ({ driver }: Dialect, createOptions: TObject) {
+  const optionNames = Object.keys(createOptions.properties)
+  return describe<NodeService>({
+    list: { filters: filterNames(filterRules), limits: { limit: maxInstances } },
+    create: {
+      parameters: [
+        'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks',
+        'networks.network_id', 'networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids',
+        'security_group_ids', 'tags', 'count', 'protected', 'root_volume', 'root_volume.size', 'root_volume.type',
+        'root_volume.delete_on_termination', 'provider_options',
+        ...optionNames.map((name) => `provider_options.${driver}.${name}` as const)
+      ],
+      limits: { user_data_bytes: maxUserDataBytes, ...tagLimits }
+    },
+    update: { parameters: ['name', 'tags', 'protected'], limits: tagLimits },
+    resize: { parameters: ['size_id'] },
+    console: { parameters: ['kind.text'] },
+    attach_nic: { parameters: ['network_id', 'subnet_id', 'fixed_ip', 'security_group_ids'] },
+    add_security_group: { parameters: ['security_group_id'] }
+  })
+}
 
 export interface NodesOptions {
   cloud: Cloud
-  /** The driver's own options of a create as parameters. */
-  options: (given: Record<string, unknown>) => Partial<RunInstancesCommandInput>
+  /** Translates the driver's own options. */
+  toParameters: (options: Record<string, unknown>) => Partial<RunInstancesCommandInput>
   hasSize: (id: string, call: Call) => Promise<boolean>
-  /** Whether a node can keep its memory when it stops. */
-  hibernation: boolean
-  /** What hangs on nodes: NICs and security groups. */
-  parts?: Partial<NodeService>
 }
 
 /** Instances as nodes. */
-export function createNodes ({ cloud, options, hasSize, hibernation, parts = {} }: NodesOptions): NodeService {
+export function createNodes ({ cloud, toParameters, hasSize }: NodesOptions): NodeService {
   const { client } = cloud
   const identify = cloud.identify('nodes')
-  const fresh = createFresh()
+  const recent = createRecentIds()
   const can = new Set<string>()
 
-  const isProtected = async (id: string, call: Call) => {
-    const { DisableApiTermination: attribute } = await client.read((sdk) =>
-      new sdk.DescribeInstanceAttributeCommand({ InstanceId: id, Attribute: 'disableApiTermination' }), call)
+  const readProtection = async (id: string, call: Call) => {
+    const input = { InstanceId: id, Attribute: 'disableApiTermination' as const }
+    const { DisableApiTermination: attribute } = await client.read('DescribeInstanceAttribute', input, call)
     return attribute?.Value ?? null
   }
 
-  const list = async ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Node>> => {
-    const { applied, ...query } = pushDown(filters, filterNames)
-    const { instances, next } = await readInstances(client, { ...query, ...pageOf(cloud, { limit, token }, instancesOfPage) }, call)
-    const items = instances.map((instance) => toNode(instance, { identity: identify(instance.InstanceId ?? ''), can, protected: null, extra }))
-    return { items, next, applied }
-  }
+  const toItem = (instance: Instance, isProtected: boolean | null, extra: boolean) =>
+    toNode(instance, { identity: identify(instance.InstanceId ?? ''), can, isProtected, extra })
 
-  /** Of a terminated one the protection is no longer told. */
-  const get = async (id: string, { extra }: ReadOptions, call: Call): Promise<Node> => {
-    const instance = await fresh.read(id, call, () => readInstance(client, id, call))
-    const locked = instance.State?.Name === 'terminated' ? null : await isProtected(id, call)
-    return toNode(instance, { identity: identify(instance.InstanceId ?? id), can, protected: locked, extra })
+  /** The cloud does not show the protection of a terminated instance. */
+  const get = async (id: string, extra: boolean, call: Call) => {
+    const instance = await recent.read(id, call, () => readInstance(client, id, call))
+    const isTerminated = instance.State?.Name === 'terminated'
+    return toItem(instance, isTerminated ? null : await readProtection(id, call), extra)
   }
 
   const nodes: NodeService = {
-    list,
-    get,
-    ...createNodeCreate({ cloud, fresh, options, hasSize }),
-    ...createNodeUpdate(cloud, (id, call) => get(id, { extra: false }, call)),
+    async list ({ limit, token, filters, extra }, call) {
+      const page = toPageParameters(cloud, { limit, token }, instancePageSizes)
+      const { items, next = null } = await readInstances(client, { Filters: toFilters(filters, filterRules), ...page }, call)
+      return { items: items.map((instance) => toItem(instance, null, extra)), next }
+    },
+
+    get: (id, { extra }, call) => get(id, extra, call),
+
+    ...createNodeCreate({ cloud, recent, toParameters, hasSize }),
+
+    async update (id, { name, tags, protected: isProtected }, call) {
+      checkEc2Tags(tags)
+      const setProtection = (Value: boolean) => {
+        const input = { InstanceId: id, DisableApiTermination: { Value } }
+        return client.change('ModifyInstanceAttribute', input, call, { idempotent: true })
+      }
+      const steps = [
+        ...labelSteps(cloud, id, { name, tags }, call),
+        ...step('protected', isProtected, setProtection)
+      ]
+      return runSteps(steps, () => get(id, false, call), async (error) => error)
+    },
+
     ...createNodeActions(cloud),
-    ...(hibernation ? createSuspend(cloud) : {}),
-    ...createConsole(cloud),
-    ...parts
+    ...createNics(cloud),
+    ...createNodeSecurityGroups(cloud)
   }
-  for (const method of Object.keys(nodes)) can.add(method)
+  for (const [method, value] of Object.entries(nodes)) if (value !== undefined) can.add(method)
   return nodes
 }

@@ -4,7 +4,7 @@ import { Type, type Static } from 'typebox'
 import type { Size } from '../../../openapi/model/index.ts'
 import { readSettings } from '../../settings.ts'
 
-/** A file of prices: by location, then by size. */
+/** A file of prices, by location and size. */
 const Prices = Type.Object({
   as_of: Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' }),
   source: Type.String({ minLength: 1 }),
@@ -15,15 +15,18 @@ const Prices = Type.Object({
 
 type Prices = Static<typeof Prices>
 
-/** Reads a file of prices. Throws an Error that names the file and each field that does not fit. */
+/** Number of wrong fields that an error names. */
+const maxErrors = 5
+
+/** Reads a file of prices. Throws an Error that names the file and the wrong fields. */
 export function readPrices (file: string): Prices {
-  const { settings, errors } = readSettings(Prices, parse(file))
+  const { settings, errors } = readSettings(Prices, parseFile(file))
   if (errors.length === 0) return settings as Prices
-  const told = errors.slice(0, 5).map(({ path: at, message }) => `${at === '' ? 'the whole' : at} ${message}`).join('; ')
-  throw new Error(`prices: ${file}: ${told}`)
+  const messages = errors.slice(0, maxErrors).map(({ path: field, message }) => `${field || 'the content'} ${message}`)
+  throw new Error(`prices: ${file}: ${messages.join('; ')}`)
 }
 
-function parse (file: string): unknown {
+function parseFile (file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {
@@ -31,8 +34,8 @@ function parse (file: string): unknown {
   }
 }
 
-/** Settings whose `prices` is a whole path, to a file that fits. Throws an Error that says what does not. */
-export function resolvePrices (settings: Record<string, unknown>, directory: string): Record<string, unknown> {
+/** Makes the path in `prices` absolute. Throws an Error if the file is not a valid file of prices. */
+export function resolvePrices (settings: Record<string, unknown>, directory: string) {
   const { prices } = settings
   if (typeof prices !== 'string' || prices === '') return settings
   const file = path.resolve(directory, prices)
@@ -40,28 +43,31 @@ export function resolvePrices (settings: Record<string, unknown>, directory: str
   return { ...settings, prices: file }
 }
 
-/** Finds the driver's own price table, which is not compiled: beside this folder, or in the source tree above `dist`. */
+/**
+ * Finds the driver's own price table. The build does not copy it, so it is in the driver's folder, or in the source tree
+ * above `dist`.
+ */
 const findOwnFile = () => ['..', '../../../../drivers/ec2']
   .map((folder) => path.join(import.meta.dirname, folder, 'prices.json'))
   .find((file) => existsSync(file))
 
-/** Tells the price of a size, null where it is not known. The file is read when the first price is asked for. */
+/** Returns the price of a size; null if it is unknown. The first call reads the file. */
 export type PriceOf = (location: string, size: string) => Size['price']
 
-let own: Prices | undefined
+let ownTable: Prices | undefined
 
-/** Prices of a file; of Amazon's table where none is given. */
+/** Creates the prices of a file, or of the driver's own table. */
 export function createPrices (file?: string): PriceOf {
   let table: Prices | undefined
 
-  const read = () => {
+  const readTable = () => {
     if (file !== undefined) return readPrices(file)
-    own ??= readPrices(findOwnFile() ?? 'drivers/ec2/prices.json')
-    return own
+    ownTable ??= readPrices(findOwnFile() ?? 'drivers/ec2/prices.json')
+    return ownTable
   }
 
   return (location, size) => {
-    table ??= read()
+    table ??= readTable()
     const { as_of: asOf, source, currency, per, prices } = table
     const amount = Object.hasOwn(prices, location) ? prices[location]![size] : undefined
     return amount === undefined ? null : { amount, currency, per, as_of: asOf, source }

@@ -1,60 +1,67 @@
 import { ProblemError, type Size } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { ListQuery, ListResult, ReadOptions, ReadService } from '../../driver.ts'
+import type { ReadService } from '../../driver.ts'
 import { createFlight } from '../../single-flight.ts'
 
-/** Milliseconds that a list of sizes is kept: it changes with the cloud's own catalog. */
-const lifetime = 3_600_000
+/** Milliseconds for which the list of sizes is cached. It changes with the catalog of the cloud. */
+const cacheLifetime = 3_600_000
 
-/** Milliseconds that reading it may take: Amazon tells some nine hundred in pages of a hundred. */
-const patience = 120_000
+/** Milliseconds that reading the sizes may take: Amazon has some 900, in pages of 100. */
+const readTimeout = 120_000
 
-export interface SizesOptions {
-  /** Reads all sizes of the cloud, with `extra` where it has more to tell. */
-  read: (call: Call) => Promise<Size[]>
+/** A size in both forms, because a list has some 900. */
+interface CachedSize {
+  withExtra: Size
+  withoutExtra: Size
 }
 
-type Kept = ReadonlyMap<string, { bare: Size, whole: Size }>
+/** Sizes by id, in the order of their ids. */
+type SizeMap = ReadonlyMap<string, CachedSize>
 
-/** Sizes of a cloud, which are read whole, once an hour, by one for all who wait. */
-export function createSizes ({ read }: SizesOptions) {
-  let kept: { sizes: Kept, until: number } | undefined
+/** Caches the sizes of a cloud for an hour. `read` reads all, with `extra` if the cloud has more fields. */
+export function createSizes (read: (call: Call) => Promise<Size[]>) {
+  let cache: { sizes: SizeMap, expires: number } | undefined
   let generation = 0
 
-  const fly = createFlight(patience, async (call) => {
-    const mine = generation
-    const sizes = toKept(await read(call))
-    // What was forgotten meanwhile is not kept.
-    if (mine === generation) kept = { sizes, until: performance.now() + lifetime }
+  const readShared = createFlight(readTimeout, async (call) => {
+    const startGeneration = generation
+    const sizes = toSizeMap(await read(call))
+    // A refresh during the read makes the result stale.
+    if (startGeneration === generation) cache = { sizes, expires: performance.now() + cacheLifetime }
     return sizes
   })
 
-  const all = async (call: Call): Promise<Kept> => kept !== undefined && performance.now() < kept.until ? kept.sizes : fly(call)
+  const readSizes = async (call: Call): Promise<SizeMap> =>
+    cache !== undefined && performance.now() < cache.expires ? cache.sizes : readShared(call)
 
   const service: ReadService<Size> = {
-    /** All at once: they are in memory, and a filter finds among all of them in one page. */
-    async list ({ extra }: ListQuery, call: Call): Promise<ListResult<Size>> {
-      const sizes = [...(await all(call)).values()]
-      return { items: sizes.map(({ bare, whole }) => extra ? whole : bare), next: null, applied: [], total: sizes.length }
+    /** Lists all sizes in one page, because they are in memory, so that filters see all of them. */
+    async list ({ extra }, call) {
+      const sizes = [...(await readSizes(call)).values()]
+      return { items: sizes.map((size) => toItem(size, extra)), next: null, total: sizes.length }
     },
-    async get (id: string, { extra }: ReadOptions, call: Call) {
-      const found = (await all(call)).get(id)
-      if (found === undefined) throw new ProblemError('resource_not_found', `There is no size ${id}`)
-      return extra ? found.whole : found.bare
+
+    async get (id, { extra }, call) {
+      const size = (await readSizes(call)).get(id)
+      if (size === undefined) throw new ProblemError('resource_not_found', `There is no size ${id}`)
+      return toItem(size, extra)
     }
   }
 
   return {
     service,
-    has: async (id: string, call: Call) => (await all(call)).has(id),
-    forget () {
-      kept = undefined
+    has: async (id: string, call: Call) => (await readSizes(call)).has(id),
+    refresh () {
+      cache = undefined
       generation++
     }
   }
 }
 
-/** In the order of their ids. */
-const toKept = (sizes: readonly Size[]): Kept => new Map([...sizes]
-  .sort((a, b) => a.id < b.id ? -1 : 1)
-  .map(({ extra = {}, ...bare }) => [bare.id, { bare, whole: { ...bare, extra } }]))
+function toSizeMap (sizes: readonly Size[]): SizeMap {
+  const sorted = [...sizes].sort((a, b) => a.id < b.id ? -1 : 1)
+  return new Map(sorted.map(({ extra = {}, ...size }) =>
+    [size.id, { withExtra: { ...size, extra }, withoutExtra: size }]))
+}
+
+const toItem = ({ withExtra, withoutExtra }: CachedSize, extra: boolean) => extra ? withExtra : withoutExtra

@@ -1,113 +1,123 @@
 import type { Address } from '@aws-sdk/client-ec2'
-import { ProblemError, type FloatingIp, type FloatingIpAssociate, type FloatingIpCreate } from '../../../openapi/model/index.ts'
+import { ProblemError, type FloatingIp } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { FloatingIpService, Identity } from '../../driver.ts'
-import { checkTags } from '../../tags.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { commonOf, createReads, explained } from '../client/collection.ts'
-import { malformed } from '../client/errors.ts'
+import { describe, type FloatingIpService, type Identity } from '../../driver.ts'
+import type { Cloud, Dialect } from '../client/cloud.ts'
+import { createCollection } from '../client/collection.ts'
 import { isMissing } from '../client/consistency.ts'
+import { malformed } from '../client/errors.ts'
+import { exactRule, nameRule } from '../client/lists.ts'
+import { explainingFields } from '../client/refusals.ts'
+import { labelOrRollBack } from '../client/rollback.ts'
+import { checkEc2Tags, tagLimits, toCommonFields, toTagList, toTagParameters } from '../client/tags.ts'
 import { chooseNic } from './floating-targets.ts'
-import { byName } from '../client/lists.ts'
-import { ec2Tags, tagSpecifications, toTagList } from '../client/tags.ts'
-import { labelMade } from '../client/rollback.ts'
 
-/** The cloud tells what is not as nothing, or as an empty text. */
-const known = (text: string | undefined) => text === undefined || text === '' ? null : text
+const filterRules = { name: nameRule, address: exactRule('public-ip'), node_id: exactRule('instance-id') }
 
-/** An elastic IP of a VPC. The pool that it is from is Amazon's, or the account's own, and is not chosen here. */
+/** Eucalyptus 4, which sets tags after the creation, has no tags of addresses. */
+export const describeFloatingIps = ({ tagsOnCreate: hasTags }: Dialect) => describe<FloatingIpService>({
+  list: { filters: ['address', 'node_id', ...(hasTags ? ['name', 'tag'] as const : [])] },
+  create: hasTags ? { parameters: ['tags'], limits: tagLimits } : {},
+  associate: { parameters: ['node_id', 'nic_id', 'fixed_address'] }
+})
+
+/** The cloud leaves a missing value out, or sends an empty text. */
+const toNullable = (text: string | undefined) => text || null
+
+/** Maps an elastic IP of a VPC. Its pool is Amazon's, or the account's own; the API cannot choose it. */
 export function toFloatingIp (raw: Address, identity: Identity, extra: boolean): FloatingIp {
-  const nic = known(raw.NetworkInterfaceId)
+  const nic = toNullable(raw.NetworkInterfaceId)
+  const isAvailable = nic === null && toNullable(raw.AssociationId) === null
   return {
-    ...commonOf(raw, identity, undefined),
-    state: nic === null && known(raw.AssociationId) === null ? 'available' : 'associated',
+    ...toCommonFields(raw, identity, undefined),
+    state: isAvailable ? 'available' : 'associated',
     address: raw.PublicIp ?? null,
     version: 4,
     pool: null,
-    node_id: known(raw.InstanceId),
+    node_id: toNullable(raw.InstanceId),
     nic_id: nic,
-    fixed_address: known(raw.PrivateIpAddress),
-    ...(extra ? { extra: { ...raw } } : {})
+    fixed_address: toNullable(raw.PrivateIpAddress),
+    extra: extra ? { ...raw } : undefined
   }
 }
 
-/** What an address has only while it is associated. */
-const free = { AssociationId: undefined, NetworkInterfaceId: undefined, InstanceId: undefined, PrivateIpAddress: undefined }
+/** The fields that an address has only while it is associated. */
+const noAssociation = {
+  AssociationId: undefined,
+  NetworkInterfaceId: undefined,
+  InstanceId: undefined,
+  PrivateIpAddress: undefined
+}
 
-/** Elastic IPs. The cloud lists them all at once. */
+/** Elastic IPs. The cloud lists them without pages. */
 export function createFloatingIps (cloud: Cloud): FloatingIpService {
   const { client } = cloud
   const identify = cloud.identify('floating_ips')
-  const show = (raw: Address, extra = false) => toFloatingIp(raw, identify(raw.AllocationId!), extra)
+  const map = (raw: Address, extra = false) => toFloatingIp(raw, identify(raw.AllocationId!), extra)
 
-  const { find, note, forget, ...reads } = createReads<Address, FloatingIp>({
+  const { service, find, recent } = createCollection<Address, FloatingIp>({
     cloud,
-    word: 'floating IP',
+    itemName: 'floating IP',
     idOf: ({ AllocationId: id }) => id,
-    async send ({ ids, ...asked }, call) {
-      const { Addresses: items } = await client.read((sdk) => new sdk.DescribeAddressesCommand({ ...asked, AllocationIds: ids }), call)
-      // What has no such id is of no VPC.
-      return { items: items?.filter(({ AllocationId: id }) => known(id) !== null) }
+    async send ({ ids, ...request }, call) {
+      const { Addresses: addresses } = await client.read('DescribeAddresses', { ...request, AllocationIds: ids }, call)
+      // An address outside of VPCs has no such id.
+      return { items: addresses?.filter(({ AllocationId: id }) => toNullable(id) !== null) }
     },
-    filters: { name: byName, address: { name: 'public-ip' }, node_id: { name: 'instance-id' } },
-    map: async (raws, extra) => raws.map((raw) => show(raw, extra))
+    filterRules,
+    map: async (raws, extra) => raws.map((raw) => map(raw, extra))
   })
 
-  const remove = (id: string, call: Call) =>
-    client.change((sdk) => new sdk.ReleaseAddressCommand({ AllocationId: id }), call, { token: true })
+  const release = (id: string, call: Call) =>
+    client.change('ReleaseAddress', { AllocationId: id }, call, { idempotent: true })
 
   return {
-    ...reads,
+    ...service,
 
-    async create ({ tags }: FloatingIpCreate, call: Call) {
-      checkTags(tags ?? {}, ec2Tags)
-      const asked = { Domain: 'vpc' as const, ...tagSpecifications(cloud, ['elastic-ip'], { tags }) }
-      const { AllocationId: id, PublicIp: address } = await client.change((sdk) => new sdk.AllocateAddressCommand(asked), call)
-      if (id === undefined) throw malformed('The cloud answered without an address', false)
-      note(id)
-      await labelMade(cloud, id, { tags }, call, (own) => remove(id, own))
-      return show({ AllocationId: id, PublicIp: address, Tags: toTagList({ tags }) })
+    async create ({ tags }, call) {
+      checkEc2Tags(tags)
+      const input = { Domain: 'vpc' as const, ...toTagParameters(cloud, 'elastic-ip', { tags }) }
+      const { AllocationId: id, PublicIp: address } = await client.change('AllocateAddress', input, call)
+      if (id === undefined) throw malformed('The response of the cloud has no address', false)
+      recent.add([id])
+      await labelOrRollBack(cloud, id, { tags }, call, (rollbackCall) => release(id, rollbackCall))
+      return map({ AllocationId: id, PublicIp: address, Tags: toTagList({ tags }) })
     },
 
-    async destroy (id: string, call: Call) {
-      await remove(id, call)
-      forget(id)
+    async destroy (id, call) {
+      await release(id, call)
+      recent.remove(id)
     },
 
-    /** Gives it to a NIC that has none; one that is elsewhere is not moved (in_use). */
-    async associate (id: string, input: FloatingIpAssociate, call: Call) {
+    /** Associates an address with a NIC. An address of another NIC is not moved (in_use). */
+    async associate (id, input, call) {
       const raw = await find(id, call)
       const { nic, address } = await chooseNic(client, input, call)
-      if (known(raw.AssociationId) !== null) {
-        if (raw.NetworkInterfaceId === nic.NetworkInterfaceId && raw.PrivateIpAddress === address) return show(raw)
+      if (toNullable(raw.AssociationId) !== null) {
+        if (raw.NetworkInterfaceId === nic.NetworkInterfaceId && raw.PrivateIpAddress === address) return map(raw)
         throw new ProblemError('in_use', `${id} is associated with ${raw.NetworkInterfaceId}`)
       }
-      const asked = { AllocationId: id, NetworkInterfaceId: nic.NetworkInterfaceId, PrivateIpAddress: address, AllowReassociation: false }
-      // A NIC whose network has no way outside is refused by Gateway.NotAttached.
-      const at = input.nic_id === undefined ? '/node_id' : '/nic_id'
-      const fields = [{ code: /^InvalidNetworkInterface|^Gateway\.NotAttached|^InvalidInstanceI[Dd]/, pointer: at }]
-      const { AssociationId: association } = await explained(fields, () =>
-        client.change((sdk) => new sdk.AssociateAddressCommand(asked), call, { token: true }))
-      return show({
-        ...raw,
-        AssociationId: association,
-        NetworkInterfaceId: nic.NetworkInterfaceId,
-        InstanceId: nic.Attachment?.InstanceId,
-        PrivateIpAddress: address
-      })
+      const target = { NetworkInterfaceId: nic.NetworkInterfaceId, PrivateIpAddress: address }
+      const request = { AllocationId: id, ...target, AllowReassociation: false }
+      // Gateway.NotAttached: the network of the NIC has no internet gateway.
+      const pattern = /^InvalidNetworkInterface|^Gateway\.NotAttached|^InvalidInstanceI[Dd]/
+      const pointer = input.nic_id === undefined ? '/node_id' : '/nic_id'
+      const { AssociationId: association } = await explainingFields([{ pattern, pointer }], () =>
+        client.change('AssociateAddress', request, call, { idempotent: true }))
+      return map({ ...raw, AssociationId: association, ...target, InstanceId: nic.Attachment?.InstanceId })
     },
 
-    async disassociate (id: string, call: Call) {
+    async disassociate (id, call) {
       const raw = await find(id, call)
-      const association = known(raw.AssociationId)
-      if (association === null) return show(raw)
+      const association = toNullable(raw.AssociationId)
+      if (association === null) return map(raw)
       try {
-        await client.change((sdk) => new sdk.DisassociateAddressCommand({ AssociationId: association }), call, { token: true })
+        await client.change('DisassociateAddress', { AssociationId: association }, call, { idempotent: true })
       } catch (error) {
-        // It went with its node meanwhile.
+        // The association may have ended with its node.
         if (!isMissing(error)) throw error
       }
-      return show({ ...raw, ...free })
+      return map({ ...raw, ...noAssociation })
     }
   }
 }

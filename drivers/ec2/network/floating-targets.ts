@@ -4,49 +4,58 @@ import type { Call } from '../../call.ts'
 import { invalid } from '../../invalid.ts'
 import type { Client } from '../client/client.ts'
 
-const addressesOf = ({ PrivateIpAddresses: all = [], PrivateIpAddress: own }: NetworkInterface) =>
-  all.length > 0 ? all.flatMap(({ PrivateIpAddress: address }) => address ?? []) : own === undefined ? [] : [own]
+function addressesOf ({ PrivateIpAddresses: all = [], PrivateIpAddress: primary }: NetworkInterface) {
+  if (all.length > 0) return all.flatMap(({ PrivateIpAddress: address }) => address ?? [])
+  return primary === undefined ? [] : [primary]
+}
 
-const listed = (nics: readonly NetworkInterface[]) =>
+const listNics = (nics: readonly NetworkInterface[]) =>
   nics.map((nic) => `${nic.NetworkInterfaceId} (${addressesOf(nic).join(', ')})`).join('; ') || 'none'
 
 export interface NicTarget {
   nic: NetworkInterface
-  /** The private address that is meant: the one asked for, or the first of the NIC. */
+  /** The private address: the requested one, or the first of the NIC. */
   address: string | undefined
 }
 
 /**
- * The NIC that is meant, and which of its addresses: of a node the one that fits; where none or more than one does,
+ * Chooses the NIC for a floating IP, and its address. If none of the node's NICs matches the request, or more than one,
  * validation_failed lists the NICs.
  */
-export async function chooseNic (client: Client, wanted: FloatingIpAssociate, call: Call): Promise<NicTarget> {
-  const { node_id: node, nic_id: id, fixed_address: address } = wanted
-  const nics = node === undefined ? await readNic(client, id!, call) : await nicsOfNode(client, node, call)
-  const named = id === undefined ? nics : nics.filter(({ NetworkInterfaceId: own }) => own?.toLowerCase() === id.toLowerCase())
-  if (id !== undefined && named.length === 0) throw invalid('/nic_id', `is no NIC of the node; its NICs are: ${listed(nics)}`)
-  const fitting = named.filter((nic) => address === undefined || addressesOf(nic).includes(address))
-  const [nic, other] = fitting
-  if (nic !== undefined && other === undefined) return { nic, address: address ?? nic.PrivateIpAddress }
-  if (address !== undefined && nic === undefined) throw invalid('/fixed_address', `is on none of the NICs, which are: ${listed(named)}`)
-  throw invalid('/node_id', nic === undefined ? 'has no NIC' : `has more than one NIC that fits; give nic_id. Its NICs are: ${listed(nics)}`)
+export async function chooseNic (client: Client, request: FloatingIpAssociate, call: Call): Promise<NicTarget> {
+  const { node_id: node, nic_id: id, fixed_address: address } = request
+  const nics = node === undefined ? await readNic(client, id!, call) : await readNicsOfNode(client, node, call)
+  const named = id === undefined
+    ? nics
+    : nics.filter(({ NetworkInterfaceId: nicId }) => nicId?.toLowerCase() === id.toLowerCase())
+  if (id !== undefined && named.length === 0) {
+    throw invalid('/nic_id', `${id} is not a NIC of the node. Its NICs: ${listNics(nics)}`)
+  }
+  const matching = named.filter((nic) => address === undefined || addressesOf(nic).includes(address))
+  const [nic, second] = matching
+  if (nic !== undefined && second === undefined) return { nic, address: address ?? nic.PrivateIpAddress }
+  if (address !== undefined && nic === undefined) {
+    throw invalid('/fixed_address', `${address} is not an address of these NICs: ${listNics(named)}`)
+  }
+  if (nic === undefined) throw invalid('/node_id', 'has no NIC')
+  throw invalid('/node_id', `has more than one matching NIC; set nic_id. Its NICs: ${listNics(nics)}`)
 }
 
 async function readNic (client: Client, id: string, call: Call) {
   try {
-    const asked = { NetworkInterfaceIds: [id] }
-    const { NetworkInterfaces: found = [] } = await client.read((sdk) => new sdk.DescribeNetworkInterfacesCommand(asked), call)
+    const input = { NetworkInterfaceIds: [id] }
+    const { NetworkInterfaces: found = [] } = await client.read('DescribeNetworkInterfaces', input, call)
     return found
   } catch (error) {
-    if (error instanceof ProblemError && (error.code === 'resource_not_found' || error.code === 'provider_rejected')) {
-      throw invalid('/nic_id', 'is not there')
+    if (error instanceof ProblemError && ['resource_not_found', 'provider_rejected'].includes(error.code)) {
+      throw invalid('/nic_id', `${id} does not exist`)
     }
     throw error
   }
 }
 
-async function nicsOfNode (client: Client, node: string, call: Call) {
-  const asked = { Filters: [{ Name: 'attachment.instance-id', Values: [node] }] }
-  const { NetworkInterfaces: found = [] } = await client.read((sdk) => new sdk.DescribeNetworkInterfacesCommand(asked), call)
+async function readNicsOfNode (client: Client, node: string, call: Call) {
+  const input = { Filters: [{ Name: 'attachment.instance-id', Values: [node] }] }
+  const { NetworkInterfaces: found = [] } = await client.read('DescribeNetworkInterfaces', input, call)
   return found
 }

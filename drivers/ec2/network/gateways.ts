@@ -1,124 +1,132 @@
 import type { InternetGateway, RouteTable } from '@aws-sdk/client-ec2'
 import type { Call } from '../../call.ts'
-import { operationKey } from '../../tags.ts'
+import { readAll } from '../../pages.ts'
 import type { Cloud } from '../client/cloud.ts'
-import { readAll } from '../client/collection.ts'
-import { malformed } from '../client/errors.ts'
 import { isMissing } from '../client/consistency.ts'
-import { tagSpecifications } from '../client/tags.ts'
-import { labelMade, orUndo } from '../client/rollback.ts'
+import { malformed } from '../client/errors.ts'
+import { toPage } from '../client/lists.ts'
+import { labelOrRollBack, runOrRollBack } from '../client/rollback.ts'
+import { hasOperationTag, toTagParameters } from '../client/tags.ts'
 
-export const anywhere = '0.0.0.0/0'
+const anyAddress = '0.0.0.0/0'
 
-/** The routes by which a route table leads to an internet gateway. */
-export const waysOut = ({ Routes: routes = [] }: RouteTable) => routes.filter(({ GatewayId: gateway }) => gateway?.startsWith('igw-') === true)
+/** Returns the routes of a route table to an internet gateway. */
+const outsideRoutesOf = ({ Routes: routes = [] }: RouteTable) =>
+  routes.filter(({ GatewayId: gateway }) => gateway?.startsWith('igw-') === true)
 
-/** Whether a route table leads outside: one whose gateway is gone does not. */
-export const leadsOut = (table: RouteTable) => waysOut(table).some(({ State: state }) => state !== 'blackhole')
+/** Whether a route table leads outside. A route is a `blackhole` if its gateway was deleted. */
+export const isRoutedOutside = (table: RouteTable) =>
+  outsideRoutesOf(table).some(({ State: state }) => state !== 'blackhole')
 
 /**
- * The internet gateways of VPCs, of which each has one at most. One that is made here has the mark of its operation, and
- * goes when no route table leads to it; those of others stay.
+ * The internet gateways of VPCs; a VPC has at most one. A gateway that this server creates carries the tag of its
+ * operation, and is deleted when no route table leads to it. Other gateways are never deleted.
  */
 export function createGateways (cloud: Cloud) {
   const { client } = cloud
 
-  const gatewaysAt = async (filter: string, id: string, call: Call): Promise<InternetGateway[]> => {
-    const asked = { Filters: [{ Name: filter, Values: [id] }] }
-    return (await client.read((sdk) => new sdk.DescribeInternetGatewaysCommand(asked), call)).InternetGateways ?? []
+  const readGateway = async (filter: string, id: string, call: Call): Promise<InternetGateway | undefined> => {
+    const input = { Filters: [{ Name: filter, Values: [id] }] }
+    return (await client.read('DescribeInternetGateways', input, call)).InternetGateways?.[0]
   }
-  const gatewayOf = async (vpc: string, call: Call) => (await gatewaysAt('attachment.vpc-id', vpc, call))[0]?.InternetGatewayId
 
-  const remove = (id: string, call: Call) =>
-    client.change((sdk) => new sdk.DeleteInternetGatewayCommand({ InternetGatewayId: id }), call, { token: true })
+  const readGatewayId = async (vpc: string, call: Call) =>
+    (await readGateway('attachment.vpc-id', vpc, call))?.InternetGatewayId
+
+  const deleteGateway = (id: string, call: Call) =>
+    client.change('DeleteInternetGateway', { InternetGatewayId: id }, call, { idempotent: true })
   const attach = (id: string, vpc: string, call: Call) =>
-    client.change((sdk) => new sdk.AttachInternetGatewayCommand({ InternetGatewayId: id, VpcId: vpc }), call)
+    client.change('AttachInternetGateway', { InternetGatewayId: id, VpcId: vpc }, call)
   const detach = (id: string, vpc: string, call: Call) =>
-    client.change((sdk) => new sdk.DetachInternetGatewayCommand({ InternetGatewayId: id, VpcId: vpc }), call, { token: true })
+    client.change('DetachInternetGateway', { InternetGatewayId: id, VpcId: vpc }, call, { idempotent: true })
 
-  const make = async (vpc: string, call: Call) => {
+  const createGateway = async (vpc: string, call: Call) => {
     const labels = { operation: call.operation ?? call.requestId }
-    const asked = tagSpecifications(cloud, ['internet-gateway'], labels)
-    const { InternetGateway: made } = await client.change((sdk) => new sdk.CreateInternetGatewayCommand(asked), call)
-    const id = made?.InternetGatewayId
-    if (id === undefined) throw malformed('The cloud answered without an internet gateway', false)
-    await labelMade(cloud, id, labels, call, (own) => remove(id, own))
-    await orUndo(call, `the internet gateway ${id} is there`, () => attach(id, vpc, call), (own) => remove(id, own))
+    const input = toTagParameters(cloud, 'internet-gateway', labels)
+    const { InternetGateway: created } = await client.change('CreateInternetGateway', input, call)
+    const id = created?.InternetGatewayId
+    if (id === undefined) throw malformed('The response of the cloud has no internet gateway', false)
+    const rollBack = (rollbackCall: Call) => deleteGateway(id, rollbackCall)
+    await labelOrRollBack(cloud, id, labels, call, rollBack)
+    await runOrRollBack(call, `the internet gateway ${id} exists`, () => attach(id, vpc, call), rollBack)
     return id
   }
 
-  /** The VPC's own, or a new one. */
-  const open = async (vpc: string, call: Call): Promise<{ id: string, made: boolean }> => {
-    const there = await gatewayOf(vpc, call)
-    if (there !== undefined) return { id: there, made: false }
+  /** Returns the gateway of the VPC, or creates one. */
+  const ensureGateway = async (vpc: string, call: Call): Promise<{ id: string, isNew: boolean }> => {
+    const existing = await readGatewayId(vpc, call)
+    if (existing !== undefined) return { id: existing, isNew: false }
     try {
-      return { id: await make(vpc, call), made: true }
+      return { id: await createGateway(vpc, call), isNew: true }
     } catch (error) {
-      // Another one may have been attached meanwhile.
-      const other = await gatewayOf(vpc, call).catch(() => undefined)
+      // Another request may have attached a gateway meanwhile.
+      const other = await readGatewayId(vpc, call).catch(() => undefined)
       if (other === undefined) throw error
-      return { id: other, made: false }
+      return { id: other, isNew: false }
     }
   }
 
-  const isOurs = async (id: string, call: Call) => {
-    const [found] = await gatewaysAt('internet-gateway-id', id, call)
-    return found?.Tags?.some(({ Key: key }) => key === operationKey) === true
+  const isUsedElsewhere = async (table: RouteTable, gateway: string, call: Call) => {
+    const Filters = [{ Name: 'vpc-id', Values: [table.VpcId!] }]
+    const tables = await readAll<RouteTable>(async (token) => {
+      const input = { Filters, NextToken: token ?? undefined }
+      const { RouteTables: items, NextToken: next } = await client.read('DescribeRouteTables', input, call)
+      return toPage(items, next, 'route tables')
+    })
+    return tables.some((other) => other.RouteTableId !== table.RouteTableId &&
+      outsideRoutesOf(other).some(({ GatewayId: id }) => id === gateway))
   }
 
-  const isUsedBeside = async (table: RouteTable, gateway: string, call: Call) => {
-    const Filters = [{ Name: 'vpc-id', Values: [table.VpcId!] }]
-    const tables = await readAll(async (token) => {
-      const asked = { Filters, NextToken: token }
-      const { RouteTables: items, NextToken: next } = await client.read((sdk) => new sdk.DescribeRouteTablesCommand(asked), call)
-      return { items, token: next }
-    })
-    return tables.some((other) => other.RouteTableId !== table.RouteTableId && waysOut(other).some(({ GatewayId: id }) => id === gateway))
+  const isDeletable = async (table: RouteTable, gateway: string, call: Call) => {
+    const found = await readGateway('internet-gateway-id', gateway, call)
+    return found !== undefined && hasOperationTag(found) && !await isUsedElsewhere(table, gateway, call)
   }
 
   return {
-    /** Has a route table lead everything to the VPC's internet gateway, which is made where there is none. */
-    async lead (table: RouteTable, call: Call): Promise<void> {
-      const { RouteTableId: id, VpcId: vpc = '' } = table
-      const { id: gateway, made } = await open(vpc, call)
-      const route = { RouteTableId: id, DestinationCidrBlock: anywhere, GatewayId: gateway }
-      const dead = table.Routes?.some(({ DestinationCidrBlock: block, State: state }) => block === anywhere && state === 'blackhole')
-      const set = async () => {
-        if (dead === true) await client.change((sdk) => new sdk.ReplaceRouteCommand(route), call, { token: true })
-        else await client.change((sdk) => new sdk.CreateRouteCommand(route), call)
+    /** Routes all traffic of a route table to the internet gateway of its VPC, and creates the gateway if necessary. */
+    async connect (table: RouteTable, call: Call): Promise<void> {
+      const { RouteTableId: id, VpcId: vpc = '', Routes: routes = [] } = table
+      const { id: gateway, isNew } = await ensureGateway(vpc, call)
+      const route = { RouteTableId: id, DestinationCidrBlock: anyAddress, GatewayId: gateway }
+      const hasDeadRoute = routes.some(({ DestinationCidrBlock: block, State: state }) =>
+        block === anyAddress && state === 'blackhole')
+      const setRoute = async () => {
+        if (hasDeadRoute) await client.change('ReplaceRoute', route, call, { idempotent: true })
+        else await client.change('CreateRoute', route, call)
       }
-      if (!made) return set()
-      await orUndo(call, `the internet gateway ${gateway} is there`, set, async (own) => {
-        await detach(gateway, vpc, own)
-        await remove(gateway, own)
+      if (!isNew) return setRoute()
+      await runOrRollBack(call, `the internet gateway ${gateway} exists`, setRoute, async (rollbackCall) => {
+        await detach(gateway, vpc, rollbackCall)
+        await deleteGateway(gateway, rollbackCall)
       })
     },
 
     /**
-     * Takes a route table's way outside away, by `cut`, and with it the gateway, if it was made here and nothing else leads
-     * to it. The gateway is detached first: that the cloud refuses as long as addresses of the VPC depend on it (in_use).
+     * Disconnects a route table from its gateway by `cut`, and deletes the gateway if this server created it and no
+     * other route table leads to it. The gateway is detached first, because the cloud refuses that while addresses of
+     * the VPC depend on it (in_use).
      */
-    async close (table: RouteTable, call: Call, cut: () => Promise<unknown>): Promise<void> {
-      const gateway = waysOut(table)[0]?.GatewayId
-      const goes = gateway !== undefined && await isOurs(gateway, call) && !await isUsedBeside(table, gateway, call)
-      if (!goes) {
+    async disconnect (table: RouteTable, call: Call, cut: () => Promise<unknown>): Promise<void> {
+      const gateway = outsideRoutesOf(table)[0]?.GatewayId
+      if (gateway === undefined || !await isDeletable(table, gateway, call)) {
         await cut()
         return
       }
       const vpc = table.VpcId!
       await detach(gateway, vpc, call)
-      await orUndo(call, `the internet gateway ${gateway} is detached`, cut, (own) => attach(gateway, vpc, own))
-      await remove(gateway, call).catch((error: unknown) => {
+      await runOrRollBack(call, `the internet gateway ${gateway} is detached`, cut, (rollbackCall) =>
+        attach(gateway, vpc, rollbackCall))
+      await deleteGateway(gateway, call).catch((error: unknown) => {
         if (!isMissing(error)) throw error
       })
     },
 
-    /** Removes the routes by which a table leads outside. */
-    async unroute (table: RouteTable, call: Call): Promise<void> {
-      for (const { DestinationCidrBlock: four, DestinationIpv6CidrBlock: six } of waysOut(table)) {
-        const block = four === undefined ? { DestinationIpv6CidrBlock: six } : { DestinationCidrBlock: four }
+    /** Deletes the routes of a route table to internet gateways. */
+    async deleteRoutes (table: RouteTable, call: Call): Promise<void> {
+      for (const { DestinationCidrBlock: v4, DestinationIpv6CidrBlock: v6 } of outsideRoutesOf(table)) {
+        const block = v4 === undefined ? { DestinationIpv6CidrBlock: v6 } : { DestinationCidrBlock: v4 }
         const route = { RouteTableId: table.RouteTableId, ...block }
-        await client.change((sdk) => new sdk.DeleteRouteCommand(route), call, { token: true })
+        await client.change('DeleteRoute', route, call, { idempotent: true })
       }
     }
   }

@@ -1,111 +1,129 @@
 import type { Subnet, Vpc } from '@aws-sdk/client-ec2'
-import type { Network, NetworkCreate, NetworkState } from '../../../openapi/model/index.ts'
+import type { Network, NetworkState } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Identity, NetworkService } from '../../driver.ts'
+import { describe, type Identity, type NetworkService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import { checkTags } from '../../tags.ts'
+import { readPages } from '../../pages.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import type { Client } from '../client/client.ts'
 import type { Cloud } from '../client/cloud.ts'
-import { commonOf, createReads, createUpdate, explained, readAll, settled } from '../client/collection.ts'
+import { createCollection, createLabelUpdate } from '../client/collection.ts'
+import { readUntilSettled } from '../client/consistency.ts'
 import { malformed } from '../client/errors.ts'
-import { byName } from '../client/lists.ts'
-import type { RefusedField } from '../client/refusals.ts'
-import { ec2Tags, tagSpecifications } from '../client/tags.ts'
-import { labelMade } from '../client/rollback.ts'
+import { filterNames, maxFilterValues, nameRule, toPage } from '../client/lists.ts'
+import { explainingFields } from '../client/refusals.ts'
+import { labelOrRollBack } from '../client/rollback.ts'
+import { checkEc2Tags, tagLimits, toCommonFields, toTagParameters } from '../client/tags.ts'
 
-/** Of VPCs and subnets. */
+const filterRules = { name: nameRule }
+
+export const networkCapabilities = describe<NetworkService>({
+  list: { filters: filterNames(filterRules), limits: { limit: maxFilterValues } },
+  create: { parameters: ['name', 'cidr', 'tags'], required: ['cidr'], limits: tagLimits },
+  update: { parameters: ['name', 'tags'], limits: tagLimits }
+})
+
+/** States of VPCs and subnets. */
 const states: Readonly<Record<string, NetworkState>> = { available: 'available', pending: 'pending' }
 
-export const networkState = (state: string | undefined): NetworkState => states[state ?? ''] ?? 'unknown'
+export const toNetworkState = (state = ''): NetworkState => states[state] ?? 'unknown'
 
-/** The values that one filter takes. */
-const mostValues = 200
+/** Refusals of CreateVpc. Its only field beside the tags is the block of addresses. */
+const createRefusals: readonly FieldRefusal[] = [
+  { pattern: /^InvalidVpcRange|^InvalidVpc\.Range|^InvalidParameterValue|^InvalidCidr/, pointer: '/cidr' }
+]
 
-/** Refusals of CreateVpc, whose one field beside its tags is the block. */
-const fields: readonly RefusedField[] = [{ code: /^InvalidVpcRange|^InvalidVpc\.Range|^InvalidParameterValue|^InvalidCidr/, pointer: '/cidr' }]
-
-/** The blocks that are a VPC's; one whose association has ended is shown for some time. */
-const cidrsOf = ({ CidrBlock: first, CidrBlockAssociationSet: four = [], Ipv6CidrBlockAssociationSet: six = [] }: Vpc) => {
-  const there = [
-    ...four.map(({ CidrBlock: block, CidrBlockState: state }) => ({ block, state })),
-    ...six.map(({ Ipv6CidrBlock: block, Ipv6CidrBlockState: state }) => ({ block, state }))
-  ].filter(({ state }) => state?.State === undefined || state.State === 'associated')
-  const blocks = there.flatMap(({ block }) => block ?? [])
+/** Returns the blocks of a VPC. The cloud lists a block for some time after its association has ended. */
+function cidrsOf ({ CidrBlock: first, CidrBlockAssociationSet: v4 = [], Ipv6CidrBlockAssociationSet: v6 = [] }: Vpc) {
+  const associations = [
+    ...v4.map(({ CidrBlock: block, CidrBlockState: state }) => ({ block, state })),
+    ...v6.map(({ Ipv6CidrBlock: block, Ipv6CidrBlockState: state }) => ({ block, state }))
+  ]
+  const blocks = associations
+    .filter(({ state }) => state?.State === undefined || state.State === 'associated')
+    .flatMap(({ block }) => block ?? [])
   return blocks.length > 0 || first === undefined ? blocks : [first]
 }
 
-/** A VPC as a network. It is private: what leads outside is its internet gateway, which is its router's. */
-export const toNetwork = (raw: Vpc, subnets: string[], identity: Identity, extra: boolean): Network => ({
-  ...commonOf(raw, identity, raw.State),
-  state: networkState(raw.State),
+/** Maps a VPC. It is never external: the internet gateway belongs to the router. */
+export const toNetwork = (raw: Vpc, subnetIds: string[], identity: Identity, extra: boolean): Network => ({
+  ...toCommonFields(raw, identity, raw.State),
+  state: toNetworkState(raw.State),
   cidrs: cidrsOf(raw),
   is_external: false,
   shared: null,
   mtu: null,
-  subnet_ids: subnets,
-  ...(extra ? { extra: { ...raw } } : {})
+  subnet_ids: subnetIds,
+  extra: extra ? { ...raw } : undefined
 })
 
-/** VPCs as networks, with their subnets: one more call for a page. */
+/** VPCs as networks. A page takes one more call, for the ids of their subnets. */
 export function createNetworks (cloud: Cloud): NetworkService {
   const { client } = cloud
   const identify = cloud.identify('networks')
 
-  const { find, note, forget, ...reads } = createReads<Vpc, Network>({
+  const collection = createCollection<Vpc, Network>({
     cloud,
-    word: 'network',
+    itemName: 'network',
     idOf: ({ VpcId: id }) => id,
-    async send ({ ids, ...asked }, call) {
-      const { Vpcs: items, NextToken: token } = await client.read((sdk) => new sdk.DescribeVpcsCommand({ ...asked, VpcIds: ids }), call)
+    async send ({ ids, ...request }, call) {
+      const { Vpcs: items, NextToken: token } = await client.read('DescribeVpcs', { ...request, VpcIds: ids }, call)
       return { items, token }
     },
-    page: [5, mostValues],
-    filters: { name: byName },
+    pageSizes: [5, maxFilterValues],
+    filterRules,
     async map (raws, extra, call) {
-      const subnets = await subnetsOf(client, raws.flatMap(({ VpcId: id }) => id ?? []), call)
-      return raws.map((raw) => toNetwork(raw, subnets.get(raw.VpcId!) ?? [], identify(raw.VpcId!), extra))
+      const subnetIds = await readSubnetIds(client, raws.flatMap(({ VpcId: id }) => id ?? []), call)
+      return raws.map((raw) => toNetwork(raw, subnetIds.get(raw.VpcId!) ?? [], identify(raw.VpcId!), extra))
     }
   })
+  const { service, recent } = collection
 
-  const remove = (id: string, call: Call) => client.change((sdk) => new sdk.DeleteVpcCommand({ VpcId: id }), call, { token: true })
+  const deleteVpc = (id: string, call: Call) => client.change('DeleteVpc', { VpcId: id }, call, { idempotent: true })
 
   return {
-    ...reads,
-    ...createUpdate(cloud, { find, get: reads.get }),
+    ...service,
+    update: createLabelUpdate(cloud, collection),
 
-    /** Makes a VPC of the block of addresses that is asked for, which is needed, and waits while it is pending. */
-    async create ({ name, cidr, tags }: NetworkCreate, call: Call) {
-      checkTags(tags ?? {}, ec2Tags)
+    /** Creates a VPC and waits while it is pending. */
+    async create ({ name, cidr, tags }, call) {
+      checkEc2Tags(tags)
       if (cidr === undefined) throw invalid('/cidr', 'is required: a network of this cloud is a block of addresses')
-      if (cidr.includes(':')) throw invalid('/cidr', 'must be a block of IPv4')
+      if (cidr.includes(':')) throw invalid('/cidr', 'must be an IPv4 block')
       const labels = { name, tags }
-      const asked = { CidrBlock: cidr, ...tagSpecifications(cloud, ['vpc'], labels) }
-      const { Vpc: made } = await explained(fields, () => client.change((sdk) => new sdk.CreateVpcCommand(asked), call))
-      const id = made?.VpcId
-      if (id === undefined) throw malformed('The cloud answered without a network', false)
-      note(id)
-      await labelMade(cloud, id, labels, call, (own) => remove(id, own))
-      return settled(call, () => reads.get(id, { extra: false }, call), ({ state }) => state === 'pending')
+      const input = { CidrBlock: cidr, ...toTagParameters(cloud, 'vpc', labels) }
+      const { Vpc: created } = await explainingFields(createRefusals, () => client.change('CreateVpc', input, call))
+      const id = created?.VpcId
+      if (id === undefined) throw malformed('The response of the cloud has no network', false)
+      recent.add([id])
+      await labelOrRollBack(cloud, id, labels, call, (rollbackCall) => deleteVpc(id, rollbackCall))
+      const read = () => service.get(id, { extra: false }, call)
+      return readUntilSettled(call, read, ({ state }) => state === 'pending')
     },
 
-    async destroy (id: string, call: Call) {
-      await remove(id, call)
-      forget(id)
+    async destroy (id, call) {
+      await deleteVpc(id, call)
+      recent.remove(id)
     }
   }
 }
 
-/** The ids of the subnets of networks, by network: one call for two hundred of them. */
-async function subnetsOf (client: Client, networks: readonly string[], call: Call): Promise<Map<string, string[]>> {
-  const subnets = new Map<string, string[]>()
-  for (let at = 0; at < networks.length; at += mostValues) {
-    const Filters = [{ Name: 'vpc-id', Values: networks.slice(at, at + mostValues) }]
-    const found = await readAll<Subnet>(async (token) => {
-      const asked = { Filters, NextToken: token }
-      const { Subnets: items, NextToken: next } = await client.read((sdk) => new sdk.DescribeSubnetsCommand(asked), call)
-      return { items, token: next }
+/** Reads the ids of the subnets of networks, by network: one call for 200 networks. */
+async function readSubnetIds (client: Client, networks: readonly string[], call: Call): Promise<Map<string, string[]>> {
+  const subnetIds = new Map<string, string[]>()
+  for (let start = 0; start < networks.length; start += maxFilterValues) {
+    const Filters = [{ Name: 'vpc-id', Values: networks.slice(start, start + maxFilterValues) }]
+    const pages = readPages<Subnet>(async (token) => {
+      const { Subnets: items, NextToken } = await client.read('DescribeSubnets', {
+        Filters, NextToken: token ?? undefined
+      }, call)
+      return toPage(items, NextToken, 'subnets')
     })
-    for (const { VpcId: network = '', SubnetId: id = '' } of found) subnets.set(network, [...subnets.get(network) ?? [], id])
+    for await (const subnets of pages) {
+      for (const { VpcId: network = '', SubnetId: id = '' } of subnets) {
+        subnetIds.set(network, [...subnetIds.get(network) ?? [], id])
+      }
+    }
   }
-  return subnets
+  return subnetIds
 }

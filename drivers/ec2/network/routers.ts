@@ -1,51 +1,75 @@
 import type { RouteTable } from '@aws-sdk/client-ec2'
-import { ProblemError, type Router, type RouterCreate, type RouterInterface, type RouterUpdate } from '../../../openapi/model/index.ts'
+import { ProblemError, type Router, type RouterUpdate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Identity, RouterService } from '../../driver.ts'
+import { describe, type Identity, type RouterService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps, step } from '../../steps.ts'
-import { checkTags } from '../../tags.ts'
 import type { Cloud } from '../client/cloud.ts'
-import { commonOf, createReads, explained, labelSteps } from '../client/collection.ts'
-import { malformed } from '../client/errors.ts'
+import { createCollection } from '../client/collection.ts'
 import { isMissing } from '../client/consistency.ts'
-import { createGateways, leadsOut } from './gateways.ts'
-import { byName } from '../client/lists.ts'
-import type { RefusedField } from '../client/refusals.ts'
-import { ec2Tags, tagSpecifications } from '../client/tags.ts'
-import { labelMade, orUndo } from '../client/rollback.ts'
+import { malformed } from '../client/errors.ts'
+import { filterNames, findById, nameRule } from '../client/lists.ts'
+import { explainingFields } from '../client/refusals.ts'
+import { labelOrRollBack, runOrRollBack } from '../client/rollback.ts'
+import { checkEc2Tags, labelSteps, tagLimits, toCommonFields, toTagParameters } from '../client/tags.ts'
+import { createGateways, isRoutedOutside } from './gateways.ts'
 
-const networkField: readonly RefusedField[] = [{ code: /^InvalidVpcI[Dd]/, pointer: '/network_id' }]
-/** One in another VPC is an InvalidParameterValue. */
-const subnetField: readonly RefusedField[] = [{ code: /^InvalidSubnet|^InvalidParameterValue/, pointer: '/subnet_id' }]
+const filterRules = { name: nameRule }
 
-const gone = new Set<string | undefined>(['disassociating', 'disassociated', 'failed'])
+export const routerCapabilities = describe<RouterService>({
+  list: { filters: filterNames(filterRules), limits: { limit: 100 } },
+  create: {
+    parameters: ['name', 'network_id', 'external_gateway', 'external_gateway.network_id', 'tags'],
+    required: ['network_id'],
+    limits: tagLimits
+  },
+  update: { parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'], limits: tagLimits },
+  add_interface: { parameters: ['subnet_id'] },
+  remove_interface: { parameters: ['subnet_id'] }
+})
 
-/** The subnets that a route table is for, each by an association. */
-export const associationsOf = ({ Associations: associations = [] }: RouteTable) =>
-  associations.filter(({ SubnetId: subnet, AssociationState: state }) => subnet !== undefined && !gone.has(state?.State))
+const createRefusals: readonly FieldRefusal[] = [{ pattern: /^InvalidVpcI[Dd]/, pointer: '/network_id' }]
+
+/** The cloud refuses a subnet of another VPC with InvalidParameterValue. */
+const interfaceRefusals: readonly FieldRefusal[] = [
+  { pattern: /^InvalidSubnet|^InvalidParameterValue/, pointer: '/subnet_id' }
+]
+
+const endedStates = new Set<string | undefined>(['disassociating', 'disassociated', 'failed'])
+
+/** Returns the associations of a route table with subnets. */
+export const associationsOf = ({ Associations: associations = [] }: RouteTable) => associations
+  .filter(({ SubnetId: subnet, AssociationState: state }) => subnet !== undefined && !endedStates.has(state?.State))
+
+const findAssociation = (table: RouteTable, subnet: string) =>
+  findById(associationsOf(table), subnet, ({ SubnetId: id }) => id)
 
 /**
- * A route table as a router. What it leads to is the internet gateway of its VPC, of which there is one at most, so the
- * VPC names it: the id in `external_gateway` is the same as that of the network, in requests as in answers.
+ * Maps a route table. A VPC has at most one internet gateway, so the network's id identifies the gateway:
+ * `external_gateway` has the id of the network, in requests and in responses.
  */
 export function toRouter (raw: RouteTable, identity: Identity, extra: boolean): Router {
   const network = raw.VpcId ?? null
   return {
-    ...commonOf(raw, identity, undefined),
+    ...toCommonFields(raw, identity, undefined),
     state: 'available',
     network_id: network,
-    external_gateway: leadsOut(raw) ? { network_id: network } : null,
+    external_gateway: isRoutedOutside(raw) ? { network_id: network } : null,
     interfaces: associationsOf(raw).map(({ SubnetId: id }) => ({ subnet_id: id! })),
-    ...(extra ? { extra: { ...raw } } : {})
+    extra: extra ? { ...raw } : undefined
   }
 }
 
-type Gateway = RouterUpdate['external_gateway']
+type ExternalGateway = RouterUpdate['external_gateway']
 
-function checkGateway (gateway: Gateway, network: string | undefined) {
+function checkGateway (gateway: ExternalGateway, network: string | undefined) {
   if (gateway === undefined || gateway === null || gateway.network_id === network) return
-  throw invalid('/external_gateway/network_id', `must be ${network ?? 'the network of the router'}: the router leads to the internet gateway of its own network`)
+  const expected = network ?? 'the network of the router'
+  throw invalid(
+    '/external_gateway/network_id',
+    `must be ${expected}: a router of this cloud leads to the internet gateway of its own network`
+  )
 }
 
 /** Route tables as routers, with the internet gateways that they lead to. */
@@ -54,50 +78,54 @@ export function createRouters (cloud: Cloud): RouterService {
   const identify = cloud.identify('routers')
   const gateways = createGateways(cloud)
 
-  const { find, note, forget, ...reads } = createReads<RouteTable, Router>({
+  const { service, find, recent } = createCollection<RouteTable, Router>({
     cloud,
-    word: 'router',
+    itemName: 'router',
     idOf: ({ RouteTableId: id }) => id,
-    async send ({ ids, ...asked }, call) {
-      const input = { ...asked, RouteTableIds: ids }
-      const { RouteTables: items, NextToken: token } = await client.read((sdk) => new sdk.DescribeRouteTablesCommand(input), call)
+    async send ({ ids, ...request }, call) {
+      const input = { ...request, RouteTableIds: ids }
+      const { RouteTables: items, NextToken: token } = await client.read('DescribeRouteTables', input, call)
       return { items, token }
     },
-    page: [5, 100],
-    filters: { name: byName },
+    pageSizes: [5, 100],
+    filterRules,
     map: async (raws, extra) => raws.map((raw) => toRouter(raw, identify(raw.RouteTableId!), extra))
   })
-  const get = (id: string, call: Call) => reads.get(id, { extra: false }, call)
+  const get = (id: string, call: Call) => service.get(id, { extra: false }, call)
 
-  const remove = (id: string, call: Call) =>
-    client.change((sdk) => new sdk.DeleteRouteTableCommand({ RouteTableId: id }), call, { token: true })
+  const deleteTable = (id: string, call: Call) =>
+    client.change('DeleteRouteTable', { RouteTableId: id }, call, { idempotent: true })
 
-  const setGateway = async (table: RouteTable, gateway: Gateway, call: Call) => {
-    if (gateway === null) return gateways.close(table, call, () => gateways.unroute(table, call))
-    if (!leadsOut(table)) await gateways.lead(table, call)
+  const setGateway = async (table: RouteTable, gateway: ExternalGateway, call: Call) => {
+    if (gateway === null) return gateways.disconnect(table, call, () => gateways.deleteRoutes(table, call))
+    if (!isRoutedOutside(table)) await gateways.connect(table, call)
   }
 
   return {
-    ...reads,
+    ...service,
 
-    /** Makes a route table in a network, which is needed, and where it is asked for the network's way outside. */
-    async create ({ name, network_id: network, external_gateway: gateway, tags }: RouterCreate, call: Call) {
-      checkTags(tags ?? {}, ec2Tags)
+    /** Creates a route table, and connects it with the internet gateway of the network if the request asks for it. */
+    async create ({ name, network_id: network, external_gateway: gateway, tags }, call) {
+      checkEc2Tags(tags)
       if (network === undefined) throw invalid('/network_id', 'is required: a router of this cloud is in a network')
       checkGateway(gateway, network)
       const labels = { name, tags }
-      const asked = { VpcId: network, ...tagSpecifications(cloud, ['route-table'], labels) }
-      const { RouteTable: made } = await explained(networkField, () => client.change((sdk) => new sdk.CreateRouteTableCommand(asked), call))
-      const id = made?.RouteTableId
-      if (made === undefined || id === undefined) throw malformed('The cloud answered without a route table', false)
-      note(id)
-      await labelMade(cloud, id, labels, call, (own) => remove(id, own))
-      if (gateway !== undefined) await orUndo(call, `${id} is there`, () => gateways.lead(made, call), (own) => remove(id, own))
+      const input = { VpcId: network, ...toTagParameters(cloud, 'route-table', labels) }
+      const { RouteTable: table } = await explainingFields(createRefusals, () =>
+        client.change('CreateRouteTable', input, call))
+      const id = table?.RouteTableId
+      if (table === undefined || id === undefined) throw malformed('The response of the cloud has no route table', false)
+      recent.add([id])
+      const rollBack = (rollbackCall: Call) => deleteTable(id, rollbackCall)
+      await labelOrRollBack(cloud, id, labels, call, rollBack)
+      if (gateway !== undefined) {
+        await runOrRollBack(call, `${id} exists`, () => gateways.connect(table, call), rollBack)
+      }
       return get(id, call)
     },
 
-    async update (id: string, { name, external_gateway: gateway, tags }: RouterUpdate, call: Call) {
-      checkTags(tags ?? {}, ec2Tags)
+    async update (id, { name, external_gateway: gateway, tags }, call) {
+      checkEc2Tags(tags)
       const table = await find(id, call)
       checkGateway(gateway, table.VpcId)
       const steps = [
@@ -107,40 +135,39 @@ export function createRouters (cloud: Cloud): RouterService {
       return runSteps(steps, () => get(id, call), async (error) => error)
     },
 
-    /** Deletes a route table and the gateway that was made for it. Throws in_use for a network's main one, and for one with subnets. */
-    async destroy (id: string, call: Call) {
+    /** Deletes a route table and the gateway that was created for it. Throws in_use for a main table or with subnets. */
+    async destroy (id, call) {
       const table = await find(id, call)
-      if (table.Associations?.some(({ Main: main }) => main === true) === true) {
-        throw new ProblemError('in_use', `${id} is the main route table of ${table.VpcId}: it goes with its network`)
+      if (table.Associations?.some(({ Main: isMain }) => isMain === true) === true) {
+        throw new ProblemError('in_use', `${id} is the main route table of ${table.VpcId}: destroy the network instead`)
       }
-      const connected = associationsOf(table).map(({ SubnetId: subnet }) => subnet)
-      if (connected.length > 0) throw new ProblemError('in_use', `${id} connects ${connected.join(', ')}`)
-      await gateways.close(table, call, () => remove(id, call))
-      forget(id)
+      const subnets = associationsOf(table).map(({ SubnetId: subnet }) => subnet)
+      if (subnets.length > 0) throw new ProblemError('in_use', `${id} has interfaces in ${subnets.join(', ')}`)
+      await gateways.disconnect(table, call, () => deleteTable(id, call))
+      recent.remove(id)
     },
 
-    /** Throws already_exists where the subnet is connected; the cloud refuses one that another route table has (in_use). */
-    async add_interface (id: string, { subnet_id: subnet }: RouterInterface, call: Call) {
+    /** Throws already_exists if the router has the interface. The cloud refuses a subnet of another router (in_use). */
+    async add_interface (id, { subnet_id: subnet }, call) {
       const table = await find(id, call)
-      if (associationOf(table, subnet) !== undefined) throw new ProblemError('already_exists', `${id} connects ${subnet} already`)
-      await explained(subnetField, () =>
-        client.change((sdk) => new sdk.AssociateRouteTableCommand({ RouteTableId: id, SubnetId: subnet }), call))
+      if (findAssociation(table, subnet) !== undefined) {
+        throw new ProblemError('already_exists', `${id} already has an interface in ${subnet}`)
+      }
+      const input = { RouteTableId: id, SubnetId: subnet }
+      await explainingFields(interfaceRefusals, () => client.change('AssociateRouteTable', input, call))
       return get(id, call)
     },
 
-    async remove_interface (id: string, { subnet_id: subnet }: RouterInterface, call: Call) {
-      const association = associationOf(await find(id, call), subnet)?.RouteTableAssociationId
-      if (association === undefined) throw invalid('/subnet_id', `is no subnet that ${id} connects`)
+    async remove_interface (id, { subnet_id: subnet }, call) {
+      const association = findAssociation(await find(id, call), subnet)?.RouteTableAssociationId
+      if (association === undefined) throw invalid('/subnet_id', `${subnet} is not connected to the router ${id}`)
       try {
-        await client.change((sdk) => new sdk.DisassociateRouteTableCommand({ AssociationId: association }), call, { token: true })
+        await client.change('DisassociateRouteTable', { AssociationId: association }, call, { idempotent: true })
       } catch (error) {
-        // It has just been there: a repeat, or its subnet's end, came first.
+        // An earlier attempt, or the end of the subnet, has removed the association.
         if (!isMissing(error)) throw error
       }
       return get(id, call)
     }
   }
 }
-
-const associationOf = (table: RouteTable, subnet: string) =>
-  associationsOf(table).find(({ SubnetId: id }) => id?.toLowerCase() === subnet.toLowerCase())

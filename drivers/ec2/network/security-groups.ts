@@ -1,46 +1,75 @@
-import type { SecurityGroup as RawGroup, SecurityGroupRule as RawRule } from '@aws-sdk/client-ec2'
+import type {
+  IpPermission, SecurityGroup as RawGroup, SecurityGroupRule as RawRule
+} from '@aws-sdk/client-ec2'
 import {
-  ProblemError, type SecurityGroup, type SecurityGroupCreate, type SecurityGroupRule, type SecurityGroupRuleCreate
+  ProblemError, type SecurityGroup, type SecurityGroupRule, type SecurityGroupRuleCreate
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Identity, SecurityGroupService } from '../../driver.ts'
+import { describe, type Identity, type SecurityGroupService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import { checkTags } from '../../tags.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { commonOf, createReads, createUpdate, explained, readAll } from '../client/collection.ts'
+import { readPages } from '../../pages.ts'
+import { explaining, pointTo, type FieldRefusal } from '../../refusals.ts'
+import type { Cloud, Dialect } from '../client/cloud.ts'
+import { createCollection, createLabelUpdate } from '../client/collection.ts'
 import { malformed } from '../client/errors.ts'
-import { byName } from '../client/lists.ts'
-import { explainFields, pointTo, type RefusedField } from '../client/refusals.ts'
+import { filterNames, patternRule, toPage } from '../client/lists.ts'
+import { explainFields, explainingFields, providerCodeOf } from '../client/refusals.ts'
+import { labelOrRollBack } from '../client/rollback.ts'
+import { checkEc2Tags, tagLimits, toCommonFields, toTagParameters } from '../client/tags.ts'
 import { fromPermission, permissionOf, rulesOf, toPermission, toRule } from './security-rules.ts'
-import { ec2Tags, tagSpecifications } from '../client/tags.ts'
-import { labelMade } from '../client/rollback.ts'
 
-const fields: readonly RefusedField[] = [
-  { code: /^InvalidVpcI[Dd]|^VPCIdNotSpecified/, pointer: '/network_id' }, { code: /^InvalidGroup\.Reserved/, pointer: '/name' }
+const filterRules = { name: patternRule('group-name') }
+
+export const describeSecurityGroups = ({ ruleIds }: Dialect) => describe<SecurityGroupService>({
+  list: { filters: filterNames(filterRules), limits: { limit: 200 } },
+  create: { parameters: ['name', 'description', 'network_id', 'tags'], limits: tagLimits },
+  update: { parameters: ['tags'], limits: tagLimits },
+  create_rule: {
+    parameters: [
+      'direction', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr', 'remote_group_id',
+      ...(ruleIds ? ['ethertype', 'description'] as const : [])
+    ]
+  }
+})
+
+const createRefusals: readonly FieldRefusal[] = [
+  { pattern: /^InvalidVpcI[Dd]|^VPCIdNotSpecified/, pointer: '/network_id' },
+  { pattern: /^InvalidGroup\.Reserved/, pointer: '/name' }
 ]
 
-/** What a name and a description may have in a VPC (Amazon's reference of CreateSecurityGroup); both are fixed then. */
-const text = /^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/
+/** Names and descriptions of groups in a VPC (Amazon's reference of CreateSecurityGroup). Neither can be changed. */
+const validText = /^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/
 
 function checkText (pointer: string, value: string) {
-  if (!text.test(value)) throw invalid(pointer, 'must be up to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*')
+  if (validText.test(value)) return
+  throw invalid(pointer, 'must be up to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*')
 }
 
-/** A group; its name is the one it was made with, which is no tag. */
-export const toSecurityGroup = (raw: RawGroup, rules: SecurityGroupRule[], identity: Identity, extra: boolean): SecurityGroup => ({
-  ...commonOf(raw, identity, undefined),
+/** Maps a group. Its name is the name that it was created with, not a tag. */
+export const toSecurityGroup = (
+  raw: RawGroup, rules: SecurityGroupRule[], identity: Identity, extra: boolean
+): SecurityGroup => ({
+  ...toCommonFields(raw, identity, undefined),
   name: raw.GroupName ?? null,
   state: 'available',
   description: raw.Description || null,
   network_id: raw.VpcId ?? null,
   rules,
-  ...(extra ? { extra: { ...raw } } : {})
+  extra: extra ? { ...raw } : undefined
 })
 
-/** Rules that one answer tells. They are small. */
-const rulesPage = 1000
+/** Rules in one response. Rules are small. */
+const rulePageSize = 1000
 
-/** Security groups of VPCs and their rules, whose ids take one more call for a page of groups. A new one lets everything out. */
+/** Ids of rules, where the cloud has them. */
+const ruleIdPattern = /^sgr-[0-9a-f]{8,17}$/
+
+const missingGroup = /^InvalidGroup|^InvalidSecurityGroupI[Dd]|^InvalidParameterValue/
+
+/**
+ * Security groups of VPCs and their rules. A page of groups takes one more call, for the ids of the rules. A new group
+ * allows all outgoing traffic.
+ */
 export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
   const { client, dialect } = cloud
   const identify = cloud.identify('security_groups')
@@ -49,108 +78,124 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
     if (!dialect.ruleIds) return new Map(groups.map((group) => [group.GroupId, rulesOf(group)]))
     const rules = new Map<string | undefined, SecurityGroupRule[]>()
     if (groups.length === 0) return rules
-    const asked = { Filters: [{ Name: 'group-id', Values: groups.flatMap(({ GroupId: id }) => id ?? []) }], MaxResults: rulesPage }
-    const found = await readAll<RawRule>(async (token) => {
-      const { SecurityGroupRules: items, NextToken: next } = await client.read((sdk) =>
-        new sdk.DescribeSecurityGroupRulesCommand({ ...asked, NextToken: token }), call)
-      return { items, token: next }
+    const Filters = [{ Name: 'group-id', Values: groups.flatMap(({ GroupId: id }) => id ?? []) }]
+    const pages = readPages<RawRule>(async (token) => {
+      const input = { Filters, MaxResults: rulePageSize, NextToken: token ?? undefined }
+      const { SecurityGroupRules: items, NextToken: next } = await client.read('DescribeSecurityGroupRules', input, call)
+      return toPage(items, next, 'rules')
     })
-    for (const raw of found) rules.set(raw.GroupId, [...rules.get(raw.GroupId) ?? [], toRule(raw)])
+    for await (const page of pages) {
+      for (const raw of page) rules.set(raw.GroupId, [...rules.get(raw.GroupId) ?? [], toRule(raw)])
+    }
     return rules
   }
 
-  const { find, note, forget, ...reads } = createReads<RawGroup, SecurityGroup>({
+  const collection = createCollection<RawGroup, SecurityGroup>({
     cloud,
-    word: 'security group',
+    itemName: 'security group',
     idOf: ({ GroupId: id }) => id,
-    async send ({ ids, ...asked }, call) {
-      const input = { ...asked, GroupIds: ids }
-      const { SecurityGroups: items, NextToken: token } = await client.read((sdk) => new sdk.DescribeSecurityGroupsCommand(input), call)
+    async send ({ ids, ...request }, call) {
+      const input = { ...request, GroupIds: ids }
+      const { SecurityGroups: items, NextToken: token } = await client.read('DescribeSecurityGroups', input, call)
       return { items, token }
     },
-    page: [5, 200],
-    filters: { name: { ...byName, name: 'group-name' } },
+    pageSizes: [5, 200],
+    filterRules,
     async map (raws, extra, call) {
       const rules = await readRules(raws, call)
       return raws.map((raw) => toSecurityGroup(raw, rules.get(raw.GroupId) ?? [], identify(raw.GroupId!), extra))
     }
   })
-  const { get } = reads
+  const { service, find, recent } = collection
 
-  const remove = (id: string, call: Call) =>
-    client.change((sdk) => new sdk.DeleteSecurityGroupCommand({ GroupId: id }), call, { token: true })
+  const deleteGroup = (id: string, call: Call) =>
+    client.change('DeleteSecurityGroup', { GroupId: id }, call, { idempotent: true })
 
-  /** The cloud's code does not tell which of two groups is not there, nor which field of a rule makes no sense. */
-  const explainRule = async (error: unknown, id: string, { remote_group_id: other, cidr }: SecurityGroupRuleCreate, call: Call) => {
+  /** The cloud's code does not say which of two groups is missing, nor which field of a rule is wrong. */
+  const explainRule = async (error: unknown, id: string, input: SecurityGroupRuleCreate, call: Call) => {
     if (!(error instanceof ProblemError)) return error
-    const code = error.details.provider_error?.code ?? ''
-    if (/^InvalidGroup|^InvalidSecurityGroupI[Dd]|^InvalidParameterValue/.test(code) && other !== undefined && other !== id) {
-      return await find(id, call).then(() => true, () => false) ? pointTo('/remote_group_id', error) : error
+    const { remote_group_id: remoteGroup, cidr } = input
+    const hasOtherGroup = remoteGroup !== undefined && remoteGroup !== id
+    if (hasOtherGroup && missingGroup.test(providerCodeOf(error))) {
+      const exists = await find(id, call).then(() => true, () => false)
+      return exists ? pointTo('/remote_group_id', error) : error
     }
-    return explainFields(error, [{ code: /^InvalidPermission|^InvalidParameter|^InvalidCidr/, pointer: cidr === undefined ? '/protocol' : '/cidr' }])
+    const pointer = cidr === undefined ? '/protocol' : '/cidr'
+    return explainFields(error, [{ pattern: /^InvalidPermission|^InvalidParameter|^InvalidCidr/, pointer }])
   }
 
-  const authorize = async (id: string, input: SecurityGroupRuleCreate, call: Call): Promise<SecurityGroupRule> => {
-    const egress = input.direction === 'egress'
+  const authorize = (id: string, permission: IpPermission, isEgress: boolean, call: Call) => {
+    const input = { GroupId: id, IpPermissions: [permission] }
+    return isEgress
+      ? client.change('AuthorizeSecurityGroupEgress', input, call)
+      : client.change('AuthorizeSecurityGroupIngress', input, call)
+  }
+
+  const createRule = async (id: string, input: SecurityGroupRuleCreate, call: Call): Promise<SecurityGroupRule> => {
+    const isEgress = input.direction === 'egress'
     const permission = toPermission(input, dialect.ruleIds)
-    const asked = { GroupId: id, IpPermissions: [permission] }
-    const { Return: made, SecurityGroupRules: rules } = egress
-      ? await client.change((sdk) => new sdk.AuthorizeSecurityGroupEgressCommand(asked), call)
-      : await client.change((sdk) => new sdk.AuthorizeSecurityGroupIngressCommand(asked), call)
-    // Eucalyptus' way to tell it.
-    if (made === false) throw new ProblemError('already_exists', `Security group ${id} has this rule already`)
-    if (!dialect.ruleIds) return fromPermission(permission, egress)[0]!
+    const { Return: isCreated, SecurityGroupRules: rules } = await authorize(id, permission, isEgress, call)
+    // Eucalyptus answers false if the rule exists.
+    if (isCreated === false) throw new ProblemError('already_exists', `Security group ${id} already has this rule`)
+    if (!dialect.ruleIds) return fromPermission(permission, isEgress)[0]!
     const raw = rules?.[0]
-    if (raw === undefined) throw malformed('The cloud answered without the rule', false)
+    if (raw === undefined) throw malformed('The response of the cloud has no rule', false)
     return toRule(raw)
   }
 
   const findRule = async (ruleId: string, group: string, call: Call): Promise<SecurityGroupRule | undefined> => {
     if (!dialect.ruleIds) return rulesOf(await find(group, call)).find(({ id }) => id === ruleId)
-    if (!/^sgr-[0-9a-f]{8,17}$/.test(ruleId)) return undefined
-    const asked = { Filters: [{ Name: 'group-id', Values: [group] }, { Name: 'security-group-rule-id', Values: [ruleId] }] }
-    const { SecurityGroupRules: rules } = await client.read((sdk) => new sdk.DescribeSecurityGroupRulesCommand(asked), call)
+    if (!ruleIdPattern.test(ruleId)) return undefined
+    const Filters = [{ Name: 'group-id', Values: [group] }, { Name: 'security-group-rule-id', Values: [ruleId] }]
+    const { SecurityGroupRules: rules } = await client.read('DescribeSecurityGroupRules', { Filters }, call)
     const raw = rules?.find(({ SecurityGroupRuleId: id }) => id === ruleId)
     return raw === undefined ? undefined : toRule(raw)
   }
 
   return {
-    ...reads,
-    ...createUpdate(cloud, { find, get }),
+    ...service,
+    update: createLabelUpdate(cloud, collection),
 
-    /** Makes a group in a network, or in the account's default one. The cloud needs a description: the name where there is none. */
-    async create ({ name, description = '', network_id: network, tags }: SecurityGroupCreate, call: Call) {
-      checkTags(tags ?? {}, ec2Tags)
+    /**
+     * Creates a group in a network, or in the account's default network. The cloud requires a description: without
+     * one, the name is sent.
+     */
+    async create ({ name, description = '', network_id: network, tags }, call) {
+      checkEc2Tags(tags)
       checkText('/name', name)
       if (description !== '') checkText('/description', description)
-      const labels = { tags }
-      const asked = { GroupName: name, Description: description || name, VpcId: network, ...tagSpecifications(cloud, ['security-group'], labels) }
-      const { GroupId: id } = await explained(fields, () => client.change((sdk) => new sdk.CreateSecurityGroupCommand(asked), call))
-      if (id === undefined) throw malformed('The cloud answered without a security group', false)
-      note(id)
-      await labelMade(cloud, id, labels, call, (own) => remove(id, own))
-      return get(id, { extra: false }, call)
-    },
-
-    async destroy (id: string, call: Call) {
-      await remove(id, call)
-      forget(id)
-    },
-
-    async create_rule (id: string, input: SecurityGroupRuleCreate, call: Call) {
-      try {
-        return await authorize(id, input, call)
-      } catch (error) {
-        throw await explainRule(error, id, input, call)
+      const input = {
+        GroupName: name,
+        Description: description || name,
+        VpcId: network,
+        ...toTagParameters(cloud, 'security-group', { tags })
       }
+      const { GroupId: id } = await explainingFields(createRefusals, () =>
+        client.change('CreateSecurityGroup', input, call))
+      if (id === undefined) throw malformed('The response of the cloud has no security group', false)
+      recent.add([id])
+      await labelOrRollBack(cloud, id, { tags }, call, (rollbackCall) => deleteGroup(id, rollbackCall))
+      return service.get(id, { extra: false }, call)
     },
 
-    async destroy_rule (id: string, ruleId: string, call: Call) {
+    async destroy (id, call) {
+      await deleteGroup(id, call)
+      recent.remove(id)
+    },
+
+    create_rule: (id, input, call) =>
+      explaining((error) => explainRule(error, id, input, call), () => createRule(id, input, call)),
+
+    async destroy_rule (id, ruleId, call) {
       const rule = await findRule(ruleId, id, call)
       if (rule === undefined) throw new ProblemError('resource_not_found', `The security group has no rule ${ruleId}`)
-      const asked = { GroupId: id, ...(dialect.ruleIds ? { SecurityGroupRuleIds: [ruleId] } : { IpPermissions: [permissionOf(rule)] }) }
-      if (rule.direction === 'egress') await client.change((sdk) => new sdk.RevokeSecurityGroupEgressCommand(asked), call, { token: true })
-      else await client.change((sdk) => new sdk.RevokeSecurityGroupIngressCommand(asked), call, { token: true })
+      const target = dialect.ruleIds ? { SecurityGroupRuleIds: [ruleId] } : { IpPermissions: [permissionOf(rule)] }
+      const input = { GroupId: id, ...target }
+      if (rule.direction === 'egress') {
+        await client.change('RevokeSecurityGroupEgress', input, call, { idempotent: true })
+      } else {
+        await client.change('RevokeSecurityGroupIngress', input, call, { idempotent: true })
+      }
     }
   }
 }

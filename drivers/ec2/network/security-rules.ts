@@ -2,7 +2,7 @@ import type { IpPermission, SecurityGroup as RawGroup, SecurityGroupRule as RawR
 import type { SecurityGroupRule, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
 import { invalid } from '../../invalid.ts'
 
-/** Names of protocols beside those that the cloud itself has, by IANA's registry of protocol numbers. */
+/** Protocols that the cloud knows only by number, from IANA's registry of protocol numbers. */
 const numbers: Readonly<Record<string, string>> = {
   igmp: '2',
   ipip: '4',
@@ -23,58 +23,69 @@ const numbers: Readonly<Record<string, string>> = {
   sctp: '132',
   udplite: '136'
 }
-/** Those that the cloud calls by name. */
-const names: Readonly<Record<string, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmpv6' }
-const named = new Set(Object.values(names))
 
-const any = '-1'
+/** Protocols that the cloud knows by name. */
+const names: Readonly<Record<string, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmpv6' }
+const namedProtocols = new Set(Object.values(names))
+
+const anyProtocol = '-1'
 const lastPort = 65_535
-const everywhere = { IPv4: '0.0.0.0/0', IPv6: '::/0' }
+const anyAddress = { IPv4: '0.0.0.0/0', IPv6: '::/0' }
 
 const isIcmp = (protocol: string | null) => protocol === 'icmp' || protocol === 'icmpv6'
 const hasPorts = (protocol: string | null) => protocol === 'tcp' || protocol === 'udp'
 
-/** -1 stands for any. */
-const number = (value: number | undefined) => value === undefined || value === -1 ? null : value
+/** The cloud uses -1 for any port, type or code. */
+const toNumber = (value: number | undefined) => value === undefined || value === -1 ? null : value
 
-interface Source {
+interface RuleSource {
   cidr: string | null
   group: string | null
   description: string | null
 }
 
-interface Told {
+interface RuleTarget {
   id: string | null
-  egress: boolean
+  isEgress: boolean
   protocol: string | undefined
   from: number | undefined
   to: number | undefined
 }
 
-/** A rule of which all ports are named is one of any port. */
-function ruleOf ({ id, egress, protocol: told, from, to }: Told, { cidr, group, description }: Source): SecurityGroupRule {
-  const protocol = told === undefined || told === any ? null : names[told] ?? told
-  const every = from === 0 && to === lastPort
+/** Maps a rule. A rule with the whole range of ports is a rule for any port. */
+function toRuleOf (target: RuleTarget, { cidr, group, description }: RuleSource): SecurityGroupRule {
+  const { id, isEgress, from, to } = target
+  const protocol = toProtocolName(target.protocol)
+  const showsPorts = hasPorts(protocol) && !(from === 0 && to === lastPort)
   const rule: SecurityGroupRule = {
     id: id ?? '',
-    direction: egress ? 'egress' : 'ingress',
-    // A rule of a group is for both families.
+    direction: isEgress ? 'egress' : 'ingress',
+    // A rule for a group covers both families.
     ethertype: cidr?.includes(':') === true || protocol === 'icmpv6' ? 'IPv6' : 'IPv4',
     protocol,
-    port_min: hasPorts(protocol) && !every ? number(from) : null,
-    port_max: hasPorts(protocol) && !every ? number(to) : null,
-    icmp_type: isIcmp(protocol) ? number(from) : null,
-    icmp_code: isIcmp(protocol) ? number(to) : null,
+    port_min: showsPorts ? toNumber(from) : null,
+    port_max: showsPorts ? toNumber(to) : null,
+    icmp_type: isIcmp(protocol) ? toNumber(from) : null,
+    icmp_code: isIcmp(protocol) ? toNumber(to) : null,
     cidr,
     remote_group_id: group,
     description
   }
-  return id === null ? { ...rule, id: ruleId(rule) } : rule
+  return id === null ? { ...rule, id: toRuleId(rule) } : rule
 }
 
-/** A rule with an id of its own. What is at the other end may also be a list of prefixes: its id stands for the addresses. */
-export const toRule = (raw: RawRule): SecurityGroupRule => ruleOf(
-  { id: raw.SecurityGroupRuleId ?? '', egress: raw.IsEgress === true, protocol: raw.IpProtocol, from: raw.FromPort, to: raw.ToPort },
+const toProtocolName = (protocol = anyProtocol) =>
+  protocol === anyProtocol ? null : names[protocol] ?? protocol
+
+/** Maps a rule of a cloud where rules have ids. A list of prefixes is shown by its id in place of addresses. */
+export const toRule = (raw: RawRule): SecurityGroupRule => toRuleOf(
+  {
+    id: raw.SecurityGroupRuleId ?? '',
+    isEgress: raw.IsEgress === true,
+    protocol: raw.IpProtocol,
+    from: raw.FromPort,
+    to: raw.ToPort
+  },
   {
     cidr: raw.CidrIpv4 ?? raw.CidrIpv6 ?? raw.PrefixListId ?? null,
     group: raw.ReferencedGroupInfo?.GroupId ?? null,
@@ -82,76 +93,91 @@ export const toRule = (raw: RawRule): SecurityGroupRule => ruleOf(
   }
 )
 
-/** The rules of a group as the group tells them, where rules have no ids: several of the same ports in one permission. */
-export const rulesOf = ({ IpPermissions: ingress = [], IpPermissionsEgress: egress = [] }: RawGroup): SecurityGroupRule[] =>
-  [...ingress.flatMap((one) => fromPermission(one, false)), ...egress.flatMap((one) => fromPermission(one, true))]
+/** Maps the rules of a group of a cloud where rules have no ids. A permission holds several rules with the same ports. */
+export const rulesOf = ({ IpPermissions: ingress = [], IpPermissionsEgress: egress = [] }: RawGroup) => [
+  ...ingress.flatMap((permission) => fromPermission(permission, false)),
+  ...egress.flatMap((permission) => fromPermission(permission, true))
+]
 
-export function fromPermission (permission: IpPermission, egress: boolean): SecurityGroupRule[] {
-  const { IpRanges: four = [], Ipv6Ranges: six = [], UserIdGroupPairs: groups = [], PrefixListIds: lists = [] } = permission
-  const told = { id: null, egress, protocol: permission.IpProtocol, from: permission.FromPort, to: permission.ToPort }
-  const sources: Source[] = [
-    ...four.map(({ CidrIp: cidr = null, Description: description }) => ({ cidr, group: null, description: description || null })),
-    ...six.map(({ CidrIpv6: cidr = null, Description: description }) => ({ cidr, group: null, description: description || null })),
-    ...lists.map(({ PrefixListId: cidr = null, Description: description }) => ({ cidr, group: null, description: description || null })),
-    ...groups.map(({ GroupId: group = null, Description: description }) => ({ cidr: null, group, description: description || null }))
+export function fromPermission (permission: IpPermission, isEgress: boolean): SecurityGroupRule[] {
+  const { IpProtocol: protocol, FromPort: from, ToPort: to } = permission
+  const { IpRanges: v4 = [], Ipv6Ranges: v6 = [], UserIdGroupPairs: groups = [], PrefixListIds: lists = [] } = permission
+  const toSource = (cidr: string | undefined, group: string | undefined, description: string | undefined) =>
+    ({ cidr: cidr ?? null, group: group ?? null, description: description || null })
+  const sources: RuleSource[] = [
+    ...v4.map(({ CidrIp: cidr, Description: description }) => toSource(cidr, undefined, description)),
+    ...v6.map(({ CidrIpv6: cidr, Description: description }) => toSource(cidr, undefined, description)),
+    ...lists.map(({ PrefixListId: list, Description: description }) => toSource(list, undefined, description)),
+    ...groups.map(({ GroupId: group, Description: description }) => toSource(undefined, group, description))
   ]
-  return sources.map((source) => ruleOf(told, source))
+  return sources.map((source) => toRuleOf({ id: null, isEgress, protocol, from, to }, source))
 }
 
-/** An id that says the rule itself, and can stand in a path: `ingress.tcp.80.81.10.0.0.0_8`. */
-function ruleId ({ direction, protocol, cidr, remote_group_id: group, ...rule }: SecurityGroupRule) {
-  const { port_min: first, port_max: last, icmp_type: type, icmp_code: code } = rule
-  const other = cidr ?? group ?? 'any'
-  return [direction, protocol ?? 'any', first ?? type ?? 'any', last ?? code ?? 'any', other.replace('/', '_')].join('.')
+/** Builds an id from the fields of a rule, which can be part of a path: `ingress.tcp.80.81.10.0.0.0_8`. */
+function toRuleId (rule: SecurityGroupRule) {
+  const first = rule.port_min ?? rule.icmp_type ?? 'any'
+  const last = rule.port_max ?? rule.icmp_code ?? 'any'
+  const source = rule.cidr ?? rule.remote_group_id ?? 'any'
+  return [rule.direction, rule.protocol ?? 'any', first, last, source.replace('/', '_')].join('.')
 }
 
-/** The protocol as the cloud takes it. Throws validation_failed. */
-function protocolOf (protocol: string | null | undefined) {
-  if (protocol === undefined || protocol === null || protocol === 'any') return any
-  if (named.has(protocol)) return protocol
-  const known = /^\d+$/.test(protocol) ? protocol : numbers[protocol]
-  if (known === undefined) throw invalid('/protocol', `must be a number, or one of: ${[...named, ...Object.keys(numbers)].join(', ')}`)
-  return names[known] ?? known
+/** Translates the protocol for the cloud. Throws validation_failed. */
+function toProtocol (protocol: string | null | undefined) {
+  if (protocol === undefined || protocol === null || protocol === 'any') return anyProtocol
+  if (namedProtocols.has(protocol)) return protocol
+  const number = /^\d+$/.test(protocol) ? protocol : numbers[protocol]
+  if (number === undefined) {
+    const known = [...namedProtocols, ...Object.keys(numbers)].join(', ')
+    throw invalid('/protocol', `must be a protocol number or one of: ${known}`)
+  }
+  return names[number] ?? number
 }
 
-/** Ports of TCP and UDP, type and code of ICMP, in the same two fields; others have neither. */
-function portsOf (protocol: string, input: SecurityGroupRuleCreate) {
+/** The cloud has the ports of TCP and UDP in the same fields as type and code of ICMP. */
+function toPorts (protocol: string, input: SecurityGroupRuleCreate) {
   const { port_min: first, port_max: last, icmp_type: type, icmp_code: code } = input
-  if (first !== undefined && !hasPorts(protocol)) throw invalid('/port_min', 'is of tcp and udp alone')
-  if (type === undefined && code !== undefined) throw invalid('/icmp_type', 'is needed beside icmp_code')
+  if (first !== undefined && !hasPorts(protocol)) throw invalid('/port_min', 'requires the protocol tcp or udp')
+  if (type === undefined && code !== undefined) throw invalid('/icmp_type', 'is required with icmp_code')
   if (isIcmp(protocol)) return { FromPort: type ?? -1, ToPort: code ?? -1 }
   return hasPorts(protocol) ? { FromPort: first ?? 0, ToPort: last ?? first ?? lastPort } : {}
 }
 
-/**
- * A rule as a permission. Its family is that of its addresses, or of its protocol, where it is not given; without
- * addresses and group it is for all addresses of the family. `modern`: with IPv6. Throws validation_failed.
- */
-export function toPermission (input: SecurityGroupRuleCreate, modern: boolean): IpPermission {
-  const { cidr, remote_group_id: group, description } = input
-  const protocol = protocolOf(input.protocol)
-  const family = cidr === undefined ? undefined : cidr.includes(':') ? 'IPv6' : 'IPv4'
-  const ethertype = input.ethertype ?? family ?? (protocol === 'icmpv6' ? 'IPv6' : 'IPv4')
-  if (family !== undefined && family !== ethertype) throw invalid('/cidr', `must be addresses of ${ethertype}`)
+const familyOf = (cidr: string) => cidr.includes(':') ? 'IPv6' : 'IPv4'
+
+/** Returns the family of a rule: that of its addresses, or of its protocol. Throws validation_failed. */
+function toEthertype ({ cidr, ethertype: requested }: SecurityGroupRuleCreate, protocol: string, hasIpv6: boolean) {
+  const family = cidr === undefined ? undefined : familyOf(cidr)
+  const ethertype = requested ?? family ?? (protocol === 'icmpv6' ? 'IPv6' : 'IPv4')
+  if (family !== undefined && family !== ethertype) throw invalid('/cidr', `must be a block of ${ethertype}`)
   if (protocol === 'icmpv6' && ethertype === 'IPv4') throw invalid('/protocol', 'must be icmp for IPv4')
-  if (ethertype === 'IPv6' && !modern) throw invalid(family === undefined ? '/ethertype' : '/cidr', 'must be IPv4: this cloud has no IPv6')
-  const permission = { IpProtocol: protocol, ...portsOf(protocol, input) }
-  const told = description === undefined || description === '' ? {} : { Description: description }
-  if (group !== undefined) return { ...permission, UserIdGroupPairs: [{ GroupId: group, ...told }] }
-  const block = cidr ?? everywhere[ethertype]
-  return ethertype === 'IPv6'
-    ? { ...permission, Ipv6Ranges: [{ CidrIpv6: block, ...told }] }
-    : { ...permission, IpRanges: [{ CidrIp: block, ...told }] }
+  if (ethertype === 'IPv6' && !hasIpv6) {
+    throw invalid(family === undefined ? '/ethertype' : '/cidr', 'must be IPv4: this cloud has no IPv6')
+  }
+  return ethertype
 }
 
-/** The permission of a rule that is there, by which one without an id is taken back. */
+/** Translates a rule. Without addresses and group it is for all addresses of its family. Throws validation_failed. */
+export function toPermission (input: SecurityGroupRuleCreate, hasIpv6: boolean): IpPermission {
+  const { cidr, remote_group_id: group, description } = input
+  const protocol = toProtocol(input.protocol)
+  const ethertype = toEthertype(input, protocol, hasIpv6)
+  const permission = { IpProtocol: protocol, ...toPorts(protocol, input) }
+  const label = description ? { Description: description } : {}
+  if (group !== undefined) return { ...permission, UserIdGroupPairs: [{ GroupId: group, ...label }] }
+  const block = cidr ?? anyAddress[ethertype]
+  return ethertype === 'IPv6'
+    ? { ...permission, Ipv6Ranges: [{ CidrIpv6: block, ...label }] }
+    : { ...permission, IpRanges: [{ CidrIp: block, ...label }] }
+}
+
+/** Returns the permission of an existing rule, by which a cloud without ids of rules deletes it. */
 export const permissionOf = (rule: SecurityGroupRule): IpPermission => toPermission({
   direction: rule.direction,
   protocol: rule.protocol,
-  ...(rule.port_min === null ? {} : { port_min: rule.port_min }),
-  ...(rule.port_max === null ? {} : { port_max: rule.port_max }),
-  ...(rule.icmp_type === null ? {} : { icmp_type: rule.icmp_type }),
-  ...(rule.icmp_code === null ? {} : { icmp_code: rule.icmp_code }),
-  ...(rule.cidr === null ? {} : { cidr: rule.cidr }),
-  ...(rule.remote_group_id === null ? {} : { remote_group_id: rule.remote_group_id })
+  port_min: rule.port_min ?? undefined,
+  port_max: rule.port_max ?? undefined,
+  icmp_type: rule.icmp_type ?? undefined,
+  icmp_code: rule.icmp_code ?? undefined,
+  cidr: rule.cidr ?? undefined,
+  remote_group_id: rule.remote_group_id ?? undefined
 }, true)

@@ -1,118 +1,110 @@
-import type { Snapshot as EbsSnapshot } from '@aws-sdk/client-ec2'
-import { ProblemError, type Snapshot, type SnapshotCreate, type SnapshotState, type SnapshotUpdate } from '../../../openapi/model/index.ts'
-import type { Call } from '../../call.ts'
-import type { Change, Identity, ListQuery, ListResult, LostCreate, ReadOptions, ResourceRef, SnapshotService } from '../../driver.ts'
-import { runSteps, step } from '../../steps.ts'
-import { checkTags, operationKey } from '../../tags.ts'
+import type { Snapshot as RawSnapshot } from '@aws-sdk/client-ec2'
+import type { Snapshot, SnapshotState } from '../../../openapi/model/index.ts'
+import { describe, type Identity, type SnapshotService } from '../../driver.ts'
+import type { FieldRefusal } from '../../refusals.ts'
+import { runSteps } from '../../steps.ts'
 import type { Cloud } from '../client/cloud.ts'
+import { createCollection } from '../client/collection.ts'
 import { malformed } from '../client/errors.ts'
-import { createFresh } from '../client/consistency.ts'
-import { byName, nextOf, pageOf, pushDown, type Pushed } from '../client/lists.ts'
-import { explainFields, type RefusedField } from '../client/refusals.ts'
-import { ec2Tags, patchTags, readTags, rename, tagCreated, tagSpecifications } from '../client/tags.ts'
+import { exactRule, filterNames, nameRule, toStatuses } from '../client/lists.ts'
+import { explainingFields, tagRefusal } from '../client/refusals.ts'
+import {
+  checkEc2Tags, labelSteps, tagCreated, tagLimits, toCommonFields, toOperationFilter, toTagParameters
+} from '../client/tags.ts'
 
-/** One that is being taken out of the recycle bin is `recovering`. */
+/** A `recovering` snapshot is leaving the recycle bin. */
 const states: Readonly<Record<string, SnapshotState>> = {
-  pending: 'creating', completed: 'available', error: 'error', recovering: 'restoring', recoverable: 'deleted'
+  pending: 'creating',
+  completed: 'available',
+  error: 'error',
+  recovering: 'restoring',
+  recoverable: 'deleted'
 }
 
-const statusesOf = (state: string) => {
-  const found = Object.entries(states).filter(([, ours]) => ours === state).map(([theirs]) => theirs)
-  return found.length === 0 ? undefined : found
+const filterRules = {
+  name: nameRule,
+  state: { name: 'status', toValues: (state: string) => toStatuses(states, state) },
+  volume_id: exactRule('volume-id')
 }
 
-const filterNames: Readonly<Record<string, Pushed>> = {
-  name: byName, state: { name: 'status', values: statusesOf }, volume_id: { name: 'volume-id' }
-}
-export const snapshotFilters = [...Object.keys(filterNames), 'tag']
+export const snapshotCapabilities = describe<SnapshotService>({
+  list: { filters: filterNames(filterRules), limits: { limit: 200 } },
+  create: { parameters: ['volume_id', 'name', 'description', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'tags'], limits: tagLimits }
+})
 
-const createFields: readonly RefusedField[] = [
-  { code: /^InvalidVolume/, pointer: '/volume_id' }, { code: /^InvalidTagKey|^TagLimit/, pointer: '/tags' }
-]
+const createRefusals: readonly FieldRefusal[] = [{ pattern: /^InvalidVolume/, pointer: '/volume_id' }, tagRefusal]
 
-/** An EBS snapshot as a snapshot. */
-export function toSnapshot (snapshot: EbsSnapshot, identity: Identity, extra: boolean): Snapshot {
-  const { name, tags } = readTags(snapshot.Tags)
-  const progress = parseInt(snapshot.Progress ?? '', 10)
+/** Maps an EBS snapshot. */
+export function toSnapshot (raw: RawSnapshot, identity: Identity, extra: boolean): Snapshot {
+  const progress = parseInt(raw.Progress ?? '', 10)
   return {
-    ...identity,
-    name,
-    state: states[snapshot.State ?? ''] ?? 'unknown',
-    provider_state: snapshot.State ?? null,
-    created_at: snapshot.StartTime?.toISOString() ?? null,
-    updated_at: null,
-    tags,
-    volume_id: snapshot.VolumeId ?? null,
-    size: snapshot.VolumeSize ?? null,
+    ...toCommonFields(raw, identity, raw.State),
+    state: states[raw.State ?? ''] ?? 'unknown',
+    created_at: raw.StartTime?.toISOString() ?? null,
+    volume_id: raw.VolumeId ?? null,
+    size: raw.VolumeSize ?? null,
     progress: Number.isNaN(progress) ? null : progress,
-    description: snapshot.Description === undefined || snapshot.Description === '' ? null : snapshot.Description,
-    ...(extra ? { extra: { ...snapshot } } : {})
+    description: raw.Description || null,
+    extra: extra ? { ...raw } : undefined
   }
 }
 
-const own = { OwnerIds: ['self'] }
+/** Excludes the public snapshots of other accounts. */
+const owners = { OwnerIds: ['self'] }
 
 /** EBS snapshots of the account. */
 export function createSnapshots (cloud: Cloud): SnapshotService {
   const { client, dialect } = cloud
   const identify = cloud.identify('snapshots')
-  const fresh = createFresh()
 
-  const get = async (id: string, { extra }: ReadOptions, call: Call): Promise<Snapshot> => {
-    const found = await fresh.read(id, call, async () => {
-      const { Snapshots: [snapshot] = [] } = await client.read((sdk) => new sdk.DescribeSnapshotsCommand({ SnapshotIds: [id] }), call)
-      if (snapshot === undefined) throw new ProblemError('resource_not_found', `There is no snapshot ${id}`)
-      return snapshot
-    })
-    return toSnapshot(found, identify(found.SnapshotId ?? id), extra)
-  }
+  const { service, recent } = createCollection<RawSnapshot, Snapshot>({
+    cloud,
+    itemName: 'snapshot',
+    idOf: ({ SnapshotId: id }) => id,
+    async send ({ ids, ...request }, call) {
+      const input = ids === undefined ? { ...request, ...owners } : { SnapshotIds: ids }
+      const { Snapshots: items, NextToken: token } = await client.read('DescribeSnapshots', input, call)
+      return { items, token }
+    },
+    pageSizes: [5, 200],
+    filterRules,
+    map: async (raws, extra) => raws.map((raw) => toSnapshot(raw, identify(raw.SnapshotId ?? ''), extra))
+  })
 
-  /** Amazon takes no token here: a lost one is found again by its tag. */
-  const create = async (input: SnapshotCreate, call: Call): Promise<Change> => {
-    checkTags(input.tags ?? {}, ec2Tags)
-    const { volume_id: volume, description } = input
-    const labels = { name: input.name, tags: input.tags, operation: call.operation }
-    const asked = { VolumeId: volume, ...(description === undefined ? {} : { Description: description }), ...tagSpecifications(cloud, ['snapshot'], labels) }
-    try {
-      const { SnapshotId: id } = await client.change((sdk) => new sdk.CreateSnapshotCommand(asked), call)
-      if (id === undefined) throw malformed('The cloud answered without a snapshot', false)
-      fresh.note([id])
-      await tagCreated(cloud, [id], labels, call)
-      return { resources: [{ kind: 'snapshot', id }], until: { states: ['available'] } }
-    } catch (error) {
-      throw explainFields(error, createFields)
-    }
-  }
-
-  const findCreated = async ({ id }: LostCreate<SnapshotCreate>, _since: Date, call: Call): Promise<ResourceRef[]> => {
-    const input = { ...own, Filters: [{ Name: `tag:${operationKey}`, Values: [id] }] }
-    const { Snapshots: found = [] } = await client.read((sdk) => new sdk.DescribeSnapshotsCommand(input), call)
-    return found.flatMap(({ SnapshotId: made }): ResourceRef[] => made === undefined ? [] : [{ kind: 'snapshot', id: made }])
+  const findCreated: SnapshotService['findCreated'] = async ({ id }, _since, call) => {
+    const input = { ...owners, Filters: [toOperationFilter(id)] }
+    const { Snapshots: snapshots = [] } = await client.read('DescribeSnapshots', input, call)
+    return snapshots.flatMap(({ SnapshotId: snapshot }) => snapshot ? [{ kind: 'snapshot', id: snapshot }] : [])
   }
 
   return {
-    async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Snapshot>> {
-      const { applied, ...query } = pushDown(filters, filterNames)
-      const input = { ...own, ...query, ...pageOf(cloud, { limit, token }, [5, 200]) }
-      const { Snapshots: snapshots, NextToken: next } = await client.read((sdk) => new sdk.DescribeSnapshotsCommand(input), call)
-      if (snapshots === undefined) throw malformed('The cloud answered without a list of snapshots')
-      return { items: snapshots.map((one) => toSnapshot(one, identify(one.SnapshotId ?? ''), extra)), next: nextOf(next), applied }
+    ...service,
+
+    /** CreateSnapshot has no ClientToken; a lost snapshot is found by its tag. */
+    async create ({ volume_id: volume, name, description, tags }, call) {
+      checkEc2Tags(tags)
+      const labels = { name, tags, operation: call.operation }
+      const input = { VolumeId: volume, Description: description, ...toTagParameters(cloud, 'snapshot', labels) }
+      const { SnapshotId: id } = await explainingFields(createRefusals, () =>
+        client.change('CreateSnapshot', input, call))
+      if (id === undefined) throw malformed('The response of the cloud has no snapshot', false)
+      recent.add([id])
+      await tagCreated(cloud, [id], labels, call)
+      return { resources: [{ kind: 'snapshot', id }], until: { states: ['available'] } }
     },
 
-    get,
-    create,
-    ...(dialect.tagsOnCreate ? { findCreated } : {}),
+    // Without the tag of the operation, a lost snapshot cannot be found.
+    findCreated: dialect.tagsOnCreate ? findCreated : undefined,
 
-    async update (id: string, { name, tags }: SnapshotUpdate, call: Call): Promise<Snapshot> {
-      checkTags(tags ?? {}, ec2Tags)
-      const steps = [
-        ...step('name', name, (value) => rename(cloud, id, value, call)), ...step('tags', tags, (value) => patchTags(cloud, id, value, call))
-      ]
-      return runSteps(steps, () => get(id, { extra: false }, call), async (error) => error)
+    async update (id, labels, call) {
+      checkEc2Tags(labels.tags)
+      const steps = labelSteps(cloud, id, labels, call)
+      return runSteps(steps, () => service.get(id, { extra: false }, call), async (error) => error)
     },
 
-    async destroy (id: string, call: Call): Promise<Change> {
-      await client.change((sdk) => new sdk.DeleteSnapshotCommand({ SnapshotId: id }), call)
+    async destroy (id, call) {
+      await client.change('DeleteSnapshot', { SnapshotId: id }, call)
       return { resources: [{ kind: 'snapshot', id }], until: { states: [], gone: true } }
     }
   }

@@ -1,71 +1,71 @@
-import type { CreateVolumeCommandInput } from '@aws-sdk/client-ec2'
+import type { VolumeType as RawVolumeType } from '@aws-sdk/client-ec2'
 import { ProblemError, type VolumeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Change, LostCreate, ResourceRef, VolumeService } from '../../driver.ts'
-import { checkTags, operationKey } from '../../tags.ts'
+import type { VolumeService } from '../../driver.ts'
+import { explaining, pointTo, type FieldRefusal } from '../../refusals.ts'
 import type { Cloud } from '../client/cloud.ts'
+import type { RecentIds } from '../client/consistency.ts'
 import { malformed } from '../client/errors.ts'
-import type { Fresh } from '../client/consistency.ts'
-import { explainFields, pointTo, type RefusedField } from '../client/refusals.ts'
-import { ec2Tags, tagCreated, tagSpecifications } from '../client/tags.ts'
+import { explainFields, tagRefusal } from '../client/refusals.ts'
+import { checkEc2Tags, tagCreated, toOperationFilter, toTagParameters } from '../client/tags.ts'
+import { readZones, type DefaultZone } from '../client/zones.ts'
 import { volumeTypes } from './volume-types.ts'
-import type { Zones } from '../compute/zones.ts'
 
-/** Refusals of CreateVolume, by Amazon's list of error codes. */
-const fields: readonly RefusedField[] = [
-  { code: /^InvalidSnapshot/, pointer: '/snapshot_id' },
-  { code: /^(UnknownVolumeType|InvalidVolumeType|UnsupportedVolumeType)/, pointer: '/type' },
-  { code: /^Invalid(Availability)?Zone/, pointer: '/availability_zone' },
-  { code: /^InvalidTagKey|^TagLimit/, pointer: '/tags' }
+/** Refusals of CreateVolume, from Amazon's list of error codes. */
+const createRefusals: readonly FieldRefusal[] = [
+  { pattern: /^InvalidSnapshot/, pointer: '/snapshot_id' },
+  { pattern: /^(UnknownVolumeType|InvalidVolumeType|UnsupportedVolumeType)/, pointer: '/type' },
+  { pattern: /^Invalid(Availability)?Zone/, pointer: '/availability_zone' },
+  tagRefusal
 ]
 
-/** Creation of volumes, empty ones and of snapshots; each is in a zone, which is the first where none is asked for. */
-export function createVolumeCreate (cloud: Cloud, zones: Zones, fresh: Fresh): Pick<VolumeService, 'create' | 'findCreated'> {
+type VolumeCreation = Pick<VolumeService, 'create' | 'findCreated'>
+
+/** Creates volumes, empty or from a snapshot. A request without a zone gets the default zone. */
+export function createVolumeCreate (cloud: Cloud, defaultZone: DefaultZone, recent: RecentIds): VolumeCreation {
   const { client, dialect } = cloud
 
-  const toInput = async (input: VolumeCreate, operation: string | undefined, call: Call): Promise<CreateVolumeCommandInput> => ({
-    AvailabilityZone: input.availability_zone ?? await zones.first(call),
-    ...(input.size === undefined ? {} : { Size: input.size }),
-    ...(input.type === undefined ? {} : { VolumeType: input.type as 'gp3' }),
-    ...(input.snapshot_id === undefined ? {} : { SnapshotId: input.snapshot_id }),
-    ...(input.iops === undefined ? {} : { Iops: input.iops }),
-    ...(input.encrypted === undefined ? {} : { Encrypted: input.encrypted }),
-    ...(dialect.volumeTokens && operation !== undefined ? { ClientToken: operation } : {}),
-    ...tagSpecifications(cloud, ['volume'], { name: input.name, tags: input.tags, operation })
-  })
-
-  /** The code for a zone or a type that there is not (InvalidParameterValue) says no field. */
+  /** The cloud refuses an unknown zone or type with InvalidParameterValue, which names no field. */
   const explain = async (error: unknown, { availability_zone: zone, type }: VolumeCreate, call: Call) => {
-    const told = explainFields(error, fields)
-    if (told !== error || !(error instanceof ProblemError) || error.code !== 'provider_rejected') return told
-    if (type !== undefined && !volumeTypes.has(type)) return pointTo('/type', error)
-    if (zone === undefined) return error
-    const known = await zones.read(call).catch(() => undefined)
-    return known === undefined || known.some(({ ZoneName: name }) => name === zone) ? error : pointTo('/availability_zone', error)
+    const explained = explainFields(error, createRefusals)
+    if (!(explained instanceof ProblemError) || explained.code !== 'provider_rejected') return explained
+    if (type !== undefined && !volumeTypes.has(type)) return pointTo('/type', explained)
+    if (zone === undefined) return explained
+    const zones = await readZones(client, call).catch(() => undefined)
+    const isUnknown = zones !== undefined && !zones.some(({ ZoneName: name }) => name === zone)
+    return isUnknown ? pointTo('/availability_zone', explained) : explained
   }
 
-  const create = async (input: VolumeCreate, call: Call): Promise<Change> => {
-    checkTags(input.tags ?? {}, ec2Tags)
-    const { operation } = call
-    try {
-      const asked = await toInput(input, operation, call)
-      const token = dialect.volumeTokens && operation !== undefined
-      const { VolumeId: id } = await client.change((sdk) => new sdk.CreateVolumeCommand(asked), call, { token })
-      if (id === undefined) throw malformed('The cloud answered without a volume', false)
-      fresh.note([id])
-      await tagCreated(cloud, [id], { name: input.name, tags: input.tags, operation }, call)
+  const findCreated: VolumeService['findCreated'] = async ({ id }, _since, call) => {
+    const { Volumes: volumes = [] } = await client.read('DescribeVolumes', { Filters: [toOperationFilter(id)] }, call)
+    return volumes.flatMap(({ VolumeId: volume }) => volume ? [{ kind: 'volume', id: volume }] : [])
+  }
+
+  return {
+    async create (volume, call) {
+      const { name, tags } = volume
+      checkEc2Tags(tags)
+      const labels = { name, tags, operation: call.operation }
+      const token = dialect.volumeTokens ? call.operation : undefined
+      const input = {
+        AvailabilityZone: volume.availability_zone ?? await defaultZone.read(call),
+        Size: volume.size,
+        VolumeType: volume.type as RawVolumeType | undefined,
+        SnapshotId: volume.snapshot_id,
+        Iops: volume.iops,
+        Encrypted: volume.encrypted,
+        ClientToken: token,
+        ...toTagParameters(cloud, 'volume', labels)
+      }
+      const { VolumeId: id } = await explaining((error) => explain(error, volume, call), () =>
+        client.change('CreateVolume', input, call, { idempotent: token !== undefined }))
+      if (id === undefined) throw malformed('The response of the cloud has no volume', false)
+      recent.add([id])
+      await tagCreated(cloud, [id], labels, call)
       return { resources: [{ kind: 'volume', id }], until: { states: ['available'] } }
-    } catch (error) {
-      throw await explain(error, input, call)
-    }
-  }
+    },
 
-  const findCreated = async ({ id }: LostCreate<VolumeCreate>, _since: Date, call: Call): Promise<ResourceRef[]> => {
-    const input = { Filters: [{ Name: `tag:${operationKey}`, Values: [id] }] }
-    const { Volumes: volumes = [] } = await client.read((sdk) => new sdk.DescribeVolumesCommand(input), call)
-    return volumes.flatMap(({ VolumeId: own }): ResourceRef[] => own === undefined ? [] : [{ kind: 'volume', id: own }])
+    // Without the tag of the operation, a lost volume cannot be found.
+    findCreated: dialect.tagsOnCreate ? findCreated : undefined
   }
-
-  // Where tags do not go with the create, nothing tells which one it made.
-  return dialect.tagsOnCreate ? { create, findCreated } : { create }
 }

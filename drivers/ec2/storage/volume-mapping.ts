@@ -1,66 +1,84 @@
-import type { Volume as EbsVolume, VolumeAttachment } from '@aws-sdk/client-ec2'
+import type { Volume as RawVolume, VolumeAttachment } from '@aws-sdk/client-ec2'
 import type { Volume, VolumeState } from '../../../openapi/model/index.ts'
 import type { Identity } from '../../driver.ts'
+import { toStatuses } from '../client/lists.ts'
 import { readTags } from '../client/tags.ts'
 
 const states: Readonly<Record<string, VolumeState>> = {
-  creating: 'creating', available: 'available', 'in-use': 'in_use', deleting: 'deleting', deleted: 'deleted', error: 'error'
+  creating: 'creating',
+  available: 'available',
+  'in-use': 'in_use',
+  deleting: 'deleting',
+  deleted: 'deleted',
+  error: 'error'
 }
 
-/** `busy` is one that shall be detached, which the node still uses. */
+/** `busy` is an attachment that the node still uses while it is detached. */
 const attachmentStates: Readonly<Record<string, VolumeState>> = {
-  attaching: 'attaching', attached: 'in_use', detaching: 'detaching', busy: 'detaching'
+  attaching: 'attaching',
+  attached: 'in_use',
+  detaching: 'detaching',
+  busy: 'detaching'
 }
 
-/** What a state of ours is there: of one that its attachment tells, any volume that is in use. */
-export function statusesOf (state: string): readonly string[] | undefined {
+/** Translates a state for the cloud's filter. The filter may match more volumes, because the core filters again. */
+export function toVolumeStatuses (state: string): readonly string[] | undefined {
   if (state === 'attaching' || state === 'detaching') return ['in-use']
   if (state === 'updating') return ['available', 'in-use']
-  const found = Object.entries(states).filter(([, ours]) => ours === state).map(([theirs]) => theirs)
-  return found.length === 0 ? undefined : found
+  return toStatuses(states, state)
 }
 
-/** A volume is attached or detached as its attachment says; `modifying` is one that grows. */
-export function volumeState ({ State: told, Attachments: attachments = [] }: EbsVolume, modifying: boolean): VolumeState {
-  const state = states[told ?? ''] ?? 'unknown'
-  if (state === 'in_use' || state === 'available') {
-    const moving = attachments.map(attachmentState).find((one) => one === 'attaching' || one === 'detaching')
-    if (moving !== undefined) return moving
-    if (modifying) return 'updating'
-  }
-  return state
+/** Maps the state of a volume. Its attachment shows whether it is being attached or detached. */
+export function toVolumeState ({ State, Attachments: attachments = [] }: RawVolume, isModifying: boolean): VolumeState {
+  const state = states[State ?? ''] ?? 'unknown'
+  if (state !== 'in_use' && state !== 'available') return state
+  const transition = attachments.map(toAttachmentState).find((one) => one === 'attaching' || one === 'detaching')
+  return transition ?? (isModifying ? 'updating' : state)
 }
 
-const attachmentState = ({ State: state }: VolumeAttachment): VolumeState => attachmentStates[state ?? ''] ?? 'unknown'
+const toAttachmentState = ({ State: state }: VolumeAttachment): VolumeState =>
+  attachmentStates[state ?? ''] ?? 'unknown'
 
-/** The names that are reserved for the volume from which a node boots. */
+/** The device names that are reserved for the volume from which a node boots. */
 const rootDevice = /^\/dev\/(sda1?|xvda1?)$/
 
 /**
- * Whether a node can boot from it: so does the one whose root it is. One that began empty cannot, as far as the cloud
- * knows; of what comes from a snapshot nobody can say.
+ * Whether a node can boot from a volume. A root volume is bootable. A volume that was created empty is not, as far as
+ * the cloud knows. For a volume from a snapshot it is unknown.
  */
-function isBootable ({ Attachments: attachments = [], SnapshotId: snapshot }: EbsVolume): boolean | null {
-  if (attachments.some(({ Device: device }) => device !== undefined && rootDevice.test(device))) return true
-  return snapshot === undefined || snapshot === '' ? false : null
+function isBootable ({ Attachments: attachments = [], SnapshotId: snapshot }: RawVolume): boolean | null {
+  if (attachments.some(({ Device: device = '' }) => rootDevice.test(device))) return true
+  return snapshot ? null : false
 }
 
-/** Where a volume hangs. */
-export const nodesOf = ({ Attachments: attachments = [] }: EbsVolume): string[] =>
-  attachments.flatMap(({ InstanceId: node, State: state }) => node === undefined || state === 'detached' ? [] : [node])
+interface NodeAttachment extends VolumeAttachment {
+  InstanceId: string
+}
 
-/** An EBS volume as a volume. */
-export function toVolume (volume: EbsVolume, identity: Identity, { modifying, extra }: { modifying: boolean, extra: boolean }): Volume {
+const attachmentsOf = ({ Attachments: attachments = [] }: RawVolume) => attachments
+  .filter((one): one is NodeAttachment => one.InstanceId !== undefined && one.State !== 'detached')
+
+/** Returns the ids of the nodes to which a volume is attached. */
+export const nodesOf = (volume: RawVolume): string[] => attachmentsOf(volume).map(({ InstanceId: node }) => node)
+
+export interface VolumeMapping {
+  /** Whether the volume is growing. */
+  isModifying: boolean
+  extra: boolean
+}
+
+/** Maps an EBS volume. */
+export function toVolume (volume: RawVolume, identity: Identity, { isModifying, extra }: VolumeMapping): Volume {
   const { name, tags } = readTags(volume.Tags)
   return {
-    // Not spread, see toNode.
+    // Field by field, see toNode.
     id: identity.id,
     cloud: identity.cloud,
     driver: identity.driver,
     location: identity.location,
     self: identity.self,
     name,
-    state: volumeState(volume, modifying),
+    state: toVolumeState(volume, isModifying),
     provider_state: volume.State ?? null,
     created_at: volume.CreateTime?.toISOString() ?? null,
     updated_at: null,
@@ -71,12 +89,13 @@ export function toVolume (volume: EbsVolume, identity: Identity, { modifying, ex
     encrypted: volume.Encrypted ?? null,
     bootable: isBootable(volume),
     availability_zone: volume.AvailabilityZone ?? null,
-    attachments: (volume.Attachments ?? []).flatMap((attachment) => {
-      const { InstanceId: node, Device: device, State: state } = attachment
-      return node === undefined || state === 'detached' ? [] : [{ node_id: node, device: device ?? null, state: attachmentState(attachment) }]
-    }),
-    snapshot_id: volume.SnapshotId === undefined || volume.SnapshotId === '' ? null : volume.SnapshotId,
+    attachments: attachmentsOf(volume).map((attachment) => ({
+      node_id: attachment.InstanceId,
+      device: attachment.Device ?? null,
+      state: toAttachmentState(attachment)
+    })),
+    snapshot_id: volume.SnapshotId || null,
     image_id: null,
-    ...(extra ? { extra: { ...volume } } : {})
+    extra: extra ? { ...volume } : undefined
   }
 }

@@ -1,14 +1,14 @@
 import { ProblemError, type VolumeType } from '../../../openapi/model/index.ts'
-import type { Identity, ListQuery, ListResult, ReadOptions, ReadService } from '../../driver.ts'
+import type { ReadService } from '../../driver.ts'
 import type { Cloud } from '../client/cloud.ts'
 
 /**
- * Amazon's types of volumes: its API has no list of them. From "Amazon EBS volume types" of the EBS User Guide; the default
- * is CreateVolume's (`VolumeType`, EC2 API Reference).
+ * Amazon's volume types, which its API does not list. From "Amazon EBS volume types" of the EBS User Guide; the default
+ * is that of CreateVolume (`VolumeType`, EC2 API Reference).
  */
 export const volumeTypes: ReadonlyMap<string, string> = new Map([
   ['gp3', 'General purpose SSD, whose IOPS and throughput do not depend on its size'],
-  ['gp2', 'General purpose SSD of the generation before'],
+  ['gp2', 'General purpose SSD of the previous generation'],
   ['io1', 'Provisioned IOPS SSD'],
   ['io2', 'Provisioned IOPS SSD of high durability'],
   ['st1', 'Throughput optimized HDD'],
@@ -16,33 +16,34 @@ export const volumeTypes: ReadonlyMap<string, string> = new Map([
   ['standard', 'Magnetic, of the previous generation']
 ])
 
-const standard = 'gp2'
+const defaultType = 'gp2'
 
-const toVolumeType = (name: string, description: string, identity: Identity, extra: boolean): VolumeType => ({
-  ...identity,
-  name,
-  state: 'available',
-  provider_state: null,
-  created_at: null,
-  updated_at: null,
-  tags: {},
-  description,
-  is_default: name === standard,
-  ...(extra ? { extra: {} } : {})
-})
+/** Volume types, without a call to the cloud. */
+export function createVolumeTypes (cloud: Cloud): ReadService<VolumeType> {
+  const identify = cloud.identify('volume_types')
 
-/** Types of volumes, without a call. */
-export function createVolumeTypes ({ identify: identifyIn }: Cloud): ReadService<VolumeType> {
-  const identify = identifyIn('volume_types')
+  const toVolumeType = (name: string, description: string, extra: boolean): VolumeType => ({
+    ...identify(name),
+    name,
+    state: 'available',
+    provider_state: null,
+    created_at: null,
+    updated_at: null,
+    tags: {},
+    description,
+    is_default: name === defaultType,
+    extra: extra ? {} : undefined
+  })
+
   return {
-    async list ({ extra }: ListQuery): Promise<ListResult<VolumeType>> {
-      const items = [...volumeTypes].map(([name, description]) => toVolumeType(name, description, identify(name), extra))
-      return { items, next: null, applied: [], total: items.length }
+    async list ({ extra }) {
+      const items = [...volumeTypes].map(([name, description]) => toVolumeType(name, description, extra))
+      return { items, next: null, total: items.length }
     },
-    async get (id: string, { extra }: ReadOptions) {
+    async get (id, { extra }) {
       const description = volumeTypes.get(id)
       if (description === undefined) throw new ProblemError('resource_not_found', `There is no volume type ${id}`)
-      return toVolumeType(id, description, identify(id), extra)
+      return toVolumeType(id, description, extra)
     }
   }
 }

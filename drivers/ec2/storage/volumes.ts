@@ -1,92 +1,102 @@
-import type { Volume as EbsVolume, VolumeModification } from '@aws-sdk/client-ec2'
-import { ProblemError, type Volume, type VolumeUpdate } from '../../../openapi/model/index.ts'
+import type { Volume as RawVolume } from '@aws-sdk/client-ec2'
+import { ProblemError, type Volume } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Change, ListQuery, ListResult, ReadOptions, VolumeService } from '../../driver.ts'
-import { runSteps, step } from '../../steps.ts'
-import { checkTags } from '../../tags.ts'
+import { describe, type VolumeService } from '../../driver.ts'
+import { runSteps } from '../../steps.ts'
 import type { Cloud } from '../client/cloud.ts'
-import { malformed } from '../client/errors.ts'
-import { createFresh } from '../client/consistency.ts'
-import { byName, nextOf, pageOf, pushDown, type Pushed } from '../client/lists.ts'
-import { ec2Tags, patchTags, rename } from '../client/tags.ts'
-import { createExtend, createVolumeActions } from './volume-actions.ts'
+import { createRecentIds } from '../client/consistency.ts'
+import { exactRule, filterNames, findById, nameRule, toFilters, toPage, toPageParameters } from '../client/lists.ts'
+import { checkEc2Tags, labelSteps, tagLimits } from '../client/tags.ts'
+import type { DefaultZone } from '../client/zones.ts'
+import { createVolumeActions } from './volume-actions.ts'
 import { createVolumeCreate } from './volume-create.ts'
-import { statusesOf, toVolume } from './volume-mapping.ts'
-import type { Zones } from '../compute/zones.ts'
+import { toVolume, toVolumeStatuses } from './volume-mapping.ts'
 
-/** Our filters of volumes, as Amazon has them. */
-const filterNames: Readonly<Record<string, Pushed>> = {
-  name: byName,
-  state: { name: 'status', values: statusesOf },
-  type: { name: 'volume-type' },
-  availability_zone: { name: 'availability-zone' }
+const filterRules = {
+  name: nameRule,
+  state: { name: 'status', toValues: toVolumeStatuses },
+  type: exactRule('volume-type'),
+  availability_zone: exactRule('availability-zone')
 }
-export const volumeFilters = [...Object.keys(filterNames), 'tag']
+
+export const volumeCapabilities = describe<VolumeService>({
+  list: { filters: filterNames(filterRules), limits: { limit: 200 } },
+  create: {
+    parameters: ['name', 'size', 'type', 'snapshot_id', 'availability_zone', 'iops', 'encrypted', 'tags'],
+    limits: tagLimits
+  },
+  update: { parameters: ['name', 'tags'], limits: tagLimits },
+  attach: { parameters: ['node_id', 'device'] },
+  detach: { parameters: ['node_id'] },
+  extend: { parameters: ['size'] }
+})
 
 /** EBS volumes. */
-export function createVolumes (cloud: Cloud, zones: Zones): VolumeService {
+export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeService {
   const { client, dialect } = cloud
   const identify = cloud.identify('volumes')
-  const fresh = createFresh()
+  const recent = createRecentIds()
 
-  const read = (id: string, call: Call): Promise<EbsVolume> => fresh.read(id, call, async () => {
-    const { Volumes: volumes = [] } = await client.read((sdk) => new sdk.DescribeVolumesCommand({ VolumeIds: [id] }), call)
-    const found = volumes.find(({ VolumeId: own }) => own?.toLowerCase() === id.toLowerCase())
+  const read = (id: string, call: Call): Promise<RawVolume> => recent.read(id, call, async () => {
+    const { Volumes: volumes = [] } = await client.read('DescribeVolumes', { VolumeIds: [id] }, call)
+    const found = findById(volumes, id, ({ VolumeId: volumeId }) => volumeId)
     if (found === undefined) throw new ProblemError('resource_not_found', `There is no volume ${id}`)
     return found
   })
 
-  /** The volumes that are being changed, which their own state does not tell. All there are: hardly ever any. */
+  /** Reads the ids of growing volumes, of which there are few. The state of a volume does not show that it grows. */
   const readModifying = async (call: Call, id?: string): Promise<ReadonlySet<string | undefined>> => {
     if (!dialect.volumeChanges) return new Set()
-    const filters = [{ Name: 'modification-state', Values: ['modifying'] }, ...(id === undefined ? [] : [{ Name: 'volume-id', Values: [id] }])]
-    const answer = client.read((sdk) => new sdk.DescribeVolumesModificationsCommand({ Filters: filters }), call)
-    const { VolumesModifications: found = [] } = await answer.catch(withoutRight)
-    return new Set(found.flatMap(({ VolumeId: own, ModificationState: state }) => state === 'modifying' ? [own] : []))
+    const Filters = [{ Name: 'modification-state', Values: ['modifying'] }]
+    if (id !== undefined) Filters.push({ Name: 'volume-id', Values: [id] })
+    try {
+      const { VolumesModifications: found = [] } = await client.read('DescribeVolumesModifications', { Filters }, call)
+      const modifying = found.filter(({ ModificationState: state }) => state === 'modifying')
+      return new Set(modifying.map(({ VolumeId: volumeId }) => volumeId))
+    } catch (error) {
+      if (isUnavailable(error)) return new Set()
+      throw error
+    }
   }
 
-  const get = async (id: string, { extra }: ReadOptions, call: Call): Promise<Volume> => {
+  const toItem = (volume: RawVolume, modifying: ReadonlySet<string | undefined>, extra: boolean) =>
+    toVolume(volume, identify(volume.VolumeId ?? ''), { isModifying: modifying.has(volume.VolumeId), extra })
+
+  const get = async (id: string, extra: boolean, call: Call): Promise<Volume> => {
     const [volume, modifying] = await Promise.all([read(id, call), readModifying(call, id)])
-    return toVolume(volume, identify(volume.VolumeId ?? id), { modifying: modifying.has(volume.VolumeId), extra })
+    return toItem(volume, modifying, extra)
   }
 
   return {
-    async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Volume>> {
-      const { applied, ...query } = pushDown(filters, filterNames)
-      const input = { ...query, ...pageOf(cloud, { limit, token }, [5, 200]) }
-      const [{ Volumes: volumes, NextToken: next }, modifying] = await Promise.all([
-        client.read((sdk) => new sdk.DescribeVolumesCommand(input), call), readModifying(call)
+    async list ({ limit, token, filters, extra }, call) {
+      const page = toPageParameters(cloud, { limit, token }, [5, 200])
+      const input = { Filters: toFilters(filters, filterRules), ...page }
+      const [{ Volumes: volumes, NextToken }, modifying] = await Promise.all([
+        client.read('DescribeVolumes', input, call),
+        readModifying(call)
       ])
-      if (volumes === undefined) throw malformed('The cloud answered without a list of volumes')
-      const items = volumes.map((volume) =>
-        toVolume(volume, identify(volume.VolumeId ?? ''), { modifying: modifying.has(volume.VolumeId), extra }))
-      return { items, next: nextOf(next), applied }
+      const { items, next = null } = toPage(volumes, NextToken, 'volumes')
+      return { items: items.map((volume) => toItem(volume, modifying, extra)), next }
     },
 
-    get,
+    get: (id, { extra }, call) => get(id, extra, call),
 
-    ...createVolumeCreate(cloud, zones, fresh),
+    ...createVolumeCreate(cloud, defaultZone, recent),
 
-    async update (id: string, { name, tags }: VolumeUpdate, call: Call): Promise<Volume> {
-      checkTags(tags ?? {}, ec2Tags)
-      const steps = [
-        ...step('name', name, (value) => rename(cloud, id, value, call)), ...step('tags', tags, (value) => patchTags(cloud, id, value, call))
-      ]
-      return runSteps(steps, () => get(id, { extra: false }, call), async (error) => error)
+    async update (id, labels, call) {
+      checkEc2Tags(labels.tags)
+      return runSteps(labelSteps(cloud, id, labels, call), () => get(id, false, call), async (error) => error)
     },
 
-    async destroy (id: string, call: Call): Promise<Change> {
-      await client.change((sdk) => new sdk.DeleteVolumeCommand({ VolumeId: id }), call)
+    async destroy (id, call) {
+      await client.change('DeleteVolume', { VolumeId: id }, call)
       return { resources: [{ kind: 'volume', id }], until: { states: [], gone: true } }
     },
 
-    ...createVolumeActions(cloud, read),
-    ...(dialect.volumeChanges ? createExtend(cloud, read) : {})
+    ...createVolumeActions(cloud, read)
   }
 }
 
-/** Who may not see modifications sees the volumes all the same. */
-function withoutRight (error: unknown): { VolumesModifications?: VolumeModification[] } {
-  if (error instanceof ProblemError && (error.code === 'provider_permission_denied' || error.code === 'not_supported')) return {}
-  throw error
-}
+/** Whether the account, or the cloud, cannot list modifications. Volumes are shown without them. */
+const isUnavailable = (error: unknown) =>
+  error instanceof ProblemError && ['provider_permission_denied', 'not_supported'].includes(error.code)

@@ -1,0 +1,105 @@
+import type { Image as RawImage } from '@aws-sdk/client-ec2'
+import { ProblemError } from '../../../openapi/model/index.ts'
+import type { Call } from '../../call.ts'
+import { describe, type ImageService } from '../../driver.ts'
+import type { Cloud } from '../client/cloud.ts'
+import { createRecentIds } from '../client/consistency.ts'
+import {
+  exactRule, filterNames, findById, patternRule, toFilters, toPage, toPageParameters, toStatuses
+} from '../client/lists.ts'
+import { tagLimits } from '../client/tags.ts'
+import { createImageChanges } from './image-changes.ts'
+import { imageStates, toImage } from './image-mapping.ts'
+import {
+  isInSources, isOwnSource, parsePosition, sourcesOf, toNextPosition, toSourceParameters, type ImageSource,
+  type Recommended
+} from './image-sources.ts'
+
+const filterRules = {
+  name: patternRule('name'),
+  state: { name: 'state', toValues: (state: string) => toStatuses(imageStates, state) },
+  architecture: exactRule('architecture'),
+  // Private and shared images are not public; the core tells them apart.
+  visibility: { name: 'is-public', toValues: (visibility: string) => [String(visibility === 'public')] }
+}
+
+export const imageCapabilities = describe<ImageService>({
+  list: { filters: [...filterNames(filterRules), 'owner'], limits: { limit: 200 } },
+  create: { parameters: ['name', 'node_id', 'tags'], limits: tagLimits },
+  update: { parameters: ['tags', 'visibility'], limits: tagLimits },
+  destroy: { parameters: ['delete_snapshots'] }
+})
+
+/** Excludes kernels and ramdisks. */
+const machineFilter = { Name: 'image-type', Values: ['machine'] }
+
+export interface ImagesOptions {
+  cloud: Cloud
+  recommended: Recommended
+}
+
+/** AMIs: those of the account, the recommended ones, and, with the filter `owner`, all others. */
+export function createImages ({ cloud, recommended }: ImagesOptions): ImageService {
+  const { client } = cloud
+  const identify = cloud.identify('images')
+  const recent = createRecentIds()
+  /** The account of the cloud. Its images carry it. */
+  let account: string | undefined
+
+  const learnAccount = (ownImages: readonly RawImage[]) => { account ??= ownImages[0]?.OwnerId }
+
+  const read = (id: string, call: Call): Promise<RawImage> => recent.read(id, call, async () => {
+    const { Images: images = [] } = await client.read('DescribeImages', { ImageIds: [id] }, call)
+    const found = findById(images, id, ({ ImageId: imageId }) => imageId)
+    if (found === undefined) throw new ProblemError('resource_not_found', `There is no image ${id}`)
+    return found
+  })
+
+  /** Learns the account from an image that is not public, if the account owns the image. */
+  const learnAccountFrom = async ({ ImageId: id = '', Public: isPublic }: RawImage, call: Call) => {
+    if (isPublic !== false || account !== undefined) return
+    const input = { Owners: ['self'], Filters: [{ Name: 'image-id', Values: [id] }] }
+    const { Images: images = [] } = await client.read('DescribeImages', input, call)
+    learnAccount(images)
+  }
+
+  const toItem = (image: RawImage, extra: boolean) =>
+    toImage(image, identify(image.ImageId ?? ''), { account, extra })
+
+  const get = async (id: string, extra: boolean, call: Call) => {
+    const image = await read(id, call)
+    await learnAccountFrom(image, call)
+    return toItem(image, extra)
+  }
+
+  return {
+    async list ({ limit, token, filters, extra }, call) {
+      const sources = sourcesOf(filters['owner'], recommended)
+      const requestFilters = [machineFilter, ...toFilters(filters, filterRules) ?? []]
+
+      /** Reads a page of one source, without the images of the sources before it. */
+      const readPage = async (nextToken: string | null) => {
+        const position = parsePosition(nextToken)
+        const source: ImageSource | undefined = sources[position.index]
+        if (source === undefined) throw new ProblemError('invalid_request', 'This list has no such page')
+        const page = toPageParameters(cloud, { limit, token: position.token }, [5, 200])
+        const input = { ...toSourceParameters(source, requestFilters), ...page }
+        const { Images: images, NextToken } = await client.read('DescribeImages', input, call)
+        const { items, next = null } = toPage(images, NextToken, 'images')
+        if (isOwnSource(source)) learnAccount(items)
+        const earlier = sources.slice(0, position.index)
+        return {
+          images: items.filter((image) => !isInSources(image, earlier, account)),
+          next: toNextPosition(position, next, sources.length)
+        }
+      }
+
+      let page = await readPage(token)
+      while (page.images.length === 0 && page.next !== null) page = await readPage(page.next)
+      return { items: page.images.map((image) => toItem(image, extra)), next: page.next }
+    },
+
+    get: (id, { extra }, call) => get(id, extra, call),
+    ...createImageChanges({ cloud, recent, read, get: (id, call) => get(id, false, call) })
+  }
+}
