@@ -2,6 +2,7 @@ import { readAuthority } from '../authority.ts'
 import type { Call } from '../call.ts'
 import type { CapabilityDetails, Connection, Context, ServiceName } from '../driver.ts'
 import { capabilityDetails } from './capabilities.ts'
+import { bind } from './client/bind.ts'
 import { createClient } from './client/client.ts'
 import { createFloatingIpPools, createFloatingIps } from './network/floating-ips.ts'
 import { createImages } from './image/images.ts'
@@ -61,6 +62,7 @@ export function connect (settings: Settings, context: Context): Connection {
   })
   const session = createSession({ ...settings, auth }, http, timeout)
   const client = createClient({ session, http, timeout, microversions: true })
+  const servers = bind(client, resources.server, { service: 'compute' })
   const neutron = createNeutron(client)
   const region = () => session.region() ?? settings.region_name ?? null
   const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
@@ -92,7 +94,7 @@ export function connect (settings: Settings, context: Context): Connection {
     /** The version document is open to all; only a list shows whether Nova takes the token. */
     async check (call: Call) {
       await client.versions(call)
-      await client.list({ service: 'compute' }, call, (token, none, headers) => resources.server.list(token, none, { limit: 1 }, headers))
+      await servers.list({ limit: 1 }, call)
       // What Glance can do is told as soon as it is known; without it the cloud is up all the same.
       await images.discover(call).catch(() => {})
     },
@@ -103,7 +105,7 @@ export function connect (settings: Settings, context: Context): Connection {
     },
     close: () => http.close()
   }
-  return hideMissing(connection, session.offers)
+  return hideMissing(connection, session.hasService)
 }
 
 type Details = Record<string, CapabilityDetails>

@@ -3,11 +3,12 @@ import { ProblemError, type Quota } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { QuotaService } from '../driver.ts'
 import { cinder } from './storage/cinder.ts'
+import { bind } from './client/bind.ts'
 import type { Client } from './client/client.ts'
 
 export const novaLimits = defres<{ read: Read }>('compute', '/limits', 'limits', { only: [], read: ['get', '', 'limits'] })
-const neutronQuotas = defres<{ read: Read<[project: string]> }>('network', '/v2.0/quotas/:id/details', 'quota', {
-  only: [], read: ['get', '.json', 'quota']
+const neutronQuotas = defres<{ show: Read<[project: string]> }>('network', '/v2.0/quotas/:id/details', 'quota', {
+  only: [], show: ['get', '.json', 'quota']
 })
 
 export interface Limits {
@@ -47,19 +48,19 @@ export const fromLimits = ({ absolute = {} }: Limits, rows: readonly Row[]): Quo
 const fromDetails = (details: Details): Quota[] =>
   network.flatMap(([resource, name]) => toQuota(resource, details[name]?.limit, details[name]?.used))
 
-/** Quotas of Nova, Neutron and Cinder. A service that the cloud has not, or that does not tell its quotas, is left out. */
+/** Quotas of Nova, Neutron and Cinder. A service that the cloud lacks, or that does not tell its quotas, is left out. */
 export function createQuotas (client: Client): QuotaService {
+  const nova = bind<Limits>(client, {}, { service: 'compute' })
+  const neutron = bind<Details>(client, neutronQuotas, { service: 'network' })
+  const volumeLimits = bind<Limits>(client, {}, { service: 'volume' })
+
   const readers: Array<(call: Call) => Promise<Quota[]>> = [
-    async (call) => fromLimits(await client.show<Limits>({ service: 'compute' }, call, (token, region, headers) =>
-      novaLimits.read(token, region, {}, headers)), novaRows),
+    async (call) => fromLimits(await nova.read(novaLimits.read, call), novaRows),
     async (call) => {
       const project = await client.project(call)
-      if (project === undefined) return []
-      return fromDetails(await client.show<Details>({ service: 'network' }, call, (token, region, headers) =>
-        neutronQuotas.read(token, region, project, {}, headers)))
+      return project === undefined ? [] : fromDetails(await neutron.show(project, call))
     },
-    async (call) => fromLimits(await client.show<Limits>({ service: 'volume' }, call, (token, region, headers) =>
-      cinder.limits.read(token, region, {}, headers)), volumes)
+    async (call) => fromLimits(await volumeLimits.read(cinder.limits.read, call), volumes)
   ]
   return {
     list: async (call) => (await Promise.all(readers.map((read) => read(call).catch(leaveOut)))).flat()

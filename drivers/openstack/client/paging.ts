@@ -27,7 +27,8 @@ function markerOf (href: string) {
   return query === -1 ? null : new URLSearchParams(href.slice(query + 1)).get('marker')
 }
 
-interface MarkedPage<T> {
+/** A page of a list, and the marker of the next page; null after the last one. */
+export interface MarkedPage<T> {
   items: T[]
   next: string | null
 }
@@ -40,11 +41,14 @@ const kept = 3
  * is deleted (seen with Nova and Glance), so a token holds the ids of some items before it as well: what follows the
  * last one that is left is the same page. Throws invalid_request where all are gone.
  */
-export async function readFrom<T extends { id: string }> (token: string | null,
-  read: (marker: { marker?: string }) => Promise<MarkedPage<T>>): Promise<MarkedPage<T>> {
+export async function readFrom<T> (
+  token: string | null,
+  read: (marker: { marker?: string }) => Promise<MarkedPage<T>>,
+  idOf = (item: T) => (item as { id: string }).id
+): Promise<MarkedPage<T>> {
   const markers = token === null ? [] : token.split(',')
   const { items, next } = await readFirst(markers, read)
-  const last = [...items.slice(-kept).map(({ id }) => id).reverse(), ...markers].slice(0, kept)
+  const last = [...items.slice(-kept).map(idOf).reverse(), ...markers].slice(0, kept)
   return { items, next: next === null ? null : [next, ...last.filter((id) => id !== next)].slice(0, kept).join(',') }
 }
 

@@ -6,7 +6,7 @@ import type { TagPatch } from '../client/metadata.ts'
 import { neutronFilters, type Neutron, type NeutronObject } from './neutron.ts'
 import { explainNeutron } from './refusals.ts'
 import { checkTagList, patchTagList } from '../client/list-tags.ts'
-import type { RefusedField } from '../compute/refusals.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps, step } from '../../steps.ts'
 import { fromTagList } from '../client/tags.ts'
 
@@ -31,7 +31,7 @@ export interface Kind<Raw extends NeutronObject, T, Create extends object> {
   /** The body of a create. */
   body (input: Create, call: Call): Promise<object> | object
   /** Fields that the words of a refusal may name. */
-  fields: readonly RefusedField[]
+  fields: readonly FieldRefusal[]
 }
 
 /** What all resources have, from one of Neutron's. Empty texts are none. */
@@ -107,10 +107,10 @@ export function createCollection<Raw extends NeutronObject, T, Create extends Ta
   }
 }
 
-const tagFields: readonly RefusedField[] = [{ said: /maximum length|tag/i, pointer: '/tags' }]
+const tagFields: readonly FieldRefusal[] = [{ pattern: /maximum length|tag/i, pointer: '/tags' }]
 
 /** Runs a call, whose refusal is told in the words of the catalogue. */
-export async function explained<T> (run: () => Promise<T>, fields: readonly RefusedField[]): Promise<T> {
+export async function explained<T> (run: () => Promise<T>, fields: readonly FieldRefusal[]): Promise<T> {
   try {
     return await run()
   } catch (error) {
@@ -125,7 +125,7 @@ interface Patched<T, Patch extends { tags?: TagPatch }> {
   get: (id: string, options: ReadOptions, call: Call) => Promise<T>
   /** The body of the change, without tags. */
   body (patch: Omit<Patch, 'tags'>): object
-  fields: readonly RefusedField[]
+  fields: readonly FieldRefusal[]
 }
 
 /** Changes of one kind of resource of Neutron: one call for its fields, one for its tags. */

@@ -7,7 +7,7 @@ import type { Neutron, NeutronObject } from './neutron.ts'
 import { common, createCollection, explained } from './collection.ts'
 import { networkState, type NeutronNetwork } from './networks.ts'
 import type { Port } from './ports.ts'
-import type { RefusedField } from '../compute/refusals.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { resources } from '../client/resources.ts'
 
 /** A floating IP as Neutron tells it. */
@@ -19,10 +19,10 @@ export interface NeutronFloatingIp extends NeutronObject {
 }
 
 /** Refusals in Neutron's words (each was provoked). */
-const createFields: readonly RefusedField[] = [{ said: /^Network .* could not be found|not a valid external network/, pointer: '/pool' }]
-const targetFields: readonly RefusedField[] = [
-  { said: /fixed IP|fixed_ip|multiple fixed|^Port .* does not have/i, pointer: '/fixed_address' },
-  { said: /^External network .* is not reachable|^Port |port/i, pointer: '/nic_id' }
+const createFields: readonly FieldRefusal[] = [{ pattern: /^Network .* could not be found|not a valid external network/, pointer: '/pool' }]
+const targetFields: readonly FieldRefusal[] = [
+  { pattern: /fixed IP|fixed_ip|multiple fixed|^Port .* does not have/i, pointer: '/fixed_address' },
+  { pattern: /^External network .* is not reachable|^Port |port/i, pointer: '/nic_id' }
 ]
 
 const stateOf = ({ status, port_id: port }: NeutronFloatingIp) =>

@@ -44,7 +44,7 @@ export function createNetworks (neutron: Neutron, identify: (id: string) => Iden
     return cidrs
   }
 
-  const fields = [{ said: /MTU/, pointer: '/mtu' }]
+  const fields = [{ pattern: /MTU/, pointer: '/mtu' }]
   const kind = {
     neutron,
     resource,

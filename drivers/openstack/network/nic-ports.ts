@@ -4,7 +4,7 @@ import { invalid } from '../../invalid.ts'
 import type { Neutron } from './neutron.ts'
 import { explained } from './collection.ts'
 import type { Port } from './ports.ts'
-import type { RefusedField } from '../compute/refusals.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { resources } from '../client/resources.ts'
 import type { NeutronSubnet } from './subnets.ts'
 
@@ -26,12 +26,12 @@ export interface NewPort {
 export const needsPort = ({ subnet_id: subnet, security_group_ids: groups }: NicCreate) => subnet !== undefined || groups !== undefined
 
 /** Refusals in Neutron's words (each was provoked). */
-const fieldsOf = (at: string, ownGroups: boolean): readonly RefusedField[] => [
-  { said: /^Network .* could not be found|^Invalid input for network_id/, pointer: `${at}/network_id` },
-  { said: /security.group/i, pointer: `${ownGroups ? at : ''}/security_group_ids` },
-  { said: /invalid subnet/, pointer: `${at}/subnet_id` },
-  { said: /^IP address|fixed.ips?|ip_address/i, pointer: `${at}/fixed_ip` },
-  { said: /subnet/i, pointer: `${at}/subnet_id` }
+const fieldsOf = (at: string, ownGroups: boolean): readonly FieldRefusal[] => [
+  { pattern: /^Network .* could not be found|^Invalid input for network_id/, pointer: `${at}/network_id` },
+  { pattern: /security.group/i, pointer: `${ownGroups ? at : ''}/security_group_ids` },
+  { pattern: /invalid subnet/, pointer: `${at}/subnet_id` },
+  { pattern: /^IP address|fixed.ips?|ip_address/i, pointer: `${at}/fixed_ip` },
+  { pattern: /subnet/i, pointer: `${at}/subnet_id` }
 ]
 
 /** The ports that are made here for NICs. Nova leaves those where they are, so they are removed here too. */

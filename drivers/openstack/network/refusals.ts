@@ -1,5 +1,5 @@
 import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
-import { pointed, type RefusedField } from '../compute/refusals.ts'
+import { pointToField, type FieldRefusal } from '../../refusals.ts'
 
 /** Neutron's names of fields, and where they are in our requests. */
 const pointers: Readonly<Record<string, string>> = {
@@ -39,13 +39,13 @@ const explainable = new Set<ProblemCode>(['provider_rejected', 'resource_not_fou
  * What Neutron refused, in the words of the catalogue. `fields` are those of the request that its words may name; one
  * that is not there is validation_failed then, and no resource_not_found.
  */
-export function explainNeutron (error: unknown, fields: readonly RefusedField[] = []): unknown {
+export function explainNeutron (error: unknown, fields: readonly FieldRefusal[] = []): unknown {
   if (!(error instanceof ProblemError) || error.outcomeUnknown || !explainable.has(error.code)) return error
   const { code, message } = error.details.provider_error ?? {}
   const said = `${code ?? ''}: ${message ?? ''}`
   const kind = kinds.find(([words]) => words.test(said))?.[1]
-  if (kind !== undefined) return new ProblemError(kind, error.message, { ...error.details, cause: error })
+  if (kind !== undefined) return error.with({ code: kind })
   const name = /^Invalid input for (\w+)\. Reason/.exec(message ?? '')?.[1] ?? ''
-  const named = pointers[name] === undefined ? [] : [{ said: /./s, pointer: pointers[name] }]
-  return pointed(error, [...fields, ...named]) ?? error
+  const named = pointers[name] === undefined ? [] : [{ pattern: /./s, pointer: pointers[name] }]
+  return pointToField(error, [...fields, ...named]) ?? error
 }

@@ -6,7 +6,7 @@ import type { Neutron, NeutronObject } from './neutron.ts'
 import { common, createCollection, createUpdate, explained } from './collection.ts'
 import { networkState } from './networks.ts'
 import type { Port } from './ports.ts'
-import type { RefusedField } from '../compute/refusals.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { resources } from '../client/resources.ts'
 
 /** A router as Neutron tells it; its interfaces are ports. */
@@ -18,11 +18,11 @@ export interface NeutronRouter extends NeutronObject {
 const owners = ['network:router_interface', 'network:router_interface_distributed', 'network:ha_router_replicated_interface']
 
 /** Refusals in Neutron's words (each was provoked). */
-const gatewayFields: readonly RefusedField[] = [
-  { said: /^Network .* could not be found|external network|external_gateway|gateway/i, pointer: '/external_gateway/network_id' }
+const gatewayFields: readonly FieldRefusal[] = [
+  { pattern: /^Network .* could not be found|external network|external_gateway|gateway/i, pointer: '/external_gateway/network_id' }
 ]
-const interfaceFields: readonly RefusedField[] = [
-  { said: /^Subnet .* could not be found|no interface on subnet|overlaps with cidr|must have a gateway|is not a valid UUID|^Invalid input for .*subnet/i, pointer: '/subnet_id' }
+const interfaceFields: readonly FieldRefusal[] = [
+  { pattern: /^Subnet .* could not be found|no interface on subnet|overlaps with cidr|must have a gateway|is not a valid UUID|^Invalid input for .*subnet/i, pointer: '/subnet_id' }
 ]
 
 const idOf = ({ external_gateway_info: gateway }: NeutronRouter) => gateway?.network_id ?? null

@@ -43,7 +43,7 @@ export function createSecurityGroups (neutron: Neutron, identify: (id: string) =
       // The same words tell that the group itself is not there.
       const remoteFields = remote === undefined || remote === id
         ? []
-        : [{ said: new RegExp(`^Security group ${escape(remote)} does not exist`), pointer: '/remote_group_id' }]
+        : [{ pattern: new RegExp(`^Security group ${escape(remote)} does not exist`), pointer: '/remote_group_id' }]
       const raw = await explained(() => neutron.create<NeutronRule>(resources.securityGroupRule, toRuleBody(id, input), call),
         [...remoteFields, ...ruleFields])
       return toRule(raw)

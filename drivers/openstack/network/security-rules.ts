@@ -1,6 +1,6 @@
 import type { SecurityGroupRule, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
 import type { NeutronObject } from './neutron.ts'
-import type { RefusedField } from '../compute/refusals.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 
 /** A rule of a security group as Neutron tells it. */
 export interface NeutronRule extends NeutronObject {
@@ -21,12 +21,12 @@ const protocols: Readonly<Record<string, string>> = { 'ipv6-icmp': 'icmpv6', any
 const icmp = new Set(['icmp', 'icmpv6', 'ipv6-icmp', '1', '58'])
 
 /** Refusals in Neutron's words (each was provoked). */
-export const ruleFields: readonly RefusedField[] = [
-  { said: /^Invalid CIDR|^Conflicting value ethertype/, pointer: '/cidr' },
-  { said: /^ICMP code .* ICMP type|for ICMP type/, pointer: '/icmp_type' },
-  { said: /for ICMP code/, pointer: '/icmp_code' },
-  { said: /rule protocol|^Invalid ethertype .* for protocol|specify protocol|^Ports cannot be specified/i, pointer: '/protocol' },
-  { said: /port_range_min|^Invalid value for port/, pointer: '/port_min' }
+export const ruleFields: readonly FieldRefusal[] = [
+  { pattern: /^Invalid CIDR|^Conflicting value ethertype/, pointer: '/cidr' },
+  { pattern: /^ICMP code .* ICMP type|for ICMP type/, pointer: '/icmp_type' },
+  { pattern: /for ICMP code/, pointer: '/icmp_code' },
+  { pattern: /rule protocol|^Invalid ethertype .* for protocol|specify protocol|^Ports cannot be specified/i, pointer: '/protocol' },
+  { pattern: /port_range_min|^Invalid value for port/, pointer: '/port_min' }
 ]
 
 export function toRule (raw: NeutronRule): SecurityGroupRule {

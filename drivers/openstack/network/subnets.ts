@@ -2,7 +2,7 @@ import type { Subnet, SubnetCreate, SubnetUpdate } from '../../../openapi/model/
 import type { Filters, Identity, SubnetService } from '../../driver.ts'
 import type { Neutron, NeutronObject } from './neutron.ts'
 import { common, createCollection, createUpdate } from './collection.ts'
-import type { RefusedField } from '../compute/refusals.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { resources } from '../client/resources.ts'
 
 /** A subnet as Neutron tells it. It has no status. */
@@ -28,11 +28,11 @@ export const toSubnet = (raw: NeutronSubnet, identity: Identity, extra: boolean)
 })
 
 /** Refusals in Neutron's words (each was provoked). */
-const fields: readonly RefusedField[] = [
-  { said: /^Network .* could not be found/, pointer: '/network_id' },
-  { said: /gateway/i, pointer: '/gateway_ip' },
-  { said: /nameserver/i, pointer: '/dns_servers' },
-  { said: /cidr|overlaps/i, pointer: '/cidr' }
+const fields: readonly FieldRefusal[] = [
+  { pattern: /^Network .* could not be found/, pointer: '/network_id' },
+  { pattern: /gateway/i, pointer: '/gateway_ip' },
+  { pattern: /nameserver/i, pointer: '/dns_servers' },
+  { pattern: /cidr|overlaps/i, pointer: '/cidr' }
 ]
 
 type Fields = Pick<SubnetUpdate, 'name' | 'gateway_ip' | 'dns_servers'>
