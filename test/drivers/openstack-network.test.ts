@@ -1,8 +1,9 @@
 import t from 'tap'
 import type { Services } from '../../drivers/driver.ts'
 import { isWithin } from '../../drivers/openstack/network/fixed-ips.ts'
-import { patchTagList, tagQuery } from '../../drivers/openstack/client/list-tags.ts'
-import { toRule, toRuleBody, type NeutronRule } from '../../drivers/openstack/network/security-rules.ts'
+import { patchTagList, tagQuery } from '../../drivers/openstack/client/tags.ts'
+import type { NeutronRule } from '../../drivers/openstack/network/neutron.ts'
+import { toRule, toRuleBody } from '../../drivers/openstack/network/security-rules.ts'
 import { id, query, refused, start, type Asked, type Routes } from './openstack-fake.ts'
 
 type Network = Required<Pick<Services, 'networks' | 'subnets' | 'routers' | 'security_groups' | 'floating_ips' | 'key_pairs'>>
@@ -26,12 +27,11 @@ t.test('a page of networks takes one call for all their subnets', async (t) => {
     }
   })
   const filters = { name: ['net'], is_external: ['false'], tag: ['a=b'] }
-  const { items, applied } = await cloud.networks.list({ ...query, filters }, call())
+  const { items } = await cloud.networks.list({ ...query, filters }, call())
   t.match(items, [
     { id, name: 'net', state: 'available', cidrs: ['10.0.0.0/24'], is_external: false, subnet_ids: ['s1'], tags: { a: 'b', word: '' } },
     { id: other, name: null, cidrs: ['fd00::/64'] }
   ])
-  t.strictSame(applied, ['name', 'tag', 'is_external'])
   const [{ query: sent }] = of(`GET ${neutron('networks')}`) as [Asked]
   t.strictSame(Object.fromEntries(sent), { name: 'net', tags: 'a=b', 'router:external': 'false', limit: '100', sort_key: 'id', sort_dir: 'asc' })
   t.strictSame(of(`GET ${neutron('subnets')}`)[0]!.query.getAll('network_id'), [id, other])
@@ -90,6 +90,9 @@ t.test('a refusal of Neutron has the code of what it means, and the field where 
     const { code: told, details } = await refused(cloud.subnets.create(subnet, call()))
     t.strictSame([told, details.errors?.[0]?.pointer], [code, pointer], message)
   }
+  const tooLong = "Invalid input for name. Reason: 'xx' exceeds maximum length of 255."
+  routes[`PUT ${neutron(`subnets/${id}`)}`] = failure(400, 'HTTPBadRequest', tooLong)
+  t.match(await refused(cloud.subnets.update(id, { name: 'xx' }, call())), { details: { errors: [{ pointer: '/name' }] } })
   for (const [status, type, message, code] of [
     [409, 'RouterInUse', 'Router x still has ports', 'in_use'], [404, 'RouterNotFound', 'Router x could not be found', 'resource_not_found']
   ] as const) {
@@ -106,17 +109,19 @@ t.test('a refusal of Neutron has the code of what it means, and the field where 
   }
 })
 
+const sent = (...input: Parameters<typeof toRuleBody>) => JSON.parse(JSON.stringify(toRuleBody(...input))) as unknown
+
 t.test('rules: ICMP is in the fields of ports, the family is that of the addresses', async (t) => {
   const raw: NeutronRule = { id, security_group_id: 'g', direction: 'ingress', ethertype: 'IPv6', protocol: 'ipv6-icmp', port_range_min: 128, port_range_max: 0 }
   t.match(toRule(raw), { protocol: 'icmpv6', port_min: null, port_max: null, icmp_type: 128, icmp_code: 0, cidr: null })
   t.match(toRule({ ...raw, protocol: '47', port_range_min: null, port_range_max: null }), { protocol: '47', icmp_type: null })
   t.match(toRule({ ...raw, protocol: 'tcp' }), { port_min: 128, port_max: 0, icmp_type: null })
   t.match(toRule({ ...raw, protocol: 'any' }), { protocol: null })
-  t.strictSame(toRuleBody('g', { direction: 'ingress', protocol: 'tcp', port_min: 80 }),
+  t.strictSame(sent('g', { direction: 'ingress', protocol: 'tcp', port_min: 80 }),
     { security_group_id: 'g', direction: 'ingress', ethertype: 'IPv4', protocol: 'tcp', port_range_min: 80, port_range_max: 80 })
-  t.strictSame(toRuleBody('g', { direction: 'egress', protocol: null, cidr: 'fd00::/8' }),
+  t.strictSame(sent('g', { direction: 'egress', protocol: null, cidr: 'fd00::/8' }),
     { security_group_id: 'g', direction: 'egress', ethertype: 'IPv6', remote_ip_prefix: 'fd00::/8' })
-  t.strictSame(toRuleBody('g', { direction: 'egress', protocol: 'icmp', icmp_type: 8 }),
+  t.strictSame(sent('g', { direction: 'egress', protocol: 'icmp', icmp_type: 8 }),
     { security_group_id: 'g', direction: 'egress', ethertype: 'IPv4', protocol: 'icmp', port_range_min: 8 })
 })
 
