@@ -1,7 +1,6 @@
 import type { CapabilityDetails } from '../driver.ts'
 import { nodeFilters } from './client/filters.ts'
 import { atLeast, microversions, type Microversion, type VersionRange } from './client/microversions.ts'
-import { networkDetails } from './network-details.ts'
 import { userDataBytes } from './compute/node-create.ts'
 import { storageDetails } from './storage-details.ts'
 
@@ -33,7 +32,9 @@ export function capabilityDetails (range: VersionRange | null | undefined): Reco
     'nodes.rescue': { parameters: ['image_id'] },
     'nodes.resize': { parameters: ['size_id'] },
     'nodes.rebuild': { parameters: ['image_id'] },
-    ...networkDetails,
+    'nodes.attach_nic': { parameters: ['network_id', 'subnet_id', 'fixed_ip', 'security_group_ids'] },
+    'nodes.add_security_group': { parameters: ['security_group_id'] },
+    'key_pairs.create': { parameters: ['name', 'type', 'public_key'] },
     ...storageDetails
   }
 }

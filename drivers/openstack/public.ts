@@ -2,14 +2,15 @@
  * What other drivers may build on: clouds that speak Nova's API behind another identity service or catalog. They bring a
  * session of their own, and make client and services with it.
  */
-export { toToken, type Access, type Session } from './client/access.ts'
+export { bind, type Bound } from './client/bind.ts'
+export { toToken, type Session } from './client/session.ts'
 export { cinder, cinderV1, readOne, readPage, type Dialect } from './storage/cinder.ts'
 export { createClient, encodeId, malformed, type Client, type ClientOptions, type Send } from './client/client.ts'
 export type { Service } from './client/catalog.ts'
 export { problemOf } from './client/errors.ts'
 export { createFlight } from '../single-flight.ts'
 export { nodeFilters } from './client/filters.ts'
-export { createKeeper, type Granted } from './client/token-cache.ts'
+export { createTokenCache, type Access, type Grant } from './client/token-cache.ts'
 export { createKeyPairs } from './compute/key-pairs.ts'
 export { isPrivate } from './compute/addresses.ts'
 export { toNode, type NodeMapping, type Server } from './compute/node-mapping.ts'

@@ -57,5 +57,5 @@ export function connect (settings: Settings, context: Context): Connection {
     refresh: () => session.refresh(),
     close: () => http.close()
   }
-  return hideMissing(connection, session.offers, { volumes: 'volume', volume_types: 'volume', snapshots: 'volume' })
+  return hideMissing(connection, session.hasService, { volumes: 'volume', volume_types: 'volume', snapshots: 'volume' })
 }

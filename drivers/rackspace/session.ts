@@ -1,27 +1,22 @@
 import type { HttpClient } from '../http.ts'
-import { createKeeper, toToken, type Access, type Granted, type Service, type Session } from '../openstack/public.ts'
+import { createTokenCache, toToken, type Access, type Grant, type Service, type Session } from '../openstack/public.ts'
 import { findEndpoint, hasService, type Catalog } from './catalog.ts'
 import { authRequest, enter, tokensUrl, type Entry } from './identity.ts'
 import type { Settings } from './settings.ts'
 
 type Token = ReturnType<Access['of']>
 
-interface Account extends Granted {
+interface Account extends Grant {
   catalog: Catalog
   region: string | undefined
 }
 
-export interface RackspaceSession extends Session {
-  /** Whether the account has a service; true as long as its catalog was not seen. */
-  offers (service: Service): boolean
-}
-
 /** Keeps one token of Identity v2.0 for an account in one region: the one of the settings, or where the account is at home. */
-export function createSession (settings: Settings, http: HttpClient, timeout: number): RackspaceSession {
+export function createSession (settings: Settings, http: HttpClient, timeout: number): Session {
   const url = tokensUrl(settings.auth_url)
   const body = authRequest(settings)
-  const keeper = createKeeper<Account>({
-    timeout, issuer: 'Identity', ask: async (call) => accountOf(await enter(http, url, body, call), settings.region)
+  const keeper = createTokenCache<Account>({
+    timeout, issuer: 'Identity', authenticate: async (call) => accountOf(await enter(http, url, body, call), settings.region)
   })
 
   return {
@@ -29,7 +24,7 @@ export function createSession (settings: Settings, http: HttpClient, timeout: nu
     renew: keeper.renew,
     refresh: keeper.refresh,
     region: () => keeper.last()?.access.region ?? null,
-    offers (service) {
+    hasService (service) {
       const last = keeper.last()
       return last === undefined || hasService(last.catalog, service, last.region)
     }

@@ -1,9 +1,10 @@
 import { withTransport, type TransportRequest } from 'request-promise'
-import type { Token } from 'openstack-client'
+import type { Action, Token } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { HttpClient } from '../../http.ts'
-import type { Access, Session } from './access.ts'
+import type { Access } from './token-cache.ts'
+import type { Session } from './session.ts'
 import type { Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
 import { createFlight } from '../../single-flight.ts'
@@ -14,13 +15,36 @@ import { resources } from './resources.ts'
 /** One call of openstack-client, with the token and the headers that it is to be given. */
 export type Send = (token: Token, region: null, headers: Record<string, string>) => Promise<unknown>
 
+/** A service of the cloud, and the version of its API that a call needs. */
 export interface Upstream {
   service: Service
-  /** Where it needs more than the lowest version of Nova, or of Cinder, there is. */
-  version?: Microversion
+  /** Undefined for the lowest version of Nova or Cinder. */
+  version?: Microversion | undefined
+}
+
+/** One call in the terms of openstack-client. */
+export interface ClientRequest {
+  action: Action
+  /** Ids that fill the places in the path, not yet encoded. */
+  ids?: readonly string[]
+  query?: Record<string, unknown>
+  /** The body, for an action that takes one; a DELETE takes `undefined`. */
+  write?: { body: unknown }
+  headers?: Record<string, string>
+  /** True if the call changes nothing at the cloud: it may be repeated, and its failure leaves nothing open. */
+  isRead: boolean
+}
+
+export interface ClientResponse {
+  /** The body without the root that it is wrapped in. */
+  answer: unknown
+  /** The whole body. */
+  raw: unknown
+  headers: Record<string, string>
 }
 
 export interface Client {
+  request (upstream: Upstream, request: ClientRequest, call: Call): Promise<ClientResponse>
   /** A page: its items, and the marker of the next one. */
   list<T> (upstream: Upstream, call: Call, send: Send): Promise<{ items: T[], next: string | null }>
   /** One object. */
@@ -29,11 +53,11 @@ export interface Client {
   change (upstream: Upstream, call: Call, send: Send): Promise<unknown>
   /** A change whose answer is in its headers. */
   headersOf (upstream: Upstream, call: Call, send: Send): Promise<Record<string, string>>
-  /** Id of the project that is called for; undefined where the identity service does not tell it. */
+  /** Reads the id of the project; undefined if the identity service does not name it. */
   project (call: Call): Promise<string | undefined>
-  /** The versions of Nova there are: asked for once. */
+  /** Reads the versions of Nova, once. */
   versions (call: Call): Promise<VersionRange | null>
-  /** The same as far as it is known already: undefined before it was asked for. */
+  /** Returns the versions of Nova without a call; undefined before they were read. */
   knownVersions (): VersionRange | null | undefined
   refresh (): void
 }
@@ -114,6 +138,10 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   }
 
   return {
+    async request (upstream, { isRead, headers, ...request }, call) {
+      const versioned = { ...await headersFor(upstream, call), ...headers }
+      return run(upstream.service, versioned, isRead, call, (token, _region, sent) => invoke(request, token, sent))
+    },
     async list<T> (upstream: Upstream, call: Call, send: Send) {
       const { answer, raw } = await run(upstream.service, await headersFor(upstream, call), true, call, send)
       if (!Array.isArray(answer)) throw malformed(upstream.service, true)
@@ -167,6 +195,14 @@ function toHttp ({ method, url, headers, qs, body }: TransportRequest, token: st
 }
 
 const isStream = (body: unknown): body is AsyncIterable<Uint8Array> => typeof body === 'object' && body !== null && Symbol.asyncIterator in body
+
+/** Calls an action of openstack-client, whose arguments are all positional. */
+function invoke (
+  { action, ids = [], query = {}, write }: Omit<ClientRequest, 'isRead' | 'headers'>, token: Token, headers: Record<string, string>
+) {
+  const run = action as (...args: unknown[]) => Promise<unknown>
+  return run(token, null, ...ids.map(encodeId), ...(write === undefined ? [] : [write.body]), query, headers)
+}
 
 /**
  * An id as a part of a path, which openstack-client takes as it is. `.` and `..` mean something there however they are

@@ -28,6 +28,12 @@ export function namePattern (name: string, numbered = false): string | undefined
   return `^${name.replace(/[\\^$.+?()[\]{}|]/g, '.').replaceAll('*', '.*')}${numbered ? '-.*' : ''}$`
 }
 
+/** Returns the only value of a filter, if a cloud that compares exactly finds the same; otherwise undefined. */
+export function exactValue (values: readonly string[] = []): string | undefined {
+  const [value] = values.length === 1 ? values : []
+  return value === undefined || value === '' || value.includes('*') || surrogate.test(value) ? undefined : value
+}
+
 const only = (values: readonly string[] | undefined) => values?.length === 1 ? values[0] : undefined
 
 /**

@@ -1,5 +1,6 @@
 import type { Read, Write } from 'openstack-client'
 import type { Call } from '../../call.ts'
+import type { Bound, ChangeOptions } from './bind.ts'
 import type { Service } from './catalog.ts'
 import { encodeId, type Client } from './client.ts'
 
@@ -20,6 +21,17 @@ export const mergeMetadata = (metadata: Readonly<Record<string, string>>, patch:
   Object.fromEntries(Object.entries({ ...metadata, ...patch }).filter(([, value]) => value !== null))
 
 /**
+ * Applies a merge patch to the metadata of an object. Adding keys takes one call. To remove keys, the whole map is read
+ * and written, with our own key; a concurrent change by another client may get lost.
+ */
+export async function patchMetadata (
+  metadata: Bound<Record<string, string>>, id: string, patch: TagPatch, call: Call, options?: ChangeOptions
+) {
+  if (!Object.values(patch).includes(null)) return metadata.post(id, patch, call, options)
+  return metadata.update(id, mergeMetadata(await metadata.show(id, call), patch), call, options)
+}
+
+/**
  * Makes the function that patches metadata. Keys can be added in one call; to remove some, the whole map, our own key
  * included, is read and written, and a writer in between may lose.
  */
@@ -35,4 +47,10 @@ export function createRetag (client: Client, service: Service, calls: MetadataCa
     return client.show<Record<string, string>>({ service }, call, (token, region, headers) =>
       calls.read(token, region, encodeId(id), {}, headers))
   }
+}
+
+/** Converts a time of Nova or Cinder, `2026-01-31T12:00:00.000000`, which is UTC but does not say so. */
+export function toTimestamp (time: string | null | undefined) {
+  if (typeof time !== 'string' || time === '') return null
+  return /Z$|[+-]\d\d:\d\d$/.test(time) ? time : `${time.slice(0, 23)}Z`
 }

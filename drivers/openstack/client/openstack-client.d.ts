@@ -24,6 +24,9 @@ declare module 'openstack-client' {
   export type Write<Ids extends string[] = []> =
     (token: Token, region: string | null, ...rest: [...Ids, body: unknown, params: Params, headers: Headers]) => Promise<unknown>
 
+  /** Any of them. */
+  export type Action = (token: Token, region: string | null, ...rest: never[]) => Promise<unknown>
+
   export interface Collection {
     list: Read
     show: Read<[id: string]>

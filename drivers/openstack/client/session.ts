@@ -2,45 +2,57 @@ import type { Token } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { HttpClient } from '../../http.ts'
-import { toToken, type Access, type Session } from './access.ts'
 import { computeRoot, findEndpoint, hasService, type Place, type Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
-import { createKeeper, type Granted } from './token-cache.ts'
 import { authRequest, tokensUrl, type Catalog, type KeystoneToken } from './keystone.ts'
 import type { Settings } from './settings.ts'
+import { createTokenCache, type Access, type Grant } from './token-cache.ts'
 
-export interface KeystoneSession extends Session {
-  /** Whether the cloud has a service; true as long as its catalog was not seen. */
-  offers (service: Service): boolean
+/** Signs in at an identity service and holds the token of one cloud. */
+export interface Session {
+  /** Returns the current access. Authenticates if there is none or if it ends soon. Throws provider_auth_failed. */
+  access (call: Call): Promise<Access>
+  /** Replaces a token that a service has refused: one authentication for all calls that were refused. */
+  renew (refused: string, call: Call): Promise<Access>
+  /** Returns the region of the last access; null before the first. */
+  region (): string | null
+  /** Returns whether the catalog has a service; true until the catalog was read. */
+  hasService (service: Service): boolean
+  refresh (): void
 }
 
-/** Keeps one token of Keystone v3 for a cloud. */
+/** Makes a token for openstack-client from the endpoint of each service, which is chosen before. */
+export const toToken = (token: string, urls: Readonly<Record<string, string>>): Token => ({
+  token, catalog: Object.entries(urls).map(([type, url]) => ({ type, endpoints: [{ interface: 'public', url }] }))
+})
+
+/** Holds one token of Keystone v3 for a cloud. */
 export function createSession (
   settings: Settings & { auth: NonNullable<Settings['auth']> }, http: HttpClient, timeout: number
-): KeystoneSession {
+): Session {
   const url = tokensUrl(settings.auth.auth_url)
   const body = authRequest(settings.auth, settings.auth_type)
   const place: Place = { region: settings.region_name, interface: (settings.interface ?? 'public').replace('URL', '') }
-  const keeper = createKeeper<Scoped>({
+  const tokens = createTokenCache<ScopedGrant>({
     timeout,
     issuer: 'Keystone',
-    ask: async (call) => scoped(await askKeystone(http, url, body, call), place)
+    authenticate: async (call) => toGrant(await requestToken(http, url, body, call), place)
   })
 
   return {
-    access: keeper.access,
-    renew: keeper.renew,
-    refresh: keeper.refresh,
-    region: () => keeper.last()?.access.region ?? null,
-    offers (service) {
-      const last = keeper.last()
+    access: tokens.access,
+    renew: tokens.renew,
+    refresh: tokens.refresh,
+    region: () => tokens.last()?.access.region ?? null,
+    hasService (service) {
+      const last = tokens.last()
       return last === undefined || hasService(last.catalog, service)
     }
   }
 }
 
-/** Asks Keystone for a token. Repeating that changes nothing, so it counts as a read. */
-async function askKeystone (http: HttpClient, url: string, body: unknown, call: Call): Promise<Authenticated> {
+/** Requests a token of Keystone. Repeating that changes nothing, so it counts as a read. */
+async function requestToken (http: HttpClient, url: string, body: unknown, call: Call): Promise<ScopedToken> {
   const response = await http.request({ method: 'POST', url, body, read: true }, call)
   const { status, headers } = response
   if (status === 401) {
@@ -72,7 +84,7 @@ function lifetimeOf ({ issued_at: issued, expires_at: expires }: KeystoneToken) 
   return Number.isNaN(lifetime) ? 60_000 : lifetime
 }
 
-interface Authenticated {
+interface ScopedToken {
   text: string
   catalog: Catalog
   project: string | undefined
@@ -80,26 +92,29 @@ interface Authenticated {
   lifetime: number
 }
 
-interface Scoped extends Granted {
+interface ScopedGrant extends Grant {
   catalog: Catalog
 }
 
-function scoped ({ text, catalog, project, lifetime }: Authenticated, place: Place): Scoped {
-  return { access: { ...accessOf(text, catalog, place), ...(project === undefined ? {} : { project }) }, catalog, lifetime }
-}
-
-function accessOf (token: string, catalog: Catalog, place: Place): Access {
+function toGrant ({ text, catalog, project, lifetime }: ScopedToken, place: Place): ScopedGrant {
   const tokens = new Map<Service, Token>()
-  const make = (service: Service) => {
+  const makeToken = (service: Service) => {
     const { url } = findEndpoint(catalog, service, place)
-    const made = toToken(token, { [service]: url, 'compute-root': computeRoot(url) })
+    const made = toToken(text, { [service]: url, 'compute-root': computeRoot(url) })
     tokens.set(service, made)
     return made
   }
-  return { token, of: (service) => tokens.get(service) ?? make(service), region: regionOf(catalog, place), accepted: false }
+  const access: Access = {
+    token: text,
+    of: (service) => tokens.get(service) ?? makeToken(service),
+    region: regionOf(catalog, place),
+    project,
+    accepted: false
+  }
+  return { access, catalog, lifetime }
 }
 
-/** The region that the calls go to; where there is none to call, each call tells why. */
+/** Returns the region of the calls. If the catalog has no endpoint in it, each call throws the reason. */
 function regionOf (catalog: Catalog, place: Place) {
   try {
     return findEndpoint(catalog, 'compute', place).region

@@ -6,10 +6,10 @@ import { explained } from '../network/collection.ts'
 import type { NicPorts } from '../network/nic-ports.ts'
 import type { Server } from './node-mapping.ts'
 import type { Port } from '../network/ports.ts'
-import type { RefusedField } from './refusals.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { resources } from '../client/resources.ts'
 
-const fields: readonly RefusedField[] = [{ said: /security.group/i, pointer: '/security_group_id' }]
+const fields: readonly FieldRefusal[] = [{ pattern: /security.group/i, pointer: '/security_group_id' }]
 
 /**
  * Security groups of a node hang on its ports, so a change is one call for each. They are made at Neutron, since Nova

@@ -3,7 +3,7 @@ import { openCall, within, type Call } from '../../call.ts'
 import type { Change } from '../../driver.ts'
 import { encodeId, malformed, type Client } from '../client/client.ts'
 import { fileType, glance, withOperation } from './glance.ts'
-import { checkTagList, patchTagList } from '../client/list-tags.ts'
+import { checkTagList, patchTagList } from '../client/tags.ts'
 import { pointed } from '../compute/refusals.ts'
 
 const upstream = { service: 'image' } as const
