@@ -15,6 +15,11 @@ export type Filters = Readonly<Record<string, readonly string[]>>
 export interface ReadOptions {
   /** Whether to return `extra`, the raw fields of the cloud. */
   extra: boolean
+  /**
+   * True if the caller needs no more than id, name, the states, `allowed_actions`, `protected`, `progress` and `fault`:
+   * the driver may leave out reads that serve other fields, such as ports.
+   */
+  brief?: boolean
 }
 
 export interface ListQuery extends ReadOptions {
@@ -27,6 +32,8 @@ export interface ListQuery extends ReadOptions {
    * all of them again.
    */
   filters: Filters
+  /** If given, the caller needs only these resources. A driver may ignore it. */
+  ids?: readonly string[]
 }
 
 export interface ListResult<T> {

@@ -136,16 +136,18 @@ export default fp(async (fastify) => {
       const kind = `${service}.${method}`
       const target = { kind: resourceKind, id }
       cloud.require(kind, input)
-      const running = operations.running(kind, cloud.name, target)
-      if (running !== undefined) return { row: running }
+      const joined = await operations.join(kind, cloud.name, target, input)
+      if (joined !== undefined) return { row: joined }
 
+      // A cloud that protects a node only from its end need not be asked for the protection before other actions.
+      const brief = method !== 'destroy' || cloud.connection.protects !== 'destroy'
       const resource = await cloud.call(({ [service]: reads }, call): Promise<ActionTarget> =>
-        reads!.get(id, { extra: false }, call))
+        reads!.get(id, { extra: false, brief }, call))
       // Another request may have started the same action during the read.
-      const meanwhile = operations.running(kind, cloud.name, target)
+      const meanwhile = await operations.join(kind, cloud.name, target, input)
       if (meanwhile !== undefined) return { row: meanwhile }
       check?.(resource)
-      const request = { kind, target, fromState: resource.state, input: null }
+      const request = { kind, target, fromState: resource.state, input }
       if (isSettled(resourceKind, method, resource)) return operations.succeed(request, cloud)
       checkAllowed(resource, method, cloud.connection)
       return operations.start(request, (connection, call) =>
@@ -154,12 +156,12 @@ export default fp(async (fastify) => {
 
     async start (cloud, capability, input, run, target) {
       cloud.require(capability, input)
-      return operations.start({ kind: capability, target: target ?? null, fromState: null, input: null }, run, cloud)
+      return operations.start({ kind: capability, target: target ?? null, fromState: null, input }, run, cloud)
     },
 
     async upload (cloud, capability, input, { body, size }, run) {
       cloud.require(capability, input)
-      const request = { kind: capability, target: null, fromState: null, input: null }
+      const request = { kind: capability, target: null, fromState: null, input }
       return operations.start(request, (connection, call) => {
         const file = countBytes(body, (bytes) => operations.report(call.operation!, bytes / size))
         return run(connection, call, file)

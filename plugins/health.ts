@@ -29,7 +29,7 @@ export default fp(async (fastify) => {
     }
   }, async () => {
     if (fastify.closing) throw new ProblemError('shutting_down', 'The server is shutting down')
-    await fastify.store.selectFrom('cursors').select('id').limit(1).execute()
+    await fastify.probeStore()
     return { status: 'ok' as const }
   })
 }, { name: 'health', dependencies: ['store', 'shutdown'] })

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ProblemError, toProblem, type Problem } from '../openapi/model/index.ts'
+import { canonicalize, hashText } from './fingerprint.ts'
+import { writeUntilDone } from './store/index.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -36,16 +37,9 @@ function parseKey (header: string | string[] | undefined): string | undefined {
   })
 }
 
-/** Serializes a body so that the order of its keys does not matter. */
-function canonicalize (value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalize).join(',')}]`
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
-  const entries = Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalize(item)}`).join(',')}}`
-}
-
-const fingerprintOf = ({ method, url, body }: FastifyRequest) =>
-  createHash('sha256').update(`${method} ${url.split('?', 1)[0]}\n${canonicalize(body)}`).digest('hex')
+/** Identifies equal requests. */
+const requestFingerprint = ({ method, url, body }: FastifyRequest) =>
+  hashText(`${method} ${url.split('?', 1)[0]}\n${canonicalize(body)}`)
 
 /** Stands in place of an operation's id if the request has none. */
 const direct = 'direct'
@@ -64,7 +58,9 @@ const send = (reply: FastifyReply, { status, headers, body }: Answer) => {
 /** Idempotency-Key on creating requests, kept in the store for 24 hours. */
 export default fp(async (fastify) => {
   const { store } = fastify
+  /** Keys whose first request is under way, or whose answer is not in the store yet. */
   const running = new Set<string>()
+  const unwritten = new Set<string>()
 
   /** Returns the answer for a key that was used before; undefined if this counts as the first request. */
   const findAnswer = async (key: string, fingerprint: string): Promise<Answer | undefined> => {
@@ -89,23 +85,40 @@ export default fp(async (fastify) => {
   const runFirst = async (
     key: string, fingerprint: string, path: string, run: (key: string) => Promise<Answer>, isDirect: boolean
   ): Promise<Answer> => {
+    /** Writes what came of the request, in the background if the store fails: the caller gets the answer in any case. */
+    const settle = async (write: () => Promise<unknown>) => {
+      try {
+        await write()
+      } catch (err) {
+        fastify.log.error({ err }, 'the store did not accept the answer to an Idempotency-Key; this is tried again')
+        unwritten.add(key)
+        writeUntilDone(write, () => fastify.closing).then(() => unwritten.delete(key))
+      }
+    }
     const remove = () => store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
     const keep = (answer: Answer) =>
       store.updateTable('idempotency_keys').set({ answer: JSON.stringify(answer) }).where('key', '=', key).execute()
+    const findOperation = () =>
+      store.selectFrom('idempotency_keys').select('operation_id').where('key', '=', key).executeTakeFirst()
     await store.insertInto('idempotency_keys').values({
       key, fingerprint, operation_id: isDirect ? direct : null, answer: null, created_at: new Date().toISOString()
     }).execute()
     try {
       const answer = await run(key)
-      await keep(withoutSecrets(answer))
+      await settle(() => keep(withoutSecrets(answer)))
       return answer
     } catch (error) {
-      // The key is free again if nothing was sent to the cloud, or if the same request may succeed later.
-      const { operation_id: operation = null } = await store.selectFrom('idempotency_keys').select('operation_id')
-        .where('key', '=', key).executeTakeFirst() ?? {}
-      const problem = error instanceof ProblemError ? toProblem(error, { instance: path }) : undefined
-      if (operation === null || problem === undefined || problem.retryable) await remove()
-      else await keep({ status: problem.status, headers: {}, body: problem })
+      await settle(async () => {
+        const { operation_id: operation = null } = await findOperation() ?? {}
+        // Nothing was sent to the cloud.
+        if (operation === null) return remove()
+        // A defect of the server: what the cloud did is unknown, so the key stays with its operation.
+        if (!(error instanceof ProblemError)) return
+        const problem = toProblem(error, { instance: path })
+        // The same request may succeed later, so the key is free again.
+        if (problem.retryable) return remove()
+        await keep({ status: problem.status, headers: {}, body: problem })
+      })
       throw error
     }
   }
@@ -113,13 +126,13 @@ export default fp(async (fastify) => {
   fastify.decorate('idempotent', async (request, reply, run, options) => {
     const key = parseKey(request.headers['idempotency-key'])
     if (key === undefined) return send(reply, await run(undefined))
-    if (running.has(key)) {
+    if (running.has(key) || unwritten.has(key)) {
       const detail = 'The first request with this Idempotency-Key has no answer yet'
       throw new ProblemError('idempotency_in_progress', detail, { retry_after: 1 })
     }
     running.add(key)
     try {
-      const fingerprint = fingerprintOf(request)
+      const fingerprint = requestFingerprint(request)
       const first = await findAnswer(key, fingerprint)
       if (first === undefined) {
         const path = request.url.split('?', 1)[0]!

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { nullableString } from './common.ts'
+import { nullableString, openEnum } from './common.ts'
 import { model } from './model.ts'
 
 interface CatalogEntry {
@@ -103,6 +103,12 @@ export const problems = {
     hint: 'Wait, then send the same request again.',
     retryable: true
   },
+  operation_in_progress: {
+    status: 409,
+    title: 'The same action is under way with another input',
+    hint: 'Wait for the end of the operation in `operation`, then send the request again.',
+    retryable: true
+  },
   provider_quota_exceeded: {
     status: 409,
     title: 'A quota of the cloud is exceeded',
@@ -168,6 +174,12 @@ export const problems = {
     title: 'The cloud is disabled in the settings',
     hint: 'Set `enabled: true` for the cloud and restart the server.'
   },
+  store_unavailable: {
+    status: 503,
+    title: 'The server cannot write to its store',
+    hint: 'Nothing was sent to the cloud. Send the request again later. The log of the server has the reason.',
+    retryable: true
+  },
   shutting_down: {
     status: 503,
     title: 'The server is shutting down',
@@ -188,9 +200,8 @@ export const problems = {
 } satisfies Record<string, CatalogEntry>
 
 export type ProblemCode = keyof typeof problems
-export const ProblemCode = model('ProblemCode', Type.Enum(Object.keys(problems) as ProblemCode[], {
-  type: 'string', description: 'The kind of the error, for programs.'
-}))
+export const ProblemCode = model('ProblemCode', openEnum(Object.keys(problems) as ProblemCode[],
+  'The kind of the error, for programs.'))
 
 export const FieldError = model('FieldError', Type.Object({
   in: Type.Enum(['body', 'query', 'path', 'header'], { type: 'string' }),
@@ -226,6 +237,9 @@ export const Problem = model('Problem', Type.Object({
   hint: Type.String({ description: 'The next step for the caller.' }),
   capability: Type.Optional(Type.String({
     description: 'With not_supported: the missing capability of the cloud.', examples: ['nodes.create.count']
+  })),
+  operation: Type.Optional(Type.String({
+    description: 'With operation_in_progress: the path of the operation under way.'
   })),
   state: Type.Optional(Type.String({ description: 'With invalid_state: the present state.' })),
   allowed_actions: Type.Optional(Type.Array(Type.String(), {

@@ -6,7 +6,7 @@ import type { Farm } from '../clouds/farm.ts'
 import { createFollower } from './follow.ts'
 import { createPoller } from './poller.ts'
 import { createReconciler } from './reconcile.ts'
-import { isEnded, type OperationRow, type Rows } from './rows.ts'
+import type { OperationRow, Rows } from './rows.ts'
 import { createStarter } from './start.ts'
 import { createTracker } from './tracker.ts'
 import { createTransitions } from './transitions.ts'
@@ -33,48 +33,46 @@ export function createEngine ({ farm, rows, settings, log }: EngineOptions) {
     const cloudOf = ({ id }: OperationRow) =>
       farm.handle(name, { requestId: `operation-${id}`, log: log.child({ operation: id }), operation: id })
     const waiting = due.filter(({ phase }) => phase === 'waiting')
-    const follow = waiting.length === 0 ? undefined : await follower.prepare(cloudOf(waiting[0]!), waiting)
+    const follow = waiting.length === 0 ? undefined : follower.prepare(cloudOf(waiting[0]!), waiting)
     await Promise.all(due.map((row) => stepOne(row, cloudOf(row), follow)))
   }
 
-  type Follow = Awaited<ReturnType<typeof follower.prepare>>
+  type Follow = ReturnType<typeof follower.prepare>
 
   const stepOne = async (row: OperationRow, cloud: CloudHandle, follow: Follow | undefined) => {
     try {
       await (row.phase === 'reconciling' ? reconcile(row, cloud) : follow?.(row, cloud))
-      if (row.phase === 'waiting') await endIfOverdue(row, `The cloud did not end this within ${maxHours} hours`)
+      await endIfOverdue(row.id, `The cloud did not end this within ${maxHours} hours`)
     } catch (err) {
       log.warn({ err, operation: row.id }, 'the operation could not be followed; this is tried again')
-      await endIfOverdue(row, `The cloud could not be asked for ${maxHours} hours`)
+      await endIfOverdue(row.id, `The cloud could not be asked for ${maxHours} hours`)
     }
   }
 
-  const endIfOverdue = async (row: OperationRow, detail: string) => {
-    if (isEnded(row) || Date.now() - Date.parse(row.created_at) <= maxHours * 3_600_000) return
-    await transitions.end(row, 'failed', new ProblemError('outcome_unknown', detail))
+  const endIfOverdue = async (id: string, detail: string) => {
+    if (tracker.get(id) === undefined || tracker.sinceCreated(id) <= maxHours * 3_600_000) return
+    await transitions.end(id, 'failed', new ProblemError('outcome_unknown', detail))
   }
 
-  const isGivenUp = (row: OperationRow) => {
-    const { timeout } = farm.get(row.cloud).settings
-    return Date.now() > Date.parse(row.sent_at) + (timeout + reconcileSeconds) * 1000
-  }
+  const isGivenUp = ({ id, cloud }: OperationRow) =>
+    tracker.sinceSent(id) > (farm.get(cloud).settings.timeout + reconcileSeconds) * 1000
 
   const isShared = (id: string) => tracker.get(id)?.phase === 'waiting'
   const poller = createPoller({ step, isShared, log, minInterval })
   const transitions = createTransitions({ rows, tracker, poller, log })
-  const follower = createFollower({ transitions, log })
+  const follower = createFollower({ tracker, transitions, log })
   const starter = createStarter({ rows, tracker, transitions, log })
   const reconcile = createReconciler({ starter, transitions, log, isGivenUp })
 
   return {
     start: starter.start,
     succeed: starter.succeed,
-    running: starter.running,
+    join: starter.join,
 
     /** Reports how much of an operation's work is done, from 0 to 1. Ignores NaN. */
     report (id: string, done: number) {
       const row = tracker.get(id)
-      if (row !== undefined && done <= 1) row.progress = Math.floor(done * 100)
+      if (row !== undefined && done <= 1) tracker.set({ ...row, progress: Math.floor(done * 100) })
     },
 
     get: async (id: string) => tracker.get(id) ?? rows.get(id),
@@ -91,9 +89,8 @@ export function createEngine ({ farm, rows, settings, log }: EngineOptions) {
           log.warn({ operation: row.id, cloud: row.cloud }, 'the operation waits: its cloud is not served')
           continue
         }
-        // The server stopped during the call, so nobody knows whether it reached the cloud.
-        if (row.phase === 'calling') row.phase = 'reconciling'
-        tracker.set(row)
+        // The server stopped during the call, so it is unknown whether the call reached the cloud.
+        tracker.set(row.phase === 'calling' ? { ...row, phase: 'reconciling' } : row)
         poller.watch(row.id, row.cloud)
       }
     },

@@ -1,12 +1,13 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { readPages } from '../../drivers/pages.ts'
 import type { ResourceRef } from '../../drivers/driver.ts'
-import { ProblemError, resourceKinds, toProblem } from '../../openapi/model/index.ts'
+import { ProblemError, toProblem, type ResourceKind } from '../../openapi/model/index.ts'
 import type { CloudHandle } from '../clouds/cloud.ts'
 import { judgeChange, toStatus, type ResourceStatus } from './outcome.ts'
 import { maxSingleReads } from './poller.ts'
 import { readerOf } from './resources.ts'
 import type { OperationRow } from './rows.ts'
+import type { Tracker } from './tracker.ts'
 import type { Transitions } from './transitions.ts'
 
 const keyOf = ({ kind, id }: ResourceRef) => `${kind} ${id}`
@@ -14,7 +15,7 @@ const keyOf = ({ kind, id }: ResourceRef) => `${kind} ${id}`
 /** Reads the status of a resource; null if it does not exist. */
 export async function readStatus (cloud: CloudHandle, { kind, id }: ResourceRef): Promise<ResourceStatus | null> {
   try {
-    const view = await cloud.call((_, call) => readerOf(cloud, kind).get(id, { extra: false }, call))
+    const view = await cloud.call((_, call) => readerOf(cloud, kind).get(id, { extra: false, brief: true }, call))
     return toStatus(kind, view)
   } catch (error) {
     if ((error as ProblemError).code === 'resource_not_found') return null
@@ -22,21 +23,18 @@ export async function readStatus (cloud: CloudHandle, { kind, id }: ResourceRef)
   }
 }
 
-/** Reads the statuses of the resources of many operations by lists. A list stops when it has found all of a kind. */
-async function listStatuses (cloud: CloudHandle, operations: readonly OperationRow[]) {
+/**
+ * Reads the statuses of many resources of one kind by a list, which stops when it has found all. A cloud that can list
+ * by ids reads no others.
+ */
+async function listStatuses (cloud: CloudHandle, kind: ResourceKind, ids: readonly string[]) {
+  const wanted = new Set(ids)
+  const query = { limit: 1000, filters: {}, extra: false, brief: true, ids }
+  const pages = readPages((token) => cloud.call((_, call) => readerOf(cloud, kind).list({ ...query, token }, call)))
   const statuses = new Map<string, ResourceStatus>()
-  const resources = operations.flatMap((row) => row.resources)
-  for (const kind of resourceKinds) {
-    const wanted = new Set(resources.filter((resource) => resource.kind === kind).map(({ id }) => id))
-    if (wanted.size === 0) continue
-    const pages = readPages((token) => cloud.call((_, call) =>
-      readerOf(cloud, kind).list({ limit: 1000, token, filters: {}, extra: false }, call)))
-    for await (const items of pages) {
-      for (const item of items) {
-        if (wanted.delete(item.id)) statuses.set(keyOf({ kind, id: item.id }), toStatus(kind, item))
-      }
-      if (wanted.size === 0) break
-    }
+  for await (const items of pages) {
+    for (const item of items) if (wanted.delete(item.id)) statuses.set(item.id, toStatus(kind, item))
+    if (wanted.size === 0) break
   }
   return statuses
 }
@@ -49,37 +47,65 @@ function progressOf (statuses: readonly (ResourceStatus | null)[]): number | nul
   return known.length === 0 ? null : mean(known)
 }
 
+/** Reads the status of each resource of the operations under way, once, as cheaply as the cloud allows. */
+function createStatusReader (cloud: CloudHandle, operations: readonly OperationRow[], log: FastifyBaseLogger) {
+  const resources = operations.flatMap((row) => row.resources)
+  const lists = new Map<ResourceKind, Promise<Map<string, ResourceStatus> | undefined>>()
+  const reads = new Map<string, Promise<ResourceStatus | null>>()
+
+  const listOnce = (kind: ResourceKind) => {
+    const ids = new Set(resources.filter((resource) => resource.kind === kind).map(({ id }) => id))
+    if (ids.size <= maxSingleReads) return undefined
+    const list = lists.get(kind) ?? listStatuses(cloud, kind, [...ids]).catch((err: unknown) => {
+      log.warn({ err, cloud: cloud.name }, 'the resources of many operations could not be listed')
+      return undefined
+    })
+    lists.set(kind, list)
+    return list
+  }
+
+  return async (ref: ResourceRef, own: CloudHandle): Promise<ResourceStatus | null> => {
+    const listed = (await listOnce(ref.kind))?.get(ref.id)
+    if (listed !== undefined) return listed
+    // A list may omit a resource that exists, so a get decides.
+    const read = reads.get(keyOf(ref)) ?? readStatus(own, ref)
+    reads.set(keyOf(ref), read)
+    return read
+  }
+}
+
+export interface FollowerOptions {
+  tracker: Tracker
+  transitions: Transitions
+  log: FastifyBaseLogger
+}
+
 /** Follows changes that a cloud has accepted until they end. */
-export function createFollower ({ transitions, log }: { transitions: Transitions, log: FastifyBaseLogger }) {
+export function createFollower ({ tracker, transitions, log }: FollowerOptions) {
   /** Looks once at the resources of an operation. */
   const follow = async (row: OperationRow, read: (ref: ResourceRef) => Promise<ResourceStatus | null>) => {
-    const waited = Date.now() - Date.parse(row.sent_at)
+    const waited = tracker.sinceSent(row.id)
     const statuses = await Promise.all(row.resources.map((resource) => read(resource)))
     const verdicts = statuses.map((status) =>
       judgeChange({ until: row.until!, fromState: row.from_state, waited }, status))
-    row.resources.forEach((resource, i) => {
+    const resources = row.resources.map((resource, i) => {
       const verdict = verdicts[i]
-      resource.state = statuses[i]?.state ?? null
-      if (verdict instanceof ProblemError) resource.error = toProblem(verdict)
+      const error = verdict instanceof ProblemError ? toProblem(verdict) : resource.error
+      return { ...resource, state: statuses[i]?.state ?? null, error }
     })
-    row.progress = progressOf(statuses)
     const failure = verdicts.find((verdict) => verdict instanceof ProblemError)
-    if (failure !== undefined) return transitions.end(row, 'failed', failure)
-    if (!verdicts.includes('waiting')) return transitions.end(row, 'succeeded')
+    if (failure !== undefined) return transitions.end(row.id, 'failed', failure, { resources })
+    if (!verdicts.includes('waiting')) return transitions.end(row.id, 'succeeded', null, { resources })
+    // The step itself has not changed, so it is not written.
+    const current = tracker.get(row.id)
+    if (current !== undefined) tracker.set({ ...current, resources, progress: progressOf(statuses) })
   }
 
   return {
-    /** Returns a function that follows one of these operations. Many operations share lists. */
-    async prepare (cloud: CloudHandle, operations: readonly OperationRow[]) {
-      const listed = operations.length <= maxSingleReads
-        ? undefined
-        : await listStatuses(cloud, operations).catch((err: unknown) => {
-          log.warn({ err, cloud: cloud.name }, 'the resources of many operations could not be listed')
-          return undefined
-        })
-      // A list may omit a resource that exists, so a get decides.
-      return (row: OperationRow, own: CloudHandle) =>
-        follow(row, async (ref) => listed?.get(keyOf(ref)) ?? readStatus(own, ref))
+    /** Returns a function that follows one of these operations. Operations on the same resources share the reads. */
+    prepare (cloud: CloudHandle, operations: readonly OperationRow[]) {
+      const read = createStatusReader(cloud, operations, log)
+      return (row: OperationRow, own: CloudHandle) => follow(row, (ref) => read(ref, own))
     }
   }
 }

@@ -25,7 +25,7 @@ export interface OperationAnswer {
 
 export type OperationPageQuery = Omit<OperationQuery, 'after'> & { cursor?: string }
 
-export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'running' | 'report'> {
+export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report'> {
   /** Throws resource_not_found. Waits at most `waitSeconds` for the end of the operation. */
   get (id: string, waitSeconds?: number, caller?: AbortSignal): Promise<Operation>
   /** Newest first. Throws invalid_request for a cursor of another query. */
@@ -45,7 +45,7 @@ export function parsePrefer (header: string | string[] | undefined): number | un
 
 /** Changes that take time: recorded in the store, followed until they end, continued after a restart. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
-  const rows = createRows(fastify.store)
+  const rows = createRows(fastify.store, fastify.log)
   const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log })
 
   const get: Operations['get'] = async (id, waitSeconds = 0, caller) => {
@@ -58,7 +58,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   fastify.decorate('operations', {
     start: engine.start,
     succeed: engine.succeed,
-    running: engine.running,
+    join: engine.join,
     report: engine.report,
     get,
     async page ({ limit, cursor, ...query }) {

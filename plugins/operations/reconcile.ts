@@ -13,7 +13,7 @@ import type { Transitions } from './transitions.ts'
 const maxAttempts = 3
 
 export interface ReconcilerOptions {
-  starter: Pick<Starter, 'send'>
+  starter: Pick<Starter, 'sendAgain'>
   transitions: Transitions
   log: FastifyBaseLogger
   /** Whether the time is over in which a change whose answer was lost may still show. */
@@ -29,7 +29,7 @@ export function createReconciler ({ starter, transitions, log, isGivenUp }: Reco
     const service = cloud.connection[row.kind.split('.')[0] as 'volumes'] as SlowService<unknown, object, unknown>
     const input = row.input!
     if (service.findCreated === undefined) {
-      return transitions.end(row, 'failed', outcomeUnknown(
+      return transitions.end(row.id, 'failed', outcomeUnknown(
         'The answer of the cloud was lost, and this cloud cannot be searched for what it created. ' +
         'Look for the resource before you try again'))
     }
@@ -38,30 +38,28 @@ export function createReconciler ({ starter, transitions, log, isGivenUp }: Reco
     if (found.length > 0) return transitions.accept(row, { resources: found, until: untilCreated[found[0]!.kind] })
     if (!isGivenUp(row)) return
     if (row.attempts >= maxAttempts) {
-      return transitions.end(row, 'failed', outcomeUnknown(
+      return transitions.end(row.id, 'failed', outcomeUnknown(
         `The create was sent ${row.attempts} times; each answer was lost, and no resource was found`))
     }
     log.warn({ operation: row.id }, 'the lost create made nothing and is sent again')
-    await transitions.retry(row)
-    // A refusal ends the operation. No request waits for it here.
-    await starter.send(row, (_, call) => service.create!(input, call), cloud).catch(() => {})
+    await starter.sendAgain(await transitions.retry(row), (_, call) => service.create!(input, call), cloud)
   }
 
   const reconcileAction = async (row: OperationRow, cloud: CloudHandle) => {
     if (row.target === null) {
-      return transitions.end(row, 'failed', outcomeUnknown(
+      return transitions.end(row.id, 'failed', outcomeUnknown(
         'The answer of the cloud was lost, and what it created cannot be found automatically'))
     }
     const status = await readStatus(cloud, row.target)
     const verdict = judgeLostChange(row.kind, status)
     if (verdict === 'succeeded') {
-      row.resources = [toResource(row.cloud, row.target, status?.state)]
-      return transitions.end(row, 'succeeded')
+      const resources = [toResource(row.cloud, row.target, status?.state)]
+      return transitions.end(row.id, 'succeeded', null, { resources })
     }
     if (verdict !== 'unknown') return transitions.accept(row, { resources: [row.target], until: verdict.until })
     if (!isGivenUp(row)) return
     const state = status === null ? 'gone' : status.state
-    await transitions.end(row, 'failed', outcomeUnknown(
+    await transitions.end(row.id, 'failed', outcomeUnknown(
       `The answer of the cloud was lost. The resource is ${state}, which does not show whether the cloud acted`))
   }
 

@@ -1,7 +1,8 @@
 import { v7 as uuid } from 'uuid'
+import type { Log } from '../../drivers/call.ts'
 import type { Until } from '../../drivers/driver.ts'
-import type {
-  Operation, OperationResource, OperationStatus, OperationTarget, Problem
+import {
+  ProblemError, type Operation, type OperationResource, type OperationStatus, type OperationTarget, type Problem
 } from '../../openapi/model/index.ts'
 import type { Store, Tables } from '../store/index.ts'
 
@@ -22,6 +23,8 @@ export interface OperationRow {
   until: Until | null
   /** The body of a create, kept only until the cloud has accepted it. */
   input: object | null
+  /** Identifies equal requests. Rows of earlier versions lack it. */
+  input_hash?: string
   /** When the change was sent last. */
   sent_at: string
   /** How often the change was sent. */
@@ -69,11 +72,29 @@ function toColumns (row: OperationRow): Tables['operations'] {
   return { id, kind, status, cloud, created_at, finished_at, content: JSON.stringify(content) }
 }
 
-const fromColumns = ({ content, ...columns }: Tables['operations']) =>
-  ({ ...columns, ...JSON.parse(content) as object }) as OperationRow
+/** Throws internal_error if the row is damaged. */
+function fromColumns ({ content, ...columns }: Tables['operations']) {
+  try {
+    return { ...columns, ...JSON.parse(content) as object } as OperationRow
+  } catch (cause) {
+    throw new ProblemError('internal_error', `The row of the operation ${columns.id} in the store is damaged`, {
+      cause, hint: 'Look at the resources of the operation at the cloud, and restore the store from a backup.'
+    })
+  }
+}
 
 /** Reads and writes operations, with one small transaction for each step. */
-export function createRows (store: Store) {
+export function createRows (store: Store, log: Log) {
+  /** Converts rows. Omits damaged ones, so that one of them does not spoil a list or the start. */
+  const readRows = (rows: readonly Tables['operations'][]) => rows.flatMap((row) => {
+    try {
+      return [fromColumns(row)]
+    } catch (err) {
+      log.error({ err, operation: row.id }, 'a row of the store is damaged and is left out')
+      return []
+    }
+  })
+
   const linkResources = async (db: Store, row: OperationRow) => {
     const linked = [row.target, ...row.resources].filter((one) => one !== null)
     const values = linked.map(({ self, id }) => ({ operation_id: row.id, self, resource_id: id }))
@@ -82,7 +103,9 @@ export function createRows (store: Store) {
   }
 
   return {
-    create (fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'from_state'>): OperationRow {
+    create (
+      fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state'>
+    ): OperationRow {
       const now = new Date().toISOString()
       return {
         id: uuid(),
@@ -113,7 +136,8 @@ export function createRows (store: Store) {
 
     async update (row: OperationRow) {
       await store.transaction().execute(async (db) => {
-        await db.updateTable('operations').set(toColumns(row)).where('id', '=', row.id).execute()
+        await db.updateTable('operations').set(toColumns(row))
+          .where('id', '=', row.id).where('finished_at', 'is', null).execute()
         await linkResources(db, row)
       })
     },
@@ -125,7 +149,7 @@ export function createRows (store: Store) {
 
     async unended (): Promise<OperationRow[]> {
       const rows = await store.selectFrom('operations').selectAll().where('finished_at', 'is', null).execute()
-      return rows.map((row) => fromColumns(row))
+      return readRows(rows)
     },
 
     async list ({ limit, after, clouds, statuses, kinds, resource }: OperationQuery): Promise<OperationRow[]> {
@@ -139,7 +163,7 @@ export function createRows (store: Store) {
           .where(resource.startsWith('/') ? 'self' : 'resource_id', '=', resource))
       }
       const rows = await query.execute()
-      return rows.map((row) => fromColumns(row))
+      return readRows(rows)
     }
   }
 }

@@ -1,85 +1,16 @@
-import { chmodSync, mkdirSync } from 'node:fs'
-import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
-import { Kysely, Migrator, SqliteDialect, type SqliteDatabase } from 'kysely'
-import Database from 'libsql'
 import type { Settings } from '../../config/index.ts'
-import { migrations } from './migrations.ts'
+import { openStore } from './open.ts'
+import type { Store } from './tables.ts'
+
+export type { Store, Tables } from './tables.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     store: Store
-  }
-}
-
-export interface Tables {
-  operations: {
-    id: string
-    kind: string
-    status: string
-    cloud: string
-    created_at: string
-    finished_at: string | null
-    /** The rest of the operation, as JSON. */
-    content: string
-  }
-  operation_resources: { operation_id: string, self: string, resource_id: string }
-  idempotency_keys: {
-    key: string
-    fingerprint: string
-    operation_id: string | null
-    /** The first answer as JSON; null until there is one. */
-    answer: string | null
-    created_at: string
-  }
-  cursors: { id: string, content: string, created_at: string }
-}
-
-export type Store = Kysely<Tables>
-
-/** Opens the store and migrates its schema. Throws if the file cannot be written or another server uses it. */
-export async function openStore (file: string): Promise<Store> {
-  if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-  let database
-  try {
-    database = new Database(file)
-    // Two servers on one file would continue each other's operations.
-    database.pragma('locking_mode = EXCLUSIVE')
-    database.pragma('journal_mode = WAL')
-    // An accepted operation must survive a power failure, because only its row knows that the node exists.
-    database.pragma('synchronous = FULL')
-    database.pragma('foreign_keys = ON')
-    // Deleted rows must not remain readable in the file.
-    database.pragma('secure_delete = ON')
-    // User data may contain secrets.
-    if (file !== ':memory:') chmodSync(file, 0o600)
-  } catch (error) {
-    const { code, message } = error as { code?: string, message: string }
-    if (code === 'SQLITE_BUSY' || /locked/.test(message)) {
-      throw new Error(`The store ${file} is in use by another server. Stop that server, or set another store.file`)
-    }
-    throw new Error(`The store ${file} cannot be opened: ${message}`)
-  }
-  const store = new Kysely<Tables>({ dialect: new SqliteDialect({ database: releaseOnClose(database) }) })
-  const migrator = new Migrator({ db: store, provider: { getMigrations: async () => migrations } })
-  const { error } = await migrator.migrateToLatest()
-  if (error !== undefined) throw error
-  return store
-}
-
-/** Releases the lock on close. libsql itself releases it only after its statements have been garbage collected. */
-function releaseOnClose (database: Database.Database): SqliteDatabase {
-  return {
-    prepare: (sql) => database.prepare(sql) as unknown as ReturnType<SqliteDatabase['prepare']>,
-    close () {
-      try {
-        // SQLite keeps an exclusive lock as long as the journal is a WAL.
-        database.pragma('journal_mode = DELETE')
-        database.pragma('locking_mode = NORMAL')
-        database.prepare('select count(*) from sqlite_master').get()
-      } catch { /* the file was removed, so there is no lock */ }
-      database.close()
-    }
+    /** Writes to the store. Throws store_unavailable if that fails. */
+    probeStore (): Promise<void>
   }
 }
 
@@ -91,16 +22,20 @@ export const cursorRetention = 15 * minute
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const store = await openStore(settings.store.file)
   fastify.decorate('store', store)
+  fastify.decorate('probeStore', async () => {
+    const row = { id: 1, written_at: new Date().toISOString() }
+    await store.transaction().execute((db) => db.replaceInto('probes').values(row).execute())
+  })
 
   const purge = async () => {
     const before = (ms: number) => new Date(Date.now() - ms).toISOString()
-    const kept = settings.operations.keep_days * 24 * 60 * minute
-    await store.deleteFrom('operations').where('finished_at', '<', before(kept)).execute()
+    const operationRetention = settings.operations.keep_days * 24 * 60 * minute
+    await store.deleteFrom('operations').where('finished_at', '<', before(operationRetention)).execute()
     await store.deleteFrom('idempotency_keys').where('created_at', '<', before(keyRetention)).execute()
     await store.deleteFrom('cursors').where('created_at', '<', before(cursorRetention)).execute()
   }
-  await purge()
   const purgeOrLog = () => purge().catch((err: unknown) => fastify.log.error({ err }, 'the store could not be purged'))
+  await purgeOrLog()
   const timer = setInterval(purgeOrLog, 60 * minute)
   timer.unref()
 
@@ -109,3 +44,18 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     await store.destroy()
   })
 }, { name: 'store' })
+
+/** Bounds of the pause between two attempts to write, in milliseconds. */
+const minPause = 100
+const maxPause = 2000
+
+/** Repeats a write that must not be lost until it succeeds, or until `isStopped`. */
+export async function writeUntilDone (write: () => Promise<unknown>, isStopped: () => boolean) {
+  for (let pause = minPause; !isStopped(); pause = Math.min(pause * 2, maxPause)) {
+    await sleep(pause, undefined, { ref: false })
+    try {
+      await write()
+      return
+    } catch { /* the caller has logged the first failure */ }
+  }
+}

@@ -40,4 +40,13 @@ const operations: Migration = {
   }
 }
 
-export const migrations: Record<string, Migration> = { '0001-operations': operations }
+const probes: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('probes')
+      .addColumn('id', 'integer', (column) => column.primaryKey())
+      .addColumn('written_at', 'varchar(24)', (column) => column.notNull())
+      .execute()
+  }
+}
+
+export const migrations: Record<string, Migration> = { '0001-operations': operations, '0002-probes': probes }
