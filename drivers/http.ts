@@ -98,7 +98,7 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
 
   /**
    * Milliseconds before a retry: `Retry-After`, or full jitter on 100, 200, 400 ms. undefined if the cloud demands a
-   * longer wait than the deadline leaves.
+   * wait of more than half of `timeout`.
    */
   const retryDelay = (counter: number, headers: Record<string, string> | undefined) => {
     const retryAfter = parseRetryAfter(headers?.['retry-after'])
@@ -209,7 +209,8 @@ function withQuery (url: string, query: Record<string, unknown> = {}) {
 }
 
 const flatten = (headers: Record<string, string | string[] | undefined>) =>
-  Object.fromEntries(Object.entries(headers).map(([key, value]) => [key, [value ?? ''].flat().join(', ')]))
+  Object.fromEntries(Object.entries(headers).map(([key, value]) =>
+    [key, Array.isArray(value) ? value.join(', ') : value ?? '']))
 
 function parse (text: string, status: number, read: boolean) {
   if (text === '') return undefined

@@ -1,4 +1,5 @@
-import { Type, type Static, type TProperties, type TSchema } from 'typebox'
+import { Type, type Static, type TOptional, type TProperties, type TSchema } from 'typebox'
+import { model } from './model.ts'
 
 /** A scalar or JSON null. One `type` array is faster to validate than `anyOf`, which tries each branch. */
 export function nullable<T extends TSchema & { type: string }> (schema: T) {
@@ -34,13 +35,20 @@ export function openEnum<const T extends readonly string[]> (values: T, descript
 
 export const strings = (description: string) => Type.Array(Type.String(), { description })
 
+type Optional<T extends TProperties> = { [K in keyof T]: TOptional<T[K]> }
+
 /** The body of a create or of an action. Any field that is not in the schema is an error. */
-export const inputObject = <T extends TProperties>(properties: T, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: false, ...options })
+export function inputObject<Required extends TProperties, T extends TProperties = Record<never, never>> (
+  required: Required, optional?: T, options: object = {}
+) {
+  const entries = Object.entries(optional ?? {}).map(([name, schema]) => [name, Type.Optional(schema)])
+  const properties = { ...required, ...Object.fromEntries(entries) as Optional<T> }
+  return Type.Object(properties, { additionalProperties: false, ...options })
+}
 
 /** The body of a PATCH, a merge patch (RFC 7396) with at least one field. */
-export const patchObject = <T extends TProperties>(properties: T, options: object = {}) =>
-  inputObject(properties, { minProperties: 1, ...options })
+export const patchObject = <T extends TProperties>(fields: T, options: object = {}) =>
+  inputObject({}, fields, { minProperties: 1, ...options })
 
 /** A time in RFC 3339, UTC, or null. */
 export const Timestamp = (description: string) =>
@@ -65,10 +73,10 @@ export const TagsPatch = map(nullable(Type.String({ maxLength: 1024 })), {
 })
 
 /** The fields that most updates have. */
-export const nameAndTagsPatch = { name: Type.Optional(Name), tags: Type.Optional(TagsPatch) }
+export const nameAndTagsPatch = { name: Name, tags: TagsPatch }
 
 /** The fields of every resource of every cloud. Each resource adds its own `state`. */
-export const resource = {
+const resource = {
   id: Type.String({ description: "The provider's own id, unchanged." }),
   name: nullableString('The name, or null if the cloud has none.'),
   cloud: Type.String({ description: 'Name of the cloud in this server.' }),
@@ -83,6 +91,10 @@ export const resource = {
     description: "The cloud's own fields, unchanged. Only with `include=extra`."
   }))
 }
+
+/** Names the model of a resource. */
+export const resourceModel = <T extends TProperties>(id: string, description: string, fields: T) =>
+  model(id, Type.Object({ ...resource, ...fields }, { description }))
 
 /** The state of a resource that has no states but these. */
 export const availability = openEnum(['available', 'unavailable', 'unknown'], 'Whether the resource can be used.')

@@ -44,7 +44,8 @@ const common = {
 }
 
 /** A query with these parameters and no others. */
-export const queryOf = <T extends TProperties>(parameters: T, options: object = {}) => inputObject(parameters, options)
+export const queryOf = <T extends TProperties>(parameters: T, options: object = {}) =>
+  inputObject(parameters, {}, options)
 
 /** The query of a list of resources, over one cloud or all. */
 export const listQuery = <T extends TProperties>(filters: T) =>

@@ -1,11 +1,10 @@
 import { Type, type Static } from 'typebox'
-import { inputObject, map, Name, nullable, nullableString, openEnum, resource } from '../common.ts'
+import { inputObject, map, Name, nullable, nullableString, openEnum, resourceModel } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
 
 export type KeyPair = Static<typeof KeyPair>
-export const KeyPair = model('KeyPair', Type.Object({
-  ...resource,
+export const KeyPair = resourceModel('KeyPair', 'An SSH key for signing in to nodes. Its name is its id.', {
   state: openEnum(['available', 'unknown'], 'Whether the key pair can be used.'),
   fingerprint: nullableString(),
   type: nullable(Type.String({ examples: ['ssh', 'rsa', 'ed25519'] })),
@@ -14,20 +13,19 @@ export const KeyPair = model('KeyPair', Type.Object({
     description: 'The `private_key`. Only the response that creates the key pair has it; the server does not store it.',
     examples: [{ private_key: '…' }]
   }))
-}, { description: 'An SSH key for signing in to nodes. Its name is its id.' }))
+})
 
 export const KeyPairPage = pageOf('KeyPairPage', KeyPair)
 
 export type KeyPairCreate = Static<typeof KeyPairCreate>
-export const KeyPairCreate = model('KeyPairCreate', inputObject({
-  name: Name,
-  type: Type.Optional(Type.Enum(['rsa', 'ed25519'], {
+export const KeyPairCreate = model('KeyPairCreate', inputObject({ name: Name }, {
+  type: Type.Enum(['rsa', 'ed25519'], {
     type: 'string', description: 'Type of a generated key pair.'
-  })),
-  public_key: Type.Optional(Type.String({
+  }),
+  public_key: Type.String({
     minLength: 20,
     maxLength: 16_384,
     description: 'The public key to import. Without it, the cloud generates a key pair.',
     examples: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI… me@example.test']
-  }))
+  })
 }))

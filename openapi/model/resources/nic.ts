@@ -19,11 +19,11 @@ export const Nic = model('Nic', Type.Object({
 export const NicList = model('NicList', Type.Object({ items: Type.Array(Nic) }))
 
 export type NicCreate = Static<typeof NicCreate>
-export const NicCreate = model('NicCreate', inputObject({
-  network_id: Type.Optional(Id('Network to attach to.')),
-  subnet_id: Type.Optional(Id('Subnet to attach to.')),
-  fixed_ip: Type.Optional(Ip),
-  security_group_ids: Type.Optional(Type.Array(Id('Security group.'), { maxItems: 50 }))
+export const NicCreate = model('NicCreate', inputObject({}, {
+  network_id: Id('Network to attach to.'),
+  subnet_id: Id('Subnet to attach to.'),
+  fixed_ip: Ip,
+  security_group_ids: Type.Array(Id('Security group.'), { maxItems: 50 })
 }, { anyOf: [{ required: ['network_id'] }, { required: ['subnet_id'] }] }))
 
 export type NodeSecurityGroup = Static<typeof NodeSecurityGroup>

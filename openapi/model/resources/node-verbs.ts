@@ -20,7 +20,7 @@ export interface NodeVerbDetails extends NodeActionDetails {
   summary: string
 }
 
-const noFields = inputObject({}, { description: 'This action has no parameters.' })
+const noFields = inputObject({}, {}, { description: 'This action has no parameters.' })
 
 /**
  * Every verb under `/nodes/{id}/actions/`, in the order of the document. States are those of Nova, whose state machine
@@ -45,11 +45,11 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   reboot: {
-    body: model('NodeReboot', inputObject({
-      type: Type.Optional(Type.Enum(['soft', 'hard'], {
+    body: model('NodeReboot', inputObject({}, {
+      type: Type.Enum(['soft', 'hard'], {
         type: 'string',
         description: 'soft (the default) asks the operating system to restart; hard resets the machine.'
-      }))
+      })
     })),
     summary: 'Reboot a node',
     allowedStates: ['running', 'stopped', 'suspended', 'paused', 'error'],
@@ -90,8 +90,8 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   rescue: {
-    body: model('NodeRescue', inputObject({
-      image_id: Type.Optional(Id('Image to rescue with. Default: the image of the node.'))
+    body: model('NodeRescue', inputObject({}, {
+      image_id: Id('Image to rescue with. Default: the image of the node.')
     })),
     summary: 'Boot a node from a rescue image',
     allowedStates: ['running'],

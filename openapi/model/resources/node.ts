@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
   Id, inputObject, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableRef, nullableString, openEnum,
-  patchObject, resource, Tags, Timestamp
+  patchObject, resourceModel, Tags, Timestamp
 } from '../common.ts'
 import { model, ref } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -25,8 +25,7 @@ const nullableStrings = (description: string) =>
   Type.Unsafe<string[] | null>({ type: ['array', 'null'], items: { type: 'string' }, description })
 
 export type Node = Static<typeof Node>
-export const Node = model('Node', Type.Object({
-  ...resource,
+export const Node = resourceModel('Node', 'A virtual machine: an EC2 instance, an OpenStack or Rackspace server.', {
   state: NodeState,
   provider_task_state: nullableString("The provider's own name of the change in progress."),
   transitioning: Type.Boolean({ description: 'Whether the cloud is changing the node.' }),
@@ -46,21 +45,21 @@ export const Node = model('Node', Type.Object({
   progress: nullable(Type.Integer({ minimum: 0, maximum: 100, description: 'Percentage of the change in progress.' })),
   fault: nullableRef(Fault),
   protected: nullableBoolean('Whether the cloud refuses to destroy the node. Some clouds then refuse any change.')
-}, { description: 'A virtual machine: an EC2 instance, an OpenStack or Rackspace server.' }))
+})
 
 export const NodePage = pageOf('NodePage', Node)
 
-const NodeNetwork = inputObject({
-  network_id: Type.Optional(Id('Network to attach to.')),
-  subnet_id: Type.Optional(Id('Subnet to attach to.')),
-  fixed_ip: Type.Optional(Type.String({ maxLength: 45, description: 'Address of the node in this network.' })),
-  security_group_ids: Type.Optional(Type.Array(Id('Security group of this NIC.'), { maxItems: 50 }))
+const NodeNetwork = inputObject({}, {
+  network_id: Id('Network to attach to.'),
+  subnet_id: Id('Subnet to attach to.'),
+  fixed_ip: Type.String({ maxLength: 45, description: 'Address of the node in this network.' }),
+  security_group_ids: Type.Array(Id('Security group of this NIC.'), { maxItems: 50 })
 }, { minProperties: 1 })
 
-const RootVolume = inputObject({
-  size: Type.Optional(Type.Integer({ minimum: 1, maximum: 65536, description: 'GiB.' })),
-  type: Type.Optional(Id('Volume type.')),
-  delete_on_termination: Type.Optional(Type.Boolean())
+const RootVolume = inputObject({}, {
+  size: Type.Integer({ minimum: 1, maximum: 65536, description: 'GiB.' }),
+  type: Id('Volume type.'),
+  delete_on_termination: Type.Boolean()
 })
 
 /** The options of each driver for the creation of a node. `plugins/schemas.ts` composes the schema from all drivers. */
@@ -70,25 +69,26 @@ export type NodeCreate = Static<typeof NodeCreate>
 export const NodeCreate = model('NodeCreate', inputObject({
   name: Name,
   image_id: Id('Image to boot from.'),
-  size_id: Id('Size of the node.'),
-  availability_zone: Type.Optional(Id('Zone to create the node in.')),
-  key_pair_name: Type.Optional(Id('Key pair to install in the node.')),
-  user_data: Type.Optional(Type.String({
+  size_id: Id('Size of the node.')
+}, {
+  availability_zone: Id('Zone to create the node in.'),
+  key_pair_name: Id('Key pair to install in the node.'),
+  user_data: Type.String({
     maxLength: 65535, description: 'Plain text for cloud-init. The server encodes it.'
-  })),
-  networks: Type.Optional(Type.Array(NodeNetwork, { maxItems: 32 })),
-  security_group_ids: Type.Optional(Type.Array(Id('Security group of every NIC.'), { maxItems: 50 })),
-  root_volume: Type.Optional(RootVolume),
-  tags: Type.Optional(Tags),
-  count: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Number of nodes. Default: 1.' })),
-  protected: Type.Optional(Type.Boolean({ description: 'Whether the cloud refuses to change or destroy the node.' })),
-  provider_options: Type.Optional(ProviderOptions)
+  }),
+  networks: Type.Array(NodeNetwork, { maxItems: 32 }),
+  security_group_ids: Type.Array(Id('Security group of every NIC.'), { maxItems: 50 }),
+  root_volume: RootVolume,
+  tags: Tags,
+  count: Type.Integer({ minimum: 1, maximum: 1000, description: 'Number of nodes. Default: 1.' }),
+  protected: Type.Boolean({ description: 'Whether the cloud refuses to change or destroy the node.' }),
+  provider_options: ProviderOptions
 }, { description: 'A node to create.' }))
 
 export type NodeUpdate = Static<typeof NodeUpdate>
 export const NodeUpdate = model('NodeUpdate', patchObject({
   ...nameAndTagsPatch,
-  protected: Type.Optional(Type.Boolean())
+  protected: Type.Boolean()
 }, { description: 'RFC 7396 merge patch of a node.' }))
 
 export type Validation = Static<typeof Validation>

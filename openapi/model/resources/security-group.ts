@@ -1,16 +1,16 @@
 import { Type, type Static } from 'typebox'
 import {
   Cidr, Id, inputObject, Name, nameAndTagsPatch, nullable, nullableInteger, nullableString, openEnum, patchObject,
-  resource, Tags
+  resourceModel, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
 
-const description = Type.Optional(Type.String({ maxLength: 255 }))
+const description = Type.String({ maxLength: 255 })
 const direction = Type.Enum(['ingress', 'egress'], { type: 'string' })
 const ethertype = Type.Enum(['IPv4', 'IPv6'], { type: 'string' })
-const port = (description: string) => Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description }))
-const icmp = (description: string) => Type.Optional(Type.Integer({ minimum: 0, maximum: 255, description }))
+const port = (description: string) => Type.Integer({ minimum: 0, maximum: 65535, description })
+const icmp = (description: string) => Type.Integer({ minimum: 0, maximum: 255, description })
 
 export type SecurityGroupRule = Static<typeof SecurityGroupRule>
 export const SecurityGroupRule = model('SecurityGroupRule', Type.Object({
@@ -30,39 +30,36 @@ export const SecurityGroupRule = model('SecurityGroupRule', Type.Object({
 }, { description: 'Rules can be created and deleted, not changed.' }))
 
 export type SecurityGroupRuleCreate = Static<typeof SecurityGroupRuleCreate>
-export const SecurityGroupRuleCreate = model('SecurityGroupRuleCreate', inputObject({
-  direction,
-  ethertype: Type.Optional(ethertype),
-  protocol: Type.Optional(nullable(Type.String({
+export const SecurityGroupRuleCreate = model('SecurityGroupRuleCreate', inputObject({ direction }, {
+  ethertype,
+  protocol: nullable(Type.String({
     pattern: '^([a-z][a-z0-9-]{1,20}|[0-9]{1,3})$',
     description: 'tcp, udp, icmp, icmpv6, another name, a number from 0 to 255, or null for any.'
-  }))),
+  })),
   port_min: port('First port.'),
   port_max: port('Last port. Default: the first port.'),
   icmp_type: icmp('ICMP type. Default: any.'),
   icmp_code: icmp('ICMP code. Default: any.'),
-  cidr: Type.Optional(Cidr),
-  remote_group_id: Type.Optional(Id('Security group of the remote end, instead of addresses.')),
+  cidr: Cidr,
+  remote_group_id: Id('Security group of the remote end, instead of addresses.'),
   description
 }))
 
 export type SecurityGroup = Static<typeof SecurityGroup>
-export const SecurityGroup = model('SecurityGroup', Type.Object({
-  ...resource,
+export const SecurityGroup = resourceModel('SecurityGroup', 'Rules for the network traffic of nodes.', {
   state: openEnum(['available', 'unknown'], 'Whether the security group can be used.'),
   description: nullableString(),
   network_id: nullableString('Network of the group, if security groups of the cloud belong to networks (EC2).'),
   rules: Type.Array(SecurityGroupRule)
-}, { description: 'Rules for the network traffic of nodes.' }))
+})
 
 export const SecurityGroupPage = pageOf('SecurityGroupPage', SecurityGroup)
 
 export type SecurityGroupCreate = Static<typeof SecurityGroupCreate>
-export const SecurityGroupCreate = model('SecurityGroupCreate', inputObject({
-  name: Name,
+export const SecurityGroupCreate = model('SecurityGroupCreate', inputObject({ name: Name }, {
   description,
-  network_id: Type.Optional(Id('Network of the group, if security groups of the cloud belong to networks.')),
-  tags: Type.Optional(Tags)
+  network_id: Id('Network of the group, if security groups of the cloud belong to networks.'),
+  tags: Tags
 }))
 
 export type SecurityGroupUpdate = Static<typeof SecurityGroupUpdate>

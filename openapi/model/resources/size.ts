@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { availability, nullableInteger, nullableRef, nullableString, resource } from '../common.ts'
+import { availability, nullableInteger, nullableRef, nullableString, resourceModel } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
 
@@ -19,8 +19,7 @@ const Gpu = Type.Object({
 })
 
 export type Size = Static<typeof Size>
-export const Size = model('Size', Type.Object({
-  ...resource,
+export const Size = resourceModel('Size', 'A size of nodes: an EC2 instance type, an OpenStack or Rackspace flavor.', {
   state: availability,
   vcpus: nullableInteger(),
   ram: nullableInteger('MiB.'),
@@ -30,6 +29,6 @@ export const Size = model('Size', Type.Object({
   architecture: Type.Array(Type.String()),
   gpus: Type.Array(Gpu),
   price: nullableRef(Price)
-}, { description: 'A size of nodes: an EC2 instance type, an OpenStack or Rackspace flavor.' }))
+})
 
 export const SizePage = pageOf('SizePage', Size)

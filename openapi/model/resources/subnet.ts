@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import {
-  Cidr, Id, inputObject, Ip, IpVersion, Name, nameAndTagsPatch, nullable, nullableString, patchObject, resource,
+  Cidr, Id, inputObject, Ip, IpVersion, Name, nameAndTagsPatch, nullable, nullableString, patchObject, resourceModel,
   strings, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
@@ -8,8 +8,7 @@ import { pageOf } from '../page.ts'
 import { NetworkState } from './network.ts'
 
 export type Subnet = Static<typeof Subnet>
-export const Subnet = model('Subnet', Type.Object({
-  ...resource,
+export const Subnet = resourceModel('Subnet', 'A block of addresses in a network.', {
   state: NetworkState,
   network_id: nullableString(),
   cidr: nullableString(),
@@ -17,23 +16,24 @@ export const Subnet = model('Subnet', Type.Object({
   gateway_ip: nullableString(),
   dns_servers: strings('Addresses of the name servers that the nodes of the subnet use.'),
   availability_zone: nullableString()
-}, { description: 'A block of addresses in a network.' }))
+})
 
 export const SubnetPage = pageOf('SubnetPage', Subnet)
 
 const changeable = {
-  gateway_ip: Type.Optional(nullable(Ip)),
-  dns_servers: Type.Optional(Type.Array(Ip, { maxItems: 10 }))
+  gateway_ip: nullable(Ip),
+  dns_servers: Type.Array(Ip, { maxItems: 10 })
 }
 
 export type SubnetCreate = Static<typeof SubnetCreate>
 export const SubnetCreate = model('SubnetCreate', inputObject({
-  name: Type.Optional(Name),
   network_id: Id('Network of the subnet.'),
-  cidr: Cidr,
+  cidr: Cidr
+}, {
+  name: Name,
   ...changeable,
-  availability_zone: Type.Optional(Id('Zone of the subnet, if subnets of the cloud belong to zones.')),
-  tags: Type.Optional(Tags)
+  availability_zone: Id('Zone of the subnet, if subnets of the cloud belong to zones.'),
+  tags: Tags
 }))
 
 export type SubnetUpdate = Static<typeof SubnetUpdate>
