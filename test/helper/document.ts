@@ -19,19 +19,12 @@ const escape = (step: string) => encodeURIComponent(step.replaceAll('~', '~0').r
 
 const refOf = (...steps: string[]) => `document#/${steps.map(escape).join('/')}`
 
-/** Compiling schemas is expensive, so apps of one process whose documents are equal share their compiled schemas. */
-const compiled = new Map<string, Ajv2020>()
-
 function compile (document: object) {
-  const key = JSON.stringify(document)
-  const known = compiled.get(key)
-  if (known !== undefined) return known
   // Inlined references would compile a schema again wherever it is used.
   const ajv = new Ajv2020({ strict: false, allErrors: true, inlineRefs: false })
   ;(formats as unknown as (ajv: object) => void)(ajv)
   ajv.addFormat('cidr', true).addFormat('ip', true).addFormat('binary', true)
   ajv.addSchema({ ...document, $id: 'document' })
-  compiled.set(key, ajv)
   return ajv
 }
 
@@ -89,4 +82,17 @@ export function createDocumentCheck (document: object) {
       return refOf('paths', path, operation, 'responses', key, 'content', media, 'schema')
     }
   }
+}
+
+export type DocumentCheck = ReturnType<typeof createDocumentCheck>
+
+let shared: DocumentCheck | undefined
+
+/**
+ * The check that all apps of this process share, because rendering the document and compiling its schemas is expensive and
+ * the document does not depend on the settings (document.test.ts).
+ */
+export function sharedDocumentCheck (app: { swagger (): object }) {
+  shared ??= createDocumentCheck(app.swagger())
+  return shared
 }
