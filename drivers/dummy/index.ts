@@ -4,7 +4,9 @@ import {
   createCatalog, createEngine, createInterceptor, createOptions, createQuotas, createStaticService, settings,
   type Settings
 } from './engine/index.ts'
-import { createFloatingIpPools, createFloatingIps, floatingIpCapabilities, releaseFloatingIps } from './network/floating-ips.ts'
+import {
+  createFloatingIpPools, createFloatingIps, floatingIpCapabilities, releaseFloatingIps
+} from './network/floating-ips.ts'
 import { createKeyPairs, keyPairCapabilities } from './network/key-pairs.ts'
 import { createNetworks, createSubnets, networkCapabilities, subnetCapabilities } from './network/networks.ts'
 import { createRouters, routerCapabilities } from './network/routers.ts'

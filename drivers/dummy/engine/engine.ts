@@ -31,11 +31,9 @@ export function createEngine (settings: Settings, context: Context, nodeGoneHand
       opened.settle()
       return opened
     },
-    /** Returns the ids of the volumes attached to a node. The store must be open. */
     volumesOf: (nodeId: string) => store!.volumesOf(nodeId),
     /** Resolves when the state file, if any, holds all changes up to now. */
     save: async () => writer?.save(),
-    /** Resolves when all writes have ended. */
     close: async () => writer?.flush()
   }
 }

@@ -15,7 +15,6 @@ export function rejectFields (errors: FieldError[]) {
   throw new ProblemError('validation_failed', detail, { errors })
 }
 
-/** Throws validation_failed for one field unless the condition holds. */
 export function assertField (holds: boolean, pointer: string, message: string): asserts holds {
   rejectFields(errorUnless(holds, pointer, message))
 }
@@ -25,7 +24,6 @@ const maxTags = 200
 /** The limits of a method with tags, for its capability. */
 export const tagLimits = { tags: maxTags }
 
-/** Applies a merge patch to tags. Throws validation_failed if the result has too many. */
 function mergeTags (tags: Record<string, string>, patch?: Record<string, string | null>) {
   if (patch === undefined) return tags
   const merged = Object.entries({ ...tags, ...patch }).filter((tag): tag is [string, string] => tag[1] !== null)

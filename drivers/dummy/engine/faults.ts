@@ -35,7 +35,7 @@ function matches (on: string, name: string) {
   return on.endsWith('.*') && name.startsWith(on.slice(0, -1))
 }
 
-/** Creates the function that finds the rule for a call, if any. A rule counts only the calls that reach it. */
+/** Returns the function that finds the rule for a call, if any. A rule counts only the calls that reach it. */
 function createRules (rules: readonly FaultRule[], seed: number) {
   const random = createRandom(seed)
   const counts = rules.map(() => ({ calls: 0, faults: 0 }))
@@ -68,8 +68,8 @@ const isCall = (argument: unknown): argument is Call =>
   typeof argument === 'object' && argument !== null && 'requestId' in argument
 
 /**
- * Creates the interceptor of all calls, which adds `latency`, `faults` and the limit of calls in flight. Without latency
- * and faults the services stay as they are, so that no call creates its signal.
+ * Creates the interceptor of calls, which adds `latency`, `faults` and the limit of calls in flight. Without latency and
+ * faults the services stay as they are, so that no call creates its signal.
  */
 export function createInterceptor ({ latency, faults, seed }: Settings, limit: Limiter) {
   const isIdle = latency === 0 && faults.length === 0

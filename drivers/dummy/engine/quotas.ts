@@ -49,7 +49,8 @@ export function checkQuotas (quotas: Settings['quotas'], store: Store, demand: A
   const usage = usageOf(store)
   const exceeded = limited.filter((name) => usage[name] + demand[name]! > quotas[name]!)
   if (exceeded.length === 0) return
-  const reasons = exceeded.map((name) => `${name}: ${usage[name]} of ${quotas[name]} used, ${demand[name]} more requested`)
+  const reasons = exceeded.map((name) =>
+    `${name}: ${usage[name]} of ${quotas[name]} used, ${demand[name]} more requested`)
   throw new ProblemError('provider_quota_exceeded', `Quota exceeded (${reasons.join('; ')})`)
 }
 

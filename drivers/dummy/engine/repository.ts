@@ -33,13 +33,15 @@ function createView<T extends BaseRecord, Model extends object> (toModel: (data:
   }
 }
 
-/** The steps of an asynchronous change and its end. Without steps, the present steps stay. */
+/** An asynchronous change: its steps, or the fields that change at once, and its end. */
 export interface AsyncChange<T extends BaseRecord> {
   steps?: T['steps']
+  fields?: Partial<T>
   until: Until
 }
 
 export const untilGone: Until = { states: [], gone: true }
+export const untilAccepted: Until = { states: [] }
 
 /**
  * Creates the methods that the services of records share: each opens the store, finds the record (or throws
@@ -71,7 +73,6 @@ export function createRepository<T extends BaseRecord, Model extends object> (
       list: async (query: ListQuery) => pageOf(collectionOf(await open()), query, settings.page_size, view),
       get: async (id: string, { extra }: ReadOptions) => view(find(await open(), id), extra)
     },
-    /** Adds the record that `create` returns. */
     async create (create: (store: Store) => T): Promise<Model> {
       const store = await open()
       const entry = collectionOf(store).add(create(store))
@@ -105,7 +106,8 @@ export function createRepository<T extends BaseRecord, Model extends object> (
     async changeAsync (id: string, change: (data: T, store: Store) => AsyncChange<T>): Promise<Change> {
       const store = await open()
       const entry = find(store, id)
-      const { steps, until } = change(entry.data, store)
+      const { steps, fields, until } = change(entry.data, store)
+      if (fields !== undefined) collectionOf(store).set(entry, fields)
       if (steps !== undefined) collectionOf(store).setSteps(entry, steps)
       return accept(id, until)
     },

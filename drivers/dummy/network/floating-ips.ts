@@ -89,10 +89,10 @@ function associate (store: Store, entry: Entry<FloatingIpRecord>, input: Floatin
   store.floating_ips.set(entry, { node_id: node.data.id, nic_id: nic.id, fixed_address: nic.address })
 }
 
-/** Returns the external networks, which are the pools of floating IPs. */
+/** External networks are the pools of floating IPs. */
 const poolsOf = ({ networks }: Store) => networks.entries.map(({ data }) => data).filter(({ external }) => external)
 
-/** Chooses a free address of a pool. The search starts in the middle of the pool, and that for nodes at its beginning. */
+/** Chooses an address of a pool, from its middle on; nodes get addresses from its beginning on. */
 function chooseAddress ({ subnets, usedAddresses }: Store, pool: NetworkRecord, position: number) {
   for (const { id } of pool.subnets) {
     const subnet = subnets.find(id)!.data
@@ -103,7 +103,6 @@ function chooseAddress ({ subnets, usedAddresses }: Store, pool: NetworkRecord, 
   throw new ProblemError('provider_capacity', `The pool ${pool.id} has no free address`)
 }
 
-/** The service of the pools of floating IPs. */
 export function createFloatingIpPools (engine: Engine): ReadService<FloatingIpPool> {
   const readPools = async () => {
     const pools = poolsOf(await engine.open()).map((data): FloatingIpPool => ({
@@ -117,7 +116,6 @@ export function createFloatingIpPools (engine: Engine): ReadService<FloatingIpPo
   }
 }
 
-/** The service of floating IPs. */
 export function createFloatingIps (engine: Engine): FloatingIpService {
   const { reads, create, update, remove } = createRepository(
     engine, 'floating IP', (store) => store.floating_ips, (data): FloatingIp => ({

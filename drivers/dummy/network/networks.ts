@@ -107,7 +107,6 @@ function assertGatewayChange (store: Store, { id, gateway_ip: present }: SubnetR
   assertField(isFree, '/gateway_ip', 'must be free: this address is in use')
 }
 
-/** The service of subnets. */
 export function createSubnets (engine: Engine): SubnetService {
   const { reads, create, update, remove } = createRepository(
     engine, 'subnet', ({ subnets }) => subnets, (data): Subnet => ({

@@ -5,7 +5,6 @@ import {
   type SubnetRecord
 } from '../engine/index.ts'
 
-/** Returns the subnets that a NIC can be in. */
 function subnetsFor ({ networks, subnets }: Store, { network_id: networkId, subnet_id: subnetId }: NicCreate) {
   const network = networks.find(networkId ?? '')?.data
   const ids = subnetId === undefined ? network?.subnets.map(({ id }) => id) : [subnetId]

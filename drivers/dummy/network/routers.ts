@@ -24,7 +24,6 @@ function externalNetworkOf ({ networks }: Store, gateway: { network_id: string }
   return data.id
 }
 
-/** Throws if the router cannot be connected to the subnet. */
 function assertConnectable (store: Store, router: RouterRecord, subnetId: string) {
   const { data: subnet } = findReferenced(store.subnets, subnetId, '/subnet_id', 'a subnet')
   const present = routerOf(store, subnetId)?.id

@@ -9,7 +9,6 @@ const protocols: ReadonlySet<string> = new Set([
   'ipv6-nonxt', 'ipv6-opts', 'ipv6-route', 'ospf', 'pgm', 'rsvp', 'sctp', 'tcp', 'udp', 'udplite', 'vrrp'
 ])
 
-/** The protocols with ports: TCP, UDP, DCCP, SCTP, UDP-Lite. */
 const portProtocols: ReadonlySet<string> = new Set([
   'tcp', 'udp', 'dccp', 'sctp', 'udplite', '6', '17', '33', '132', '136'
 ])

@@ -6,7 +6,6 @@ import { findImage } from '../storage/find-image.ts'
 /** The lifetime of a screen's address, as of Nova's tokens. */
 const validSeconds = 600
 
-/** The states in which a node has a screen. */
 const statesWithScreen: readonly string[] = ['running', 'rebooting', 'paused', 'rescued']
 
 function bootLogOf (store: Store, { id, name, image_id: imageId, nics, launched_at: launchedAt }: NodeRecord) {

@@ -53,7 +53,6 @@ function networkErrors (store: Store, { networks = [], security_group_ids: group
   return [...errors, ...duplicates, ...shared, ...groupErrors(store, groups, '')]
 }
 
-/** Throws validation_failed with all fields at fault. */
 export function checkCreate (store: Store, input: NodeCreate, location: string) {
   const { availability_zone: zone, key_pair_name: keyPair, user_data: userData = '' } = input
   const hasZone = zone === undefined || zonesOf(location).includes(zone)

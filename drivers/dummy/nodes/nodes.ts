@@ -2,13 +2,13 @@ import { nodeVerbs, type NodeAction, type NodeVerb, type NodeVerbInput } from '.
 import { describe, type NodeService } from '../../driver.ts'
 import {
   assertUnprotected, checkQuotas, createRepository, demandOf, errorUnless, mergeLabels, nodeStateError,
-  nodeStateOf, pageOf, rejectFields, tagLimits, type Engine, type NodeRecord, type Store
+  nodeStateOf, pageOf, rejectFields, tagLimits, untilAccepted, type Engine, type NodeRecord, type Store
 } from '../engine/index.ts'
 import { rootVolumeOf } from '../storage/attachments.ts'
 import { rootVolumeDemand } from '../storage/root-volume.ts'
 import { consoleOf } from './console.ts'
 import { addNodes, checkCreate, createSecrets, fitErrors, imageErrors, maxUserDataBytes, sizeErrors } from './create.ts'
-import { createNicMethods, toNic } from './nics.ts'
+import { addGroup, attachNic, detachNic, removeGroup, toNic } from './nics.ts'
 import { planDestroy, plans, schedulePlan, type Plan } from './plans.ts'
 import { createFilter, toNode } from './view.ts'
 
@@ -37,7 +37,6 @@ interface ActionInput {
   image_id?: string
 }
 
-/** Throws protected or invalid_state if the node does not allow the action. */
 function assertAllowed (node: NodeRecord, action: NodeAction, { type = 'soft' }: ActionInput) {
   assertUnprotected(node)
   const { state, allowed_actions: allowed } = nodeStateOf(node)
@@ -109,9 +108,18 @@ export function createNodes (engine: Engine): NodeService {
       return consoleOf(store, find(store, id).data, kind)
     },
     list_nics: async (id) => find(await open(), id).data.nics.map(toNic),
-    ...createNicMethods(async (id, change) => {
-      await update(id, (node, store) => ({ nics: change(node, store) }))
-    }),
+    attach_nic: (id, input) => changeAsync(id, (node, store) => ({
+      fields: attachNic(store, node, input), until: untilAccepted
+    })),
+    detach_nic: (id, nicId) => changeAsync(id, (node, store) => ({
+      fields: detachNic(store, node, nicId), until: untilAccepted
+    })),
+    async add_security_group (id, { security_group_id: groupId }) {
+      await update(id, (node, store) => addGroup(store, node, groupId))
+    },
+    async remove_security_group (id, groupId) {
+      await update(id, (node) => removeGroup(node, groupId))
+    },
     ...verbs
   }
 }

@@ -3,7 +3,6 @@ import {
   assertField, assertUnprotected, isAttachable, nodeStateError, type NodeRecord, type Store
 } from '../engine/index.ts'
 
-/** The device of every root disk. */
 const rootDevice = '/dev/vda'
 
 /** The devices for volumes, in the order in which volumes get them. */
@@ -20,21 +19,17 @@ export const rootAttachment = (nodeId: string, deleteOnTermination: boolean) =>
 
 export const isRootDisk = ({ device }: { device: string }) => device === rootDevice
 
-/** Returns the volume that a node boots from, if any. */
 export const rootVolumeOf = (store: Store, nodeId: string) =>
   attachedVolumesOf(store, nodeId).find(({ data }) => isRootDisk(data.attachment!))?.data
 
 export function assertAttachable (node: NodeRecord) {
   assertUnprotected(node)
   if (isAttachable(node) && node.task === null) return
-  throw nodeStateError(
-    node, ', which does not allow attaching or detaching volumes', 'Start or stop the node, and wait for the end of that.')
+  const hint = 'Start or stop the node first, and wait until it has.'
+  throw nodeStateError(node, ', which does not allow attaching or detaching volumes', hint)
 }
 
-/**
- * Returns the device for a volume: the requested one, or the first free one. Throws validation_failed if the requested
- * device does not exist or is taken, and provider_quota_exceeded if no device is free.
- */
+/** Returns the requested device or the first free one. Throws provider_quota_exceeded if no device is free. */
 export function chooseDevice (store: Store, { node_id: nodeId, device }: VolumeAttach) {
   const taken = new Set(attachedVolumesOf(store, nodeId).map(({ data }) => data.attachment!.device))
   if (device !== undefined) {

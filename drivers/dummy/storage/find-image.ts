@@ -10,10 +10,8 @@ const states = new Map<string, ImageState>(Object.entries({
   killed: 'error'
 } satisfies Record<string, ImageState>))
 
-/** Maps a status of Glance to the state. */
 export const imageStateOf = (status: string): ImageState => states.get(status) ?? 'unknown'
 
-/** An image for a node or a volume, with its requirements. */
 export interface UsableImage {
   name: string
   min_ram: number

@@ -17,7 +17,6 @@ export const imageCapabilities = describe<ImageService>({
   update: { parameters: ['name', 'tags', 'visibility'], limits: tagLimits }
 })
 
-/** The owner of the images of the account. */
 const owner = 'account'
 
 type NewImage = Omit<ImageRecord, keyof BaseRecord>

@@ -1,24 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Call } from '../../call.ts'
+import { untilAborted } from '../../single-flight.ts'
 import { watchStream } from '../../stream.ts'
-
-/** Reads the next chunk of a file. Throws the signal's reason if it is aborted before. */
-async function readChunk (chunks: AsyncIterator<Uint8Array>, signal: AbortSignal) {
-  signal.throwIfAborted()
-  let onAbort = () => {}
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => {
-      const { reason } = signal
-      reject(reason)
-    }
-    signal.addEventListener('abort', onAbort)
-  })
-  try {
-    return await Promise.race([chunks.next(), aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
 
 /**
  * Computes the size and the SHA-256 of a file without keeping it. Throws invalid_request if the file ends early or no
@@ -31,7 +14,8 @@ export async function measureFile (file: AsyncIterable<Uint8Array>, idleTimeout:
   let size = 0
   try {
     for (;;) {
-      const { done, value } = await readChunk(chunks, signal)
+      signal.throwIfAborted()
+      const { done, value } = await untilAborted(chunks.next(), signal)
       if (done === true) return { size_bytes: size, checksum: hash.digest('hex') }
       hash.update(value)
       size += value.length

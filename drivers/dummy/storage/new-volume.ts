@@ -29,7 +29,6 @@ function imageErrors (store: Store, { image_id: id, size = Infinity }: VolumeCre
 export const volumeTypeErrors = (type = defaultVolumeType, pointer = '/type') =>
   errorUnless(volumeTypeNames.includes(type), pointer, `must be one of ${volumeTypeNames.join(', ')}`)
 
-/** Throws validation_failed with all fields at fault. */
 export function checkVolume (store: Store, input: VolumeCreate, location: string) {
   const { size, snapshot_id: snapshotId, availability_zone: zone = `${location}-a` } = input
   rejectFields([

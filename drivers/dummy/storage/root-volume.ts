@@ -6,7 +6,6 @@ import { rootAttachment } from './attachments.ts'
 import { findImage } from './find-image.ts'
 import { volumeTypeErrors } from './new-volume.ts'
 
-/** Checks the root volume of a new node. */
 export function rootVolumeErrors (store: Store, { root_volume: root, image_id: imageId }: NodeCreate): FieldError[] {
   if (root === undefined) return []
   const minSize = findImage(store, imageId)?.min_disk ?? 0
@@ -21,7 +20,6 @@ export function rootVolumeErrors (store: Store, { root_volume: root, image_id: i
 const sizeOf = (store: Store, { root_volume: root, image_id: imageId, size_id: sizeId }: NodeCreate) =>
   root?.size ?? Math.max(1, sizes.get(sizeId)?.disk ?? 0, findImage(store, imageId)?.min_disk ?? 0)
 
-/** Returns the demand for quotas of the root volumes of `count` nodes. */
 export const rootVolumeDemand = (store: Store, input: NodeCreate, count: number) =>
   input.root_volume === undefined ? {} : { volumes: count, volume_storage: count * sizeOf(store, input) }
 

@@ -31,7 +31,6 @@ const states = new Map<string, VolumeState>(Object.entries({
   error: 'error'
 } satisfies Record<string, VolumeState>))
 
-/** Maps the status of Cinder to the state. */
 const volumeStateOf = ({ status }: VolumeRecord): VolumeState => states.get(status) ?? 'unknown'
 
 /** Throws invalid_state unless the state of the volume is one of these. */
@@ -42,7 +41,6 @@ export function assertVolumeState (volume: VolumeRecord, allowed: readonly Volum
   throw new ProblemError('invalid_state', `Volume ${volume.id} is ${state}`, { state, hint })
 }
 
-/** Throws in_use if the volume is attached, and invalid_state if it is changing. */
 function assertDetached (volume: VolumeRecord) {
   const { id, attachment } = volume
   if (attachment === null) return assertVolumeState(volume, ['available', 'error'])
@@ -50,10 +48,7 @@ function assertDetached (volume: VolumeRecord) {
   throw new ProblemError('in_use', detail, { hint: 'Detach it first.' })
 }
 
-/**
- * Returns the attachment to end. Throws invalid_state if the volume is not in use, validation_failed if it is attached to
- * another node, and in_use for a root disk.
- */
+/** Returns the attachment to end. Throws if the volume is not in use, on another node, or a root disk. */
 function findAttachment (volume: VolumeRecord, nodeId: string | undefined) {
   const { id, attachment } = volume
   const state = volumeStateOf(volume)
@@ -76,7 +71,7 @@ function attachmentsOf (volume: VolumeRecord): Volume['attachments'] {
   return [{ node_id: nodeId, device, state: isChanging ? state : 'in_use' }]
 }
 
-/** The service of volumes. Volumes have no content. Their states and rules are those of Cinder. */
+/** The service of volumes, which have no content. Their states and rules are those of Cinder. */
 export function createVolumes (engine: Engine): VolumeService {
   const { location, quotas, delay, delays } = engine.settings
   const { reads, update, createAsync, changeAsync, findCreated } = createRepository(
