@@ -60,7 +60,9 @@ export function addressAt (subnet: Subnet, position: bigint) {
 }
 
 /** Finds a free address; usually the one at `position` is free. Returns undefined if the subnet has none. */
-export function findFreeAddress (subnet: Subnet, position: bigint, isUsed: (address: string) => boolean) {
+export function findFreeAddress (
+  subnet: Subnet, position: bigint, isUsed: (address: string) => boolean
+) {
   const size = poolSize(subnet)
   for (let i = 0n; i < size; i++) {
     const address = addressAt(subnet, position + i)
@@ -70,4 +72,5 @@ export function findFreeAddress (subnet: Subnet, position: bigint, isUsed: (addr
 }
 
 /** Makes the MAC address from the NIC's id, so that it is unique. The prefix 0a marks it as locally administered. */
-export const macOf = (nicId: string) => `0a:16:${(nicId.slice('nic-'.length).match(/../g) ?? []).join(':')}`
+export const macOf = (nicId: string) =>
+  `0a:16:${(nicId.slice('nic-'.length).match(/../g) ?? []).join(':')}`

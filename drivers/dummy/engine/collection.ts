@@ -44,7 +44,13 @@ function applySteps<T extends BaseRecord> (data: T, now: number): T | undefined 
   for (const { at, then: { launched, gone, ...fields } } of data.steps) {
     if (at > now) break
     if (gone) return undefined
-    next = { ...next, ...fields, steps: next.steps.slice(1), updated_at: at, ...(launched && { launched_at: at }) }
+    next = {
+      ...next,
+      ...fields,
+      steps: next.steps.slice(1),
+      updated_at: at,
+      ...(launched && { launched_at: at })
+    }
   }
   return next
 }
@@ -137,7 +143,8 @@ export function createCollection<T extends BaseRecord> (
     newRecord (prefix: string, operation?: string) {
       const now = Date.now()
       const id = newId(prefix, (id) => byId.has(id))
-      return { seq: nextSeq++, id, steps: [], created_at: now, updated_at: now, operation: operation ?? null }
+      const times = { created_at: now, updated_at: now }
+      return { seq: nextSeq++, id, steps: [], ...times, operation: operation ?? null }
     },
     /** Adds a record as the last one and applies its steps that are due. */
     add (data: T) {

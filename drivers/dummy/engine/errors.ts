@@ -1,6 +1,7 @@
 import { ProblemError, type FieldError } from '../../../openapi/model/index.ts'
 
-export const fieldError = (pointer: string, message: string): FieldError => ({ in: 'body', pointer, message })
+export const fieldError = (pointer: string, message: string): FieldError =>
+  ({ in: 'body', pointer, message })
 
 /** Returns the error of one field, or an empty list if the condition holds. */
 export const errorUnless = (holds: boolean, pointer: string, message: string): FieldError[] =>
@@ -26,7 +27,8 @@ export const tagLimits = { tags: maxTags }
 
 function mergeTags (tags: Record<string, string>, patch?: Record<string, string | null>) {
   if (patch === undefined) return tags
-  const merged = Object.entries({ ...tags, ...patch }).filter((tag): tag is [string, string] => tag[1] !== null)
+  const merged = Object.entries({ ...tags, ...patch })
+    .filter((tag): tag is [string, string] => tag[1] !== null)
   assertField(merged.length <= maxTags, '/tags', `must leave ${maxTags} tags at most`)
   return Object.fromEntries(merged)
 }
@@ -42,8 +44,10 @@ interface LabelsPatch<Name> {
 }
 
 /** Applies a merge patch to name and tags. Throws validation_failed if there are too many tags. */
-export const mergeLabels = <Name>(labels: Labels<Name>, { name = labels.name, tags }: LabelsPatch<Name>) =>
-  ({ name, tags: mergeTags(labels.tags, tags) })
+export function mergeLabels<Name> (labels: Labels<Name>, patch: LabelsPatch<Name>): Labels<Name> {
+  const { name = labels.name, tags } = patch
+  return { name, tags: mergeTags(labels.tags, tags) }
+}
 
 /** Returns the entry that a request refers to. Throws validation_failed if it does not exist. */
 export function findReferenced<Entry> (

@@ -18,7 +18,9 @@ function record<Fields extends TProperties> (fields: Fields) {
     seq: Type.Integer(),
     id: Type.String(),
     /** Future changes in order. All times are milliseconds since 1970. */
-    steps: Type.Array(Type.Object({ at: Type.Number(), then: Type.Unsafe<StageOf<Fields>>(stage) })),
+    steps: Type.Array(
+      Type.Object({ at: Type.Number(), then: Type.Unsafe<StageOf<Fields>>(stage) })
+    ),
     created_at: Type.Number(),
     updated_at: Type.Number(),
     /** The id of the operation that created the record. It identifies a create whose answer was lost. */
@@ -27,7 +29,9 @@ function record<Fields extends TProperties> (fields: Fields) {
   })
 }
 
-const Tags = Type.Unsafe<Record<string, string>>({ type: 'object', additionalProperties: { type: 'string' } })
+const Tags = Type.Unsafe<Record<string, string>>({
+  type: 'object', additionalProperties: { type: 'string' }
+})
 
 const string = Type.String()
 const integer = Type.Integer()
@@ -237,7 +241,9 @@ export type RecordOf<Name extends CollectionName> = Static<typeof schemas[Name]>
 const Departed = Type.Array(Type.Object({ operation: string, id: string }))
 
 const collectionSchemas = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [
-  name, Type.Optional(Type.Object({ next_seq: integer, departed: Departed, items: Type.Array(schema) }))
+  name, Type.Optional(
+    Type.Object({ next_seq: integer, departed: Departed, items: Type.Array(schema) })
+  )
 ]))
 
 export interface CollectionState<T> {

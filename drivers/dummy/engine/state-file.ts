@@ -50,7 +50,9 @@ export function createStateWriter (file: string, serialize: () => string) {
       await rename(`${file}.tmp`, file)
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException
-      throw fileError(file, `cannot be written (${code})`, { cause, outcomeUnknown: true, hint: writeHint })
+      throw fileError(file, `cannot be written (${code})`, {
+        cause, outcomeUnknown: true, hint: writeHint
+      })
     }
   }
 

@@ -55,7 +55,9 @@ function createAttachmentIndex (onChange: (nodeId: string) => void) {
 }
 
 /** Creates the store of a cloud from the content of its state file. */
-export function createStore (state: StateFile, nodeGoneHandlers: readonly NodeGoneHandler[]): Store {
+export function createStore (
+  state: StateFile, nodeGoneHandlers: readonly NodeGoneHandler[]
+): Store {
   const usedAddresses = createUsedAddresses()
   const usage = { nodes: 0, vcpus: 0, ram: 0 }
 
@@ -68,12 +70,13 @@ export function createStore (state: StateFile, nodeGoneHandlers: readonly NodeGo
 
   const { next_seq: nextSeq, departed } = state
   const items = state.nodes.map(upgradeNode)
-  const nodes = createCollection<NodeRecord>({ next_seq: nextSeq, departed, items }, (before, after) => {
+  const updateNode: ChangeListener<NodeRecord> = (before, after) => {
     if (before) updateUsage(before, -1)
     if (after) updateUsage(after, 1)
     usedAddresses.replace(before?.nics ?? [], after?.nics ?? [])
     if (before && !after) for (const handle of nodeGoneHandlers) handle(store, before)
-  })
+  }
+  const nodes = createCollection({ next_seq: nextSeq, departed, items }, updateNode)
 
   const attachments = createAttachmentIndex((nodeId) => {
     const entry = nodes.find(nodeId)
@@ -104,7 +107,8 @@ export function createStore (state: StateFile, nodeGoneHandlers: readonly NodeGo
       for (const collection of all) collection.settle(now)
     },
     toJson () {
-      const parts = collectionNames.map((name) => `"${name}":{${collections[name].toJson('items')}}`)
+      const parts = collectionNames.map((name) =>
+        `"${name}":{${collections[name].toJson('items')}}`)
       return `{"version":1,${nodes.toJson('nodes')},"collections":{\n${parts.join(',\n')}\n}}\n`
     }
   }

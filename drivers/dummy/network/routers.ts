@@ -31,13 +31,21 @@ function assertConnectable (store: Store, router: RouterRecord, subnetId: string
     const code = present === router.id ? 'already_exists' : 'in_use'
     throw new ProblemError(code, `Subnet ${subnetId} is connected to the router ${present} already`)
   }
-  assertField(subnet.gateway_ip !== null, '/subnet_id', 'must be a subnet with a gateway_ip, which the router takes')
+  assertField(
+    subnet.gateway_ip !== null,
+    '/subnet_id',
+    'must be a subnet with a gateway_ip, which the router takes'
+  )
   const block = parseBlock(subnet.cidr)!
   const overlapping = router.subnet_ids
     .flatMap((id) => store.subnets.find(id)?.data ?? [])
     .find(({ cidr }) => isOverlapping(parseBlock(cidr)!, block))
   const { id, cidr } = overlapping ?? {}
-  assertField(overlapping === undefined, '/subnet_id', `must not overlap ${cidr}, which is subnet ${id} of this router`)
+  assertField(
+    overlapping === undefined,
+    '/subnet_id',
+    `must not overlap ${cidr}, which is subnet ${id} of this router`
+  )
 }
 
 /** The service of routers. A router connects subnets with each other, and with the external network of its gateway. */
@@ -48,7 +56,9 @@ export function createRouters (engine: Engine): RouterService {
       state: 'available',
       provider_state: 'ACTIVE',
       network_id: null,
-      external_gateway: data.external_network_id === null ? null : { network_id: data.external_network_id },
+      external_gateway: data.external_network_id === null
+        ? null
+        : { network_id: data.external_network_id },
       interfaces: data.subnet_ids.map((id) => ({ subnet_id: id }))
     }))
 
@@ -61,19 +71,27 @@ export function createRouters (engine: Engine): RouterService {
     }),
     update: (id, patch) => update(id, (router, store) => {
       const { external_gateway: gateway } = patch
-      const external = gateway === undefined ? router.external_network_id : externalNetworkOf(store, gateway)
+      const external = gateway === undefined
+        ? router.external_network_id
+        : externalNetworkOf(store, gateway)
       return { ...mergeLabels(router, patch), external_network_id: external }
     }),
     destroy: (id) => remove(id, ({ subnet_ids: subnets }) => {
-      if (subnets.length > 0) throw new ProblemError('in_use', `Router ${id} is connected to ${subnets.join(', ')}`)
+      if (subnets.length > 0) {
+        throw new ProblemError('in_use', `Router ${id} is connected to ${subnets.join(', ')}`)
+      }
     }),
     add_interface: (id, { subnet_id: subnetId }) => update(id, (router, store) => {
       assertConnectable(store, router, subnetId)
       return { subnet_ids: [...router.subnet_ids, subnetId] }
     }),
     remove_interface: (id, { subnet_id: subnetId }) => update(id, ({ subnet_ids: subnets }) => {
-      if (subnets.includes(subnetId)) return { subnet_ids: subnets.filter((one) => one !== subnetId) }
-      throw new ProblemError('resource_not_found', `Router ${id} is not connected to the subnet ${subnetId}`)
+      if (subnets.includes(subnetId)) {
+        return { subnet_ids: subnets.filter((one) => one !== subnetId) }
+      }
+      throw new ProblemError(
+        'resource_not_found', `Router ${id} is not connected to the subnet ${subnetId}`
+      )
     })
   }
 }

@@ -8,7 +8,9 @@ const validSeconds = 600
 
 const statesWithScreen: readonly string[] = ['running', 'rebooting', 'paused', 'rescued']
 
-function bootLogOf (store: Store, { id, name, image_id: imageId, nics, launched_at: launchedAt }: NodeRecord) {
+function bootLogOf (
+  store: Store, { id, name, image_id: imageId, nics, launched_at: launchedAt }: NodeRecord
+) {
   if (launchedAt === null) return ''
   return [
     `[    0.000000] Booting ${findImage(store, imageId)?.name ?? imageId} on node ${name} (${id})`,
@@ -25,7 +27,9 @@ function bootLogOf (store: Store, { id, name, image_id: imageId, nics, launched_
  */
 export function consoleOf (store: Store, node: NodeRecord, kind: Console['kind']): Console {
   if (kind === 'text') return { kind, text: bootLogOf(store, node), url: null, expires_at: null }
-  if (!statesWithScreen.includes(nodeStateOf(node).state)) throw nodeStateError(node, ' and has no screen')
+  if (!statesWithScreen.includes(nodeStateOf(node).state)) {
+    throw nodeStateError(node, ' and has no screen')
+  }
   return {
     kind,
     text: null,

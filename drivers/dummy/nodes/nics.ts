@@ -11,7 +11,9 @@ const maxNics = 32
 
 function assertAttachable (node: NodeRecord) {
   assertUnprotected(node)
-  if (!isAttachable(node)) throw nodeStateError(node, ', which does not allow attaching or detaching NICs')
+  if (!isAttachable(node)) {
+    throw nodeStateError(node, ', which does not allow attaching or detaching NICs')
+  }
 }
 
 export const toNic = (nic: NicRecord, i: number): Nic => ({
@@ -28,13 +30,17 @@ export const toNic = (nic: NicRecord, i: number): Nic => ({
 export function attachNic (store: Store, node: NodeRecord, input: NicCreate) {
   assertAttachable(node)
   rejectFields(nicErrors(store, input))
-  assertField(node.nics.length < maxNics, '', `cannot be attached: a node has ${maxNics} NICs at most`)
+  assertField(
+    node.nics.length < maxNics, '', `cannot be attached: a node has ${maxNics} NICs at most`
+  )
   return { nics: [...node.nics, ...createNics(store, [input], node.seq)] }
 }
 
 export function detachNic (store: Store, node: NodeRecord, nicId: string) {
   const nic = node.nics.find(({ id }) => id === nicId)
-  if (nic === undefined) throw new ProblemError('resource_not_found', `Node ${node.id} has no NIC ${nicId}`)
+  if (nic === undefined) {
+    throw new ProblemError('resource_not_found', `Node ${node.id} has no NIC ${nicId}`)
+  }
   assertAttachable(node)
   releaseFloatingIps(store, { nics: [nic] })
   return { nics: node.nics.filter((one) => one !== nic) }
@@ -42,7 +48,9 @@ export function detachNic (store: Store, node: NodeRecord, nicId: string) {
 
 function replaceGroups (node: NodeRecord, replace: (groupIds: string[]) => string[]) {
   assertUnprotected(node)
-  return { nics: node.nics.map((nic) => ({ ...nic, security_group_ids: replace(nic.security_group_ids) })) }
+  return {
+    nics: node.nics.map((nic) => ({ ...nic, security_group_ids: replace(nic.security_group_ids) }))
+  }
 }
 
 export function addGroup ({ security_groups: groups }: Store, node: NodeRecord, groupId: string) {
@@ -53,6 +61,8 @@ export function addGroup ({ security_groups: groups }: Store, node: NodeRecord, 
 }
 
 export function removeGroup (node: NodeRecord, groupId: string) {
-  if (groupIdsOf(node).includes(groupId)) return replaceGroups(node, (ids) => ids.filter((id) => id !== groupId))
+  if (groupIdsOf(node).includes(groupId)) {
+    return replaceGroups(node, (ids) => ids.filter((id) => id !== groupId))
+  }
   throw new ProblemError('resource_not_found', `Node ${node.id} has no security group ${groupId}`)
 }

@@ -7,7 +7,9 @@ import { addressesOf, groupIdsOf } from '../network/nics.ts'
 const unplacedTasks: ReadonlySet<string | null> = new Set(['scheduling', 'networking'])
 
 /** Creates the model object of a node. */
-export function toNode ({ context, settings: { location }, volumesOf }: Engine, data: NodeRecord): Node {
+export function toNode (
+  { context, settings: { location }, volumesOf }: Engine, data: NodeRecord
+): Node {
   const { state, transitioning, allowed_actions: allowed } = nodeStateOf(data)
   const addresses = unplacedTasks.has(data.task) ? [] : data.nics.flatMap(addressesOf)
   const addressesIn = (scope: string) =>
@@ -67,6 +69,7 @@ export function createFilter ({ state, name }: Filters) {
   if (state === undefined && name === undefined) return undefined
   return (node: Node) => {
     const hasState = state === undefined || state.includes(node.state)
-    return hasState && (name === undefined || name.some((pattern) => matchesPattern(pattern, node.name ?? '')))
+    return hasState &&
+      (name === undefined || name.some((pattern) => matchesPattern(pattern, node.name ?? '')))
   }
 }

@@ -33,13 +33,17 @@ export function assertAttachable (node: NodeRecord) {
 export function chooseDevice (store: Store, { node_id: nodeId, device }: VolumeAttach) {
   const taken = new Set(attachedVolumesOf(store, nodeId).map(({ data }) => data.attachment!.device))
   if (device !== undefined) {
-    assertField(devices.includes(device), '/device', `must be one of ${devices[0]} to ${devices.at(-1)}`)
+    assertField(
+      devices.includes(device), '/device', `must be one of ${devices[0]} to ${devices.at(-1)}`
+    )
     assertField(!taken.has(device), '/device', 'must be free: another volume of this node has it')
     return device
   }
   const free = devices.find((one) => !taken.has(one))
   if (free !== undefined) return free
-  throw new ProblemError('provider_quota_exceeded', `Node ${nodeId} has ${maxVolumes} volumes, which is the maximum`)
+  throw new ProblemError(
+    'provider_quota_exceeded', `Node ${nodeId} has ${maxVolumes} volumes, which is the maximum`
+  )
 }
 
 /** Handles the end of a node: deletes the volumes with `delete_on_termination` and detaches the others. */
@@ -49,8 +53,12 @@ export function releaseVolumes (store: Store, { id: nodeId }: NodeRecord) {
     const { id, attachment, steps, size } = entry.data
     // Cinder does not delete a volume that has snapshots.
     const hasSnapshots = snapshots.entries.some(({ data }) => data.volume_id === id)
-    if (attachment!.delete_on_termination && !hasSnapshots) volumes.remove(entry)
+    if (attachment!.delete_on_termination && !hasSnapshots) {
+      volumes.remove(entry)
+      continue
+    }
     // An extension that has begun is completed.
-    else volumes.set(entry, { attachment: null, status: 'available', steps: [], size: steps.at(-1)?.then.size ?? size })
+    const finalSize = steps.at(-1)?.then.size ?? size
+    volumes.set(entry, { attachment: null, status: 'available', steps: [], size: finalSize })
   }
 }

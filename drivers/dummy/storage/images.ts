@@ -56,7 +56,9 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
 
   /** Adds the record of an image that passes through these statuses and then becomes active. */
   const addImage = (
-    operation: string | undefined, statuses: string[], create: (store: Store) => { image: NewImage, sizeBytes?: number }
+    operation: string | undefined,
+    statuses: string[],
+    create: (store: Store) => { image: NewImage, sizeBytes?: number }
   ) => createAsync('available', (store) => {
     const { image, sizeBytes } = create(store)
     const stages = statuses.map((status) => ({ status }))
@@ -87,7 +89,9 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
     async upload (input, file, call) {
       // Add the image after the last byte, so that an interrupted upload leaves nothing.
       const measured = await measureFile(file, timeout, call)
-      return addImage(call.operation, ['saving'], () => ({ image: { ...imageOfFile(input), ...measured } }))
+      return addImage(
+        call.operation, ['saving'], () => ({ image: { ...imageOfFile(input), ...measured } })
+      )
     },
     import: (input, { operation }) => addImage(operation, ['queued', 'importing'], () => (
       { image: { ...imageOfFile(input), tags: { ...input.tags } } }
@@ -104,7 +108,10 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
       assertOwned(id)
       return changeAsync(id, ({ status }) => {
         if (status === 'pending_delete') return { until: untilGone }
-        return { steps: scheduleSteps([{ status: 'pending_delete' }], { gone: true }, seconds), until: untilGone }
+        return {
+          steps: scheduleSteps([{ status: 'pending_delete' }], { gone: true }, seconds),
+          until: untilGone
+        }
       })
     }
   }

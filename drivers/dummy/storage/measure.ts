@@ -7,7 +7,9 @@ import { watchStream } from '../../stream.ts'
  * Computes the size and the SHA-256 of a file without keeping it. Throws invalid_request if the file ends early or no
  * data arrives for `idleTimeout` milliseconds, and the signal's reason if the call is aborted.
  */
-export async function measureFile (file: AsyncIterable<Uint8Array>, idleTimeout: number, { signal: caller }: Call) {
+export async function measureFile (
+  file: AsyncIterable<Uint8Array>, idleTimeout: number, { signal: caller }: Call
+) {
   const { body, signal, end } = watchStream(file, idleTimeout, caller)
   const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   const hash = createHash('sha256')

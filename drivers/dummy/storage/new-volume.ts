@@ -11,8 +11,12 @@ function snapshotErrors ({ snapshots }: Store, input: VolumeCreate): FieldError[
   if (snapshot === undefined) return [fieldError('/snapshot_id', mustBeIdOf('a snapshot'))]
   return [
     errorUnless(imageId === undefined, '/image_id', 'cannot be combined with snapshot_id'),
-    errorUnless(snapshot.status === 'available', '/snapshot_id', 'must be a snapshot that is available'),
-    errorUnless(size >= snapshot.size, '/size', `must be ${snapshot.size} GiB or more for this snapshot`)
+    errorUnless(
+      snapshot.status === 'available', '/snapshot_id', 'must be a snapshot that is available'
+    ),
+    errorUnless(
+      size >= snapshot.size, '/size', `must be ${snapshot.size} GiB or more for this snapshot`
+    )
   ].flat()
 }
 
@@ -22,18 +26,24 @@ function imageErrors (store: Store, { image_id: id, size = Infinity }: VolumeCre
   if (image === undefined) return [fieldError('/image_id', mustBeIdOf('an image'))]
   return [
     errorUnless(image.isAvailable, '/image_id', 'must be an image that is available'),
-    errorUnless(size >= image.min_disk, '/size', `must be ${image.min_disk} GiB or more for this image`)
+    errorUnless(
+      size >= image.min_disk, '/size', `must be ${image.min_disk} GiB or more for this image`
+    )
   ].flat()
 }
 
 export const volumeTypeErrors = (type = defaultVolumeType, pointer = '/type') =>
-  errorUnless(volumeTypeNames.includes(type), pointer, `must be one of ${volumeTypeNames.join(', ')}`)
+  errorUnless(
+    volumeTypeNames.includes(type), pointer, `must be one of ${volumeTypeNames.join(', ')}`
+  )
 
 export function checkVolume (store: Store, input: VolumeCreate, location: string) {
   const { size, snapshot_id: snapshotId, availability_zone: zone = `${location}-a` } = input
   rejectFields([
     // The schema of the API requires one of them; other callers can omit both.
-    errorUnless(size !== undefined || snapshotId !== undefined, '/size', 'is required without snapshot_id'),
+    errorUnless(
+      size !== undefined || snapshotId !== undefined, '/size', 'is required without snapshot_id'
+    ),
     volumeTypeErrors(input.type),
     snapshotErrors(store, input),
     imageErrors(store, input),

@@ -57,7 +57,11 @@ function findAttachment (volume: VolumeRecord, nodeId: string | undefined) {
     throw new ProblemError('invalid_state', `Volume ${id} is ${state}, not in use`, { state, hint })
   }
   const { node_id: attachedTo } = attachment
-  assertField((nodeId ?? attachedTo) === attachedTo, '/node_id', 'must be the node that the volume is attached to')
+  assertField(
+    (nodeId ?? attachedTo) === attachedTo,
+    '/node_id',
+    'must be the node that the volume is attached to'
+  )
   if (!isRootDisk(attachment)) return attachment
   const detail = `Volume ${id} is the root disk of node ${attachedTo}`
   throw new ProblemError('in_use', detail, { hint: 'Destroy the node first.' })
@@ -91,7 +95,8 @@ export function createVolumes (engine: Engine): VolumeService {
     }))
 
   type Stage = VolumeRecord['steps'][number]['then']
-  const schedule = (stages: Stage[], end: Stage) => scheduleSteps(stages, end, delays.volume ?? delay)
+  const schedule = (stages: Stage[], end: Stage) =>
+    scheduleSteps(stages, end, delays.volume ?? delay)
 
   return {
     ...reads,
@@ -117,7 +122,9 @@ export function createVolumes (engine: Engine): VolumeService {
       if (volume.status === 'deleting') return { until: untilGone }
       assertDetached(volume)
       if (snapshots.entries.some(({ data }) => data.volume_id === id)) {
-        throw new ProblemError('in_use', `Volume ${id} has snapshots`, { hint: 'Delete its snapshots first.' })
+        throw new ProblemError('in_use', `Volume ${id} has snapshots`, {
+          hint: 'Delete its snapshots first.'
+        })
       }
       return { steps: schedule([{ status: 'deleting' }], { gone: true }), until: untilGone }
     }),
