@@ -139,7 +139,7 @@ export function createCollection<T extends BaseRecord> (
       nextStep = Infinity
       for (const entry of [...changing]) advance(entry, now)
     },
-    /** Returns the common fields of a new record, which is not added yet, with a unique id. */
+    /** Returns the common fields of a new record. `add` adds it. */
     newRecord (prefix: string, operation?: string) {
       const now = Date.now()
       const id = newId(prefix, (id) => byId.has(id))
@@ -161,14 +161,14 @@ export function createCollection<T extends BaseRecord> (
       advance(entry, Date.now())
     },
     remove,
-    /** Returns the ids of the records that an operation created, also of removed ones. */
+    /** Returns the ids that an operation created, also of removed records. */
     createdBy (operation: string) {
       return [
         ...entries.filter(({ data }) => data.operation === operation).map(({ data }) => data.id),
         ...departed.filter((record) => record.operation === operation).map(({ id }) => id)
       ]
     },
-    /** Returns the part of the state file for this collection. Only changed records are serialized again. */
+    /** Returns the JSON of the collection. Only changed records are serialized again. */
     toJson (name: string) {
       const lines = entries.map((entry) => (entry.line ??= JSON.stringify(entry.data)))
       return `"next_seq":${nextSeq},"departed":${JSON.stringify(departed)},"${name}":[\n${lines.join(',\n')}\n]`

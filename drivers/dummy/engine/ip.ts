@@ -28,7 +28,7 @@ function parseIpv6 (text: string) {
   return groups.reduce((value, group) => value << 16n | BigInt(`0x${group}`), 0n)
 }
 
-/** Parses an address. Returns undefined if the text is not an address, or has a zone (`fe80::1%eth0`). */
+/** Returns undefined if the text is not an address, or has a zone (`fe80::1%eth0`). */
 export function parseIp (text: string): Ip | undefined {
   const version = isIP(text)
   if (version === 0 || text.includes('%')) return undefined
@@ -37,7 +37,6 @@ export function parseIp (text: string): Ip | undefined {
   return { version: 4, value: bytes.reduce((value, byte) => value << 8n | BigInt(byte), 0n) }
 }
 
-/** Formats an address in its canonical short form. */
 export function formatIp ({ version, value }: Ip) {
   if (version === 4) {
     const number = Number(value)
@@ -47,7 +46,7 @@ export function formatIp ({ version, value }: Ip) {
   return shortForm(shifts.map((shift) => (value >> shift & 0xffffn).toString(16)).join(':'))
 }
 
-/** Parses `10.0.0.0/24`. Bits behind the prefix may be set; `first` has none. Returns undefined for any other text. */
+/** Parses `10.0.0.0/24`. Bits behind the prefix may be set. Returns undefined for any other text. */
 export function parseBlock (cidr: string): Block | undefined {
   const [, address = '', length] = /^(.+)\/(\d{1,3})$/.exec(cidr) ?? []
   const ip = parseIp(address)
@@ -67,7 +66,7 @@ export const isInside = ({ version, value }: Ip, { version: other, first, last }
 export const isOverlapping = (one: Block, other: Block) =>
   one.version === other.version && one.first <= other.last && other.first <= one.last
 
-/** Removes the first and the last address, which hosts cannot have, if the block has more than two. */
+/** Removes the first and last address, which hosts cannot have, from a block of more than two. */
 export function hostsOf (block: Block): Block {
   if (block.last - block.first < 2n) return block
   return { ...block, first: block.first + 1n, last: block.last - 1n }

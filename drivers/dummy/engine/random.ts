@@ -1,4 +1,4 @@
-/** Creates a generator of numbers in [0, 1) that repeats for the same seed (mulberry32), so tests can rely on it. */
+/** Creates a generator of numbers in [0, 1), which are the same for the same seed (mulberry32). */
 export function createRandom (seed: number) {
   let state = seed >>> 0
   return () => {

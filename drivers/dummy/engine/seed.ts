@@ -3,8 +3,8 @@ import { builtInImages, impossibleSize, sizes, zonesOf } from './catalog.ts'
 import { nodeStateOf } from './node-states.ts'
 import { createRandom, newId } from './random.ts'
 import type {
-  CollectionName, GroupRecord, KeyPairRecord, NetworkRecord, NodeRecord, NodeStep, RecordOf, RuleRecord, StateFile,
-  SubnetRecord
+  CollectionName, GroupRecord, KeyPairRecord, NetworkRecord, NodeRecord, NodeStep, RecordOf,
+  RuleRecord, StateFile, SubnetRecord
 } from './records.ts'
 import type { Settings } from './settings.ts'
 
@@ -119,7 +119,7 @@ function stepsOf (status: string, task: string | null, seconds: number | undefin
   return [{ at: Date.now() + seconds * 1000, then }]
 }
 
-/** Creates the state of a new cloud. Its nodes are the same for the same seed. */
+/** Creates the state of a new cloud, which is the same for the same seed. */
 export function createSeedState (
   { nodes: count, seed, location, provider_states: states, delays }: Settings
 ): StateFile {

@@ -102,7 +102,9 @@ export const settings = Type.Object({
     default: 1,
     description: 'Seed of the random numbers for seeded nodes and for faults with a probability.'
   }),
-  latency: seconds('Seconds until a call is answered. A change is made before that.', { default: 0 }),
+  latency: seconds('Seconds until a call is answered. A change is made before that.', {
+    default: 0
+  }),
   faults: Type.Array(Fault, {
     default: [],
     description: 'Failures for testing clients. The first rule that applies to a call is used.'

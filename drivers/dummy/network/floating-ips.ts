@@ -4,8 +4,9 @@ import {
 import { describe, type FloatingIpService, type ReadService } from '../../driver.ts'
 import {
   assertField, checkQuotas, commonFieldsOf, createRepository, createStaticService, fieldError,
-  findFreeAddress, findReferenced, mustBeIdOf, poolSize, publicNetwork, tagLimits, type Engine, type Entry,
-  type FloatingIpRecord, type NetworkRecord, type NicRecord, type NodeEntry, type NodeRecord, type Store
+  findFreeAddress, findReferenced, mustBeIdOf, poolSize, publicNetwork, tagLimits, type Engine,
+  type Entry, type FloatingIpRecord, type NetworkRecord, type NicRecord, type NodeEntry,
+  type NodeRecord, type Store
 } from '../engine/index.ts'
 import { nodeOfNic, normalizeIp } from './nics.ts'
 
@@ -40,14 +41,14 @@ export function releaseFloatingIps (store: Store, { nics }: { nics: readonly Nic
   }
 }
 
-/** Returns whether a NIC can have a floating IP: its address is IPv4 and its network is not external. */
+/** Only a NIC with an IPv4 address in a network that is not external can have a floating IP. */
 const isEligible = ({ network_id: networkId, address }: NicRecord) =>
   networkId !== publicNetwork && !address.includes(':')
 
 const formatNics = (nics: readonly NicRecord[]) =>
   nics.map(({ id, address, network_id: network }) => `${id} (${address} in ${network})`).join(', ')
 
-/** Returns the only eligible NIC of the node. If there are several or none, the error lists them. */
+/** Returns the only eligible NIC of the node. Otherwise the error lists the NICs. */
 function chooseNic (
   { id, nics }: NodeRecord, ipId: string, fixedAddress: string | undefined
 ): NicRecord {
@@ -72,7 +73,7 @@ function chooseNic (
   })
 }
 
-/** Returns the node and NIC of a request. Throws validation_failed, or in_use if the NIC has another floating IP. */
+/** Returns the node and NIC of a request. Throws in_use if the NIC has another floating IP. */
 function findTarget (store: Store, ipId: string, input: FloatingIpAssociate) {
   const { node_id: nodeId, nic_id: nicId, fixed_address: fixed } = input
   const fixedAddress = fixed === undefined ? undefined : normalizeIp(fixed)

@@ -7,7 +7,7 @@ export const keyPairCapabilities = describe<KeyPairService>({
   create: { parameters: ['name', 'type', 'public_key'] }
 })
 
-/** The service of key pairs. Only the answer to a create contains the generated private key. */
+/** Only the answer to a create contains the generated private key. */
 export function createKeyPairs (engine: Engine): KeyPairService {
   const { reads, create, remove } = createRepository(
     engine, 'key pair', ({ key_pairs: keyPairs }) => keyPairs, (data): KeyPair => ({

@@ -1,9 +1,9 @@
 import { ProblemError, type Network, type Subnet } from '../../../openapi/model/index.ts'
 import { describe, type NetworkService, type SubnetService } from '../../driver.ts'
 import {
-  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, formatBlock, formatIp, hostsOf,
-  isInside, isOverlapping, mergeLabels, parseBlock, parseIp, tagLimits, type Block, type Engine,
-  type NetworkRecord, type Store, type SubnetRecord
+  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, formatBlock,
+  formatIp, hostsOf, isInside, isOverlapping, mergeLabels, parseBlock, parseIp, tagLimits,
+  type Block, type Engine, type NetworkRecord, type Store, type SubnetRecord
 } from '../engine/index.ts'
 
 export const networkCapabilities = describe<NetworkService>({
@@ -41,7 +41,7 @@ function assertUnused (store: Store, { id }: SubnetRecord) {
   }
 }
 
-/** The service of networks. A network is destroyed with its subnets, unless they are in use. */
+/** A network is destroyed with its subnets, unless they are in use. */
 export function createNetworks (engine: Engine): NetworkService {
   const { reads, create, update, remove } = createRepository(
     engine, 'network', ({ networks }) => networks, (data): Network => ({
@@ -75,7 +75,15 @@ export function createNetworks (engine: Engine): NetworkService {
   }
 }
 
-/** Parses the block of a new subnet. Throws validation_failed if the network cannot have it. */
+/** Throws validation_failed if one of the subnets overlaps the block. */
+export function assertNotOverlapping (
+  subnets: ReadonlyArray<{ id: string, cidr: string }>, block: Block, pointer: string, owner: string
+) {
+  const other = subnets.find(({ cidr }) => isOverlapping(parseBlock(cidr)!, block))
+  const message = `must not overlap ${other?.cidr}, which is subnet ${other?.id} of this ${owner}`
+  assertField(other === undefined, pointer, message)
+}
+
 function parseSubnetBlock ({ subnets }: NetworkRecord, cidr: string): Block {
   const block = parseBlock(cidr)
   assertField(block !== undefined, '/cidr', 'must be a block of addresses, such as 10.0.0.0/24')
@@ -85,13 +93,11 @@ function parseSubnetBlock ({ subnets }: NetworkRecord, cidr: string): Block {
   assertField(
     !hasHostBits, '/cidr', `must not have bits set behind its prefix: use ${formatBlock(block)}`
   )
-  const other = subnets.find((subnet) => isOverlapping(parseBlock(subnet.cidr)!, block))
-  assertField(
-    other === undefined, '/cidr', `must not overlap ${other?.cidr}, which is subnet ${other?.id} of this network`)
+  assertNotOverlapping(subnets, block, '/cidr', 'network')
   return block
 }
 
-/** Returns the address of the gateway; by default, the first of the block. Throws validation_failed. */
+/** The default gateway is the first address of the block. */
 function parseGateway (block: Block, gateway: string | null | undefined) {
   const hosts = hostsOf(block)
   if (gateway === undefined) return formatIp({ version: block.version, value: hosts.first })
@@ -108,7 +114,7 @@ const parseServers = (addresses: readonly string[]) => addresses.map((address, i
   return formatIp(ip)
 })
 
-/** Throws if the gateway cannot change: a router has the present address, or a NIC has the new one. */
+/** Throws if a router has the present gateway address, or a NIC has the new one. */
 function assertGatewayChange (
   store: Store, { id, gateway_ip: present }: SubnetRecord, gateway: string | null
 ) {

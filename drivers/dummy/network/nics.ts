@@ -1,8 +1,10 @@
-import { ProblemError, type FieldError, type NicCreate, type Node } from '../../../openapi/model/index.ts'
 import {
-  defaultGroup, errorUnless, fieldError, findFreeAddress, formatIp, hostsOf, isInside, macOf, mustBeIdOf,
-  newId, parseBlock, parseIp, privateNetwork, publicNetwork, type NicRecord, type NodeRecord, type Store,
-  type SubnetRecord
+  ProblemError, type FieldError, type NicCreate, type Node
+} from '../../../openapi/model/index.ts'
+import {
+  defaultGroup, errorUnless, fieldError, findFreeAddress, formatIp, hostsOf, isInside, macOf,
+  mustBeIdOf, newId, parseBlock, parseIp, privateNetwork, publicNetwork, type NicRecord,
+  type NodeRecord, type Store, type SubnetRecord
 } from '../engine/index.ts'
 
 function subnetsFor (
@@ -41,7 +43,7 @@ function fixedIpErrors (
   )
 }
 
-/** Checks that security groups exist. `path` is the pointer of the object that names them. */
+/** `path` is the pointer of the object that names the groups. */
 export const groupErrors = (
   { security_groups: groups }: Store, ids: readonly string[] = [], path: string
 ) =>
@@ -70,11 +72,10 @@ function locationErrors (store: Store, nic: NicCreate, path: string): FieldError
     : [fieldError(subnetPointer, 'must be a subnet of this network')]
 }
 
-/** Checks a new NIC. `path` is its pointer in the request. */
+/** `path` is the pointer of the NIC in the request. */
 export const nicErrors = (store: Store, nic: NicCreate, path = '') =>
   [...locationErrors(store, nic, path), ...groupErrors(store, nic.security_group_ids, path)]
 
-/** Chooses the subnet and address of a new NIC. Throws provider_capacity if its subnets have no free address. */
 function chooseAddress (
   store: Store, nic: NicCreate, position: number, others: readonly NicRecord[]
 ) {
@@ -119,7 +120,7 @@ export function createNics (
   return nics
 }
 
-/** Returns the NICs of a node that names none: one on the built-in private network, if this still has a subnet. */
+/** A node that names no NICs has one on the private network, if this still has a subnet. */
 export const defaultNics = ({ networks }: Store): NicCreate[] => {
   const network = networks.find(privateNetwork)?.data
   return network?.subnets.length ? [{ network_id: privateNetwork }] : []
@@ -131,7 +132,7 @@ export const nodeOfNic = ({ nodes }: Store, nicId: string) =>
 export const groupIdsOf = ({ nics }: NodeRecord) =>
   [...new Set(nics.flatMap(({ security_group_ids: ids }) => ids))]
 
-/** Returns the addresses of a NIC: its own, and its floating IP. */
+/** Returns the address of a NIC, and its floating IP. */
 export function addressesOf (nic: NicRecord): Node['addresses'] {
   const { id, network_id: networkId, address, floating } = nic
   const own = {

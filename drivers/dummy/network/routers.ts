@@ -1,10 +1,10 @@
 import { ProblemError, type Router } from '../../../openapi/model/index.ts'
 import { describe, type RouterService } from '../../driver.ts'
 import {
-  assertField, commonFieldsOf, createRepository, findReferenced, isOverlapping, mergeLabels, parseBlock,
+  assertField, commonFieldsOf, createRepository, findReferenced, mergeLabels, parseBlock,
   tagLimits, type Engine, type RouterRecord, type Store
 } from '../engine/index.ts'
-import { routerOf } from './networks.ts'
+import { assertNotOverlapping, routerOf } from './networks.ts'
 
 const parameters = ['name', 'external_gateway', 'external_gateway.network_id', 'tags'] as const
 
@@ -15,7 +15,7 @@ export const routerCapabilities = describe<RouterService>({
   remove_interface: { parameters: ['subnet_id'] }
 })
 
-/** Returns the id of the external network of a gateway. Throws validation_failed if the network is not external. */
+/** Returns the id of a gateway's network. Throws validation_failed if it is not external. */
 function externalNetworkOf ({ networks }: Store, gateway: { network_id: string } | null) {
   if (gateway === null) return null
   const pointer = '/external_gateway/network_id'
@@ -36,19 +36,11 @@ function assertConnectable (store: Store, router: RouterRecord, subnetId: string
     '/subnet_id',
     'must be a subnet with a gateway_ip, which the router takes'
   )
-  const block = parseBlock(subnet.cidr)!
-  const overlapping = router.subnet_ids
-    .flatMap((id) => store.subnets.find(id)?.data ?? [])
-    .find(({ cidr }) => isOverlapping(parseBlock(cidr)!, block))
-  const { id, cidr } = overlapping ?? {}
-  assertField(
-    overlapping === undefined,
-    '/subnet_id',
-    `must not overlap ${cidr}, which is subnet ${id} of this router`
-  )
+  const connected = router.subnet_ids.flatMap((id) => store.subnets.find(id)?.data ?? [])
+  assertNotOverlapping(connected, parseBlock(subnet.cidr)!, '/subnet_id', 'router')
 }
 
-/** The service of routers. A router connects subnets with each other, and with the external network of its gateway. */
+/** A router connects subnets with each other, and with the external network of its gateway. */
 export function createRouters (engine: Engine): RouterService {
   const { reads, create, update, remove } = createRepository(
     engine, 'router', ({ routers }) => routers, (data): Router => ({

@@ -1,6 +1,7 @@
 import type { FieldError, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
 import {
-  createRule, errorUnless, fieldError, mustBeIdOf, parseBlock, rejectFields, type RuleRecord, type Store
+  createRule, errorUnless, fieldError, mustBeIdOf, parseBlock, rejectFields, type RuleRecord,
+  type Store
 } from '../engine/index.ts'
 
 /** The protocols that Neutron knows by name. */
@@ -63,7 +64,6 @@ function remoteErrors (
   ].flat()
 }
 
-/** Creates the record of a rule with its default values. Throws validation_failed. */
 export function parseRule (store: Store, input: SecurityGroupRuleCreate, id: string): RuleRecord {
   rejectFields([...protocolErrors(input), ...remoteErrors(store, input)])
   const { cidr, port_min: min, port_max: max } = input
@@ -85,5 +85,5 @@ export function parseRule (store: Store, input: SecurityGroupRuleCreate, id: str
 const effectOf = ({ id, description, ...rule }: RuleRecord) =>
   JSON.stringify(Object.entries(rule).sort())
 
-/** Returns whether two rules allow the same traffic, whatever their descriptions. */
+/** Two rules are the same if they allow the same traffic, whatever their descriptions. */
 export const isSameRule = (one: RuleRecord, other: RuleRecord) => effectOf(one) === effectOf(other)

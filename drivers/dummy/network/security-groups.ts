@@ -1,8 +1,8 @@
 import { ProblemError, type SecurityGroup } from '../../../openapi/model/index.ts'
 import { describe, type SecurityGroupService } from '../../driver.ts'
 import {
-  assertField, commonFieldsOf, createEgressRules, createRepository, defaultGroup, mergeLabels, newId,
-  tagLimits, type Engine, type RuleRecord, type Store
+  assertField, commonFieldsOf, createEgressRules, createRepository, defaultGroup, mergeLabels,
+  newId, tagLimits, type Engine, type RuleRecord, type Store
 } from '../engine/index.ts'
 import { groupIdsOf } from './nics.ts'
 import { isSameRule, parseRule } from './rules.ts'
@@ -20,7 +20,7 @@ export const securityGroupCapabilities = describe<SecurityGroupService>({
   }
 })
 
-/** Throws in_use for the default group, and for a group that a NIC or a rule of another group refers to. */
+/** A group is in use by the NICs and by the rules of other groups that refer to it. */
 function assertUnused ({ nodes, security_groups: groups }: Store, id: string) {
   if (id === defaultGroup) {
     throw new ProblemError('in_use', 'The default security group is for NICs that name no group')
@@ -46,7 +46,7 @@ const newRuleId = ({ security_groups: groups }: Store) =>
   newId('rule', (id) =>
     groups.entries.some(({ data }) => data.rules.some((rule) => rule.id === id)))
 
-/** The service of security groups. Rules are created and destroyed, never changed. */
+/** Rules of security groups are created and destroyed, never changed. */
 export function createSecurityGroups (engine: Engine): SecurityGroupService {
   const { reads, create, update, remove } = createRepository(
     engine, 'security group', (store) => store.security_groups, (data): SecurityGroup => ({

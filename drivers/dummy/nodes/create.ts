@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import type { FieldError, NodeCreate } from '../../../openapi/model/index.ts'
 import {
-  errorUnless, fieldError, impossibleSize, mustBeIdOf, rejectFields, sizes, zonesOf, type CreateOptions,
-  type NodeEntry, type NodeRecord, type Settings, type Store
+  errorUnless, fieldError, impossibleSize, mustBeIdOf, rejectFields, sizes, zonesOf,
+  type CreateOptions, type NodeEntry, type NodeRecord, type Settings, type Store
 } from '../engine/index.ts'
 import { createNics, defaultNics, groupErrors, nicErrors } from '../network/nics.ts'
 import { findImage } from '../storage/find-image.ts'
-import { addRootVolume, rootVolumeErrors } from '../storage/root-volume.ts'
+import { addRootVolume, rootVolumeErrors } from '../storage/new-volume.ts'
 import { planCreate, schedulePlan } from './plans.ts'
 
 /** The maximum size of user data in bytes, as in EC2. */
 export const maxUserDataBytes = 16 * 1024
 
-/** Checks whether an image fits a size; without errors if either does not exist. */
+/** Checks whether an image fits a size, if both exist. */
 export function fitErrors (
   store: Store, imageId: string, sizeId: string, hasRootVolume: boolean
 ): FieldError[] {
@@ -29,7 +29,7 @@ export function fitErrors (
   ]
 }
 
-/** Checks an image, and whether it fits the size. With a root volume, the disk of the size does not count. */
+/** With a root volume, the disk of the size does not count. */
 export function imageErrors (
   store: Store, imageId: string, sizeId: string, hasRootVolume: boolean
 ): FieldError[] {
@@ -81,7 +81,6 @@ export function checkCreate (store: Store, input: NodeCreate, location: string) 
 const optionsOf = ({ provider_options: options }: NodeCreate) =>
   (options?.['dummy'] ?? {}) as CreateOptions
 
-/** Creates the record of an accepted node. Throws provider_capacity if a network has no free address. */
 function createNode (
   store: Store, input: NodeCreate, name: string, { location, delay, delays }: Settings
 ): NodeRecord {
@@ -119,7 +118,7 @@ function createNode (
   }
 }
 
-/** Adds the nodes of a checked create, all or none. Throws provider_capacity if there are too few addresses. */
+/** Adds all nodes of a create or none. Throws provider_capacity if there are too few addresses. */
 export function addNodes (
   store: Store, input: NodeCreate, settings: Settings, operation: string | undefined
 ) {

@@ -1,7 +1,7 @@
 import { ProblemError, type Nic, type NicCreate } from '../../../openapi/model/index.ts'
 import {
-  assertField, assertUnprotected, findReferenced, isAttachable, macOf, nodeStateError, rejectFields,
-  type NicRecord, type NodeRecord, type Store
+  assertField, assertUnprotected, findReferenced, isAttachable, macOf, nodeStateError,
+  rejectFields, type NicRecord, type NodeRecord, type Store
 } from '../engine/index.ts'
 import { releaseFloatingIps } from '../network/floating-ips.ts'
 import { addressesOf, createNics, groupIdsOf, nicErrors } from '../network/nics.ts'

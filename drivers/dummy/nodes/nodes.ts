@@ -1,16 +1,20 @@
-import { nodeVerbs, type NodeAction, type NodeVerb, type NodeVerbInput } from '../../../openapi/model/index.ts'
+import {
+  nodeVerbs, type NodeAction, type NodeVerb, type NodeVerbInput
+} from '../../../openapi/model/index.ts'
 import { describe, type NodeService } from '../../driver.ts'
 import {
-  assertField, assertUnprotected, checkQuotas, createRepository, demandOf, mergeLabels, nodeStateError,
-  nodeStateOf, pageOf, rejectFields, tagLimits, untilAccepted, type Engine, type NodeRecord, type Store
+  assertField, assertUnprotected, checkQuotas, createRepository, demandOf, mergeLabels,
+  nodeStateError, nodeStateOf, pageOf, rejectFields, tagLimits, untilAccepted, type Engine,
+  type NodeRecord, type Store
 } from '../engine/index.ts'
 import { rootVolumeOf } from '../storage/attachments.ts'
-import { rootVolumeDemand } from '../storage/root-volume.ts'
-import { consoleOf } from './console.ts'
-import { addNodes, checkCreate, createSecrets, fitErrors, imageErrors, maxUserDataBytes, sizeErrors } from './create.ts'
+import { rootVolumeDemand } from '../storage/new-volume.ts'
+import {
+  addNodes, checkCreate, createSecrets, fitErrors, imageErrors, maxUserDataBytes, sizeErrors
+} from './create.ts'
 import { addGroup, attachNic, detachNic, removeGroup, toNic } from './nics.ts'
 import { planDestroy, plans, schedulePlan, type Plan } from './plans.ts'
-import { createFilter, toNode } from './view.ts'
+import { consoleOf, createFilter, toNode } from './view.ts'
 
 export const nodeCapabilities = describe<NodeService>({
   list: { filters: ['state', 'name'] },
@@ -50,7 +54,6 @@ function assertAllowed (node: NodeRecord, action: NodeAction, { type = 'soft' }:
   throw nodeStateError(node, `, which does not allow: ${name}`, hint)
 }
 
-/** The service of nodes. */
 export function createNodes (engine: Engine): NodeService {
   const { settings, open, save } = engine
   const {

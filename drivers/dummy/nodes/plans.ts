@@ -1,7 +1,8 @@
 import type { NodeVerb, NodeVerbInput } from '../../../openapi/model/index.ts'
 import type { Until } from '../../driver.ts'
 import {
-  impossibleSize, nodeStateOf, scheduleSteps, untilGone, type NodeRecord, type NodeStage, type NodeStep
+  impossibleSize, nodeStateOf, scheduleSteps, untilGone, type NodeRecord, type NodeStage,
+  type NodeStep
 } from '../engine/index.ts'
 
 /** The course of a change: its stages, which share its duration evenly, and its end. */

@@ -11,16 +11,13 @@ const devices = Array.from('bcdefghijklmnopqrstuvwxyz', (letter) => `/dev/vd${le
 /** The maximum number of volumes of a node beside its root disk. */
 export const maxVolumes = devices.length
 
-const attachedVolumesOf = ({ volumes, volumesOf }: Store, nodeId: string) =>
-  volumesOf(nodeId).map((id) => volumes.find(id)!)
-
 export const rootAttachment = (nodeId: string, deleteOnTermination: boolean) =>
   ({ node_id: nodeId, device: rootDevice, delete_on_termination: deleteOnTermination })
 
 export const isRootDisk = ({ device }: { device: string }) => device === rootDevice
 
-export const rootVolumeOf = (store: Store, nodeId: string) =>
-  attachedVolumesOf(store, nodeId).find(({ data }) => isRootDisk(data.attachment!))?.data
+export const rootVolumeOf = ({ volumesOf }: Store, nodeId: string) =>
+  volumesOf(nodeId).find(({ data }) => isRootDisk(data.attachment!))?.data
 
 export function assertAttachable (node: NodeRecord) {
   assertUnprotected(node)
@@ -31,7 +28,7 @@ export function assertAttachable (node: NodeRecord) {
 
 /** Returns the requested device or the first free one. Throws provider_quota_exceeded if no device is free. */
 export function chooseDevice (store: Store, { node_id: nodeId, device }: VolumeAttach) {
-  const taken = new Set(attachedVolumesOf(store, nodeId).map(({ data }) => data.attachment!.device))
+  const taken = new Set(store.volumesOf(nodeId).map(({ data }) => data.attachment!.device))
   if (device !== undefined) {
     assertField(
       devices.includes(device), '/device', `must be one of ${devices[0]} to ${devices.at(-1)}`
@@ -48,8 +45,8 @@ export function chooseDevice (store: Store, { node_id: nodeId, device }: VolumeA
 
 /** Handles the end of a node: deletes the volumes with `delete_on_termination` and detaches the others. */
 export function releaseVolumes (store: Store, { id: nodeId }: NodeRecord) {
-  const { volumes, snapshots } = store
-  for (const entry of attachedVolumesOf(store, nodeId)) {
+  const { volumes, snapshots, volumesOf } = store
+  for (const entry of volumesOf(nodeId)) {
     const { id, attachment, steps, size } = entry.data
     // Cinder does not delete a volume that has snapshots.
     const hasSnapshots = snapshots.entries.some(({ data }) => data.volume_id === id)

@@ -20,7 +20,6 @@ export interface UsableImage {
   isAvailable: boolean
 }
 
-/** Finds a built-in image, or an image of the account. */
 export function findImage ({ images }: Store, id: string): UsableImage | undefined {
   const builtIn = builtInImages.get(id)
   if (builtIn !== undefined) return { ...builtIn, isAvailable: true }

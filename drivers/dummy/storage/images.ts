@@ -1,12 +1,11 @@
 import { ProblemError, type Image } from '../../../openapi/model/index.ts'
 import { describe, type ImageService } from '../../driver.ts'
 import {
-  commonFieldsOf, createRepository, createStaticService, mergeLabels, pageOfList, scheduleSteps, tagLimits,
-  toPositioned, untilGone, type BaseRecord, type Engine, type ImageRecord, type Store
+  commonFieldsOf, createRepository, createStaticService, mergeLabels, pageOfList, scheduleSteps,
+  tagLimits, toPositioned, untilGone, type BaseRecord, type Engine, type ImageRecord, type Store
 } from '../engine/index.ts'
 import { imageStateOf } from './find-image.ts'
-import { measureFile } from './measure.ts'
-import { imageOfFile, imageOfNode } from './new-image.ts'
+import { imageOfFile, imageOfNode, measureFile } from './new-image.ts'
 
 const fileParameters = ['name', 'disk_format', 'min_ram', 'min_disk', 'architecture'] as const
 
@@ -54,7 +53,7 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
     })
   }
 
-  /** Adds the record of an image that passes through these statuses and then becomes active. */
+  /** Adds an image that passes these statuses and then becomes active. */
   const addImage = (
     operation: string | undefined,
     statuses: string[],

@@ -1,8 +1,8 @@
 import { ProblemError, type Snapshot, type SnapshotState } from '../../../openapi/model/index.ts'
 import { describe, type SnapshotService } from '../../driver.ts'
 import {
-  checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels, scheduleSteps, tagLimits,
-  untilGone, type Engine
+  checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels, scheduleSteps,
+  tagLimits, untilGone, type Engine
 } from '../engine/index.ts'
 import { assertVolumeState } from './volumes.ts'
 
@@ -19,7 +19,7 @@ const states: readonly string[] = [
 const snapshotStateOf = (status: string) =>
   states.includes(status) ? status as SnapshotState : 'unknown'
 
-/** The service of snapshots. As in Cinder, a volume can be attached while a snapshot is taken. */
+/** As in Cinder, a volume can be attached while a snapshot is taken. */
 export function createSnapshots (engine: Engine): SnapshotService {
   const { quotas, delay, delays } = engine.settings
   const seconds = delays.snapshot ?? delay

@@ -1,8 +1,8 @@
 import { ProblemError, type Volume, type VolumeState } from '../../../openapi/model/index.ts'
 import { describe, type VolumeService } from '../../driver.ts'
 import {
-  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels, scheduleSteps,
-  tagLimits, untilGone, type Engine, type VolumeRecord
+  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels,
+  scheduleSteps, tagLimits, untilGone, type Engine, type VolumeRecord
 } from '../engine/index.ts'
 import { assertAttachable, chooseDevice, isRootDisk, maxVolumes } from './attachments.ts'
 import { checkVolume, originOf } from './new-volume.ts'
@@ -75,7 +75,7 @@ function attachmentsOf (volume: VolumeRecord): Volume['attachments'] {
   return [{ node_id: nodeId, device, state: isChanging ? state : 'in_use' }]
 }
 
-/** The service of volumes, which have no content. Their states and rules are those of Cinder. */
+/** Volumes have no content. Their states and rules are those of Cinder. */
 export function createVolumes (engine: Engine): VolumeService {
   const { location, quotas, delay, delays } = engine.settings
   const { reads, update, createAsync, changeAsync, findCreated } = createRepository(
