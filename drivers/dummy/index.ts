@@ -1,12 +1,16 @@
 import { join, resolve } from 'node:path'
 import { defineDriver, type Connection, type Context, type Services } from '../driver.ts'
 import {
-  createCatalog, createEngine, createInterceptor, createOptions, createQuotas, createStaticService, settings,
-  type Settings
+  createCatalog, createEngine, createInterceptor, createOptions, createQuotas,
+  createStaticService, settings, type Settings
 } from './engine/index.ts'
-import { createFloatingIpPools, createFloatingIps, floatingIpCapabilities, releaseFloatingIps } from './network/floating-ips.ts'
+import {
+  createFloatingIpPools, createFloatingIps, floatingIpCapabilities, releaseFloatingIps
+} from './network/floating-ips.ts'
 import { createKeyPairs, keyPairCapabilities } from './network/key-pairs.ts'
-import { createNetworks, createSubnets, networkCapabilities, subnetCapabilities } from './network/networks.ts'
+import {
+  createNetworks, createSubnets, networkCapabilities, subnetCapabilities
+} from './network/networks.ts'
 import { createRouters, routerCapabilities } from './network/routers.ts'
 import { createSecurityGroups, securityGroupCapabilities } from './network/security-groups.ts'
 import { createNodes, nodeCapabilities } from './nodes/nodes.ts'

@@ -47,20 +47,21 @@ function poolOf ({ cidr, gateway_ip: gateway }: Subnet): Block {
   return pool
 }
 
-/** Returns how many addresses a subnet can assign. */
 export const poolSize = (subnet: Subnet) => {
   const { first, last } = poolOf(subnet)
   return last < first ? 0n : last - first + 1n
 }
 
-/** Returns the address at a position. Positions beyond the last address start again at the first. */
+/** Positions beyond the last address start again at the first. */
 export function addressAt (subnet: Subnet, position: bigint) {
   const { version, first } = poolOf(subnet)
   return formatIp({ version, value: first + position % poolSize(subnet) })
 }
 
-/** Finds a free address; usually the one at `position` is free. Returns undefined if the subnet has none. */
-export function findFreeAddress (subnet: Subnet, position: bigint, isUsed: (address: string) => boolean) {
+/** Finds a free address; usually the one at `position` is free. */
+export function findFreeAddress (
+  subnet: Subnet, position: bigint, isUsed: (address: string) => boolean
+) {
   const size = poolSize(subnet)
   for (let i = 0n; i < size; i++) {
     const address = addressAt(subnet, position + i)
@@ -69,5 +70,6 @@ export function findFreeAddress (subnet: Subnet, position: bigint, isUsed: (addr
   return undefined
 }
 
-/** Makes the MAC address from the NIC's id, so that it is unique. The prefix 0a marks it as locally administered. */
-export const macOf = (nicId: string) => `0a:16:${(nicId.slice('nic-'.length).match(/../g) ?? []).join(':')}`
+/** Derives the MAC from the NIC's id, so that it is unique. 0a marks it as locally administered. */
+export const macOf = (nicId: string) =>
+  `0a:16:${(nicId.slice('nic-'.length).match(/../g) ?? []).join(':')}`

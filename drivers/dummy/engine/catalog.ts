@@ -23,7 +23,9 @@ const image = (id: string, name: string, ram: number, disk: number, os: Image['o
 
 export const builtInImages = new Map([
   image('img-debian-12', 'Debian 12', 256, 3, { family: 'linux', distro: 'debian', version: '12' }),
-  image('img-ubuntu-24-04', 'Ubuntu 24.04 LTS', 1024, 8, { family: 'linux', distro: 'ubuntu', version: '24.04' }),
+  image('img-ubuntu-24-04', 'Ubuntu 24.04 LTS', 1024, 8, {
+    family: 'linux', distro: 'ubuntu', version: '24.04'
+  }),
   image('img-windows-2022', 'Windows Server 2022', 4096, 40, {
     family: 'windows', distro: 'windows-server', version: '2022'
   })
@@ -45,7 +47,9 @@ const imagesCreatedAt = '2026-01-15T00:00:00.000Z'
 
 /** The built-in resources as model objects, each list in the order in which it is listed. */
 export function createCatalog ({ identify }: Context, region: string) {
-  const common = { state: 'available' as const, provider_state: null, created_at: null, updated_at: null, tags: {} }
+  const common = {
+    state: 'available' as const, provider_state: null, created_at: null, updated_at: null, tags: {}
+  }
   return {
     images: [...builtInImages.values()].map(({ id, ...rest }): Image => ({
       ...identify('images', id, region),
@@ -72,7 +76,13 @@ export function createCatalog ({ identify }: Context, region: string) {
       gpus: [],
       price: price === null
         ? null
-        : { amount: price, currency: 'EUR', per: 'hour', as_of: '2026-01-01', source: 'invented by the dummy cloud' }
+        : {
+            amount: price,
+            currency: 'EUR',
+            per: 'hour',
+            as_of: '2026-01-01',
+            source: 'invented by the dummy cloud'
+          }
     })),
     locations: [region, ...zonesOf(region)].map((id): Location => ({
       ...identify('locations', id, region),

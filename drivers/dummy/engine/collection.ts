@@ -44,7 +44,13 @@ function applySteps<T extends BaseRecord> (data: T, now: number): T | undefined 
   for (const { at, then: { launched, gone, ...fields } } of data.steps) {
     if (at > now) break
     if (gone) return undefined
-    next = { ...next, ...fields, steps: next.steps.slice(1), updated_at: at, ...(launched && { launched_at: at }) }
+    next = {
+      ...next,
+      ...fields,
+      steps: next.steps.slice(1),
+      updated_at: at,
+      ...(launched && { launched_at: at })
+    }
   }
   return next
 }
@@ -133,11 +139,12 @@ export function createCollection<T extends BaseRecord> (
       nextStep = Infinity
       for (const entry of [...changing]) advance(entry, now)
     },
-    /** Returns the common fields of a new record, which is not added yet, with a unique id. */
+    /** Returns the common fields of a new record. `add` adds it. */
     newRecord (prefix: string, operation?: string) {
       const now = Date.now()
       const id = newId(prefix, (id) => byId.has(id))
-      return { seq: nextSeq++, id, steps: [], created_at: now, updated_at: now, operation: operation ?? null }
+      const times = { created_at: now, updated_at: now }
+      return { seq: nextSeq++, id, steps: [], ...times, operation: operation ?? null }
     },
     /** Adds a record as the last one and applies its steps that are due. */
     add (data: T) {
@@ -154,14 +161,14 @@ export function createCollection<T extends BaseRecord> (
       advance(entry, Date.now())
     },
     remove,
-    /** Returns the ids of the records that an operation created, also of removed ones. */
+    /** Returns the ids that an operation created, also of removed records. */
     createdBy (operation: string) {
       return [
         ...entries.filter(({ data }) => data.operation === operation).map(({ data }) => data.id),
         ...departed.filter((record) => record.operation === operation).map(({ id }) => id)
       ]
     },
-    /** Returns the part of the state file for this collection. Only changed records are serialized again. */
+    /** Returns the JSON of the collection. Only changed records are serialized again. */
     toJson (name: string) {
       const lines = entries.map((entry) => (entry.line ??= JSON.stringify(entry.data)))
       return `"next_seq":${nextSeq},"departed":${JSON.stringify(departed)},"${name}":[\n${lines.join(',\n')}\n]`

@@ -8,7 +8,9 @@ import { createStore, type NodeGoneHandler, type Store } from './store.ts'
  * Creates the engine that all services of one cloud share. The first use opens the store: from the state file, or new
  * if there is no file. After a failed read, the next use tries again. `open` and `save` throw provider_error.
  */
-export function createEngine (settings: Settings, context: Context, nodeGoneHandlers: readonly NodeGoneHandler[]) {
+export function createEngine (
+  settings: Settings, context: Context, nodeGoneHandlers: readonly NodeGoneHandler[]
+) {
   const file = settings.state_file ?? null
   let store: Store | undefined
   let opening: Promise<Store> | undefined
@@ -31,11 +33,9 @@ export function createEngine (settings: Settings, context: Context, nodeGoneHand
       opened.settle()
       return opened
     },
-    /** Returns the ids of the volumes attached to a node. The store must be open. */
     volumesOf: (nodeId: string) => store!.volumesOf(nodeId),
     /** Resolves when the state file, if any, holds all changes up to now. */
     save: async () => writer?.save(),
-    /** Resolves when all writes have ended. */
     close: async () => writer?.flush()
   }
 }

@@ -1,6 +1,7 @@
 import { ProblemError, type FieldError } from '../../../openapi/model/index.ts'
 
-export const fieldError = (pointer: string, message: string): FieldError => ({ in: 'body', pointer, message })
+export const fieldError = (pointer: string, message: string): FieldError =>
+  ({ in: 'body', pointer, message })
 
 /** Returns the error of one field, or an empty list if the condition holds. */
 export const errorUnless = (holds: boolean, pointer: string, message: string): FieldError[] =>
@@ -15,7 +16,6 @@ export function rejectFields (errors: FieldError[]) {
   throw new ProblemError('validation_failed', detail, { errors })
 }
 
-/** Throws validation_failed for one field unless the condition holds. */
 export function assertField (holds: boolean, pointer: string, message: string): asserts holds {
   rejectFields(errorUnless(holds, pointer, message))
 }
@@ -25,10 +25,10 @@ const maxTags = 200
 /** The limits of a method with tags, for its capability. */
 export const tagLimits = { tags: maxTags }
 
-/** Applies a merge patch to tags. Throws validation_failed if the result has too many. */
 function mergeTags (tags: Record<string, string>, patch?: Record<string, string | null>) {
   if (patch === undefined) return tags
-  const merged = Object.entries({ ...tags, ...patch }).filter((tag): tag is [string, string] => tag[1] !== null)
+  const merged = Object.entries({ ...tags, ...patch })
+    .filter((tag): tag is [string, string] => tag[1] !== null)
   assertField(merged.length <= maxTags, '/tags', `must leave ${maxTags} tags at most`)
   return Object.fromEntries(merged)
 }
@@ -44,8 +44,10 @@ interface LabelsPatch<Name> {
 }
 
 /** Applies a merge patch to name and tags. Throws validation_failed if there are too many tags. */
-export const mergeLabels = <Name>(labels: Labels<Name>, { name = labels.name, tags }: LabelsPatch<Name>) =>
-  ({ name, tags: mergeTags(labels.tags, tags) })
+export function mergeLabels<Name> (labels: Labels<Name>, patch: LabelsPatch<Name>): Labels<Name> {
+  const { name = labels.name, tags } = patch
+  return { name, tags: mergeTags(labels.tags, tags) }
+}
 
 /** Returns the entry that a request refers to. Throws validation_failed if it does not exist. */
 export function findReferenced<Entry> (

@@ -11,9 +11,13 @@ const problems: Record<FaultKind, readonly [ProblemCode, string]> = {
   rate_limited: ['provider_rate_limited', 'The dummy cloud limits the rate of requests'],
   unavailable: ['provider_unavailable', 'The dummy cloud is not available'],
   auth_failed: ['provider_auth_failed', 'The dummy cloud did not accept the credentials'],
-  permission_denied: ['provider_permission_denied', 'The dummy cloud does not permit this account to do this'],
+  permission_denied: [
+    'provider_permission_denied', 'The dummy cloud does not permit this account to do this'
+  ],
   hang: ['provider_timeout', 'The dummy cloud did not answer'],
-  reset: ['provider_unavailable', 'The connection to the dummy cloud broke before its answer was complete']
+  reset: [
+    'provider_unavailable', 'The connection to the dummy cloud broke before its answer was complete'
+  ]
 }
 
 /** The longest time of a timer in milliseconds, which is longer than any call waits. */
@@ -26,7 +30,9 @@ async function wait (ms: number, { signal }: Call, isChange: boolean) {
     await setTimeout(ms, undefined, { signal, ref: ms !== forever })
   } catch {
     const { reason } = signal
-    throw isChange && reason instanceof ProblemError ? reason.with({ outcomeUnknown: true }) : reason
+    throw isChange && reason instanceof ProblemError
+      ? reason.with({ outcomeUnknown: true })
+      : reason
   }
 }
 
@@ -35,7 +41,7 @@ function matches (on: string, name: string) {
   return on.endsWith('.*') && name.startsWith(on.slice(0, -1))
 }
 
-/** Creates the function that finds the rule for a call, if any. A rule counts only the calls that reach it. */
+/** Returns the function that finds the rule for a call, if any. A rule counts only the calls that reach it. */
 function createRules (rules: readonly FaultRule[], seed: number) {
   const random = createRandom(seed)
   const counts = rules.map(() => ({ calls: 0, faults: 0 }))
@@ -60,7 +66,9 @@ async function fail (rule: FaultRule, call: Call, isChange: boolean): Promise<ne
 }
 
 /** The methods that change nothing. A retry is safe, and their outcome is never unknown. */
-const reads: ReadonlySet<string> = new Set(['list', 'get', 'list_nics', 'findCreated', 'check', 'console'])
+const reads: ReadonlySet<string> = new Set([
+  'list', 'get', 'list_nics', 'findCreated', 'check', 'console'
+])
 
 type Method = (...args: unknown[]) => Promise<unknown>
 
@@ -68,7 +76,7 @@ const isCall = (argument: unknown): argument is Call =>
   typeof argument === 'object' && argument !== null && 'requestId' in argument
 
 /**
- * Creates the interceptor of all calls, which adds `latency`, `faults` and the limit of calls in flight. Without latency
+ * Creates the interceptor of calls, which adds `latency`, `faults` and the limit of calls in flight. Without latency
  * and faults the services stay as they are, so that no call creates its signal.
  */
 export function createInterceptor ({ latency, faults, seed }: Settings, limit: Limiter) {
@@ -77,7 +85,9 @@ export function createInterceptor ({ latency, faults, seed }: Settings, limit: L
   const findRule = createRules(faults, seed)
 
   /** Makes a change before the wait, because only the answer, or the refusal, is late or lost. Reads after it. */
-  const intercept = async (name: string, run: () => Promise<unknown>, call: Call, isChange: boolean) => {
+  const intercept = async (
+    name: string, run: () => Promise<unknown>, call: Call, isChange: boolean
+  ) => {
     const rule = findRule(name)
     const runsFirst = isChange && rule?.when !== 'before'
     const [outcome] = await Promise.allSettled(runsFirst ? [run()] : [])
@@ -95,7 +105,9 @@ export function createInterceptor ({ latency, faults, seed }: Settings, limit: L
       const name = prefix + key.replace('findCreated', 'find_created')
       return [key, (...args: unknown[]) => {
         const call = args.find(isCall)!
-        return limit(() => intercept(name, () => method(...args), call, !reads.has(key)), call.signal)
+        return limit(
+          () => intercept(name, () => method(...args), call, !reads.has(key)), call.signal
+        )
       }]
     })) as Methods
   }

@@ -21,30 +21,32 @@ const bitsOf = (version: Version) => version === 4 ? 32 : 128
 const shortForm = (address: string) => new URL(`http://[${address}]`).hostname.slice(1, -1)
 
 function parseIpv6 (text: string) {
-  const [head = [], tail = []] = shortForm(text).split('::').map((part) => part.split(':').filter(Boolean))
+  const parts = shortForm(text).split('::')
+  const [head = [], tail = []] = parts.map((part) => part.split(':').filter(Boolean))
   const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0')
-  return [...head, ...zeros, ...tail].reduce((value, group) => value << 16n | BigInt(`0x${group}`), 0n)
+  const groups = [...head, ...zeros, ...tail]
+  return groups.reduce((value, group) => value << 16n | BigInt(`0x${group}`), 0n)
 }
 
-/** Parses an address. Returns undefined if the text is not an address, or has a zone (`fe80::1%eth0`). */
+/** Returns undefined if the text is not an address, or has a zone (`fe80::1%eth0`). */
 export function parseIp (text: string): Ip | undefined {
   const version = isIP(text)
   if (version === 0 || text.includes('%')) return undefined
   if (version === 6) return { version: 6, value: parseIpv6(text) }
-  return { version: 4, value: text.split('.').reduce((value, part) => value << 8n | BigInt(part), 0n) }
+  const bytes = text.split('.')
+  return { version: 4, value: bytes.reduce((value, byte) => value << 8n | BigInt(byte), 0n) }
 }
 
-/** Formats an address in its canonical short form. */
 export function formatIp ({ version, value }: Ip) {
   if (version === 4) {
     const number = Number(value)
     return `${number >>> 24}.${number >>> 16 & 255}.${number >>> 8 & 255}.${number & 255}`
   }
-  const groups = Array.from({ length: 8 }, (_, i) => (value >> BigInt(16 * (7 - i)) & 0xffffn).toString(16))
-  return shortForm(groups.join(':'))
+  const shifts = [112n, 96n, 80n, 64n, 48n, 32n, 16n, 0n]
+  return shortForm(shifts.map((shift) => (value >> shift & 0xffffn).toString(16)).join(':'))
 }
 
-/** Parses `10.0.0.0/24`. Bits behind the prefix may be set; `first` has none. Returns undefined for any other text. */
+/** Parses `10.0.0.0/24`. Bits behind the prefix may be set. Returns undefined for any other text. */
 export function parseBlock (cidr: string): Block | undefined {
   const [, address = '', length] = /^(.+)\/(\d{1,3})$/.exec(cidr) ?? []
   const ip = parseIp(address)
@@ -55,7 +57,8 @@ export function parseBlock (cidr: string): Block | undefined {
   return { version: ip.version, prefix, first, last: first + size - 1n }
 }
 
-export const formatBlock = ({ version, prefix, first }: Block) => `${formatIp({ version, value: first })}/${prefix}`
+export const formatBlock = ({ version, prefix, first }: Block) =>
+  `${formatIp({ version, value: first })}/${prefix}`
 
 export const isInside = ({ version, value }: Ip, { version: other, first, last }: Block) =>
   version === other && value >= first && value <= last
@@ -63,7 +66,7 @@ export const isInside = ({ version, value }: Ip, { version: other, first, last }
 export const isOverlapping = (one: Block, other: Block) =>
   one.version === other.version && one.first <= other.last && other.first <= one.last
 
-/** Removes the first and the last address, which hosts cannot have, if the block has more than two. */
+/** Removes the first and last address, which hosts cannot have, from a block of more than two. */
 export function hostsOf (block: Block): Block {
   if (block.last - block.first < 2n) return block
   return { ...block, first: block.first + 1n, last: block.last - 1n }

@@ -1,4 +1,6 @@
-import { nodeVerbs, ProblemError, type NodeAction, type NodeState } from '../../../openapi/model/index.ts'
+import {
+  nodeVerbs, ProblemError, type NodeAction, type NodeState
+} from '../../../openapi/model/index.ts'
 import { allowedActions, isTransitioning } from '../../states.ts'
 import type { NodeRecord } from './records.ts'
 
@@ -66,7 +68,7 @@ function mapStatus (status: string, task: string | null) {
 
 const cache = new Map<string, ReturnType<typeof mapStatus>>()
 
-/** Maps a status and task of Nova to the state and its actions. Callers share the result and must not change it. */
+/** Maps Nova's status and task to the state and its actions. Callers must not change the result. */
 export function nodeStateOf ({ status, task }: Pick<NodeRecord, 'status' | 'task'>) {
   const key = `${status}/${task ?? ''}`
   const known = cache.get(key)
@@ -80,7 +82,7 @@ export function assertUnprotected (node: NodeRecord) {
   if (node.protected) throw new ProblemError('protected', `Node ${node.id} is protected`)
 }
 
-/** Creates invalid_state with the node's state and its actions: `Node … is stopped` and the consequence. */
+/** Creates invalid_state with the detail `Node … is stopped` and the consequence. */
 export function nodeStateError (node: NodeRecord, consequence: string, hint?: string) {
   const { state, allowed_actions: allowed } = nodeStateOf(node)
   return new ProblemError('invalid_state', `Node ${node.id} is ${state}${consequence}`, {

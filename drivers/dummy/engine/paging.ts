@@ -11,7 +11,9 @@ function positionOf (token: string | null) {
   if (token === null) return -1
   const position = tokenPattern.exec(token)?.[1]
   if (position !== undefined) return Number(position)
-  throw new ProblemError('invalid_request', `The page token "${token}" is invalid: use the token of the page before`)
+  throw new ProblemError(
+    'invalid_request', `The page token "${token}" is invalid: use the token of the page before`
+  )
 }
 
 const limitOf = ({ limit }: ListQuery, pageSize: number) => Math.max(1, Math.min(limit, pageSize))
@@ -32,7 +34,9 @@ export function pageOf<T extends BaseRecord, Model> (
   let i = indexAfter(positionOf(query.token))
   for (; i < entries.length && items.length < limit; i++) {
     const item = view(entries[i]!)
-    if (matches === undefined || matches(item)) items.push(query.extra ? view(entries[i]!, true) : item)
+    if (matches === undefined || matches(item)) {
+      items.push(query.extra ? view(entries[i]!, true) : item)
+    }
   }
   const next = i < entries.length ? tokenOf(entries[i - 1]!.data.seq) : null
   return { items, next, total: matches === undefined ? entries.length : undefined }
@@ -45,7 +49,9 @@ export interface Positioned<T> {
 }
 
 /** Reads one page of a short list. */
-export function pageOfList<T> (list: ReadonlyArray<Positioned<T>>, query: ListQuery, pageSize: number): ListResult<T> {
+export function pageOfList<T> (
+  list: ReadonlyArray<Positioned<T>>, query: ListQuery, pageSize: number
+): ListResult<T> {
   const start = positionOf(query.token)
   const rest = list.filter(({ position }) => position > start)
   const page = rest.slice(0, limitOf(query, pageSize))
@@ -73,7 +79,9 @@ export function createStaticService<T extends { id: string }> (
     list: async (query) => pageOfList(list, query, pageSize),
     async get (id, { extra }) {
       const index = indexes.get(id)
-      if (index === undefined) throw new ProblemError('resource_not_found', `There is no ${noun} ${id}`)
+      if (index === undefined) {
+        throw new ProblemError('resource_not_found', `There is no ${noun} ${id}`)
+      }
       return list[index]!.read(extra)
     }
   }

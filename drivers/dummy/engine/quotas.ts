@@ -21,15 +21,22 @@ const units: Record<QuotaName, Quota['unit']> = {
 }
 const names = Object.keys(units) as QuotaName[]
 
-const usageOf = (store: Store): Record<QuotaName, number> => ({
-  ...store.usage,
-  // External networks belong to the cloud.
-  networks: store.networks.entries.filter(({ data }) => !data.external).length,
-  floating_ips: store.floating_ips.entries.length,
-  volumes: store.volumes.entries.length,
-  volume_storage: store.volumes.entries.reduce((sum, { data }) => sum + data.size, 0),
-  snapshots: store.snapshots.entries.length
-})
+const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
+
+function usageOf (store: Store): Record<QuotaName, number> {
+  const nodeSizes = store.nodes.entries.map(({ data }) => sizes.get(data.size_id))
+  return {
+    nodes: nodeSizes.length,
+    vcpus: sum(nodeSizes.map((size) => size?.vcpus ?? 0)),
+    ram: sum(nodeSizes.map((size) => size?.ram ?? 0)),
+    // External networks belong to the cloud.
+    networks: store.networks.entries.filter(({ data }) => !data.external).length,
+    floating_ips: store.floating_ips.entries.length,
+    volumes: store.volumes.entries.length,
+    volume_storage: sum(store.volumes.entries.map(({ data }) => data.size)),
+    snapshots: store.snapshots.entries.length
+  }
+}
 
 /** Returns the amounts that nodes of a size need, or that a resize from `currentSize` needs in addition. */
 export function demandOf (sizeId: string, count = 1, currentSize?: string): Amounts {
@@ -49,7 +56,8 @@ export function checkQuotas (quotas: Settings['quotas'], store: Store, demand: A
   const usage = usageOf(store)
   const exceeded = limited.filter((name) => usage[name] + demand[name]! > quotas[name]!)
   if (exceeded.length === 0) return
-  const reasons = exceeded.map((name) => `${name}: ${usage[name]} of ${quotas[name]} used, ${demand[name]} more requested`)
+  const reasons = exceeded.map((name) =>
+    `${name}: ${usage[name]} of ${quotas[name]} used, ${demand[name]} more requested`)
   throw new ProblemError('provider_quota_exceeded', `Quota exceeded (${reasons.join('; ')})`)
 }
 

@@ -1,4 +1,4 @@
-/** Creates a generator of numbers in [0, 1) that repeats for the same seed (mulberry32), so tests can rely on it. */
+/** Creates a generator of numbers in [0, 1), which are the same for the same seed (mulberry32). */
 export function createRandom (seed: number) {
   let state = seed >>> 0
   return () => {
@@ -10,7 +10,9 @@ export function createRandom (seed: number) {
 }
 
 /** Draws ids until `isTaken` accepts one: the prefix and eight hexadecimal digits. */
-export function newId (prefix: string, isTaken: (id: string) => boolean, random: () => number = Math.random) {
+export function newId (
+  prefix: string, isTaken: (id: string) => boolean, random: () => number = Math.random
+) {
   for (;;) {
     const digits = Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')
     const id = `${prefix}-${digits}`

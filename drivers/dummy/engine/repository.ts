@@ -1,5 +1,5 @@
 import { ProblemError, type ResourceKind } from '../../../openapi/model/index.ts'
-import type { Change, Context, ListQuery, ReadOptions, ServiceName, Until } from '../../driver.ts'
+import type { Change, ListQuery, ReadOptions, ServiceName, Until } from '../../driver.ts'
 import type { BaseRecord, Collection, Entry } from './collection.ts'
 import type { Engine } from './engine.ts'
 import { pageOf } from './paging.ts'
@@ -9,7 +9,7 @@ export const toTimestamp = (ms: number) => new Date(ms).toISOString()
 
 /** Returns the fields that the model objects of all services share. */
 export function commonFieldsOf (
-  { context: { identify }, settings: { location } }: { context: Context, settings: { location: string } },
+  { context: { identify }, settings: { location } }: Engine,
   service: ServiceName,
   data: BaseRecord & { name?: string | null, tags?: Record<string, string> }
 ) {
@@ -33,13 +33,15 @@ function createView<T extends BaseRecord, Model extends object> (toModel: (data:
   }
 }
 
-/** The steps of an asynchronous change and its end. Without steps, the present steps stay. */
+/** An asynchronous change: its steps, or the fields that change at once, and its end. */
 export interface AsyncChange<T extends BaseRecord> {
   steps?: T['steps']
+  fields?: Partial<T>
   until: Until
 }
 
 export const untilGone: Until = { states: [], gone: true }
+export const untilAccepted: Until = { states: [] }
 
 /**
  * Creates the methods that the services of records share: each opens the store, finds the record (or throws
@@ -55,23 +57,27 @@ export function createRepository<T extends BaseRecord, Model extends object> (
 
   const find = (store: Store, id: string) => {
     const entry = collectionOf(store).find(id)
-    if (entry === undefined) throw new ProblemError('resource_not_found', `There is no ${noun} ${id}`)
+    if (entry === undefined) {
+      throw new ProblemError('resource_not_found', `There is no ${noun} ${id}`)
+    }
     return entry
   }
 
+  const toRef = (id: string) => ({ kind: noun as ResourceKind, id })
+
   const accept = async (id: string, until: Until): Promise<Change> => {
     await save()
-    return { resources: [{ kind: noun as ResourceKind, id }], until }
+    return { resources: [toRef(id)], until }
   }
 
   return {
     view,
     find,
     reads: {
-      list: async (query: ListQuery) => pageOf(collectionOf(await open()), query, settings.page_size, view),
+      list: async (query: ListQuery) =>
+        pageOf(collectionOf(await open()), query, settings.page_size, view),
       get: async (id: string, { extra }: ReadOptions) => view(find(await open(), id), extra)
     },
-    /** Adds the record that `create` returns. */
     async create (create: (store: Store) => T): Promise<Model> {
       const store = await open()
       const entry = collectionOf(store).add(create(store))
@@ -79,7 +85,9 @@ export function createRepository<T extends BaseRecord, Model extends object> (
       return view(entry)
     },
     /** Sets the fields that `change` returns, if any. */
-    async update (id: string, change: (data: T, store: Store, entry: Entry<T>) => Partial<T> | void): Promise<Model> {
+    async update (
+      id: string, change: (data: T, store: Store, entry: Entry<T>) => Partial<T> | void
+    ): Promise<Model> {
       const store = await open()
       const entry = find(store, id)
       const fields = change(entry.data, store, entry)
@@ -88,7 +96,9 @@ export function createRepository<T extends BaseRecord, Model extends object> (
       return view(entry)
     },
     /** Removes a record after `release`, which throws if the record is in use. */
-    async remove (id: string, release?: (data: T, store: Store, entry: Entry<T>) => void): Promise<void> {
+    async remove (
+      id: string, release?: (data: T, store: Store, entry: Entry<T>) => void
+    ): Promise<void> {
       const store = await open()
       const entry = find(store, id)
       release?.(entry.data, store, entry)
@@ -102,14 +112,17 @@ export function createRepository<T extends BaseRecord, Model extends object> (
       return accept(data.id, { states: [state] })
     },
     /** Starts the change that `change` returns. */
-    async changeAsync (id: string, change: (data: T, store: Store) => AsyncChange<T>): Promise<Change> {
+    async changeAsync (
+      id: string, change: (data: T, store: Store) => AsyncChange<T>
+    ): Promise<Change> {
       const store = await open()
       const entry = find(store, id)
-      const { steps, until } = change(entry.data, store)
+      const { steps, fields, until } = change(entry.data, store)
+      if (fields !== undefined) collectionOf(store).set(entry, fields)
       if (steps !== undefined) collectionOf(store).setSteps(entry, steps)
       return accept(id, until)
     },
     findCreated: async ({ id: operation }: { id: string }) =>
-      collectionOf(await open()).createdBy(operation).map((id) => ({ kind: noun as ResourceKind, id }))
+      collectionOf(await open()).createdBy(operation).map(toRef)
   }
 }

@@ -3,8 +3,8 @@ import { builtInImages, impossibleSize, sizes, zonesOf } from './catalog.ts'
 import { nodeStateOf } from './node-states.ts'
 import { createRandom, newId } from './random.ts'
 import type {
-  CollectionName, GroupRecord, KeyPairRecord, NetworkRecord, NodeRecord, NodeStep, RecordOf, RuleRecord, StateFile,
-  SubnetRecord
+  CollectionName, GroupRecord, KeyPairRecord, NetworkRecord, NodeRecord, NodeStep, RecordOf,
+  RuleRecord, StateFile, SubnetRecord
 } from './records.ts'
 import type { Settings } from './settings.ts'
 
@@ -36,13 +36,13 @@ const subnets = [
   subnet(1, publicNetwork, '198.18.0.0/15', '198.18.0.1')
 ]
 
-const networks = subnets.map(({ seq, name, network_id: id, id: subnetId, cidr }): NetworkRecord => ({
-  ...commonFields(seq, id),
+const networks = subnets.map(({ seq, name, network_id: networkId, id, cidr }): NetworkRecord => ({
+  ...commonFields(seq, networkId),
   name: name!,
   tags: {},
-  external: id === publicNetwork,
+  external: networkId === publicNetwork,
   mtu: 1500,
-  subnets: [{ id: subnetId, cidr }]
+  subnets: [{ id, cidr }]
 }))
 
 /** Creates a rule that allows all traffic except for what its fields restrict. */
@@ -74,7 +74,9 @@ const defaultGroupRecord: GroupRecord = {
   tags: {},
   description: 'Default security group',
   rules: [
-    ...ethertypes.map((ethertype, i) => createRule(`rule-0000000${i}`, { direction: 'egress', ethertype })),
+    ...ethertypes.map((ethertype, i) => createRule(`rule-0000000${i}`, {
+      direction: 'egress', ethertype
+    })),
     ...ethertypes.map((ethertype, i) => createRule(`rule-0000000${2 + i}`, {
       direction: 'ingress', ethertype, remote_group_id: defaultGroup
     }))
@@ -111,11 +113,13 @@ const imagesAndSizes = [...builtInImages.values()].map((image) => ({
 function stepsOf (status: string, task: string | null, seconds: number | undefined): NodeStep[] {
   const { state, transitioning } = nodeStateOf({ status, task })
   if (!transitioning || seconds === undefined) return []
-  const then = state === 'terminating' ? { gone: true } : { status: 'ACTIVE', task: null, progress: null }
+  const then = state === 'terminating'
+    ? { gone: true }
+    : { status: 'ACTIVE', task: null, progress: null }
   return [{ at: Date.now() + seconds * 1000, then }]
 }
 
-/** Creates the state of a new cloud. Its nodes are the same for the same seed. */
+/** Creates the state of a new cloud, which is the same for the same seed. */
 export function createSeedState (
   { nodes: count, seed, location, provider_states: states, delays }: Settings
 ): StateFile {

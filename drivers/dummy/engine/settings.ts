@@ -35,12 +35,17 @@ const Fault = Type.Object({
     description: 'before: the cloud does nothing; after: the cloud makes the change and only the answer is lost.'
   }),
   kind: Type.Enum([...faultKinds], {
-    type: 'string', description: 'The error. hang: the cloud never answers; reset: the connection breaks.'
+    type: 'string',
+    description: 'The error. hang: the cloud never answers; reset: the connection breaks.'
   }),
   retry_after: Type.Optional(seconds('Seconds after which the error tells the caller to retry.')),
   times: Type.Optional(Type.Integer({ minimum: 0, description: 'How many calls fail; all if absent.' })),
-  skip: Type.Integer({ minimum: 0, default: 0, description: 'How many calls succeed before the first one fails.' }),
-  probability: Type.Number({ minimum: 0, maximum: 1, default: 1, description: 'The probability that a call fails.' })
+  skip: Type.Integer({
+    minimum: 0, default: 0, description: 'How many calls succeed before the first one fails.'
+  }),
+  probability: Type.Number({
+    minimum: 0, maximum: 1, default: 1, description: 'The probability that a call fails.'
+  })
 }, { additionalProperties: false })
 export type FaultRule = Static<typeof Fault>
 
@@ -56,16 +61,22 @@ export const settings = Type.Object({
     description: 'File that keeps everything over restarts; null keeps everything in memory only. The default is ' +
       '`dummy-<cloud>.json` beside the store.'
   }))),
-  delay: seconds('Seconds that each change takes; with 0, a change takes effect at once.', { default: 1 }),
+  delay: seconds('Seconds that each change takes.', { default: 1 }),
   delays: Type.Object({
     ...delaysOf(nodeChanges, (change) => `Seconds that \`${change}\` takes.`),
     ...delaysOf(slowResources, (resource) => `Seconds that each change of a ${resource} takes.`),
     seeded: Type.Optional(seconds(
       'Seconds after which seeded nodes leave a transitional status of `provider_states`; never if absent.'
     ))
-  }, { additionalProperties: false, default: {}, description: 'Changes that do not take `delay` seconds.' }),
+  }, {
+    additionalProperties: false,
+    default: {},
+    description: 'Changes that do not take `delay` seconds.'
+  }),
   soft_delete_seconds: seconds('Seconds during which a destroyed node can be restored; with 0, never.', { default: 0 }),
-  page_size: Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'The maximum size of a page.' }),
+  page_size: Type.Integer({
+    minimum: 1, maximum: 1000, default: 100, description: 'The maximum size of a page.'
+  }),
   quotas: Type.Object({
     nodes: optionalCount(),
     vcpus: optionalCount(),
@@ -88,11 +99,15 @@ export const settings = Type.Object({
     description: 'The statuses of these nodes, in turn: a Nova status, or a status and a task (`ACTIVE/deleting`).'
   }),
   seed: Type.Integer({
-    default: 1, description: 'Seed of the random numbers for seeded nodes and for faults with a probability.'
+    default: 1,
+    description: 'Seed of the random numbers for seeded nodes and for faults with a probability.'
   }),
-  latency: seconds('Seconds until a call is answered. The cloud makes a change before it waits.', { default: 0 }),
+  latency: seconds('Seconds until a call is answered. A change is made before that.', {
+    default: 0
+  }),
   faults: Type.Array(Fault, {
-    default: [], description: 'Failures for testing clients. The first rule that applies to a call is used.'
+    default: [],
+    description: 'Failures for testing clients. The first rule that applies to a call is used.'
   })
 }, { additionalProperties: false })
 

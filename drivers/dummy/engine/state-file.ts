@@ -10,7 +10,7 @@ const fileError = (file: string, reason: string, details: ProblemDetails) =>
 const readHint = 'Repair the file, or move it away to start with a new cloud.'
 const writeHint = 'Check that the folder exists, has free space and is writable.'
 
-/** Reads a state file. Returns undefined if it does not exist; throws provider_error if it is unreadable or damaged. */
+/** Returns undefined if the file does not exist. Throws provider_error if it is unreadable or damaged. */
 export async function readStateFile (file: string): Promise<StateFile | undefined> {
   let text: string
   try {
@@ -50,7 +50,9 @@ export function createStateWriter (file: string, serialize: () => string) {
       await rename(`${file}.tmp`, file)
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException
-      throw fileError(file, `cannot be written (${code})`, { cause, outcomeUnknown: true, hint: writeHint })
+      throw fileError(file, `cannot be written (${code})`, {
+        cause, outcomeUnknown: true, hint: writeHint
+      })
     }
   }
 

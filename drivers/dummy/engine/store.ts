@@ -1,9 +1,10 @@
 import { createUsedAddresses } from './addresses.ts'
-import { sizes } from './catalog.ts'
-import { createCollection, type BaseRecord, type ChangeListener, type Collection, type Entry } from './collection.ts'
 import {
-  collectionNames, upgradeNode, type CollectionName, type CollectionState, type FloatingIpRecord, type NodeRecord,
-  type RecordOf, type StateFile, type VolumeRecord
+  createCollection, type BaseRecord, type ChangeListener, type Collection, type Entry
+} from './collection.ts'
+import {
+  collectionNames, upgradeNode, type CollectionName, type CollectionState, type FloatingIpRecord,
+  type NodeRecord, type RecordOf, type StateFile, type VolumeRecord
 } from './records.ts'
 import { firstRecords } from './seed.ts'
 
@@ -15,9 +16,8 @@ type Collections = { [Name in CollectionName]: Collection<RecordOf<Name>> }
 export interface Store extends Collections {
   nodes: Collection<NodeRecord>
   usedAddresses: ReturnType<typeof createUsedAddresses>
-  usage: Readonly<{ nodes: number, vcpus: number, ram: number }>
-  /** Returns the ids of the volumes attached to a node, in the order of their devices. */
-  volumesOf (nodeId: string): readonly string[]
+  /** Returns the volumes attached to a node, in the order of their devices. */
+  volumesOf (nodeId: string): Array<Entry<VolumeRecord>>
   settle (): void
   toJson (): string
 }
@@ -25,64 +25,31 @@ export interface Store extends Collections {
 /** Runs after a node is removed, with its last record, to release what the node used. */
 export type NodeGoneHandler = (store: Store, node: NodeRecord) => void
 
-/** Creates the index of the volumes attached to each node. `onChange` runs with a node's id when its volumes change. */
-function createAttachmentIndex (onChange: (nodeId: string) => void) {
-  const devicesByNode = new Map<string, Map<string, string>>()
-
-  const update: ChangeListener<VolumeRecord> = (before, after) => {
-    if (before?.attachment) {
-      const { node_id: nodeId } = before.attachment
-      const devices = devicesByNode.get(nodeId)!
-      devices.delete(before.id)
-      if (devices.size === 0) devicesByNode.delete(nodeId)
-      onChange(nodeId)
-    }
-    if (after?.attachment) {
-      const { node_id: nodeId, device } = after.attachment
-      const devices = devicesByNode.get(nodeId) ?? new Map<string, string>()
-      devicesByNode.set(nodeId, devices.set(after.id, device))
-      onChange(nodeId)
-    }
-  }
-
-  const volumesOf = (nodeId: string): readonly string[] => {
-    const devices = devicesByNode.get(nodeId)
-    if (devices === undefined) return []
-    return [...devices].sort(([, a], [, b]) => a < b ? -1 : 1).map(([id]) => id)
-  }
-
-  return { update, volumesOf }
-}
-
 /** Creates the store of a cloud from the content of its state file. */
-export function createStore (state: StateFile, nodeGoneHandlers: readonly NodeGoneHandler[]): Store {
+export function createStore (
+  state: StateFile, nodeGoneHandlers: readonly NodeGoneHandler[]
+): Store {
   const usedAddresses = createUsedAddresses()
-  const usage = { nodes: 0, vcpus: 0, ram: 0 }
 
-  const updateUsage = ({ size_id: sizeId }: NodeRecord, sign: 1 | -1) => {
-    const size = sizes.get(sizeId)
-    usage.nodes += sign
-    usage.vcpus += sign * (size?.vcpus ?? 0)
-    usage.ram += sign * (size?.ram ?? 0)
-  }
-
-  const { next_seq: nextSeq, departed } = state
-  const items = state.nodes.map(upgradeNode)
-  const nodes = createCollection<NodeRecord>({ next_seq: nextSeq, departed, items }, (before, after) => {
-    if (before) updateUsage(before, -1)
-    if (after) updateUsage(after, 1)
+  const updateNode: ChangeListener<NodeRecord> = (before, after) => {
     usedAddresses.replace(before?.nics ?? [], after?.nics ?? [])
     if (before && !after) for (const handle of nodeGoneHandlers) handle(store, before)
-  })
+  }
+  const { next_seq: nextSeq, departed } = state
+  const items = state.nodes.map(upgradeNode)
+  const nodes = createCollection({ next_seq: nextSeq, departed, items }, updateNode)
 
-  const attachments = createAttachmentIndex((nodeId) => {
-    const entry = nodes.find(nodeId)
-    if (entry !== undefined) entry.view = undefined
-  })
-  const updateAddresses: ChangeListener<FloatingIpRecord> = (before, after) =>
+  /** A node shows its volumes, so a change of these clears its cached view. */
+  const updateVolume: ChangeListener<VolumeRecord> = (before, after) => {
+    for (const volume of [before, after]) {
+      const node = nodes.find(volume?.attachment?.node_id ?? '')
+      if (node !== undefined) node.view = undefined
+    }
+  }
+  const updateFloatingIp: ChangeListener<FloatingIpRecord> = (before, after) =>
     usedAddresses.replace(before ? [before] : [], after ? [after] : [])
   const listeners: { [name: string]: ChangeListener<never> } = {
-    volumes: attachments.update, floating_ips: updateAddresses
+    volumes: updateVolume, floating_ips: updateFloatingIp
   }
 
   const collections = Object.fromEntries(collectionNames.map((name) => {
@@ -97,14 +64,16 @@ export function createStore (state: StateFile, nodeGoneHandlers: readonly NodeGo
     nodes,
     ...collections,
     usedAddresses,
-    usage,
-    volumesOf: attachments.volumesOf,
+    volumesOf: (nodeId) => collections.volumes.entries
+      .filter(({ data: { attachment } }) => attachment?.node_id === nodeId)
+      .sort((a, b) => a.data.attachment!.device < b.data.attachment!.device ? -1 : 1),
     settle () {
       const now = Date.now()
       for (const collection of all) collection.settle(now)
     },
     toJson () {
-      const parts = collectionNames.map((name) => `"${name}":{${collections[name].toJson('items')}}`)
+      const parts = collectionNames.map((name) =>
+        `"${name}":{${collections[name].toJson('items')}}`)
       return `{"version":1,${nodes.toJson('nodes')},"collections":{\n${parts.join(',\n')}\n}}\n`
     }
   }

@@ -4,8 +4,9 @@ import {
 import { describe, type FloatingIpService, type ReadService } from '../../driver.ts'
 import {
   assertField, checkQuotas, commonFieldsOf, createRepository, createStaticService, fieldError,
-  findFreeAddress, findReferenced, mustBeIdOf, poolSize, publicNetwork, tagLimits, type Engine, type Entry,
-  type FloatingIpRecord, type NetworkRecord, type NicRecord, type NodeEntry, type NodeRecord, type Store
+  findFreeAddress, findReferenced, mustBeIdOf, poolSize, publicNetwork, tagLimits, type Engine,
+  type Entry, type FloatingIpRecord, type NetworkRecord, type NicRecord, type NodeEntry,
+  type NodeRecord, type Store
 } from '../engine/index.ts'
 import { nodeOfNic, normalizeIp } from './nics.ts'
 
@@ -16,8 +17,12 @@ export const floatingIpCapabilities = describe<FloatingIpService>({
 
 const unassociated = { node_id: null, nic_id: null, fixed_address: null }
 
-function setFloatingIp ({ nodes }: Store, node: NodeEntry, nicId: string, floating: NicRecord['floating']) {
-  nodes.set(node, { nics: node.data.nics.map((nic) => nic.id === nicId ? { ...nic, floating } : nic) })
+function setFloatingIp (
+  { nodes }: Store, node: NodeEntry, nicId: string, floating: NicRecord['floating']
+) {
+  nodes.set(node, {
+    nics: node.data.nics.map((nic) => nic.id === nicId ? { ...nic, floating } : nic)
+  })
 }
 
 function disassociate (store: Store, entry: Entry<FloatingIpRecord>) {
@@ -29,29 +34,37 @@ function disassociate (store: Store, entry: Entry<FloatingIpRecord>) {
 }
 
 /** Releases the floating IPs of removed NICs. */
-export function releaseFloatingIps ({ floating_ips: ips }: Store, { nics }: Pick<NodeRecord, 'nics'>) {
+export function releaseFloatingIps (store: Store, { nics }: { nics: readonly NicRecord[] }) {
   for (const { floating } of nics) {
-    const entry = ips.find(floating?.id ?? '')
-    if (entry !== undefined) ips.set(entry, unassociated)
+    const entry = store.floating_ips.find(floating?.id ?? '')
+    if (entry !== undefined) store.floating_ips.set(entry, unassociated)
   }
 }
 
-/** Returns whether a NIC can have a floating IP: its address is IPv4 and its network is not external. */
+/** Only a NIC with an IPv4 address in a network that is not external can have a floating IP. */
 const isEligible = ({ network_id: networkId, address }: NicRecord) =>
   networkId !== publicNetwork && !address.includes(':')
 
 const formatNics = (nics: readonly NicRecord[]) =>
   nics.map(({ id, address, network_id: network }) => `${id} (${address} in ${network})`).join(', ')
 
-/** Returns the only eligible NIC of the node. If there are several or none, the error lists them. */
-function chooseNic ({ id, nics }: NodeRecord, ipId: string, fixedAddress: string | undefined): NicRecord {
-  const eligible = nics.filter((nic) => isEligible(nic) && (fixedAddress ?? nic.address) === nic.address)
+/** Returns the only eligible NIC of the node. Otherwise the error lists the NICs. */
+function chooseNic (
+  { id, nics }: NodeRecord, ipId: string, fixedAddress: string | undefined
+): NicRecord {
+  const eligible = nics.filter(
+    (nic) => isEligible(nic) && (fixedAddress ?? nic.address) === nic.address
+  )
   const free = eligible.filter(({ floating }) => floating === null || floating.id === ipId)
-  assertField(free.length <= 1, '/nic_id', `must name one of the NICs of ${id}: ${formatNics(free)}`)
+  assertField(
+    free.length <= 1, '/nic_id', `must name one of the NICs of ${id}: ${formatNics(free)}`
+  )
   const [nic] = free
   if (nic !== undefined) return nic
   if (eligible.length > 0) {
-    throw new ProblemError('in_use', `Each eligible NIC of ${id} has a floating IP: ${formatNics(eligible)}`)
+    throw new ProblemError(
+      'in_use', `Each eligible NIC of ${id} has a floating IP: ${formatNics(eligible)}`
+    )
   }
   const address = fixedAddress ?? 'a private IPv4 address'
   const message = `must have a NIC with ${address}; it has: ${formatNics(nics) || 'none'}`
@@ -60,11 +73,13 @@ function chooseNic ({ id, nics }: NodeRecord, ipId: string, fixedAddress: string
   })
 }
 
-/** Returns the node and NIC of a request. Throws validation_failed, or in_use if the NIC has another floating IP. */
+/** Returns the node and NIC of a request. Throws in_use if the NIC has another floating IP. */
 function findTarget (store: Store, ipId: string, input: FloatingIpAssociate) {
   const { node_id: nodeId, nic_id: nicId, fixed_address: fixed } = input
   const fixedAddress = fixed === undefined ? undefined : normalizeIp(fixed)
-  const named = nodeId === undefined ? undefined : findReferenced(store.nodes, nodeId, '/node_id', 'a node')
+  const named = nodeId === undefined
+    ? undefined
+    : findReferenced(store.nodes, nodeId, '/node_id', 'a node')
   if (nicId === undefined) return { node: named!, nic: chooseNic(named!.data, ipId, fixedAddress) }
 
   const node = nodeOfNic(store, nicId)
@@ -72,7 +87,8 @@ function findTarget (store: Store, ipId: string, input: FloatingIpAssociate) {
   assertField((named ?? node) === node, '/nic_id', `must be a NIC of the node ${nodeId}`)
   const nic = node.data.nics.find(({ id }) => id === nicId)!
   const { address, network_id: networkId, floating } = nic
-  assertField(isEligible(nic), '/nic_id', `must have a private IPv4 address; it has ${address} in ${networkId}`)
+  const present = `${address} in ${networkId}`
+  assertField(isEligible(nic), '/nic_id', `must have a private IPv4 address; it has ${present}`)
   const hasAddress = (fixedAddress ?? address) === address
   assertField(hasAddress, '/fixed_address', `must be the address of this NIC, which is ${address}`)
   if (floating === null || floating.id === ipId) return { node, nic }
@@ -86,13 +102,16 @@ function associate (store: Store, entry: Entry<FloatingIpRecord>, input: Floatin
   if (entry.data.nic_id === nic.id) return
   disassociate(store, entry)
   setFloatingIp(store, node, nic.id, { id, address })
-  store.floating_ips.set(entry, { node_id: node.data.id, nic_id: nic.id, fixed_address: nic.address })
+  store.floating_ips.set(entry, {
+    node_id: node.data.id, nic_id: nic.id, fixed_address: nic.address
+  })
 }
 
-/** Returns the external networks, which are the pools of floating IPs. */
-const poolsOf = ({ networks }: Store) => networks.entries.map(({ data }) => data).filter(({ external }) => external)
+/** External networks are the pools of floating IPs. */
+const poolsOf = ({ networks }: Store) =>
+  networks.entries.map(({ data }) => data).filter(({ external }) => external)
 
-/** Chooses a free address of a pool. The search starts in the middle of the pool, and that for nodes at its beginning. */
+/** Chooses an address of a pool, from its middle on; nodes get addresses from its beginning on. */
 function chooseAddress ({ subnets, usedAddresses }: Store, pool: NetworkRecord, position: number) {
   for (const { id } of pool.subnets) {
     const subnet = subnets.find(id)!.data
@@ -103,11 +122,12 @@ function chooseAddress ({ subnets, usedAddresses }: Store, pool: NetworkRecord, 
   throw new ProblemError('provider_capacity', `The pool ${pool.id} has no free address`)
 }
 
-/** The service of the pools of floating IPs. */
 export function createFloatingIpPools (engine: Engine): ReadService<FloatingIpPool> {
   const readPools = async () => {
     const pools = poolsOf(await engine.open()).map((data): FloatingIpPool => ({
-      ...commonFieldsOf(engine, 'floating_ip_pools', data), state: 'available', provider_state: 'ACTIVE'
+      ...commonFieldsOf(engine, 'floating_ip_pools', data),
+      state: 'available',
+      provider_state: 'ACTIVE'
     }))
     return createStaticService(pools, 'pool', engine.settings.page_size)
   }
@@ -117,7 +137,6 @@ export function createFloatingIpPools (engine: Engine): ReadService<FloatingIpPo
   }
 }
 
-/** The service of floating IPs. */
 export function createFloatingIps (engine: Engine): FloatingIpService {
   const { reads, create, update, remove } = createRepository(
     engine, 'floating IP', (store) => store.floating_ips, (data): FloatingIp => ({

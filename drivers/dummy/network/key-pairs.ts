@@ -7,7 +7,7 @@ export const keyPairCapabilities = describe<KeyPairService>({
   create: { parameters: ['name', 'type', 'public_key'] }
 })
 
-/** The service of key pairs. Only the answer to a create contains the generated private key. */
+/** Only the answer to a create contains the generated private key. */
 export function createKeyPairs (engine: Engine): KeyPairService {
   const { reads, create, remove } = createRepository(
     engine, 'key pair', ({ key_pairs: keyPairs }) => keyPairs, (data): KeyPair => ({
@@ -23,9 +23,13 @@ export function createKeyPairs (engine: Engine): KeyPairService {
     async create ({ name, type = 'ed25519', public_key: imported }) {
       const generated = imported === undefined ? await createSshKey(type, name) : undefined
       const key = parsePublicKey(imported ?? generated!.public_key)
-      assertField(key !== undefined, '/public_key', 'must be a public key in the format of OpenSSH: ssh-ed25519 AAAA…')
+      assertField(
+        key !== undefined, '/public_key', 'must be a public key of OpenSSH: ssh-ed25519 AAAA…'
+      )
       const keyPair = await create(({ key_pairs: keyPairs }) => {
-        if (keyPairs.has(name)) throw new ProblemError('already_exists', `A key pair ${name} exists already`)
+        if (keyPairs.has(name)) {
+          throw new ProblemError('already_exists', `A key pair ${name} exists already`)
+        }
         return { ...keyPairs.newRecord('key'), id: name, ...key }
       })
       return generated === undefined

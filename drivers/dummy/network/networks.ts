@@ -1,9 +1,9 @@
 import { ProblemError, type Network, type Subnet } from '../../../openapi/model/index.ts'
 import { describe, type NetworkService, type SubnetService } from '../../driver.ts'
 import {
-  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, formatBlock, formatIp, hostsOf,
-  isInside, isOverlapping, mergeLabels, parseBlock, parseIp, tagLimits, type Block, type Engine,
-  type NetworkRecord, type Store, type SubnetRecord
+  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, formatBlock,
+  formatIp, hostsOf, isInside, isOverlapping, mergeLabels, parseBlock, parseIp, tagLimits,
+  type Block, type Engine, type NetworkRecord, type Store, type SubnetRecord
 } from '../engine/index.ts'
 
 export const networkCapabilities = describe<NetworkService>({
@@ -12,7 +12,10 @@ export const networkCapabilities = describe<NetworkService>({
 })
 
 export const subnetCapabilities = describe<SubnetService>({
-  create: { parameters: ['name', 'network_id', 'cidr', 'gateway_ip', 'dns_servers', 'tags'], limits: tagLimits },
+  create: {
+    parameters: ['name', 'network_id', 'cidr', 'gateway_ip', 'dns_servers', 'tags'],
+    limits: tagLimits
+  },
   update: { parameters: ['name', 'gateway_ip', 'dns_servers', 'tags'], limits: tagLimits }
 })
 
@@ -29,12 +32,16 @@ export const routerOf = ({ routers }: Store, subnetId: string) =>
 /** Throws in_use if addresses of the subnet are used, or a router is connected to it. */
 function assertUnused (store: Store, { id }: SubnetRecord) {
   const used = store.usedAddresses.count(id)
-  if (used > 0) throw new ProblemError('in_use', `Subnet ${id} is in use: ${used} of its addresses are taken`)
+  if (used > 0) {
+    throw new ProblemError('in_use', `Subnet ${id} is in use: ${used} of its addresses are taken`)
+  }
   const router = routerOf(store, id)
-  if (router !== undefined) throw new ProblemError('in_use', `Subnet ${id} is connected to the router ${router.id}`)
+  if (router !== undefined) {
+    throw new ProblemError('in_use', `Subnet ${id} is connected to the router ${router.id}`)
+  }
 }
 
-/** The service of networks. A network is destroyed with its subnets, unless they are in use. */
+/** A network is destroyed with its subnets, unless they are in use. */
 export function createNetworks (engine: Engine): NetworkService {
   const { reads, create, update, remove } = createRepository(
     engine, 'network', ({ networks }) => networks, (data): Network => ({
@@ -52,7 +59,8 @@ export function createNetworks (engine: Engine): NetworkService {
     ...reads,
     create: ({ name, mtu = 1500, tags }) => create((store) => {
       checkQuotas(engine.settings.quotas, store, { networks: 1 })
-      return { ...store.networks.newRecord('net'), name, tags: { ...tags }, external: false, mtu, subnets: [] }
+      const record = store.networks.newRecord('net')
+      return { ...record, name, tags: { ...tags }, external: false, mtu, subnets: [] }
     }),
     update: (id, patch) => update(id, (network) => {
       assertOwned(network)
@@ -67,21 +75,29 @@ export function createNetworks (engine: Engine): NetworkService {
   }
 }
 
-/** Parses the block of a new subnet. Throws validation_failed if the network cannot have it. */
+/** Throws validation_failed if one of the subnets overlaps the block. */
+export function assertNotOverlapping (
+  subnets: ReadonlyArray<{ id: string, cidr: string }>, block: Block, pointer: string, owner: string
+) {
+  const other = subnets.find(({ cidr }) => isOverlapping(parseBlock(cidr)!, block))
+  const message = `must not overlap ${other?.cidr}, which is subnet ${other?.id} of this ${owner}`
+  assertField(other === undefined, pointer, message)
+}
+
 function parseSubnetBlock ({ subnets }: NetworkRecord, cidr: string): Block {
   const block = parseBlock(cidr)
   assertField(block !== undefined, '/cidr', 'must be a block of addresses, such as 10.0.0.0/24')
   assertField(block.prefix > 0, '/cidr', 'must not be all addresses')
   const [address = ''] = cidr.split('/')
   const hasHostBits = parseIp(address)?.value !== block.first
-  assertField(!hasHostBits, '/cidr', `must not have bits set behind its prefix: use ${formatBlock(block)}`)
-  const other = subnets.find((subnet) => isOverlapping(parseBlock(subnet.cidr)!, block))
   assertField(
-    other === undefined, '/cidr', `must not overlap ${other?.cidr}, which is subnet ${other?.id} of this network`)
+    !hasHostBits, '/cidr', `must not have bits set behind its prefix: use ${formatBlock(block)}`
+  )
+  assertNotOverlapping(subnets, block, '/cidr', 'network')
   return block
 }
 
-/** Returns the address of the gateway; by default, the first of the block. Throws validation_failed. */
+/** The default gateway is the first address of the block. */
 function parseGateway (block: Block, gateway: string | null | undefined) {
   const hosts = hostsOf(block)
   if (gateway === undefined) return formatIp({ version: block.version, value: hosts.first })
@@ -98,16 +114,19 @@ const parseServers = (addresses: readonly string[]) => addresses.map((address, i
   return formatIp(ip)
 })
 
-/** Throws if the gateway cannot change: a router has the present address, or a NIC has the new one. */
-function assertGatewayChange (store: Store, { id, gateway_ip: present }: SubnetRecord, gateway: string | null) {
+/** Throws if a router has the present gateway address, or a NIC has the new one. */
+function assertGatewayChange (
+  store: Store, { id, gateway_ip: present }: SubnetRecord, gateway: string | null
+) {
   if (gateway === present) return
   const router = routerOf(store, id)
-  if (router !== undefined) throw new ProblemError('in_use', `The gateway of subnet ${id} is the router ${router.id}`)
+  if (router !== undefined) {
+    throw new ProblemError('in_use', `The gateway of subnet ${id} is the router ${router.id}`)
+  }
   const isFree = gateway === null || !store.usedAddresses.has(id, gateway)
   assertField(isFree, '/gateway_ip', 'must be free: this address is in use')
 }
 
-/** The service of subnets. */
 export function createSubnets (engine: Engine): SubnetService {
   const { reads, create, update, remove } = createRepository(
     engine, 'subnet', ({ subnets }) => subnets, (data): Subnet => ({
@@ -142,13 +161,17 @@ export function createSubnets (engine: Engine): SubnetService {
         dns_servers: parseServers(input.dns_servers ?? [])
       }
       const subnet = { ...subnets.newRecord('subnet'), ...fields }
-      networks.set(network, { subnets: [...network.data.subnets, { id: subnet.id, cidr: subnet.cidr }] })
+      networks.set(network, {
+        subnets: [...network.data.subnets, { id: subnet.id, cidr: subnet.cidr }]
+      })
       return subnet
     }),
     update: (id, patch) => update(id, (subnet, store) => {
       ownedNetworkOf(store, subnet)
       const { gateway_ip: present, dns_servers: servers, cidr } = subnet
-      const gateway = patch.gateway_ip === undefined ? present : parseGateway(parseBlock(cidr)!, patch.gateway_ip)
+      const gateway = patch.gateway_ip === undefined
+        ? present
+        : parseGateway(parseBlock(cidr)!, patch.gateway_ip)
       assertGatewayChange(store, subnet, gateway)
       return {
         ...mergeLabels(subnet, patch),

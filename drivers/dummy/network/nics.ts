@@ -1,12 +1,15 @@
-import { ProblemError, type FieldError, type NicCreate, type Node } from '../../../openapi/model/index.ts'
 import {
-  defaultGroup, errorUnless, fieldError, findFreeAddress, formatIp, hostsOf, isInside, macOf, mustBeIdOf,
-  newId, parseBlock, parseIp, privateNetwork, publicNetwork, type NicRecord, type NodeRecord, type Store,
-  type SubnetRecord
+  ProblemError, type FieldError, type NicCreate, type Node
+} from '../../../openapi/model/index.ts'
+import {
+  defaultGroup, errorUnless, fieldError, findFreeAddress, formatIp, hostsOf, isInside, macOf,
+  mustBeIdOf, newId, parseBlock, parseIp, privateNetwork, publicNetwork, type NicRecord,
+  type NodeRecord, type Store, type SubnetRecord
 } from '../engine/index.ts'
 
-/** Returns the subnets that a NIC can be in. */
-function subnetsFor ({ networks, subnets }: Store, { network_id: networkId, subnet_id: subnetId }: NicCreate) {
+function subnetsFor (
+  { networks, subnets }: Store, { network_id: networkId, subnet_id: subnetId }: NicCreate
+) {
   const network = networks.find(networkId ?? '')?.data
   const ids = subnetId === undefined ? network?.subnets.map(({ id }) => id) : [subnetId]
   return (ids ?? [])
@@ -25,7 +28,9 @@ const subnetOf = (subnets: readonly SubnetRecord[], address: string) => {
   return ip && subnets.find(({ cidr }) => isInside(ip, hostsOf(parseBlock(cidr)!)))
 }
 
-function fixedIpErrors (store: Store, subnets: readonly SubnetRecord[], address: string, pointer: string) {
+function fixedIpErrors (
+  store: Store, subnets: readonly SubnetRecord[], address: string, pointer: string
+) {
   const subnet = subnetOf(subnets, address)
   if (subnet === undefined) {
     const cidrs = subnets.map(({ cidr }) => cidr).join(' or ')
@@ -33,11 +38,15 @@ function fixedIpErrors (store: Store, subnets: readonly SubnetRecord[], address:
   }
   const normal = normalizeIp(address)
   if (normal === subnet.gateway_ip) return [fieldError(pointer, 'must not be the gateway')]
-  return errorUnless(!store.usedAddresses.has(subnet.id, normal), pointer, 'must be free: this address is in use')
+  return errorUnless(
+    !store.usedAddresses.has(subnet.id, normal), pointer, 'must be free: this address is in use'
+  )
 }
 
-/** Checks that security groups exist. `path` is the pointer of the object that names them. */
-export const groupErrors = ({ security_groups: groups }: Store, ids: readonly string[] = [], path: string) =>
+/** `path` is the pointer of the object that names the groups. */
+export const groupErrors = (
+  { security_groups: groups }: Store, ids: readonly string[] = [], path: string
+) =>
   ids.flatMap((id, i) => errorUnless(
     groups.has(id), `${path}/security_group_ids/${i}`, mustBeIdOf('a security group')))
 
@@ -45,7 +54,9 @@ function locationErrors (store: Store, nic: NicCreate, path: string): FieldError
   const { network_id: networkId, subnet_id: subnetId, fixed_ip: fixedIp } = nic
   const networkPointer = `${path}/network_id`
   const subnetPointer = `${path}/subnet_id`
-  if (networkId === undefined && subnetId === undefined) return [fieldError(networkPointer, 'or subnet_id is required')]
+  if (networkId === undefined && subnetId === undefined) {
+    return [fieldError(networkPointer, 'or subnet_id is required')]
+  }
   if (networkId !== undefined && !store.networks.has(networkId)) {
     return [fieldError(networkPointer, mustBeIdOf('a network'))]
   }
@@ -61,22 +72,27 @@ function locationErrors (store: Store, nic: NicCreate, path: string): FieldError
     : [fieldError(subnetPointer, 'must be a subnet of this network')]
 }
 
-/** Checks a new NIC. `path` is its pointer in the request. */
+/** `path` is the pointer of the NIC in the request. */
 export const nicErrors = (store: Store, nic: NicCreate, path = '') =>
   [...locationErrors(store, nic, path), ...groupErrors(store, nic.security_group_ids, path)]
 
-/** Chooses the subnet and address of a new NIC. Throws provider_capacity if its subnets have no free address. */
-function chooseAddress (store: Store, nic: NicCreate, position: number, others: readonly NicRecord[]) {
+function chooseAddress (
+  store: Store, nic: NicCreate, position: number, others: readonly NicRecord[]
+) {
   const subnets = subnetsFor(store, nic)
   const { fixed_ip: fixedIp } = nic
-  if (fixedIp !== undefined) return { subnet: subnetOf(subnets, fixedIp)!, address: normalizeIp(fixedIp) }
+  if (fixedIp !== undefined) {
+    return { subnet: subnetOf(subnets, fixedIp)!, address: normalizeIp(fixedIp) }
+  }
   for (const subnet of subnets) {
     const address = findFreeAddress(subnet, BigInt(position), (address) =>
       store.usedAddresses.has(subnet.id, address) ||
       others.some((other) => other.subnet_id === subnet.id && other.address === address))
     if (address !== undefined) return { subnet, address }
   }
-  throw new ProblemError('provider_capacity', `There is no free address in ${nic.subnet_id ?? nic.network_id}`)
+  throw new ProblemError(
+    'provider_capacity', `There is no free address in ${nic.subnet_id ?? nic.network_id}`
+  )
 }
 
 /**
@@ -84,7 +100,10 @@ function chooseAddress (store: Store, nic: NicCreate, position: number, others: 
  * The search for free addresses starts at `position`.
  */
 export function createNics (
-  store: Store, inputs: readonly NicCreate[], position: number, groups: readonly string[] = [defaultGroup]
+  store: Store,
+  inputs: readonly NicCreate[],
+  position: number,
+  groups: readonly string[] = [defaultGroup]
 ): NicRecord[] {
   const nics: NicRecord[] = []
   for (const input of inputs) {
@@ -101,10 +120,10 @@ export function createNics (
   return nics
 }
 
-/** Returns the NICs of a node that names none: one on the built-in private network, if this still has a subnet. */
+/** A node that names no NICs has one on the private network, if this still has a subnet. */
 export const defaultNics = ({ networks }: Store): NicCreate[] => {
   const network = networks.find(privateNetwork)?.data
-  return network === undefined || network.subnets.length === 0 ? [] : [{ network_id: privateNetwork }]
+  return network?.subnets.length ? [{ network_id: privateNetwork }] : []
 }
 
 export const nodeOfNic = ({ nodes }: Store, nicId: string) =>
@@ -113,8 +132,9 @@ export const nodeOfNic = ({ nodes }: Store, nicId: string) =>
 export const groupIdsOf = ({ nics }: NodeRecord) =>
   [...new Set(nics.flatMap(({ security_group_ids: ids }) => ids))]
 
-/** Returns the addresses of a NIC: its own, and its floating IP. */
-export function addressesOf ({ id, network_id: networkId, address, floating }: NicRecord): Node['addresses'] {
+/** Returns the address of a NIC, and its floating IP. */
+export function addressesOf (nic: NicRecord): Node['addresses'] {
+  const { id, network_id: networkId, address, floating } = nic
   const own = {
     address,
     version: address.includes(':') ? 6 as const : 4 as const,
@@ -124,5 +144,6 @@ export function addressesOf ({ id, network_id: networkId, address, floating }: N
     nic_id: id,
     mac: macOf(id)
   }
-  return floating === null ? [own] : [own, { ...own, address: floating.address, scope: 'public', kind: 'floating' }]
+  if (floating === null) return [own]
+  return [own, { ...own, address: floating.address, scope: 'public', kind: 'floating' }]
 }

@@ -1,9 +1,10 @@
 import { ProblemError, type SecurityGroup } from '../../../openapi/model/index.ts'
 import { describe, type SecurityGroupService } from '../../driver.ts'
 import {
-  assertField, commonFieldsOf, createEgressRules, createRepository, defaultGroup, mergeLabels, newId,
-  tagLimits, type Engine, type RuleRecord, type Store
+  assertField, commonFieldsOf, createEgressRules, createRepository, defaultGroup, mergeLabels,
+  newId, tagLimits, type Engine, type RuleRecord, type Store
 } from '../engine/index.ts'
+import { groupIdsOf } from './nics.ts'
 import { isSameRule, parseRule } from './rules.ts'
 
 const parameters = ['name', 'description', 'tags'] as const
@@ -19,13 +20,15 @@ export const securityGroupCapabilities = describe<SecurityGroupService>({
   }
 })
 
-/** Throws in_use for the default group, and for a group that a NIC or a rule of another group refers to. */
+/** A group is in use by the NICs and by the rules of other groups that refer to it. */
 function assertUnused ({ nodes, security_groups: groups }: Store, id: string) {
   if (id === defaultGroup) {
-    throw new ProblemError('in_use', 'The default security group cannot be destroyed: NICs that name no group use it')
+    throw new ProblemError('in_use', 'The default security group is for NICs that name no group')
   }
-  const node = nodes.entries.find(({ data: { nics } }) => nics.some(({ security_group_ids: ids }) => ids.includes(id)))
-  if (node !== undefined) throw new ProblemError('in_use', `Security group ${id} is on the node ${node.data.id}`)
+  const node = nodes.entries.find(({ data }) => groupIdsOf(data).includes(id))
+  if (node !== undefined) {
+    throw new ProblemError('in_use', `Security group ${id} is on the node ${node.data.id}`)
+  }
   const other = groups.entries.find(({ data }) =>
     data.id !== id && data.rules.some(({ remote_group_id: remote }) => remote === id))
   if (other === undefined) return
@@ -34,13 +37,16 @@ function assertUnused ({ nodes, security_groups: groups }: Store, id: string) {
 
 /** Only the default group has the name `default`. Other names can repeat. */
 function assertName (name: string | undefined) {
-  if (name === 'default') throw new ProblemError('already_exists', 'The security group `default` exists already')
+  if (name === 'default') {
+    throw new ProblemError('already_exists', 'The security group `default` exists already')
+  }
 }
 
 const newRuleId = ({ security_groups: groups }: Store) =>
-  newId('rule', (id) => groups.entries.some(({ data }) => data.rules.some((rule) => rule.id === id)))
+  newId('rule', (id) =>
+    groups.entries.some(({ data }) => data.rules.some((rule) => rule.id === id)))
 
-/** The service of security groups. Rules are created and destroyed, never changed. */
+/** Rules of security groups are created and destroyed, never changed. */
 export function createSecurityGroups (engine: Engine): SecurityGroupService {
   const { reads, create, update, remove } = createRepository(
     engine, 'security group', (store) => store.security_groups, (data): SecurityGroup => ({
@@ -57,7 +63,8 @@ export function createSecurityGroups (engine: Engine): SecurityGroupService {
       assertName(name)
       return create((store) => {
         const rules = createEgressRules(() => newRuleId(store))
-        return { ...store.security_groups.newRecord('sg'), name, description, tags: { ...tags }, rules }
+        const record = store.security_groups.newRecord('sg')
+        return { ...record, name, description, tags: { ...tags }, rules }
       })
     },
     update: (id, patch) => update(id, (group) => {
@@ -75,7 +82,9 @@ export function createSecurityGroups (engine: Engine): SecurityGroupService {
         rule = parseRule(store, input, newRuleId(store))
         const same = group.rules.find((one) => isSameRule(one, rule))
         if (same === undefined) return { rules: [...group.rules, rule] }
-        throw new ProblemError('already_exists', `Security group ${id} has this rule already: ${same.id}`)
+        throw new ProblemError(
+          'already_exists', `Security group ${id} has this rule already: ${same.id}`
+        )
       })
       return rule
     },

@@ -37,25 +37,35 @@ interface KeyFormat {
 }
 
 const ecdsa = (curve: string, length: number): KeyFormat => ({
-  type: 'ecdsa', fields: 2, isKey: (name, point) => name.toString() === curve && point.length === length
+  type: 'ecdsa',
+  fields: 2,
+  isKey: (name, point) => name.toString() === curve && point.length === length
 })
 
 const formats = new Map<string, KeyFormat>([
   ['ssh-ed25519', { type: 'ed25519', fields: 1, isKey: (key) => key.length === 32 }],
-  ['ssh-rsa', { type: 'rsa', fields: 2, isKey: (exponent, modulus) => exponent.length > 0 && modulus.length >= 128 }],
+  ['ssh-rsa', {
+    type: 'rsa',
+    fields: 2,
+    isKey: (exponent, modulus) => exponent.length > 0 && modulus.length >= 128
+  }],
   ['ecdsa-sha2-nistp256', ecdsa('nistp256', 65)],
   ['ecdsa-sha2-nistp384', ecdsa('nistp384', 97)],
   ['ecdsa-sha2-nistp521', ecdsa('nistp521', 133)]
 ])
 
+const linePattern = /^(\S+) +([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?$/
+
 /** Parses a line of OpenSSH, `ssh-ed25519 AAAA… comment`. Returns undefined if it is not a public key. */
 export function parsePublicKey (text: string) {
   const line = text.trim()
-  const [, name = '', encoded = ''] = /^(\S+) +([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?$/.exec(line) ?? []
+  const [, name = '', encoded = ''] = linePattern.exec(line) ?? []
   const format = formats.get(name)
   const key = Buffer.from(encoded, 'base64')
   const [innerName, ...fields] = decode(key) ?? []
-  if (format === undefined || innerName?.toString() !== name || fields.length !== format.fields) return undefined
+  if (format === undefined || innerName?.toString() !== name || fields.length !== format.fields) {
+    return undefined
+  }
   if (!format.isKey(fields[0]!, fields[1]!)) return undefined
   return { type: format.type, fingerprint: fingerprintOf(key), public_key: line }
 }
@@ -67,7 +77,9 @@ const encodeNumber = (bytes: Buffer) =>
   encode((bytes[0] ?? 0) & 128 ? Buffer.concat([Buffer.alloc(1), bytes]) : bytes)
 
 /** Formats a private key without a passphrase in OpenSSH's own format, the only one it reads for Ed25519. */
-function formatPrivateKey (key: Buffer, publicBytes: Buffer, privateBytes: Buffer, comment: string) {
+function formatPrivateKey (
+  key: Buffer, publicBytes: Buffer, privateBytes: Buffer, comment: string
+) {
   const check = randomBytes(4)
   const secret = Buffer.concat([
     check,
@@ -109,7 +121,9 @@ async function createEd25519Key (comment: string) {
 async function createRsaKey (comment: string) {
   const { privateKey } = await generate('rsa', { modulusLength: 2048 })
   const { n, e } = privateKey.export({ format: 'jwk' })
-  const key = Buffer.concat([encode('ssh-rsa'), encodeNumber(fromBase64Url(e)), encodeNumber(fromBase64Url(n))])
+  const key = Buffer.concat([
+    encode('ssh-rsa'), encodeNumber(fromBase64Url(e)), encodeNumber(fromBase64Url(n))
+  ])
   return {
     public_key: formatPublicKey('ssh-rsa', key, comment),
     private_key: privateKey.export({ format: 'pem', type: 'pkcs1' }).toString()

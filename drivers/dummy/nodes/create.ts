@@ -1,32 +1,38 @@
 import { randomBytes } from 'node:crypto'
 import type { FieldError, NodeCreate } from '../../../openapi/model/index.ts'
 import {
-  errorUnless, fieldError, impossibleSize, mustBeIdOf, rejectFields, sizes, zonesOf, type CreateOptions,
-  type NodeEntry, type NodeRecord, type Settings, type Store
+  errorUnless, fieldError, impossibleSize, mustBeIdOf, rejectFields, sizes, zonesOf,
+  type CreateOptions, type NodeEntry, type NodeRecord, type Settings, type Store
 } from '../engine/index.ts'
 import { createNics, defaultNics, groupErrors, nicErrors } from '../network/nics.ts'
 import { findImage } from '../storage/find-image.ts'
-import { addRootVolume, rootVolumeErrors } from '../storage/root-volume.ts'
+import { addRootVolume, rootVolumeErrors } from '../storage/new-volume.ts'
 import { planCreate, schedulePlan } from './plans.ts'
 
 /** The maximum size of user data in bytes, as in EC2. */
 export const maxUserDataBytes = 16 * 1024
 
-/** Checks whether an image fits a size; without errors if either does not exist. */
-export function fitErrors (store: Store, imageId: string, sizeId: string, hasRootVolume: boolean): FieldError[] {
+/** Checks whether an image fits a size, if both exist. */
+export function fitErrors (
+  store: Store, imageId: string, sizeId: string, hasRootVolume: boolean
+): FieldError[] {
   const image = findImage(store, imageId)
   const size = sizes.get(sizeId)
   if (image === undefined || size === undefined) return []
   const hasMemory = size.ram >= image.min_ram
   const hasDisk = size.disk >= image.min_disk || hasRootVolume
   return [
-    ...errorUnless(hasMemory, '/size_id', `must have ${image.min_ram} MiB of memory for this image`),
+    ...errorUnless(
+      hasMemory, '/size_id', `must have ${image.min_ram} MiB of memory for this image`
+    ),
     ...errorUnless(hasDisk, '/size_id', `must have ${image.min_disk} GiB of disk for this image`)
   ]
 }
 
-/** Checks an image, and whether it fits the size. With a root volume, the disk of the size does not count. */
-export function imageErrors (store: Store, imageId: string, sizeId: string, hasRootVolume: boolean): FieldError[] {
+/** With a root volume, the disk of the size does not count. */
+export function imageErrors (
+  store: Store, imageId: string, sizeId: string, hasRootVolume: boolean
+): FieldError[] {
   const image = findImage(store, imageId)
   if (image === undefined) return [fieldError('/image_id', mustBeIdOf('an image'))]
   if (!image.isAvailable) return [fieldError('/image_id', 'must be an image that is available')]
@@ -36,24 +42,25 @@ export function imageErrors (store: Store, imageId: string, sizeId: string, hasR
 export const sizeErrors = (sizeId: string) =>
   errorUnless(sizes.has(sizeId), '/size_id', mustBeIdOf('a size'))
 
-function networkErrors (store: Store, { networks = [], security_group_ids: groups, count = 1 }: NodeCreate) {
+function networkErrors (
+  store: Store, { networks = [], security_group_ids: groups, count = 1 }: NodeCreate
+) {
   const errors = networks.flatMap((nic, i) => nicErrors(store, nic, `/networks/${i}`))
-  const keyOf = ({ fixed_ip: ip, network_id: network, subnet_id: subnet }: typeof networks[number]) =>
-    JSON.stringify([ip, network, subnet])
-  const keys = networks.map(keyOf)
+  const keys = networks.map((nic) => JSON.stringify([nic.fixed_ip, nic.network_id, nic.subnet_id]))
   const duplicates: FieldError[] = []
   const shared: FieldError[] = []
   networks.forEach(({ fixed_ip: fixedIp }, i) => {
     if (fixedIp === undefined) return
     const pointer = `/networks/${i}/fixed_ip`
     const first = keys.indexOf(keys[i]!)
-    duplicates.push(...errorUnless(first === i, pointer, `must not be the address of NIC ${first} too`))
+    duplicates.push(
+      ...errorUnless(first === i, pointer, `must not be the address of NIC ${first} too`)
+    )
     shared.push(...errorUnless(count === 1, pointer, 'cannot be combined with a count of nodes'))
   })
   return [...errors, ...duplicates, ...shared, ...groupErrors(store, groups, '')]
 }
 
-/** Throws validation_failed with all fields at fault. */
 export function checkCreate (store: Store, input: NodeCreate, location: string) {
   const { availability_zone: zone, key_pair_name: keyPair, user_data: userData = '' } = input
   const hasZone = zone === undefined || zonesOf(location).includes(zone)
@@ -71,18 +78,24 @@ export function checkCreate (store: Store, input: NodeCreate, location: string) 
 }
 
 /** Returns the options for this driver, whose schema the core has checked. */
-const optionsOf = ({ provider_options: options }: NodeCreate) => (options?.['dummy'] ?? {}) as CreateOptions
+const optionsOf = ({ provider_options: options }: NodeCreate) =>
+  (options?.['dummy'] ?? {}) as CreateOptions
 
-/** Creates the record of an accepted node. Throws provider_capacity if a network has no free address. */
-function createNode (store: Store, input: NodeCreate, name: string, { location, delay, delays }: Settings): NodeRecord {
+function createNode (
+  store: Store, input: NodeCreate, name: string, { location, delay, delays }: Settings
+): NodeRecord {
   const record = store.nodes.newRecord('node')
   const { size_id: sizeId, image_id: imageId, user_data: userData } = input
   const zones = zonesOf(location)
   const nics = sizeId === impossibleSize
     ? []
     : createNics(store, input.networks ?? defaultNics(store), record.seq, input.security_group_ids)
-  const fault = { code: '500', message: `Build of ${record.id} aborted, as the option \`fail\` requests.` }
-  const plan = planCreate(sizeId, input.root_volume !== undefined, optionsOf(input).fail ? fault : null)
+  const fault = {
+    code: '500', message: `Build of ${record.id} aborted, as the option \`fail\` requests.`
+  }
+  const plan = planCreate(
+    sizeId, input.root_volume !== undefined, optionsOf(input).fail ? fault : null
+  )
   return {
     ...record,
     steps: schedulePlan(plan, delays.create ?? delay),
@@ -105,13 +118,16 @@ function createNode (store: Store, input: NodeCreate, name: string, { location, 
   }
 }
 
-/** Adds the nodes of a checked create, all or none. Throws provider_capacity if there are too few addresses. */
-export function addNodes (store: Store, input: NodeCreate, settings: Settings, operation: string | undefined) {
+/** Adds all nodes of a create or none. Throws provider_capacity if there are too few addresses. */
+export function addNodes (
+  store: Store, input: NodeCreate, settings: Settings, operation: string | undefined
+) {
   const { name, count = 1 } = input
   const entries: NodeEntry[] = []
   try {
     for (let i = 1; i <= count; i++) {
-      entries.push(store.nodes.add(createNode(store, input, count === 1 ? name : `${name}-${i}`, settings)))
+      const node = createNode(store, input, count === 1 ? name : `${name}-${i}`, settings)
+      entries.push(store.nodes.add(node))
     }
   } catch (error) {
     for (const entry of entries) store.nodes.remove(entry)
@@ -129,4 +145,6 @@ export function addNodes (store: Store, input: NodeCreate, settings: Settings, o
 
 /** Creates the secrets that only the answer to a create contains. */
 export const createSecrets = (input: NodeCreate) =>
-  optionsOf(input).admin_password && { secrets: { admin_password: randomBytes(12).toString('base64url') } }
+  optionsOf(input).admin_password && {
+    secrets: { admin_password: randomBytes(12).toString('base64url') }
+  }

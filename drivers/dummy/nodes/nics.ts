@@ -1,8 +1,7 @@
-import { ProblemError, type Nic } from '../../../openapi/model/index.ts'
-import type { NodeService } from '../../driver.ts'
+import { ProblemError, type Nic, type NicCreate } from '../../../openapi/model/index.ts'
 import {
-  assertField, assertUnprotected, isAttachable, macOf, mustBeIdOf, nodeStateError, rejectFields,
-  type NicRecord, type NodeRecord, type Store
+  assertField, assertUnprotected, findReferenced, isAttachable, macOf, nodeStateError,
+  rejectFields, type NicRecord, type NodeRecord, type Store
 } from '../engine/index.ts'
 import { releaseFloatingIps } from '../network/floating-ips.ts'
 import { addressesOf, createNics, groupIdsOf, nicErrors } from '../network/nics.ts'
@@ -12,7 +11,9 @@ const maxNics = 32
 
 function assertAttachable (node: NodeRecord) {
   assertUnprotected(node)
-  if (!isAttachable(node)) throw nodeStateError(node, ', which does not allow attaching or detaching NICs')
+  if (!isAttachable(node)) {
+    throw nodeStateError(node, ', which does not allow attaching or detaching NICs')
+  }
 }
 
 export const toNic = (nic: NicRecord, i: number): Nic => ({
@@ -26,46 +27,42 @@ export const toNic = (nic: NicRecord, i: number): Nic => ({
   state: 'available'
 })
 
-type SetNics = (id: string, change: (node: NodeRecord, store: Store) => NicRecord[]) => Promise<void>
+export function attachNic (store: Store, node: NodeRecord, input: NicCreate) {
+  assertAttachable(node)
+  rejectFields(nicErrors(store, input))
+  assertField(
+    node.nics.length < maxNics, '', `cannot be attached: a node has ${maxNics} NICs at most`
+  )
+  return { nics: [...node.nics, ...createNics(store, [input], node.seq)] }
+}
 
-/** The methods of a node's NICs and security groups. `setNics` saves the NICs that its callback returns. */
-export function createNicMethods (setNics: SetNics) {
-  const setGroups = (node: NodeRecord, groupsOf: (nic: NicRecord) => string[]) => {
-    assertUnprotected(node)
-    return node.nics.map((nic) => ({ ...nic, security_group_ids: groupsOf(nic) }))
+export function detachNic (store: Store, node: NodeRecord, nicId: string) {
+  const nic = node.nics.find(({ id }) => id === nicId)
+  if (nic === undefined) {
+    throw new ProblemError('resource_not_found', `Node ${node.id} has no NIC ${nicId}`)
   }
-  const accepted = (id: string) => ({ resources: [{ kind: 'node' as const, id }], until: { states: [] } })
+  assertAttachable(node)
+  releaseFloatingIps(store, { nics: [nic] })
+  return { nics: node.nics.filter((one) => one !== nic) }
+}
 
+function replaceGroups (node: NodeRecord, replace: (groupIds: string[]) => string[]) {
+  assertUnprotected(node)
   return {
-    async attach_nic (id, input) {
-      await setNics(id, (node, store) => {
-        assertAttachable(node)
-        rejectFields(nicErrors(store, input))
-        assertField(node.nics.length < maxNics, '', `cannot be attached: a node has ${maxNics} NICs at most`)
-        return [...node.nics, ...createNics(store, [input], node.seq)]
-      })
-      return accepted(id)
-    },
-    async detach_nic (id, nicId) {
-      await setNics(id, (node, store) => {
-        const nic = node.nics.find((one) => one.id === nicId)
-        if (nic === undefined) throw new ProblemError('resource_not_found', `Node ${id} has no NIC ${nicId}`)
-        assertAttachable(node)
-        releaseFloatingIps(store, { nics: [nic] })
-        return node.nics.filter((one) => one !== nic)
-      })
-      return accepted(id)
-    },
-    add_security_group: (id, { security_group_id: groupId }) => setNics(id, (node, { security_groups: groups }) => {
-      assertField(groups.has(groupId), '/security_group_id', mustBeIdOf('a security group'))
-      assertField(node.nics.length > 0, '/security_group_id', 'needs a NIC, and the node has none')
-      return setGroups(node, ({ security_group_ids: ids }) => ids.includes(groupId) ? ids : [...ids, groupId])
-    }),
-    remove_security_group: (id, groupId) => setNics(id, (node) => {
-      if (!groupIdsOf(node).includes(groupId)) {
-        throw new ProblemError('resource_not_found', `Node ${id} has no security group ${groupId}`)
-      }
-      return setGroups(node, ({ security_group_ids: ids }) => ids.filter((one) => one !== groupId))
-    })
-  } satisfies Partial<NodeService>
+    nics: node.nics.map((nic) => ({ ...nic, security_group_ids: replace(nic.security_group_ids) }))
+  }
+}
+
+export function addGroup ({ security_groups: groups }: Store, node: NodeRecord, groupId: string) {
+  const pointer = '/security_group_id'
+  findReferenced(groups, groupId, pointer, 'a security group')
+  assertField(node.nics.length > 0, pointer, 'needs a NIC, and the node has none')
+  return replaceGroups(node, (ids) => ids.includes(groupId) ? ids : [...ids, groupId])
+}
+
+export function removeGroup (node: NodeRecord, groupId: string) {
+  if (groupIdsOf(node).includes(groupId)) {
+    return replaceGroups(node, (ids) => ids.filter((id) => id !== groupId))
+  }
+  throw new ProblemError('resource_not_found', `Node ${node.id} has no security group ${groupId}`)
 }

@@ -1,16 +1,20 @@
-import { nodeVerbs, type NodeAction, type NodeVerb, type NodeVerbInput } from '../../../openapi/model/index.ts'
+import {
+  nodeVerbs, type NodeAction, type NodeVerb, type NodeVerbInput
+} from '../../../openapi/model/index.ts'
 import { describe, type NodeService } from '../../driver.ts'
 import {
-  assertUnprotected, checkQuotas, createRepository, demandOf, errorUnless, mergeLabels, nodeStateError,
-  nodeStateOf, pageOf, rejectFields, tagLimits, type Engine, type NodeRecord, type Store
+  assertField, assertUnprotected, checkQuotas, createRepository, demandOf, mergeLabels,
+  nodeStateError, nodeStateOf, pageOf, rejectFields, tagLimits, untilAccepted, type Engine,
+  type NodeRecord, type Store
 } from '../engine/index.ts'
 import { rootVolumeOf } from '../storage/attachments.ts'
-import { rootVolumeDemand } from '../storage/root-volume.ts'
-import { consoleOf } from './console.ts'
-import { addNodes, checkCreate, createSecrets, fitErrors, imageErrors, maxUserDataBytes, sizeErrors } from './create.ts'
-import { createNicMethods, toNic } from './nics.ts'
+import { rootVolumeDemand } from '../storage/new-volume.ts'
+import {
+  addNodes, checkCreate, createSecrets, fitErrors, imageErrors, maxUserDataBytes, sizeErrors
+} from './create.ts'
+import { addGroup, attachNic, detachNic, removeGroup, toNic } from './nics.ts'
 import { planDestroy, plans, schedulePlan, type Plan } from './plans.ts'
-import { createFilter, toNode } from './view.ts'
+import { consoleOf, createFilter, toNode } from './view.ts'
 
 export const nodeCapabilities = describe<NodeService>({
   list: { filters: ['state', 'name'] },
@@ -37,7 +41,6 @@ interface ActionInput {
   image_id?: string
 }
 
-/** Throws protected or invalid_state if the node does not allow the action. */
 function assertAllowed (node: NodeRecord, action: NodeAction, { type = 'soft' }: ActionInput) {
   assertUnprotected(node)
   const { state, allowed_actions: allowed } = nodeStateOf(node)
@@ -46,14 +49,16 @@ function assertAllowed (node: NodeRecord, action: NodeAction, { type = 'soft' }:
   const isTooSoft = isSoftReboot && state !== 'running' && state !== 'unknown'
   if (allowed.includes(action) && !isTooSoft) return
   const name = action === 'reboot' ? `${type} reboot` : action
-  const hint = isTooSoft && allowed.includes('reboot') ? 'Only a hard reboot is possible in this state.' : undefined
+  const allowsHardReboot = isTooSoft && allowed.includes('reboot')
+  const hint = allowsHardReboot ? 'Only a hard reboot is possible in this state.' : undefined
   throw nodeStateError(node, `, which does not allow: ${name}`, hint)
 }
 
-/** The service of nodes. */
 export function createNodes (engine: Engine): NodeService {
   const { settings, open, save } = engine
-  const { location, quotas, delay, delays, page_size: pageSize, soft_delete_seconds: softSeconds } = settings
+  const {
+    location, quotas, delay, delays, page_size: pageSize, soft_delete_seconds: softSeconds
+  } = settings
   const { view, find, reads, update, changeAsync, findCreated } = createRepository(
     engine, 'node', ({ nodes }) => nodes, (data) => toNode(engine, data))
 
@@ -62,13 +67,15 @@ export function createNodes (engine: Engine): NodeService {
     const hasRootVolume = rootVolumeOf(store, node.id) !== undefined
     if (action === 'rebuild') rejectFields(imageErrors(store, imageId, sizeId, hasRootVolume))
     if (action !== 'resize') return
-    rejectFields(errorUnless(sizeId !== node.size_id, '/size_id', 'must be another size than the present one'))
+    assertField(sizeId !== node.size_id, '/size_id', 'must be another size than the present one')
     rejectFields(sizeErrors(sizeId))
     rejectFields(fitErrors(store, imageId, sizeId, hasRootVolume))
     checkQuotas(quotas, store, demandOf(sizeId, 1, node.size_id))
   }
 
-  const act = (action: NodeAction, id: string, input: ActionInput, createPlan: (node: NodeRecord) => Plan) =>
+  const act = (
+    action: NodeAction, id: string, input: ActionInput, createPlan: (node: NodeRecord) => Plan
+  ) =>
     changeAsync(id, (node, store) => {
       assertAllowed(node, action, input)
       checkInput(store, node, action, input)
@@ -78,16 +85,21 @@ export function createNodes (engine: Engine): NodeService {
 
   const createVerb = <V extends NodeVerb>(verb: V) => (id: string, input: NodeVerbInput[V]) =>
     act(verb, id, input as ActionInput, (node) => plans[verb](node, input))
-  const verbs: Partial<NodeService> = Object.fromEntries(nodeVerbs.map((verb) => [verb, createVerb(verb)]))
+  const verbs: Partial<NodeService> = Object.fromEntries(
+    nodeVerbs.map((verb) => [verb, createVerb(verb)])
+  )
 
   return {
     ...reads,
-    list: async (query) => pageOf((await open()).nodes, query, pageSize, view, createFilter(query.filters)),
+    list: async (query) =>
+      pageOf((await open()).nodes, query, pageSize, view, createFilter(query.filters)),
     async create (input, { operation }) {
       const store = await open()
       const { size_id: sizeId, count = 1 } = input
       checkCreate(store, input, location)
-      checkQuotas(quotas, store, { ...demandOf(sizeId, count), ...rootVolumeDemand(store, input, count) })
+      checkQuotas(quotas, store, {
+        ...demandOf(sizeId, count), ...rootVolumeDemand(store, input, count)
+      })
       const ids = addNodes(store, input, settings, operation)
       await save()
       return {
@@ -109,9 +121,18 @@ export function createNodes (engine: Engine): NodeService {
       return consoleOf(store, find(store, id).data, kind)
     },
     list_nics: async (id) => find(await open(), id).data.nics.map(toNic),
-    ...createNicMethods(async (id, change) => {
-      await update(id, (node, store) => ({ nics: change(node, store) }))
-    }),
+    attach_nic: (id, input) => changeAsync(id, (node, store) => ({
+      fields: attachNic(store, node, input), until: untilAccepted
+    })),
+    detach_nic: (id, nicId) => changeAsync(id, (node, store) => ({
+      fields: detachNic(store, node, nicId), until: untilAccepted
+    })),
+    async add_security_group (id, { security_group_id: groupId }) {
+      await update(id, (node, store) => addGroup(store, node, groupId))
+    },
+    async remove_security_group (id, groupId) {
+      await update(id, (node) => removeGroup(node, groupId))
+    },
     ...verbs
   }
 }

@@ -1,7 +1,8 @@
 import type { NodeVerb, NodeVerbInput } from '../../../openapi/model/index.ts'
 import type { Until } from '../../driver.ts'
 import {
-  impossibleSize, nodeStateOf, scheduleSteps, untilGone, type NodeRecord, type NodeStage, type NodeStep
+  impossibleSize, nodeStateOf, scheduleSteps, untilGone, type NodeRecord, type NodeStage,
+  type NodeStep
 } from '../engine/index.ts'
 
 /** The course of a change: its stages, which share its duration evenly, and its end. */
@@ -22,7 +23,8 @@ interface PlanOptions {
   sizeId?: string
 }
 
-const endOf = (status: string, fields?: NodeStage): NodeStage => ({ status, task: null, progress: null, ...fields })
+const endOf = (status: string, fields?: NodeStage): NodeStage =>
+  ({ status, task: null, progress: null, ...fields })
 
 const noValidHost = {
   code: 'NoValidHost', message: 'No valid host was found. There are not enough hosts available.'
@@ -45,8 +47,12 @@ function createPlan (
 const launched = { fields: { launched: true } }
 
 /** Plans a new node. With `fault`, the node ends in an error. */
-export function planCreate (sizeId: string, hasRootVolume: boolean, fault?: NodeStage['fault']): Plan {
-  const placing = hasRootVolume ? ['networking', 'block_device_mapping', 'spawning'] : ['networking', 'spawning']
+export function planCreate (
+  sizeId: string, hasRootVolume: boolean, fault?: NodeStage['fault']
+): Plan {
+  const placing = hasRootVolume
+    ? ['networking', 'block_device_mapping', 'spawning']
+    : ['networking', 'spawning']
   const tasks = sizeId === impossibleSize ? ['scheduling'] : ['scheduling', ...placing]
   const plan = createPlan(tasks, 'ACTIVE', { ...launched, sizeId })
   return fault ? { ...plan, end: endOf('ERROR', { fault }) } : plan
@@ -57,12 +63,16 @@ export function planDestroy (softSeconds: number): Plan {
   const end = { gone: true }
   if (softSeconds === 0) return { stages: [{ task: 'deleting' }], end, until: untilGone }
   return {
-    ...createPlan(['soft-deleting'], 'SOFT_DELETED'), until: untilGone, later: { seconds: softSeconds, then: end }
+    ...createPlan(['soft-deleting'], 'SOFT_DELETED'),
+    until: untilGone,
+    later: { seconds: softSeconds, then: end }
   }
 }
 
 function planResume ({ status }: NodeRecord): Plan {
-  if (status.startsWith('SHELVED')) return createPlan(['unshelving', 'spawning'], 'ACTIVE', launched)
+  if (status.startsWith('SHELVED')) {
+    return createPlan(['unshelving', 'spawning'], 'ACTIVE', launched)
+  }
   return createPlan([status === 'PAUSED' ? 'unpausing' : 'resuming'], 'ACTIVE')
 }
 
@@ -91,10 +101,14 @@ export const plans: { [V in NodeVerb]: (node: NodeRecord, input: NodeVerbInput[V
   resize: (node, { size_id: sizeId }) => {
     const stages = [{ status: 'RESIZE', task: 'resize_prep' }, 'resize_migrating', 'resize_finish']
     const before = { status: statusAfter(node), size_id: node.size_id }
-    return createPlan(stages, 'VERIFY_RESIZE', { fields: { size_id: sizeId, before }, isExact: true, sizeId })
+    return createPlan(stages, 'VERIFY_RESIZE', {
+      fields: { size_id: sizeId, before }, isExact: true, sizeId
+    })
   },
   confirm_resize: ({ before }) =>
-    createPlan(['resize_confirming'], before?.status ?? 'ACTIVE', { fields: { before: null }, isExact: true }),
+    createPlan(['resize_confirming'], before?.status ?? 'ACTIVE', {
+      fields: { before: null }, isExact: true
+    }),
   revert_resize: ({ before, size_id: sizeId }) => {
     const stages = [{ status: 'REVERT_RESIZE', task: 'resize_reverting' }]
     const fields = { before: null, size_id: before?.size_id ?? sizeId }
@@ -110,7 +124,9 @@ export const plans: { [V in NodeVerb]: (node: NodeRecord, input: NodeVerbInput[V
 
 /** Schedules a plan that starts now and takes so many seconds. */
 export function schedulePlan ({ stages, end, later }: Plan, seconds: number): NodeStep[] {
-  const progressing = stages.map((stage, i) => ({ ...stage, progress: Math.floor(100 * i / stages.length) }))
+  const progressing = stages.map(
+    (stage, i) => ({ ...stage, progress: Math.floor(100 * i / stages.length) })
+  )
   const steps = scheduleSteps<NodeStage>(progressing, end, seconds)
   if (later === undefined) return steps
   return [...steps, { at: steps.at(-1)!.at + later.seconds * 1000, then: later.then }]

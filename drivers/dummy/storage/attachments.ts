@@ -3,7 +3,6 @@ import {
   assertField, assertUnprotected, isAttachable, nodeStateError, type NodeRecord, type Store
 } from '../engine/index.ts'
 
-/** The device of every root disk. */
 const rootDevice = '/dev/vda'
 
 /** The devices for volumes, in the order in which volumes get them. */
@@ -12,50 +11,51 @@ const devices = Array.from('bcdefghijklmnopqrstuvwxyz', (letter) => `/dev/vd${le
 /** The maximum number of volumes of a node beside its root disk. */
 export const maxVolumes = devices.length
 
-const attachedVolumesOf = ({ volumes, volumesOf }: Store, nodeId: string) =>
-  volumesOf(nodeId).map((id) => volumes.find(id)!)
-
 export const rootAttachment = (nodeId: string, deleteOnTermination: boolean) =>
   ({ node_id: nodeId, device: rootDevice, delete_on_termination: deleteOnTermination })
 
 export const isRootDisk = ({ device }: { device: string }) => device === rootDevice
 
-/** Returns the volume that a node boots from, if any. */
-export const rootVolumeOf = (store: Store, nodeId: string) =>
-  attachedVolumesOf(store, nodeId).find(({ data }) => isRootDisk(data.attachment!))?.data
+export const rootVolumeOf = ({ volumesOf }: Store, nodeId: string) =>
+  volumesOf(nodeId).find(({ data }) => isRootDisk(data.attachment!))?.data
 
 export function assertAttachable (node: NodeRecord) {
   assertUnprotected(node)
   if (isAttachable(node) && node.task === null) return
-  throw nodeStateError(
-    node, ', which does not allow attaching or detaching volumes', 'Start or stop the node, and wait for the end of that.')
+  const hint = 'Start or stop the node first, and wait until it has.'
+  throw nodeStateError(node, ', which does not allow attaching or detaching volumes', hint)
 }
 
-/**
- * Returns the device for a volume: the requested one, or the first free one. Throws validation_failed if the requested
- * device does not exist or is taken, and provider_quota_exceeded if no device is free.
- */
+/** Returns the requested device or the first free one. Throws provider_quota_exceeded if no device is free. */
 export function chooseDevice (store: Store, { node_id: nodeId, device }: VolumeAttach) {
-  const taken = new Set(attachedVolumesOf(store, nodeId).map(({ data }) => data.attachment!.device))
+  const taken = new Set(store.volumesOf(nodeId).map(({ data }) => data.attachment!.device))
   if (device !== undefined) {
-    assertField(devices.includes(device), '/device', `must be one of ${devices[0]} to ${devices.at(-1)}`)
+    assertField(
+      devices.includes(device), '/device', `must be one of ${devices[0]} to ${devices.at(-1)}`
+    )
     assertField(!taken.has(device), '/device', 'must be free: another volume of this node has it')
     return device
   }
   const free = devices.find((one) => !taken.has(one))
   if (free !== undefined) return free
-  throw new ProblemError('provider_quota_exceeded', `Node ${nodeId} has ${maxVolumes} volumes, which is the maximum`)
+  throw new ProblemError(
+    'provider_quota_exceeded', `Node ${nodeId} has ${maxVolumes} volumes, which is the maximum`
+  )
 }
 
 /** Handles the end of a node: deletes the volumes with `delete_on_termination` and detaches the others. */
 export function releaseVolumes (store: Store, { id: nodeId }: NodeRecord) {
-  const { volumes, snapshots } = store
-  for (const entry of attachedVolumesOf(store, nodeId)) {
+  const { volumes, snapshots, volumesOf } = store
+  for (const entry of volumesOf(nodeId)) {
     const { id, attachment, steps, size } = entry.data
     // Cinder does not delete a volume that has snapshots.
     const hasSnapshots = snapshots.entries.some(({ data }) => data.volume_id === id)
-    if (attachment!.delete_on_termination && !hasSnapshots) volumes.remove(entry)
+    if (attachment!.delete_on_termination && !hasSnapshots) {
+      volumes.remove(entry)
+      continue
+    }
     // An extension that has begun is completed.
-    else volumes.set(entry, { attachment: null, status: 'available', steps: [], size: steps.at(-1)?.then.size ?? size })
+    const finalSize = steps.at(-1)?.then.size ?? size
+    volumes.set(entry, { attachment: null, status: 'available', steps: [], size: finalSize })
   }
 }

@@ -10,10 +10,8 @@ const states = new Map<string, ImageState>(Object.entries({
   killed: 'error'
 } satisfies Record<string, ImageState>))
 
-/** Maps a status of Glance to the state. */
 export const imageStateOf = (status: string): ImageState => states.get(status) ?? 'unknown'
 
-/** An image for a node or a volume, with its requirements. */
 export interface UsableImage {
   name: string
   min_ram: number
@@ -22,7 +20,6 @@ export interface UsableImage {
   isAvailable: boolean
 }
 
-/** Finds a built-in image, or an image of the account. */
 export function findImage ({ images }: Store, id: string): UsableImage | undefined {
   const builtIn = builtInImages.get(id)
   if (builtIn !== undefined) return { ...builtIn, isAvailable: true }

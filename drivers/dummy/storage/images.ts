@@ -1,12 +1,11 @@
 import { ProblemError, type Image } from '../../../openapi/model/index.ts'
 import { describe, type ImageService } from '../../driver.ts'
 import {
-  commonFieldsOf, createRepository, createStaticService, mergeLabels, pageOfList, scheduleSteps, tagLimits,
-  toPositioned, untilGone, type BaseRecord, type Engine, type ImageRecord, type Store
+  commonFieldsOf, createRepository, createStaticService, mergeLabels, pageOfList, scheduleSteps,
+  tagLimits, toPositioned, untilGone, type BaseRecord, type Engine, type ImageRecord, type Store
 } from '../engine/index.ts'
 import { imageStateOf } from './find-image.ts'
-import { measureFile } from './measure.ts'
-import { imageOfFile, imageOfNode } from './new-image.ts'
+import { imageOfFile, imageOfNode, measureFile } from './new-image.ts'
 
 const fileParameters = ['name', 'disk_format', 'min_ram', 'min_disk', 'architecture'] as const
 
@@ -17,7 +16,6 @@ export const imageCapabilities = describe<ImageService>({
   update: { parameters: ['name', 'tags', 'visibility'], limits: tagLimits }
 })
 
-/** The owner of the images of the account. */
 const owner = 'account'
 
 type NewImage = Omit<ImageRecord, keyof BaseRecord>
@@ -55,9 +53,11 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
     })
   }
 
-  /** Adds the record of an image that passes through these statuses and then becomes active. */
+  /** Adds an image that passes these statuses and then becomes active. */
   const addImage = (
-    operation: string | undefined, statuses: string[], create: (store: Store) => { image: NewImage, sizeBytes?: number }
+    operation: string | undefined,
+    statuses: string[],
+    create: (store: Store) => { image: NewImage, sizeBytes?: number }
   ) => createAsync('available', (store) => {
     const { image, sizeBytes } = create(store)
     const stages = statuses.map((status) => ({ status }))
@@ -88,7 +88,9 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
     async upload (input, file, call) {
       // Add the image after the last byte, so that an interrupted upload leaves nothing.
       const measured = await measureFile(file, timeout, call)
-      return addImage(call.operation, ['saving'], () => ({ image: { ...imageOfFile(input), ...measured } }))
+      return addImage(
+        call.operation, ['saving'], () => ({ image: { ...imageOfFile(input), ...measured } })
+      )
     },
     import: (input, { operation }) => addImage(operation, ['queued', 'importing'], () => (
       { image: { ...imageOfFile(input), tags: { ...input.tags } } }
@@ -105,7 +107,10 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
       assertOwned(id)
       return changeAsync(id, ({ status }) => {
         if (status === 'pending_delete') return { until: untilGone }
-        return { steps: scheduleSteps([{ status: 'pending_delete' }], { gone: true }, seconds), until: untilGone }
+        return {
+          steps: scheduleSteps([{ status: 'pending_delete' }], { gone: true }, seconds),
+          until: untilGone
+        }
       })
     }
   }

@@ -1,4 +1,8 @@
+import { createHash } from 'node:crypto'
 import type { ImageCreate, ImageImport, ImageUpload } from '../../../openapi/model/index.ts'
+import type { Call } from '../../call.ts'
+import { untilAborted } from '../../single-flight.ts'
+import { watchStream } from '../../stream.ts'
 import {
   bytesPerGiB, findReferenced, nodeStateError, nodeStateOf, sizes, type NodeRecord, type Store
 } from '../engine/index.ts'
@@ -18,7 +22,7 @@ function assertImageable (node: NodeRecord) {
   if (!isImageable) throw nodeStateError(node, ', which does not allow creating an image')
 }
 
-/** Returns the fields of an image of a node, and its final size. Throws validation_failed or invalid_state. */
+/** Returns the fields of an image of a node, and its final size. */
 export function imageOfNode (store: Store, { name, node_id: nodeId, tags }: ImageCreate) {
   const { data: node } = findReferenced(store.nodes, nodeId, '/node_id', 'a node')
   assertImageable(node)
@@ -51,3 +55,27 @@ export const imageOfFile = (input: ImageUpload | ImageImport) => ({
   is_snapshot: false,
   disk_format: input.disk_format
 })
+
+/**
+ * Computes the size and the SHA-256 of a file without keeping it. Throws invalid_request if the file ends early or no
+ * data arrives for `idleTimeout` milliseconds, and the signal's reason if the call is aborted.
+ */
+export async function measureFile (
+  file: AsyncIterable<Uint8Array>, idleTimeout: number, { signal: caller }: Call
+) {
+  const { body, signal, end } = watchStream(file, idleTimeout, caller)
+  const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+  const hash = createHash('sha256')
+  let size = 0
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      const { done, value } = await untilAborted(chunks.next(), signal)
+      if (done === true) return { size_bytes: size, checksum: hash.digest('hex') }
+      hash.update(value)
+      size += value.length
+    }
+  } finally {
+    end()
+  }
+}

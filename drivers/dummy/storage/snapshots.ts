@@ -1,8 +1,8 @@
 import { ProblemError, type Snapshot, type SnapshotState } from '../../../openapi/model/index.ts'
 import { describe, type SnapshotService } from '../../driver.ts'
 import {
-  checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels, scheduleSteps, tagLimits,
-  untilGone, type Engine
+  checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels, scheduleSteps,
+  tagLimits, untilGone, type Engine
 } from '../engine/index.ts'
 import { assertVolumeState } from './volumes.ts'
 
@@ -12,11 +12,14 @@ export const snapshotCapabilities = describe<SnapshotService>({
 })
 
 /** The statuses of Cinder that snapshots have here; each is also the name of the state. */
-const states: readonly string[] = ['creating', 'available', 'deleting', 'error'] satisfies SnapshotState[]
+const states: readonly string[] = [
+  'creating', 'available', 'deleting', 'error'
+] satisfies SnapshotState[]
 
-const snapshotStateOf = (status: string) => states.includes(status) ? status as SnapshotState : 'unknown'
+const snapshotStateOf = (status: string) =>
+  states.includes(status) ? status as SnapshotState : 'unknown'
 
-/** The service of snapshots. As in Cinder, a volume can be attached while a snapshot is taken. */
+/** As in Cinder, a volume can be attached while a snapshot is taken. */
 export function createSnapshots (engine: Engine): SnapshotService {
   const { quotas, delay, delays } = engine.settings
   const seconds = delays.snapshot ?? delay
@@ -34,12 +37,16 @@ export function createSnapshots (engine: Engine): SnapshotService {
   return {
     ...reads,
     create: (input, { operation }) => createAsync('available', (store) => {
-      const { data: volume } = findReferenced(store.volumes, input.volume_id, '/volume_id', 'a volume')
+      const { data: volume } = findReferenced(
+        store.volumes, input.volume_id, '/volume_id', 'a volume'
+      )
       assertVolumeState(volume, ['available', 'in_use'])
       checkQuotas(quotas, store, { snapshots: 1 })
       return {
         ...store.snapshots.newRecord('snap', operation),
-        steps: scheduleSteps([{ progress: 0 }, { progress: 50 }], { status: 'available', progress: 100 }, seconds),
+        steps: scheduleSteps(
+          [{ progress: 0 }, { progress: 50 }], { status: 'available', progress: 100 }, seconds
+        ),
         name: input.name ?? null,
         status: 'creating',
         tags: { ...input.tags },
@@ -55,9 +62,13 @@ export function createSnapshots (engine: Engine): SnapshotService {
       if (status === 'deleting') return { until: untilGone }
       if (status === 'creating') {
         const hint = 'Wait until it is available.'
-        throw new ProblemError('invalid_state', `Snapshot ${id} is ${status}`, { state: status, hint })
+        throw new ProblemError('invalid_state', `Snapshot ${id} is ${status}`, {
+          state: status, hint
+        })
       }
-      return { steps: scheduleSteps([{ status: 'deleting' }], { gone: true }, seconds), until: untilGone }
+      return {
+        steps: scheduleSteps([{ status: 'deleting' }], { gone: true }, seconds), until: untilGone
+      }
     })
   }
 }

@@ -1,8 +1,8 @@
 import { ProblemError, type Volume, type VolumeState } from '../../../openapi/model/index.ts'
 import { describe, type VolumeService } from '../../driver.ts'
 import {
-  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels, scheduleSteps,
-  tagLimits, untilGone, type Engine, type VolumeRecord
+  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels,
+  scheduleSteps, tagLimits, untilGone, type Engine, type VolumeRecord
 } from '../engine/index.ts'
 import { assertAttachable, chooseDevice, isRootDisk, maxVolumes } from './attachments.ts'
 import { checkVolume, originOf } from './new-volume.ts'
@@ -31,7 +31,6 @@ const states = new Map<string, VolumeState>(Object.entries({
   error: 'error'
 } satisfies Record<string, VolumeState>))
 
-/** Maps the status of Cinder to the state. */
 const volumeStateOf = ({ status }: VolumeRecord): VolumeState => states.get(status) ?? 'unknown'
 
 /** Throws invalid_state unless the state of the volume is one of these. */
@@ -42,7 +41,6 @@ export function assertVolumeState (volume: VolumeRecord, allowed: readonly Volum
   throw new ProblemError('invalid_state', `Volume ${volume.id} is ${state}`, { state, hint })
 }
 
-/** Throws in_use if the volume is attached, and invalid_state if it is changing. */
 function assertDetached (volume: VolumeRecord) {
   const { id, attachment } = volume
   if (attachment === null) return assertVolumeState(volume, ['available', 'error'])
@@ -50,10 +48,7 @@ function assertDetached (volume: VolumeRecord) {
   throw new ProblemError('in_use', detail, { hint: 'Detach it first.' })
 }
 
-/**
- * Returns the attachment to end. Throws invalid_state if the volume is not in use, validation_failed if it is attached to
- * another node, and in_use for a root disk.
- */
+/** Returns the attachment to end. Throws if the volume is not in use, on another node, or a root disk. */
 function findAttachment (volume: VolumeRecord, nodeId: string | undefined) {
   const { id, attachment } = volume
   const state = volumeStateOf(volume)
@@ -62,7 +57,11 @@ function findAttachment (volume: VolumeRecord, nodeId: string | undefined) {
     throw new ProblemError('invalid_state', `Volume ${id} is ${state}, not in use`, { state, hint })
   }
   const { node_id: attachedTo } = attachment
-  assertField((nodeId ?? attachedTo) === attachedTo, '/node_id', 'must be the node that the volume is attached to')
+  assertField(
+    (nodeId ?? attachedTo) === attachedTo,
+    '/node_id',
+    'must be the node that the volume is attached to'
+  )
   if (!isRootDisk(attachment)) return attachment
   const detail = `Volume ${id} is the root disk of node ${attachedTo}`
   throw new ProblemError('in_use', detail, { hint: 'Destroy the node first.' })
@@ -76,7 +75,7 @@ function attachmentsOf (volume: VolumeRecord): Volume['attachments'] {
   return [{ node_id: nodeId, device, state: isChanging ? state : 'in_use' }]
 }
 
-/** The service of volumes. Volumes have no content. Their states and rules are those of Cinder. */
+/** Volumes have no content. Their states and rules are those of Cinder. */
 export function createVolumes (engine: Engine): VolumeService {
   const { location, quotas, delay, delays } = engine.settings
   const { reads, update, createAsync, changeAsync, findCreated } = createRepository(
@@ -96,7 +95,8 @@ export function createVolumes (engine: Engine): VolumeService {
     }))
 
   type Stage = VolumeRecord['steps'][number]['then']
-  const schedule = (stages: Stage[], end: Stage) => scheduleSteps(stages, end, delays.volume ?? delay)
+  const schedule = (stages: Stage[], end: Stage) =>
+    scheduleSteps(stages, end, delays.volume ?? delay)
 
   return {
     ...reads,
@@ -122,7 +122,9 @@ export function createVolumes (engine: Engine): VolumeService {
       if (volume.status === 'deleting') return { until: untilGone }
       assertDetached(volume)
       if (snapshots.entries.some(({ data }) => data.volume_id === id)) {
-        throw new ProblemError('in_use', `Volume ${id} has snapshots`, { hint: 'Delete its snapshots first.' })
+        throw new ProblemError('in_use', `Volume ${id} has snapshots`, {
+          hint: 'Delete its snapshots first.'
+        })
       }
       return { steps: schedule([{ status: 'deleting' }], { gone: true }), until: untilGone }
     }),
