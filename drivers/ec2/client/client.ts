@@ -1,8 +1,8 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import type {
   $Command, EC2Client, EC2ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes
 } from '@aws-sdk/client-ec2'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import { readAuthority } from '../../authority.ts'
 import type { Call } from '../../call.ts'
@@ -29,7 +29,7 @@ export type Action = ActionOfCommand<keyof Sdk>
 export type ActionInput<A extends Action> = CommandOf<A>['input']
 
 export type ActionOutput<A extends Action> =
-  CommandOf<A> extends Command<infer _, infer Output> ? Output : never
+  CommandOf<A> extends Command<ActionInput<A>, infer Output> ? Output : never
 
 export interface ClientOptions {
   /** Region, for the signature and the address. */
@@ -118,9 +118,12 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
     return { sdk, client }
   }
 
-  const send = <A extends Action>(
-    action: A, input: ActionInput<A>, call: Call, { read, idempotent = false, onBody }: SendOptions
-  ) => limit(async () => {
+  const sendNow = async <A extends Action>(
+    action: A,
+    input: ActionInput<A>,
+    call: Call,
+    { read, idempotent = false, onBody }: SendOptions
+  ) => {
     loaded ??= load().catch((error: unknown) => {
       loaded = undefined
       throw error
@@ -141,7 +144,10 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
     } catch (error) {
       throw explainFailure(attempts.unwrap(error), call, read, attempts)
     }
-  }, call.signal)
+  }
+
+  const send = <A extends Action>(action: A, input: ActionInput<A>, call: Call, options: SendOptions) =>
+    limit(() => sendNow(action, input, call, options), call.signal)
 
   return {
     read: (action, input, call) => send(action, input, call, { read: true }),

@@ -2,8 +2,7 @@ import type { AvailabilityZone } from '@aws-sdk/client-ec2'
 import { ProblemError, type Location } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Identity, ReadService } from '../../driver.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { readZones } from '../client/zones.ts'
+import { readZones, type Cloud } from '../client/index.ts'
 
 const emptyFields = { created_at: null, updated_at: null, tags: {} }
 

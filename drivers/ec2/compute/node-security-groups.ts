@@ -2,19 +2,15 @@ import type { InstanceNetworkInterface } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
-import type { FieldRefusal } from '../../refusals.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { explainingFields } from '../client/refusals.ts'
+import { explainingFields, isSameId, type Cloud } from '../client/index.ts'
 import { readInstance } from './instances.ts'
 
 /** Eucalyptus refuses a group of another network with InvalidParameterCombination. */
-const refusals: readonly FieldRefusal[] = [
+const refusals = [
   { pattern: /^InvalidGroup|^InvalidSecurityGroup|^InvalidParameter/, pointer: '/security_group_id' }
 ]
 
 const groupsOf = ({ Groups: groups = [] }: InstanceNetworkInterface) => groups.flatMap(({ GroupId: id }) => id ?? [])
-
-const isSameId = (id: string, other: string) => id.toLowerCase() === other.toLowerCase()
 
 type ChangeGroups = (groups: string[]) => string[]
 

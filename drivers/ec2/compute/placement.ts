@@ -3,7 +3,7 @@ import { BlockList, isIPv4 } from 'node:net'
 import { ProblemError, type NodeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { invalid } from '../../invalid.ts'
-import type { Client } from '../client/client.ts'
+import type { Client } from '../client/index.ts'
 
 type NicRequest = NonNullable<NodeCreate['networks']>[number]
 

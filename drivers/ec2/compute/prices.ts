@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
-import path from 'node:path'
 import { Type, type Static } from 'typebox'
 import type { Size } from '../../../openapi/model/index.ts'
 import { readSettings } from '../../settings.ts'
+import path from 'node:path'
 
 /** A file of prices, by location and size. */
 const Prices = Type.Object({

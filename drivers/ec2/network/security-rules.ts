@@ -1,4 +1,6 @@
-import type { IpPermission, SecurityGroup as RawGroup, SecurityGroupRule as RawRule } from '@aws-sdk/client-ec2'
+import type {
+  IpPermission, SecurityGroup as RawGroup, SecurityGroupRule as RawRule
+} from '@aws-sdk/client-ec2'
 import type { SecurityGroupRule, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
 import { invalid } from '../../invalid.ts'
 

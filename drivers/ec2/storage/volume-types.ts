@@ -1,6 +1,6 @@
 import { ProblemError, type VolumeType } from '../../../openapi/model/index.ts'
 import type { ReadService } from '../../driver.ts'
-import type { Cloud } from '../client/cloud.ts'
+import type { Cloud } from '../client/index.ts'
 
 /**
  * Amazon's volume types, which its API does not list. From "Amazon EBS volume types" of the EBS User Guide; the default
