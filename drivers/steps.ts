@@ -1,21 +1,22 @@
 import { ProblemError } from '../openapi/model/index.ts'
 
-/** One call of an update that takes several. */
+/** One call of an update that needs several. */
 export interface Step {
-  /** What it changes, as the request names it. */
+  /** The field of the request that the call changes. */
   field: string
   run: () => Promise<unknown>
 }
 
-/** The step for a field; none where the request does not have it, or has nothing in it. */
+/** Returns the step for a field, or no step if the request does not have the field or the field is an empty object. */
 export function step<T> (field: string, value: T | undefined, run: (value: T) => Promise<unknown>): Step[] {
-  const empty = value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
-  return empty ? [] : [{ field, run: () => run(value) }]
+  const isEmpty = value === undefined ||
+    (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
+  return isEmpty ? [] : [{ field, run: () => run(value) }]
 }
 
-/** Runs the steps one after the other, then `last`. Who gets an error is told which of them were made. */
+/** Runs the steps one after the other, then `last`. An error names the fields that were changed before it. */
 export async function runSteps<T> (
-  steps: readonly Step[], last: () => Promise<T>, explain: (error: unknown) => unknown = (error) => error
+  steps: readonly Step[], last: () => Promise<T>, explain: (error: unknown) => Promise<unknown> = async (error) => error
 ): Promise<T> {
   const applied: string[] = []
   try {
@@ -25,12 +26,11 @@ export async function runSteps<T> (
     }
     return await last()
   } catch (error) {
-    throw tellApplied(await explain(error), applied)
+    throw withApplied(await explain(error), applied)
   }
 }
 
-function tellApplied (error: unknown, applied: readonly string[]) {
+function withApplied (error: unknown, applied: readonly string[]) {
   if (!(error instanceof ProblemError) || applied.length === 0) return error
-  const detail = `${error.message} (already applied: ${applied.join(', ')})`
-  return new ProblemError(error.code, detail, { ...error.details, outcomeUnknown: error.outcomeUnknown, cause: error })
+  return error.with({ detail: `${error.message} (already applied: ${applied.join(', ')})` })
 }

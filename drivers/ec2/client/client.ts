@@ -8,8 +8,10 @@ import { readAuthority } from '../../authority.ts'
 import type { Call } from '../../call.ts'
 import { userAgent, type Context } from '../../driver.ts'
 import { isUnsent } from '../../http.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import type { Credentials } from './credentials.ts'
 import { toProblemError } from './errors.ts'
+import { explainFields } from './refusals.ts'
 import { createMiddleware, type Attempts } from './sdk-middleware.ts'
 
 type Sdk = typeof import('@aws-sdk/client-ec2')
@@ -47,6 +49,8 @@ export interface ClientOptions {
 export interface ChangeOptions {
   /** Whether the change may be sent twice, because it is idempotent or carries a ClientToken. */
   idempotent?: boolean
+  /** The fields of the request that the cloud's codes name. */
+  refusals?: readonly FieldRefusal[]
 }
 
 export interface Client {
@@ -122,7 +126,7 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
     action: A,
     input: ActionInput<A>,
     call: Call,
-    { read, idempotent = false, onBody }: SendOptions
+    { read, idempotent = false, refusals = [], onBody }: SendOptions
   ) => {
     loaded ??= load().catch((error: unknown) => {
       loaded = undefined
@@ -142,7 +146,7 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
       call.log.debug({ action, request_id: requestId, elapsed_ms: elapsed }, 'call to the cloud')
       return output as ActionOutput<A>
     } catch (error) {
-      throw explainFailure(attempts.unwrap(error), call, read, attempts)
+      throw explainFields(explainFailure(attempts.unwrap(error), call, read, attempts), refusals)
     }
   }
 

@@ -1,12 +1,11 @@
 import type { Filter } from '@aws-sdk/client-ec2'
-import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { ReadService } from '../../driver.ts'
 import type { ProviderPage } from '../../pages.ts'
 import { runSteps } from '../../steps.ts'
 import type { Cloud } from './cloud.ts'
 import { createRecentIds } from './consistency.ts'
-import { malformed } from './errors.ts'
+import { malformed, notFound } from './errors.ts'
 import { findById, toFilters, toPageParameters, type FilterRules, type PageSizes } from './lists.ts'
 import { labelOrRollBack } from './rollback.ts'
 import { checkEc2Tags, labelSteps, type Labels } from './tags.ts'
@@ -42,7 +41,7 @@ export function createCollection<Raw, T> (options: CollectionOptions<Raw, T>) {
   const find = (id: string, call: Call): Promise<Raw> => recent.read(id, call, async () => {
     const { items } = await read({ ids: [id] }, call)
     const found = findById(items, id, idKey)
-    if (found === undefined) throw new ProblemError('resource_not_found', `There is no ${itemName} ${id}`)
+    if (found === undefined) throw notFound(itemName, id)
     return found
   })
 

@@ -1,7 +1,6 @@
 import type { DescribeInstancesCommandInput, Instance } from '@aws-sdk/client-ec2'
-import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { findById, readPage, type Client } from '../client/index.ts'
+import { findById, notFound, readPage, type Client } from '../client/index.ts'
 
 /** The SDK parses 100 instances in some 25 ms, during which the event loop is blocked. */
 export const maxInstances = 100
@@ -17,6 +16,6 @@ export async function readInstances (client: Client, input: DescribeInstancesCom
 export async function readInstance (client: Client, id: string, call: Call): Promise<Instance> {
   const { items } = await readInstances(client, { InstanceIds: [id] }, call)
   const found = findById(items, id, 'InstanceId')
-  if (found === undefined) throw new ProblemError('resource_not_found', `There is no node ${id}`)
+  if (found === undefined) throw notFound('node', id)
   return found
 }

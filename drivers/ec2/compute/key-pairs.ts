@@ -1,10 +1,10 @@
 import type { KeyPairInfo } from '@aws-sdk/client-ec2'
-import { ProblemError, type KeyPair, type KeyPairCreate } from '../../../openapi/model/index.ts'
+import type { KeyPair, KeyPairCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type KeyPairService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
 import {
-  explainingFields, malformed, readPage, readTags, retryWhileMissing, type Cloud, type Dialect
+  malformed, notFound, readPage, readTags, retryWhileMissing, type Cloud, type Dialect
 } from '../client/index.ts'
 
 export const describeKeyPairs = ({ keyTypes }: Dialect) => describe<KeyPairService>({
@@ -47,13 +47,13 @@ export function createKeyPairs ({ client, dialect, identify: identifyIn }: Cloud
   const read = async (name: string, call: Call): Promise<KeyPairInfo> => {
     const { KeyPairs: pairs = [] } = await client.read('DescribeKeyPairs', { ...options, KeyNames: [name] }, call)
     const found = pairs.find(({ KeyName: keyName }) => keyName === name)
-    if (found === undefined) throw new ProblemError('resource_not_found', `There is no key pair ${name}`)
+    if (found === undefined) throw notFound('key pair', name)
     return found
   }
 
   const importKey = async (name: string, publicKey: string, call: Call) => {
     const input = { KeyName: name, PublicKeyMaterial: Buffer.from(publicKey) }
-    await explainingFields(importRefusals, () => client.change('ImportKeyPair', input, call))
+    await client.change('ImportKeyPair', input, call, { refusals: importRefusals })
     return toKeyPair(await retryWhileMissing(call, () => read(name, call)), identify(name), { extra: false })
   }
 

@@ -5,8 +5,8 @@ import {
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
 import {
-  explainingFields, findById, hasOperationTag, isMissing, labelOrRollBack, malformed,
-  readUntilSettled, retryWhileMissing, runOrRollBack, toChange, toTagParameters, type Cloud
+  findById, hasOperationTag, ignoreMissing, labelOrRollBack, malformed, readUntilSettled,
+  retryWhileMissing, runOrRollBack, toChange, toTagParameters, type Cloud
 } from '../client/index.ts'
 import { readInstance } from './instances.ts'
 import { addressesOf } from './node-mapping.ts'
@@ -64,12 +64,9 @@ export function createNics (cloud: Cloud): Pick<NodeService, 'list_nics' | 'atta
     return nic
   }
 
-  const deleteNic = async (id: string, call: Call) => {
-    try {
-      await client.change('DeleteNetworkInterface', { NetworkInterfaceId: id }, call, { idempotent: true })
-    } catch (error) {
-      if (!isMissing(error)) throw error
-    }
+  const deleteNic = (id: string, call: Call) => {
+    const input = { NetworkInterfaceId: id }
+    return ignoreMissing(client.change('DeleteNetworkInterface', input, call, { idempotent: true }))
   }
 
   const createNic = async (subnet: string, input: NicCreate, call: Call) => {
@@ -81,8 +78,9 @@ export function createNics (cloud: Cloud): Pick<NodeService, 'list_nics' | 'atta
       Groups: groups.length === 0 ? undefined : groups,
       ...toTagParameters(cloud, 'network-interface', labels)
     }
-    const { NetworkInterface: created } = await explainingFields(createRefusals, () =>
-      client.change('CreateNetworkInterface', request, call))
+    const { NetworkInterface: created } = await client.change('CreateNetworkInterface', request, call, {
+      refusals: createRefusals
+    })
     const id = created?.NetworkInterfaceId
     if (id === undefined) throw malformed('The response of the cloud has no network interface', false)
     await labelOrRollBack(cloud, id, labels, call, (rollbackCall) => deleteNic(id, rollbackCall))
@@ -106,17 +104,9 @@ export function createNics (cloud: Cloud): Pick<NodeService, 'list_nics' | 'atta
 
   /** Detaches a NIC and waits, because the cloud answers before it is detached. Returns undefined for a deleted NIC. */
   const detach = async (nic: string, attachment: string, call: Call) => {
-    try {
-      await client.change('DetachNetworkInterface', { AttachmentId: attachment }, call, { idempotent: true })
-    } catch (error) {
-      // An earlier attempt, or the end of the node, has removed the attachment.
-      if (!isMissing(error)) throw error
-    }
-    const read = async () => readNic(nic, call).catch((error: unknown) => {
-      if (isMissing(error)) return undefined
-      throw error
-    })
-    const detached = await readUntilSettled(call, read, isAttached)
+    const input = { AttachmentId: attachment }
+    await ignoreMissing(client.change('DetachNetworkInterface', input, call, { idempotent: true }))
+    const detached = await readUntilSettled(call, () => ignoreMissing(readNic(nic, call)), isAttached)
     if (isAttached(detached)) {
       throw new ProblemError('provider_timeout', `The cloud accepted the request, but the NIC ${nic} is still attached`)
     }

@@ -2,9 +2,7 @@ import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
 import { explaining } from '../../refusals.ts'
-import {
-  explainingFields, providerCodeOf, toChange, toDeletion, type Cloud
-} from '../client/index.ts'
+import { providerCodeOf, toChange, toDeletion, type Cloud } from '../client/index.ts'
 import { sizeRefusal } from './node-create.ts'
 
 type NodeActions = Pick<NodeService, 'start' | 'stop' | 'reboot' | 'resize' | 'suspend' | 'destroy' | 'console'>
@@ -27,7 +25,7 @@ export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
     // Amazon shows a hibernated node as stopped. Its start resumes it.
     suspend: dialect.hibernation ? (id, _input, call) => stop(id, { Hibernate: true }, call) : undefined,
 
-    /** Amazon tries a soft reboot, and a hard one after some minutes. A reboot has no state, so acceptance is its end. */
+    /** Amazon tries a soft reboot, then a hard one. A reboot has no state, so it ends with its acceptance. */
     async reboot (id, _input, call) {
       await client.change('RebootInstances', { InstanceIds: [id] }, call)
       return toChange('node', id, [])
@@ -36,8 +34,7 @@ export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
     /** The node must be stopped. The new size applies at once. */
     async resize (id, { size_id: size }, call) {
       const input = { InstanceId: id, InstanceType: { Value: size } }
-      await explainingFields([sizeRefusal], () =>
-        client.change('ModifyInstanceAttribute', input, call, { idempotent: true }))
+      await client.change('ModifyInstanceAttribute', input, call, { idempotent: true, refusals: [sizeRefusal] })
       return toChange('node', id, ['stopped'])
     },
 

@@ -7,8 +7,8 @@ import type { NodeService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
 import { explaining, pointTo, type FieldRefusal } from '../../refusals.ts'
 import {
-  checkEc2Tags, explainFields, malformed, setName, setTags, tagCreated, tagRefusal, toRefs,
-  toTagList, toTagParameters, type Cloud, type RecentIds
+  checkEc2Tags, explainFields, isProblem, malformed, setName, setTags, tagCreated, tagRefusal,
+  toRefs, toTagList, toTagParameters, type Cloud, type RecentIds
 } from '../client/index.ts'
 import { readInstances } from './instances.ts'
 import { planNics } from './placement.ts'
@@ -109,7 +109,7 @@ export function createNodeCreate (
 
   const explainCreate = async (error: unknown, input: NodeCreate, call: Call) => {
     const explained = explainFields(error, createRefusals)
-    if (!(explained instanceof ProblemError) || explained.code !== 'provider_rejected') return explained
+    if (!isProblem(explained, 'provider_rejected')) return explained
     const isKnown = await hasSize(input.size_id, call).catch(() => true)
     return isKnown ? explained : pointTo('/size_id', explained)
   }

@@ -79,7 +79,8 @@ export function createNodes ({ cloud, toParameters, hasSize }: NodesOptions): No
   const nodes: NodeService = {
     async list ({ limit, token, filters, extra }, call) {
       const page = toPageParameters(cloud, { limit, token }, instancePageSizes)
-      const { items, next = null } = await readInstances(client, { Filters: toFilters(filters, filterRules), ...page }, call)
+      const input = { Filters: toFilters(filters, filterRules), ...page }
+      const { items, next = null } = await readInstances(client, input, call)
       return { items: items.map((instance) => toItem(instance, null, extra)), next }
     },
 

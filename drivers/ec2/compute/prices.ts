@@ -44,7 +44,7 @@ export function resolvePrices (settings: Record<string, unknown>, directory: str
 }
 
 /**
- * Finds the driver's own price table. The build does not copy it, so it is in the driver's folder, or in the source tree
+ * Finds the driver's own price table. The build does not copy it: it is in the driver's folder, or in the source tree
  * above `dist`.
  */
 const findOwnFile = () => ['..', '../../../../drivers/ec2']

@@ -5,7 +5,7 @@ import type { ImageService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
 import { runSteps, step } from '../../steps.ts'
 import {
-  acceptCreation, checkEc2Tags, explainingFields, isMissing, labelSteps, tagRefusal, toDeletion,
+  acceptCreation, checkEc2Tags, ignoreMissing, labelSteps, tagRefusal, toDeletion,
   toOperationFilter, toRefs, toTagParameters, type Cloud, type RecentIds
 } from '../client/index.ts'
 import { snapshotsOf } from './image-mapping.ts'
@@ -41,9 +41,8 @@ export function createImageChanges ({ cloud, recent, read, get }: ImageChangesOp
   /** Deletes a snapshot of a deleted image, unless another image needs it. */
   const deleteSnapshot = async (id: string, image: string, call: Call) => {
     try {
-      await client.change('DeleteSnapshot', { SnapshotId: id }, call)
+      await ignoreMissing(client.change('DeleteSnapshot', { SnapshotId: id }, call))
     } catch (error) {
-      if (isMissing(error)) return
       if (!(error instanceof ProblemError)) throw error
       if (error.code === 'in_use') {
         call.log.warn({ image, snapshot: id }, 'the snapshot of a deleted image is in use and was not deleted')
@@ -69,7 +68,7 @@ export function createImageChanges ({ cloud, recent, read, get }: ImageChangesOp
       checkEc2Tags(tags)
       const labels = { tags, operation: call.operation }
       const input = { InstanceId: node, Name: name, NoReboot: true, ...toTagParameters(cloud, 'image', labels) }
-      const { ImageId: id } = await explainingFields(createRefusals, () => client.change('CreateImage', input, call))
+      const { ImageId: id } = await client.change('CreateImage', input, call, { refusals: createRefusals })
       return acceptCreation(cloud, recent, { kind: 'image', id, labels }, call)
     },
 

@@ -3,8 +3,8 @@ import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type ImageService } from '../../driver.ts'
 import {
-  createRecentIds, exactRule, filterNames, findById, patternRule, readPage, tagLimits, toFilters,
-  toPageParameters, toStatuses, type Cloud
+  createRecentIds, exactRule, filterNames, findById, notFound, patternRule, readPage, tagLimits,
+  toFilters, toPageParameters, toStatuses, type Cloud
 } from '../client/index.ts'
 import { createImageChanges } from './image-changes.ts'
 import { imageStates, toImage } from './image-mapping.ts'
@@ -49,7 +49,7 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
   const read = (id: string, call: Call): Promise<RawImage> => recent.read(id, call, async () => {
     const { Images: images = [] } = await client.read('DescribeImages', { ImageIds: [id] }, call)
     const found = findById(images, id, 'ImageId')
-    if (found === undefined) throw new ProblemError('resource_not_found', `There is no image ${id}`)
+    if (found === undefined) throw notFound('image', id)
     return found
   })
 

@@ -2,8 +2,8 @@ import type { Address } from '@aws-sdk/client-ec2'
 import { ProblemError, type FloatingIp } from '../../../openapi/model/index.ts'
 import { describe, type FloatingIpService, type Identity } from '../../driver.ts'
 import {
-  checkEc2Tags, createDirectCollection, exactRule, explainingFields, isMissing, nameRule, readPage,
-  tagLimits, toCommonFields, toTagList, toTagParameters, type Cloud, type Dialect
+  checkEc2Tags, createDirectCollection, exactRule, ignoreMissing, nameRule, readPage, tagLimits,
+  toCommonFields, toTagList, toTagParameters, type Cloud, type Dialect
 } from '../client/index.ts'
 import { chooseNic } from './floating-targets.ts'
 
@@ -89,8 +89,9 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
       // Gateway.NotAttached: the network of the NIC has no internet gateway.
       const pattern = /^InvalidNetworkInterface|^Gateway\.NotAttached|^InvalidInstanceI[Dd]/
       const pointer = input.nic_id === undefined ? '/node_id' : '/nic_id'
-      const { AssociationId: association } = await explainingFields([{ pattern, pointer }], () =>
-        client.change('AssociateAddress', request, call, { idempotent: true }))
+      const { AssociationId: association } = await client.change('AssociateAddress', request, call, {
+        idempotent: true, refusals: [{ pattern, pointer }]
+      })
       return map({ ...raw, AssociationId: association, ...target, InstanceId: nic.Attachment?.InstanceId })
     },
 
@@ -98,12 +99,8 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
       const raw = await find(id, call)
       const association = toNullable(raw.AssociationId)
       if (association === null) return map(raw)
-      try {
-        await client.change('DisassociateAddress', { AssociationId: association }, call, { idempotent: true })
-      } catch (error) {
-        // The association may have ended with its node.
-        if (!isMissing(error)) throw error
-      }
+      const input = { AssociationId: association }
+      await ignoreMissing(client.change('DisassociateAddress', input, call, { idempotent: true }))
       return map({ ...raw, ...noAssociation })
     }
   }

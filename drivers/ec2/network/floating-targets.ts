@@ -1,8 +1,8 @@
 import type { NetworkInterface } from '@aws-sdk/client-ec2'
-import { ProblemError, type FloatingIpAssociate } from '../../../openapi/model/index.ts'
+import type { FloatingIpAssociate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { invalid } from '../../invalid.ts'
-import { isSameId, type Client } from '../client/index.ts'
+import { isProblem, isSameId, type Client } from '../client/index.ts'
 
 function addressesOf ({ PrivateIpAddresses: all = [], PrivateIpAddress: primary }: NetworkInterface) {
   if (all.length > 0) return all.flatMap(({ PrivateIpAddress: address }) => address ?? [])
@@ -47,7 +47,7 @@ async function readNic (client: Client, id: string, call: Call) {
     const { NetworkInterfaces: found = [] } = await client.read('DescribeNetworkInterfaces', input, call)
     return found
   } catch (error) {
-    if (error instanceof ProblemError && ['resource_not_found', 'provider_rejected'].includes(error.code)) {
+    if (isProblem(error, 'resource_not_found', 'provider_rejected')) {
       throw invalid('/nic_id', `${id} does not exist`)
     }
     throw error

@@ -1,7 +1,7 @@
 import type { InternetGateway, RouteTable } from '@aws-sdk/client-ec2'
 import type { Call } from '../../call.ts'
 import {
-  hasOperationTag, isMissing, labelOrRollBack, malformed, readAllPages, runOrRollBack,
+  hasOperationTag, ignoreMissing, labelOrRollBack, malformed, readAllPages, runOrRollBack,
   toTagParameters, type Cloud
 } from '../client/index.ts'
 
@@ -109,9 +109,7 @@ export function createGateways (cloud: Cloud) {
       await detach(gateway, vpc, call)
       await runOrRollBack(call, `the internet gateway ${gateway} is detached`, cut, (rollbackCall) =>
         attach(gateway, vpc, rollbackCall))
-      await deleteGateway(gateway, call).catch((error: unknown) => {
-        if (!isMissing(error)) throw error
-      })
+      await ignoreMissing(deleteGateway(gateway, call))
     },
 
     /** Deletes the routes of a route table to internet gateways. */

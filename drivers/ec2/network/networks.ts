@@ -4,9 +4,8 @@ import type { Call } from '../../call.ts'
 import { describe, type Identity, type NetworkService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
 import {
-  checkEc2Tags, createDirectCollection, explainingFields, filterNames, maxFilterValues, nameRule,
-  readAllPages, readPage, readUntilSettled, tagLimits, toCommonFields, toTagParameters,
-  type Client, type Cloud
+  checkEc2Tags, createDirectCollection, filterNames, maxFilterValues, nameRule, readAllPages,
+  readPage, readUntilSettled, tagLimits, toCommonFields, toTagParameters, type Client, type Cloud
 } from '../client/index.ts'
 
 const filterRules = { name: nameRule }
@@ -82,7 +81,7 @@ export function createNetworks (cloud: Cloud): NetworkService {
       if (cidr.includes(':')) throw invalid('/cidr', 'must be an IPv4 block')
       const labels = { name, tags }
       const input = { CidrBlock: cidr, ...toTagParameters(cloud, 'vpc', labels) }
-      const { Vpc: created } = await explainingFields(createRefusals, () => client.change('CreateVpc', input, call))
+      const { Vpc: created } = await client.change('CreateVpc', input, call, { refusals: createRefusals })
       const id = await register(created?.VpcId, labels, call)
       const read = () => service.get(id, { extra: false }, call)
       return readUntilSettled(call, read, ({ state }) => state === 'pending')

@@ -5,9 +5,8 @@ import { describe, type Identity, type RouterService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
 import { runSteps, step } from '../../steps.ts'
 import {
-  checkEc2Tags, createDirectCollection, explainingFields, filterNames, findById, isMissing,
-  labelSteps, nameRule, readPage, runOrRollBack, tagLimits, toCommonFields, toTagParameters,
-  type Cloud
+  checkEc2Tags, createDirectCollection, filterNames, findById, ignoreMissing, labelSteps, nameRule,
+  readPage, runOrRollBack, tagLimits, toCommonFields, toTagParameters, type Cloud
 } from '../client/index.ts'
 import { createGateways, isRoutedOutside } from './gateways.ts'
 
@@ -105,8 +104,9 @@ export function createRouters (cloud: Cloud): RouterService {
       checkGateway(gateway, network)
       const labels = { name, tags }
       const input = { VpcId: network, ...toTagParameters(cloud, 'route-table', labels) }
-      const { RouteTable: table } = await explainingFields(createRefusals, () =>
-        client.change('CreateRouteTable', input, call))
+      const { RouteTable: table } = await client.change('CreateRouteTable', input, call, {
+        refusals: createRefusals
+      })
       const id = await register(table?.RouteTableId, labels, call)
       if (gateway !== undefined) {
         await runOrRollBack(call, `${id} exists`,
@@ -127,7 +127,7 @@ export function createRouters (cloud: Cloud): RouterService {
       return runSteps(steps, () => get(id, call))
     },
 
-    /** Deletes a route table and the gateway that was created for it. Throws in_use for a main table or with subnets. */
+    /** Deletes a route table and the gateway created for it. Throws in_use if it is a main one or has subnets. */
     async destroy (id, call) {
       const table = await find(id, call)
       if (table.Associations?.some(({ Main: isMain }) => isMain === true) === true) {
@@ -145,19 +145,15 @@ export function createRouters (cloud: Cloud): RouterService {
         throw new ProblemError('already_exists', `${id} already has an interface in ${subnet}`)
       }
       const input = { RouteTableId: id, SubnetId: subnet }
-      await explainingFields(interfaceRefusals, () => client.change('AssociateRouteTable', input, call))
+      await client.change('AssociateRouteTable', input, call, { refusals: interfaceRefusals })
       return get(id, call)
     },
 
     async remove_interface (id, { subnet_id: subnet }, call) {
       const association = findAssociation(await find(id, call), subnet)?.RouteTableAssociationId
       if (association === undefined) throw invalid('/subnet_id', `${subnet} is not connected to the router ${id}`)
-      try {
-        await client.change('DisassociateRouteTable', { AssociationId: association }, call, { idempotent: true })
-      } catch (error) {
-        // An earlier attempt, or the end of the subnet, has removed the association.
-        if (!isMissing(error)) throw error
-      }
+      const input = { AssociationId: association }
+      await ignoreMissing(client.change('DisassociateRouteTable', input, call, { idempotent: true }))
       return get(id, call)
     }
   }

@@ -7,9 +7,9 @@ import { describe, type Identity, type SecurityGroupService } from '../../driver
 import { invalid } from '../../invalid.ts'
 import { explaining, pointTo } from '../../refusals.ts'
 import {
-  checkEc2Tags, createDirectCollection, explainFields, explainingFields, filterNames, malformed,
-  patternRule, providerCodeOf, readAllPages, readPage, tagLimits, toCommonFields, toTagParameters,
-  type Cloud, type Dialect
+  checkEc2Tags, createDirectCollection, explainFields, filterNames, malformed, patternRule,
+  providerCodeOf, readAllPages, readPage, tagLimits, toCommonFields, toTagParameters, type Cloud,
+  type Dialect
 } from '../client/index.ts'
 import { fromPermission, permissionOf, rulesOf, toPermission, toRule } from './security-rules.ts'
 
@@ -154,8 +154,9 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
         VpcId: network,
         ...toTagParameters(cloud, 'security-group', { tags })
       }
-      const { GroupId: created } = await explainingFields(createRefusals, () =>
-        client.change('CreateSecurityGroup', input, call))
+      const { GroupId: created } = await client.change('CreateSecurityGroup', input, call, {
+        refusals: createRefusals
+      })
       const id = await register(created, { tags }, call)
       return service.get(id, { extra: false }, call)
     },

@@ -73,7 +73,8 @@ export function createSubnets (cloud: Cloud): SubnetService {
     map: async (raws, extra) => raws.map((raw) => toSubnet(raw, identify(raw.SubnetId!), extra))
   })
 
-  const createSubnet = ({ network_id: network, cidr, availability_zone: zone, ...labels }: SubnetCreate, call: Call) => {
+  const createSubnet = (input: SubnetCreate, call: Call) => {
+    const { network_id: network, cidr, availability_zone: zone, ...labels } = input
     /** Eucalyptus refuses an unknown zone with the same code as a wrong block. */
     const explain = async (error: unknown) => {
       const isAboutZone = zone !== undefined && providerCodeOf(error) === 'InvalidParameterValue'
@@ -83,8 +84,8 @@ export function createSubnets (cloud: Cloud): SubnetService {
       return isKnown ? explainFields(error, createRefusals) : pointTo('/availability_zone', error)
     }
     const tags = toTagParameters(cloud, 'subnet', labels)
-    const input = { VpcId: network, CidrBlock: cidr, AvailabilityZone: zone, ...tags }
-    return explaining(explain, () => client.change('CreateSubnet', input, call))
+    const request = { VpcId: network, CidrBlock: cidr, AvailabilityZone: zone, ...tags }
+    return explaining(explain, () => client.change('CreateSubnet', request, call))
   }
 
   return {

@@ -3,9 +3,9 @@ import type { Snapshot, SnapshotState } from '../../../openapi/model/index.ts'
 import { describe, type Identity, type SnapshotService } from '../../driver.ts'
 import { runSteps } from '../../steps.ts'
 import {
-  acceptCreation, checkEc2Tags, createCollection, exactRule, explainingFields, filterNames,
-  labelSteps, nameRule, readPage, tagLimits, tagRefusal, toCommonFields, toDeletion,
-  toOperationFilter, toRefs, toStatuses, toTagParameters, type Cloud
+  acceptCreation, checkEc2Tags, createCollection, exactRule, filterNames, labelSteps, nameRule,
+  readPage, tagLimits, tagRefusal, toCommonFields, toDeletion, toOperationFilter, toRefs,
+  toStatuses, toTagParameters, type Cloud
 } from '../client/index.ts'
 
 /** A `recovering` snapshot is leaving the recycle bin. */
@@ -81,8 +81,7 @@ export function createSnapshots (cloud: Cloud): SnapshotService {
       checkEc2Tags(tags)
       const labels = { name, tags, operation: call.operation }
       const input = { VolumeId: volume, Description: description, ...toTagParameters(cloud, 'snapshot', labels) }
-      const { SnapshotId: id } = await explainingFields(createRefusals, () =>
-        client.change('CreateSnapshot', input, call))
+      const { SnapshotId: id } = await client.change('CreateSnapshot', input, call, { refusals: createRefusals })
       return acceptCreation(cloud, recent, { kind: 'snapshot', id, labels }, call)
     },
 

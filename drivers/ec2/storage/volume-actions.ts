@@ -5,7 +5,7 @@ import type { VolumeService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
 import { explaining } from '../../refusals.ts'
 import {
-  explainingFields, explainMissing, providerCodeOf, toChange, type Cloud
+  explainFields, explainMissing, providerCodeOf, toChange, type Cloud
 } from '../client/index.ts'
 import { readInstance } from '../compute/instances.ts'
 import { nodesOf, toVolumeState } from './volume-mapping.ts'
@@ -49,9 +49,8 @@ export function createVolumeActions (
   { client, dialect }: Cloud, read: (id: string, call: Call) => Promise<RawVolume>
 ): VolumeActions {
   const chooseDevice = async (node: string, call: Call) => {
-    const instance = await explaining((error) => explainMissing(error, '/node_id'), () =>
-      readInstance(client, node, call))
-    return findFreeDevice(instance)
+    const explain = (error: unknown) => explainFields(explainMissing(error, '/node_id'), attachRefusals)
+    return findFreeDevice(await explaining(explain, () => readInstance(client, node, call)))
   }
 
   /** A volume can grow while it is in use. */
@@ -64,10 +63,8 @@ export function createVolumeActions (
 
   return {
     async attach (id, { node_id: node, device }, call) {
-      await explainingFields(attachRefusals, async () => {
-        const input = { VolumeId: id, InstanceId: node, Device: device ?? await chooseDevice(node, call) }
-        await client.change('AttachVolume', input, call)
-      })
+      const input = { VolumeId: id, InstanceId: node, Device: device ?? await chooseDevice(node, call) }
+      await client.change('AttachVolume', input, call, { refusals: attachRefusals })
       return toChange('volume', id, ['in_use'])
     },
 
@@ -84,7 +81,7 @@ export function createVolumeActions (
   }
 }
 
-/** Chooses the node to detach from. Throws if the volume is not attached, or if the request must name one of several. */
+/** Chooses the node to detach from. Throws if there is none, or if the request must name one of several. */
 function chooseNode (volume: RawVolume, nodes: readonly string[], requestedNode: string | undefined): string {
   if (nodes.length === 0) {
     const state = toVolumeState(volume, false)

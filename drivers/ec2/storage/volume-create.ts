@@ -1,11 +1,11 @@
 import type { VolumeType as RawVolumeType } from '@aws-sdk/client-ec2'
-import { ProblemError, type VolumeCreate } from '../../../openapi/model/index.ts'
+import type { VolumeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { VolumeService } from '../../driver.ts'
 import { explaining, pointTo } from '../../refusals.ts'
 import {
-  acceptCreation, checkEc2Tags, explainFields, readZones, tagRefusal, toOperationFilter, toRefs,
-  toTagParameters, type Cloud, type DefaultZone, type RecentIds
+  acceptCreation, checkEc2Tags, explainFields, isProblem, readZones, tagRefusal, toOperationFilter,
+  toRefs, toTagParameters, type Cloud, type DefaultZone, type RecentIds
 } from '../client/index.ts'
 import { volumeTypes } from './volume-types.ts'
 
@@ -26,7 +26,7 @@ export function createVolumeCreate (cloud: Cloud, defaultZone: DefaultZone, rece
   /** The cloud refuses an unknown zone or type with InvalidParameterValue, which names no field. */
   const explain = async (error: unknown, { availability_zone: zone, type }: VolumeCreate, call: Call) => {
     const explained = explainFields(error, createRefusals)
-    if (!(explained instanceof ProblemError) || explained.code !== 'provider_rejected') return explained
+    if (!isProblem(explained, 'provider_rejected')) return explained
     if (type !== undefined && !volumeTypes.has(type)) return pointTo('/type', explained)
     if (zone === undefined) return explained
     const zones = await readZones(client, call).catch(() => undefined)

@@ -1,11 +1,12 @@
 import type { Volume as RawVolume } from '@aws-sdk/client-ec2'
-import { ProblemError, type Volume } from '../../../openapi/model/index.ts'
+import type { Volume } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type VolumeService } from '../../driver.ts'
 import { runSteps } from '../../steps.ts'
 import {
-  checkEc2Tags, createRecentIds, exactRule, filterNames, findById, labelSteps, nameRule, readPage,
-  tagLimits, toDeletion, toFilters, toPageParameters, type Cloud, type DefaultZone
+  checkEc2Tags, createRecentIds, exactRule, filterNames, findById, isProblem, labelSteps, nameRule,
+  notFound, readPage, tagLimits, toDeletion, toFilters, toPageParameters, type Cloud,
+  type DefaultZone
 } from '../client/index.ts'
 import { createVolumeActions } from './volume-actions.ts'
 import { createVolumeCreate } from './volume-create.ts'
@@ -39,7 +40,7 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
   const read = (id: string, call: Call): Promise<RawVolume> => recent.read(id, call, async () => {
     const { Volumes: volumes = [] } = await client.read('DescribeVolumes', { VolumeIds: [id] }, call)
     const found = findById(volumes, id, 'VolumeId')
-    if (found === undefined) throw new ProblemError('resource_not_found', `There is no volume ${id}`)
+    if (found === undefined) throw notFound('volume', id)
     return found
   })
 
@@ -97,4 +98,4 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
 
 /** Whether the account, or the cloud, cannot list modifications. Volumes are shown without them. */
 const isUnavailable = (error: unknown) =>
-  error instanceof ProblemError && ['provider_permission_denied', 'not_supported'].includes(error.code)
+  isProblem(error, 'provider_permission_denied', 'not_supported')
