@@ -3,8 +3,13 @@ import { conformance } from './conformance/suite.ts'
 import { build } from './helper/app.ts'
 import { startEucalyptus } from './labs/eucalyptus/index.ts'
 
-/** Eucalyptus takes a key apart: it must be one. */
-const publicKey = 'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDlcsi7QW3byYCO2cT9iSn2Zipnr19LhCE/TuEjaI4XAPrGjz1J+ajvA3ZvM2q3U3WqEOfFsypqkPIYzAR4tzbi079B90UdbSkdfMcg+A0WQ/ds3ZQWJqOHNV7UO6TX/C6D6KN/vJ59lNHe6oDTG24geVpC2ndgI6sNjyge8V9Xj0hWhvDC0wGZFXj2XAni05/Kk6Y5/ShpEw19Nle2mdx8bjsJQHOSKQ+TK+8T9ZR2Dx/4vyzJpxW9uPZhiriDbuR23jojQ1KeTBx7B6uQoBZWMTJ0ApuLC+dZSMTrY1XdmKp8bO+fkK+rwYwhJrwiOQ3ivXMJM38J26v+/TRFA/QJ test'
+/** Eucalyptus parses public keys, so this one is valid. */
+const publicKey = [
+  'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDlcsi7QW3byYCO2cT9iSn2Zipnr19LhCE/TuEjaI4XAPrGjz1J+ajvA3ZvM2q3',
+  'U3WqEOfFsypqkPIYzAR4tzbi079B90UdbSkdfMcg+A0WQ/ds3ZQWJqOHNV7UO6TX/C6D6KN/vJ59lNHe6oDTG24geVpC2ndgI6sN',
+  'jyge8V9Xj0hWhvDC0wGZFXj2XAni05/Kk6Y5/ShpEw19Nle2mdx8bjsJQHOSKQ+TK+8T9ZR2Dx/4vyzJpxW9uPZhiriDbuR23joj',
+  'Q1KeTBx7B6uQoBZWMTJ0ApuLC+dZSMTrY1XdmKp8bO+fkK+rwYwhJrwiOQ3ivXMJM38J26v+/TRFA/QJ test'
+].join('')
 
 type Fake = Awaited<ReturnType<typeof startEucalyptus>>
 
@@ -15,12 +20,21 @@ async function start (t: Test, options: Parameters<typeof startEucalyptus>[0] = 
 }
 
 const cloudOf = ({ host, port, path, region, accessKeyId, secretAccessKey }: Fake) => ({
-  driver: 'eucalyptus', host, port, path, secure: false, location: region, access_key_id: accessKeyId, secret_access_key: secretAccessKey
+  driver: 'eucalyptus',
+  host,
+  port,
+  path,
+  secure: false,
+  location: region,
+  access_key_id: accessKeyId,
+  secret_access_key: secretAccessKey
 })
 
 t.test('Eucalyptus conforms', async (t) => {
   const full = 'm1.xlarge'
-  const fake = await start(t, { behaviour: { quotas: { instances: 100, vpcs: 50, gateways: 50, addresses: 50 }, full: new Set([full]) } })
+  const fake = await start(t, {
+    behaviour: { quotas: { instances: 100, vpcs: 50, gateways: 50, addresses: 50 }, full: new Set([full]) }
+  })
   const tight = await start(t, { behaviour: { quotas: { instances: 1 } } })
   const { api } = await build(t, { listen: true, clouds: { default: cloudOf(fake), tight: cloudOf(tight) } })
   await conformance(t, {

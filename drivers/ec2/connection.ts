@@ -1,7 +1,6 @@
 import type { Connection, Context } from '../driver.ts'
-import { createClient, type Client } from './client/client.ts'
-import { amazon, type Cloud, type Dialect } from './client/cloud.ts'
 import { readCredentials } from './client/credentials.ts'
+import { amazon, createClient, type Client, type Cloud, type Dialect } from './client/index.ts'
 import { readInstanceTypes } from './compute/instance-types.ts'
 import { createOptions, toParameters } from './compute/node-options.ts'
 import { createPrices } from './compute/prices.ts'

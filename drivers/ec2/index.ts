@@ -1,6 +1,6 @@
 import { defineDriver } from '../driver.ts'
-import { connect } from './connection.ts'
 import { createOptions } from './compute/node-options.ts'
+import { connect } from './connection.ts'
 import { aliases, resolve, Settings } from './settings.ts'
 
 /** Amazon EC2: one account in one region. */

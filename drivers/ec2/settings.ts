@@ -16,9 +16,11 @@ const RecommendedImages = Type.Array(Type.Object({
 
 /** The settings that the clouds of this protocol share. */
 export const commonSettings = {
-  prices: text('Path of a file with prices of sizes, which replaces that of the driver; the README describes its form.'),
+  prices: text('Path of a file with prices of sizes, instead of the file of the driver; for its form see the README.'),
   ca: text('Path of a file with the certificate authority of the endpoint.'),
-  verify: Type.Optional(Type.Boolean({ description: 'Whether to check the certificate of the endpoint; true by default.' }))
+  verify: Type.Optional(Type.Boolean({
+    description: 'Whether to check the certificate of the endpoint; true by default.'
+  }))
 }
 
 const addressPattern = '^https?://[^/]'

@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
 import type { Connection, Context } from '../driver.ts'
 import {
-  commonOptions, createClient, createCloud, createConnection, createPrices, ids, toCommonParameters, type Dialect
+  commonOptions, createClient, createCloud, createConnection, createPrices, ids,
+  toCommonParameters, type Dialect
 } from '../ec2/public.ts'
 import type { Settings } from './settings.ts'
 import { readSizes } from './sizes.ts'

@@ -7,7 +7,9 @@ export const Settings = Type.Object({
   access_key_id: Type.String({ minLength: 1, description: 'Access key of the account.' }),
   secret_access_key: Type.String({ minLength: 1, format: 'password', description: 'Secret of the access key.' }),
   session_token: secret('Session token of a temporary access key.'),
-  host: Type.String({ pattern: '^[^/\\s:]+$', description: 'Host of the compute service.', examples: ['cloud.example'] }),
+  host: Type.String({
+    pattern: '^[^/\\s:]+$', description: 'Host of the compute service.', examples: ['cloud.example']
+  }),
   port: Type.Integer({ minimum: 1, maximum: 65535, default: 8773, description: 'Port of the compute service.' }),
   path: Type.String({
     pattern: '^/',

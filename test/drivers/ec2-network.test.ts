@@ -12,7 +12,13 @@ import { gatewayOf, toSubnet } from '../../drivers/ec2/network/subnets.ts'
 import { runOrRollBack } from '../../drivers/ec2/client/rollback.ts'
 import { invalid } from '../../drivers/invalid.ts'
 
-const identity = { id: 'x', cloud: 'default', driver: 'ec2', location: 'us-east-1', self: '/api/v2/clouds/default/networks/x' }
+const identity = {
+  id: 'x',
+  cloud: 'default',
+  driver: 'ec2',
+  location: 'us-east-1',
+  self: '/api/v2/clouds/default/networks/x'
+}
 const quiet = { debug () {}, info () {}, warn () {}, error () {} }
 const call: Call = { signal: new AbortController().signal, log: quiet, requestId: 'r' }
 
@@ -26,20 +32,33 @@ const pointerOf = (run: () => unknown) => {
 }
 
 t.test('a rule becomes a permission, by protocol, ports, ICMP, addresses and group', async (t) => {
-  const ingress = (rule: Omit<SecurityGroupRuleCreate, 'direction'>) => toPermission({ direction: 'ingress', ...rule }, true)
-  t.strictSame(ingress({}), { IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] }, 'nothing said is anything of IPv4')
+  const ingress = (rule: Omit<SecurityGroupRuleCreate, 'direction'>) =>
+    toPermission({ direction: 'ingress', ...rule }, true)
+  t.strictSame(
+    ingress({}),
+    { IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] },
+    'nothing said is anything of IPv4'
+  )
   t.strictSame(ingress({ ethertype: 'IPv6' }), { IpProtocol: '-1', Ipv6Ranges: [{ CidrIpv6: '::/0' }] })
-  t.strictSame(ingress({ protocol: 'tcp', port_min: 80, cidr: '10.0.0.0/8', description: 'web' }),
-    { IpProtocol: 'tcp', FromPort: 80, ToPort: 80, IpRanges: [{ CidrIp: '10.0.0.0/8', Description: 'web' }] })
+  t.strictSame(ingress({ protocol: 'tcp', port_min: 80, cidr: '10.0.0.0/8', description: 'web' }), {
+    IpProtocol: 'tcp',
+    FromPort: 80,
+    ToPort: 80,
+    IpRanges: [{ CidrIp: '10.0.0.0/8', Description: 'web' }]
+  })
   t.match(ingress({ protocol: '17' }), { IpProtocol: 'udp', FromPort: 0, ToPort: 65535 }, 'no port is any port')
-  t.strictSame(ingress({ protocol: 'gre', remote_group_id: 'sg-1' }), { IpProtocol: '47', UserIdGroupPairs: [{ GroupId: 'sg-1' }] })
+  t.strictSame(ingress({ protocol: 'gre', remote_group_id: 'sg-1' }), {
+    IpProtocol: '47',
+    UserIdGroupPairs: [{ GroupId: 'sg-1' }]
+  })
   t.match(ingress({ protocol: 'icmp' }), { IpProtocol: 'icmp', FromPort: -1, ToPort: -1 })
   t.match(ingress({ protocol: 'icmp', icmp_type: 8 }), { FromPort: 8, ToPort: -1 })
   t.match(ingress({ protocol: 'icmpv6' }), { IpProtocol: 'icmpv6', Ipv6Ranges: [{ CidrIpv6: '::/0' }] })
 })
 
 t.test('a rule that makes no sense is refused at its field', async (t) => {
-  const at = (rule: Omit<SecurityGroupRuleCreate, 'direction'>, modern = true) => pointerOf(() => toPermission({ direction: 'ingress', ...rule }, modern))
+  const at = (rule: Omit<SecurityGroupRuleCreate, 'direction'>, modern = true) =>
+    pointerOf(() => toPermission({ direction: 'ingress', ...rule }, modern))
   t.equal(at({ protocol: 'nonsense' }), '/protocol')
   t.equal(at({ protocol: 'gre', port_min: 1 }), '/port_min')
   t.equal(at({ protocol: 'icmp', icmp_code: 0 }), '/icmp_type')
@@ -51,102 +70,224 @@ t.test('a rule that makes no sense is refused at its field', async (t) => {
 
 t.test('-1 is any, numbers of protocols are names, all ports are no port', async (t) => {
   const base = { SecurityGroupRuleId: 'sgr-1', GroupId: 'sg-1', IsEgress: false }
-  t.match(toRule({ ...base, IpProtocol: '-1', FromPort: -1, ToPort: -1, CidrIpv4: '0.0.0.0/0' }),
-    { id: 'sgr-1', direction: 'ingress', ethertype: 'IPv4', protocol: null, port_min: null, port_max: null, icmp_type: null, cidr: '0.0.0.0/0' })
-  t.match(toRule({ ...base, IsEgress: true, IpProtocol: '6', FromPort: 0, ToPort: 65535, CidrIpv6: '::/0' }),
-    { direction: 'egress', ethertype: 'IPv6', protocol: 'tcp', port_min: null, port_max: null, cidr: '::/0' })
-  t.match(toRule({ ...base, IpProtocol: 'icmp', FromPort: 8, ToPort: -1, ReferencedGroupInfo: { GroupId: 'sg-2' } }),
-    { icmp_type: 8, icmp_code: null, port_min: null, cidr: null, remote_group_id: 'sg-2' })
-  t.match(toRule({ ...base, IpProtocol: 'tcp', FromPort: 1, ToPort: 2, PrefixListId: 'pl-1' }), { cidr: 'pl-1' }, 'a list of prefixes is not everybody')
+  t.match(toRule({ ...base, IpProtocol: '-1', FromPort: -1, ToPort: -1, CidrIpv4: '0.0.0.0/0' }), {
+    id: 'sgr-1',
+    direction: 'ingress',
+    ethertype: 'IPv4',
+    protocol: null,
+    port_min: null,
+    port_max: null,
+    icmp_type: null,
+    cidr: '0.0.0.0/0'
+  })
+  t.match(toRule({ ...base, IsEgress: true, IpProtocol: '6', FromPort: 0, ToPort: 65535, CidrIpv6: '::/0' }), {
+    direction: 'egress',
+    ethertype: 'IPv6',
+    protocol: 'tcp',
+    port_min: null,
+    port_max: null,
+    cidr: '::/0'
+  })
+  t.match(toRule({ ...base, IpProtocol: 'icmp', FromPort: 8, ToPort: -1, ReferencedGroupInfo: { GroupId: 'sg-2' } }), {
+    icmp_type: 8,
+    icmp_code: null,
+    port_min: null,
+    cidr: null,
+    remote_group_id: 'sg-2'
+  })
+  t.match(
+    toRule({ ...base, IpProtocol: 'tcp', FromPort: 1, ToPort: 2, PrefixListId: 'pl-1' }),
+    { cidr: 'pl-1' },
+    'a list of prefixes is not everybody'
+  )
 })
 
 t.test('where rules have no ids, each says itself in a path, and is taken back as it was made', async (t) => {
   const group = {
     IpPermissions: [
-      { IpProtocol: 'tcp', FromPort: 80, ToPort: 81, IpRanges: [{ CidrIp: '10.0.0.0/8' }], UserIdGroupPairs: [{ GroupId: 'sg-2' }] },
+      {
+        IpProtocol: 'tcp',
+        FromPort: 80,
+        ToPort: 81,
+        IpRanges: [{ CidrIp: '10.0.0.0/8' }],
+        UserIdGroupPairs: [{ GroupId: 'sg-2' }]
+      },
       { IpProtocol: 'icmp', FromPort: 8, ToPort: -1, IpRanges: [{ CidrIp: '0.0.0.0/0' }] }
     ],
     IpPermissionsEgress: [{ IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] }]
   }
   const rules = rulesOf(group)
-  t.strictSame(rules.map(({ id }) => id), [
-    'ingress.tcp.80.81.10.0.0.0_8', 'ingress.tcp.80.81.sg-2', 'ingress.icmp.8.any.0.0.0.0_0', 'egress.any.any.any.0.0.0.0_0'
-  ])
+  t.strictSame(
+    rules.map(({ id }) => id),
+    [
+      'ingress.tcp.80.81.10.0.0.0_8',
+      'ingress.tcp.80.81.sg-2',
+      'ingress.icmp.8.any.0.0.0.0_0',
+      'egress.any.any.any.0.0.0.0_0'
+    ]
+  )
   for (const { id } of rules) t.equal(encodeURIComponent(id), id)
-  t.strictSame(permissionOf(rules[1]!), { IpProtocol: 'tcp', FromPort: 80, ToPort: 81, UserIdGroupPairs: [{ GroupId: 'sg-2' }] })
-  t.strictSame(permissionOf(rules[2]!), { IpProtocol: 'icmp', FromPort: 8, ToPort: -1, IpRanges: [{ CidrIp: '0.0.0.0/0' }] })
+  t.strictSame(permissionOf(rules[1]!), {
+    IpProtocol: 'tcp',
+    FromPort: 80,
+    ToPort: 81,
+    UserIdGroupPairs: [{ GroupId: 'sg-2' }]
+  })
+  t.strictSame(permissionOf(rules[2]!), {
+    IpProtocol: 'icmp',
+    FromPort: 8,
+    ToPort: -1,
+    IpRanges: [{ CidrIp: '0.0.0.0/0' }]
+  })
   t.strictSame(permissionOf(rules[3]!), { IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] })
 })
 
 t.test('a route table is a router, whose way outside is named by its network', async (t) => {
   const table = {
     VpcId: 'vpc-1',
-    Tags: [{ Key: 'Name', Value: 'edge' }, { Key: 'env', Value: 'test' }],
-    Routes: [{ DestinationCidrBlock: '10.0.0.0/16', GatewayId: 'local' }, { DestinationCidrBlock: '0.0.0.0/0', GatewayId: 'igw-1', State: 'active' as const }],
+    Tags: [
+      { Key: 'Name', Value: 'edge' },
+      { Key: 'env', Value: 'test' }
+    ],
+    Routes: [
+      { DestinationCidrBlock: '10.0.0.0/16', GatewayId: 'local' },
+      { DestinationCidrBlock: '0.0.0.0/0', GatewayId: 'igw-1', State: 'active' as const }
+    ],
     Associations: [
-      { RouteTableAssociationId: 'rtbassoc-1', SubnetId: 'subnet-1' }, { RouteTableAssociationId: 'rtbassoc-2', Main: true },
-      { RouteTableAssociationId: 'rtbassoc-3', SubnetId: 'subnet-3', AssociationState: { State: 'disassociated' as const } }
+      { RouteTableAssociationId: 'rtbassoc-1', SubnetId: 'subnet-1' },
+      { RouteTableAssociationId: 'rtbassoc-2', Main: true },
+      {
+        RouteTableAssociationId: 'rtbassoc-3',
+        SubnetId: 'subnet-3',
+        AssociationState: { State: 'disassociated' as const }
+      }
     ]
   }
   t.match(toRouter(table, identity, false), {
-    name: 'edge', tags: { env: 'test' }, network_id: 'vpc-1', external_gateway: { network_id: 'vpc-1' }, interfaces: [{ subnet_id: 'subnet-1' }]
+    name: 'edge',
+    tags: { env: 'test' },
+    network_id: 'vpc-1',
+    external_gateway: { network_id: 'vpc-1' },
+    interfaces: [{ subnet_id: 'subnet-1' }]
   })
   t.equal(toRouter(table, identity, false).interfaces.length, 1)
-  const dead = { ...table, Routes: [{ DestinationCidrBlock: '0.0.0.0/0', GatewayId: 'igw-1', State: 'blackhole' as const }] }
+  const dead = {
+    ...table,
+    Routes: [{ DestinationCidrBlock: '0.0.0.0/0', GatewayId: 'igw-1', State: 'blackhole' as const }]
+  }
   t.equal(toRouter(dead, identity, false).external_gateway, null, 'a gateway that is gone leads nowhere')
 })
 
-t.test('networks tell the blocks that are theirs, subnets their first address as the gateway', async (t) => {
+t.test('networks show their blocks, subnets their first address as the gateway', async (t) => {
   const block = (CidrBlock: string, State: 'associated' | 'disassociated') => ({ CidrBlock, CidrBlockState: { State } })
   const vpc = {
-    VpcId: 'vpc-1', State: 'available' as const, CidrBlockAssociationSet: [block('10.0.0.0/16', 'associated'), block('10.9.0.0/16', 'disassociated')]
+    VpcId: 'vpc-1',
+    State: 'available' as const,
+    CidrBlockAssociationSet: [block('10.0.0.0/16', 'associated'), block('10.9.0.0/16', 'disassociated')]
   }
-  t.match(toNetwork(vpc, ['subnet-1'], identity, false), { state: 'available', cidrs: ['10.0.0.0/16'], is_external: false, mtu: null, subnet_ids: ['subnet-1'] })
+  t.match(toNetwork(vpc, ['subnet-1'], identity, false), {
+    state: 'available',
+    cidrs: ['10.0.0.0/16'],
+    is_external: false,
+    mtu: null,
+    subnet_ids: ['subnet-1']
+  })
   t.strictSame(toNetwork({ CidrBlock: '10.1.0.0/16' }, [], identity, false).cidrs, ['10.1.0.0/16'])
-  t.match(toSubnet({ CidrBlock: '10.0.1.128/25', VpcId: 'vpc-1', AvailabilityZone: 'a' }, identity, false),
-    { gateway_ip: '10.0.1.129', ip_version: 4, network_id: 'vpc-1', availability_zone: 'a', dns_servers: [], state: 'unknown' })
+  t.match(toSubnet({ CidrBlock: '10.0.1.128/25', VpcId: 'vpc-1', AvailabilityZone: 'a' }, identity, false), {
+    gateway_ip: '10.0.1.129',
+    ip_version: 4,
+    network_id: 'vpc-1',
+    availability_zone: 'a',
+    dns_servers: [],
+    state: 'unknown'
+  })
   t.equal(gatewayOf('223.255.255.0/24'), '223.255.255.1')
   t.equal(gatewayOf(undefined), null)
 })
 
 t.test('an elastic IP is associated with a NIC, or available; empty texts are nothing', async (t) => {
-  t.match(toFloatingIp({ AllocationId: 'eipalloc-1', PublicIp: '192.0.2.1', InstanceId: '' }, identity, false),
-    { state: 'available', address: '192.0.2.1', version: 4, node_id: null, nic_id: null, fixed_address: null, pool: null })
-  t.match(toFloatingIp({ AssociationId: 'eipassoc-1', NetworkInterfaceId: 'eni-1', InstanceId: 'i-1', PrivateIpAddress: '10.0.0.4' }, identity, false),
-    { state: 'associated', node_id: 'i-1', nic_id: 'eni-1', fixed_address: '10.0.0.4' })
+  t.match(toFloatingIp({ AllocationId: 'eipalloc-1', PublicIp: '192.0.2.1', InstanceId: '' }, identity, false), {
+    state: 'available',
+    address: '192.0.2.1',
+    version: 4,
+    node_id: null,
+    nic_id: null,
+    fixed_address: null,
+    pool: null
+  })
+  t.match(
+    toFloatingIp(
+      { AssociationId: 'eipassoc-1', NetworkInterfaceId: 'eni-1', InstanceId: 'i-1', PrivateIpAddress: '10.0.0.4' },
+      identity,
+      false
+    ),
+    { state: 'associated', node_id: 'i-1', nic_id: 'eni-1', fixed_address: '10.0.0.4' }
+  )
 })
 
 t.test('an address goes to the one NIC that fits; otherwise the NICs are listed', async (t) => {
   const nics = [
-    { NetworkInterfaceId: 'eni-1', PrivateIpAddress: '10.0.0.4', PrivateIpAddresses: [{ PrivateIpAddress: '10.0.0.4' }, { PrivateIpAddress: '10.0.0.5' }] },
+    {
+      NetworkInterfaceId: 'eni-1',
+      PrivateIpAddress: '10.0.0.4',
+      PrivateIpAddresses: [{ PrivateIpAddress: '10.0.0.4' }, { PrivateIpAddress: '10.0.0.5' }]
+    },
     { NetworkInterfaceId: 'eni-2', PrivateIpAddress: '10.0.1.4' }
   ]
   const choose = (wanted: FloatingIpAssociate, there = nics) =>
     chooseNic({ read: async () => ({ NetworkInterfaces: there }) } as unknown as Client, wanted, call)
   const refusedAt = async (wanted: FloatingIpAssociate, there = nics) =>
-    choose(wanted, there).then(() => undefined, ({ details }: ProblemError) => details.errors?.[0])
-  t.match(await choose({ node_id: 'i-1', nic_id: 'eni-2' }), { nic: { NetworkInterfaceId: 'eni-2' }, address: '10.0.1.4' })
-  t.match(await choose({ node_id: 'i-1', fixed_address: '10.0.0.5' }), { nic: { NetworkInterfaceId: 'eni-1' }, address: '10.0.0.5' })
+    choose(wanted, there).then(
+      () => undefined,
+      ({ details }: ProblemError) => details.errors?.[0]
+    )
+  t.match(await choose({ node_id: 'i-1', nic_id: 'eni-2' }), {
+    nic: { NetworkInterfaceId: 'eni-2' },
+    address: '10.0.1.4'
+  })
+  t.match(await choose({ node_id: 'i-1', fixed_address: '10.0.0.5' }), {
+    nic: { NetworkInterfaceId: 'eni-1' },
+    address: '10.0.0.5'
+  })
   t.match(await refusedAt({ node_id: 'i-1' }), { pointer: '/node_id', message: /eni-1 .*eni-2/ })
   t.match(await refusedAt({ node_id: 'i-1' }, []), { pointer: '/node_id' })
   t.match(await refusedAt({ node_id: 'i-1', nic_id: 'eni-3' }), { pointer: '/nic_id' })
   t.match(await refusedAt({ node_id: 'i-1', fixed_address: '10.9.9.9' }), { pointer: '/fixed_address' })
 })
 
-t.test('a NIC is told by its place on the node, and the next takes the lowest place that is free', async (t) => {
-  const at = (DeviceIndex: number) => ({ NetworkInterfaceId: `eni-${DeviceIndex}`, Attachment: { DeviceIndex, Status: 'attached' as const } })
-  t.match(toNic({ ...at(0), VpcId: 'vpc-1', SubnetId: 'subnet-1', Groups: [{ GroupId: 'sg-1' }] }),
-    { id: 'eni-0', network_id: 'vpc-1', subnet_id: 'subnet-1', security_group_ids: ['sg-1'], primary: true, state: 'available' })
+t.test('a NIC shows whether it is primary, and a new one takes the lowest free index', async (t) => {
+  const at = (DeviceIndex: number) => ({
+    NetworkInterfaceId: `eni-${DeviceIndex}`,
+    Attachment: { DeviceIndex, Status: 'attached' as const }
+  })
+  t.match(toNic({ ...at(0), VpcId: 'vpc-1', SubnetId: 'subnet-1', Groups: [{ GroupId: 'sg-1' }] }), {
+    id: 'eni-0',
+    network_id: 'vpc-1',
+    subnet_id: 'subnet-1',
+    security_group_ids: ['sg-1'],
+    primary: true,
+    state: 'available'
+  })
   t.equal(toNic(at(2)).primary, false)
   t.equal(findFreeIndex({ NetworkInterfaces: [at(0), at(1), at(3)] }), 2)
   t.equal(findFreeIndex({}), 1)
 })
 
-t.test('what fails after a first step takes that back; where it cannot, it says what is left', async (t) => {
-  const fails = async () => { throw invalid('/x', 'is bad') }
+t.test('a failure after a first step rolls the first step back; if that fails, the error says what remains', async (t) => {
+  const fails = async () => {
+    throw invalid('/x', 'is bad')
+  }
   let undone = 0
-  await t.rejects(runOrRollBack(call, 'vpc-1 is there', fails, async () => { undone++ }), { code: 'validation_failed', message: '/x is bad' })
+  await t.rejects(
+    runOrRollBack(call, 'vpc-1 is there', fails, async () => {
+      undone++
+    }),
+    { code: 'validation_failed', message: '/x is bad' }
+  )
   t.equal(undone, 1)
-  await t.rejects(runOrRollBack(call, 'vpc-1 is there', fails, fails), { code: 'validation_failed', message: /vpc-1 is there; the rollback failed: / })
+  await t.rejects(runOrRollBack(call, 'vpc-1 is there', fails, fails), {
+    code: 'validation_failed',
+    message: /vpc-1 is there; the rollback failed: /
+  })
   t.equal(await runOrRollBack(call, 'vpc-1 is there', async () => 1, fails), 1)
 })

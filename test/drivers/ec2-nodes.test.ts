@@ -11,7 +11,13 @@ import { readTags, toTagList } from '../../drivers/ec2/client/tags.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 
 const can = new Set(['start', 'stop', 'reboot', 'resize', 'suspend', 'destroy'])
-const identity = { id: 'i-1', cloud: 'default', driver: 'ec2', location: 'eu-west-1', self: '/api/v2/clouds/default/nodes/i-1' }
+const identity = {
+  id: 'i-1',
+  cloud: 'default',
+  driver: 'ec2',
+  location: 'eu-west-1',
+  self: '/api/v2/clouds/default/nodes/i-1'
+}
 const launched = new Date('2026-01-01T00:00:00Z')
 
 const node = (instance: Instance) => toNode(instance, { identity, can, isProtected: null, extra: false })
@@ -30,8 +36,16 @@ t.test('an instance is in one of our states, and each allows what Amazon allows'
   t.same(shown('shutting-down'), ['terminating', '', true])
   t.same(shown('terminated'), ['terminated', '', false])
   t.equal(shown('dreaming')[0], 'unknown')
-  t.same(shown('running', { RootDeviceType: 'instance-store' }), ['running', 'reboot destroy', false], 'what would be lost is not stopped')
-  t.same(shown('running', { HibernationOptions: { Configured: true } }), ['running', 'stop reboot suspend destroy', false])
+  t.same(
+    shown('running', { RootDeviceType: 'instance-store' }),
+    ['running', 'reboot destroy', false],
+    'what would be lost is not stopped'
+  )
+  t.same(shown('running', { HibernationOptions: { Configured: true } }), [
+    'running',
+    'stop reboot suspend destroy',
+    false
+  ])
 })
 
 t.test('one that is pending long after it was made is starting', async (t) => {
@@ -44,7 +58,8 @@ t.test('one that is pending long after it was made is starting', async (t) => {
 t.test('it was made when its first NIC was attached, and launched at its last start', async (t) => {
   const attached = new Date('2025-06-01T00:00:00Z')
   t.match(node({ LaunchTime: launched, NetworkInterfaces: nic(attached) }), {
-    created_at: '2025-06-01T00:00:00.000Z', launched_at: '2026-01-01T00:00:00.000Z'
+    created_at: '2025-06-01T00:00:00.000Z',
+    launched_at: '2026-01-01T00:00:00.000Z'
   })
   t.equal(node({ LaunchTime: launched }).created_at, '2026-01-01T00:00:00.000Z', 'outside of a VPC there is no NIC')
 })
@@ -56,34 +71,66 @@ t.test('only a reason of the server is a fault', async (t) => {
 })
 
 t.test('an elastic address is floating, one that Amazon lends is not', async (t) => {
-  const { addresses, public_ips: open, private_ips: own } = node({
-    NetworkInterfaces: [{
-      NetworkInterfaceId: 'eni-1',
-      VpcId: 'vpc-1',
-      MacAddress: '02:00:00:00:00:01',
-      PrivateIpAddresses: [
-        { PrivateIpAddress: '10.0.0.4', Association: { PublicIp: '203.0.113.1', IpOwnerId: 'amazon' } },
-        { PrivateIpAddress: '10.0.0.5', Association: { PublicIp: '203.0.113.2', IpOwnerId: '123456789012' } }
-      ],
-      Ipv6Addresses: [{ Ipv6Address: '2001:db8::4' }]
-    }]
+  const {
+    addresses,
+    public_ips: open,
+    private_ips: own
+  } = node({
+    NetworkInterfaces: [
+      {
+        NetworkInterfaceId: 'eni-1',
+        VpcId: 'vpc-1',
+        MacAddress: '02:00:00:00:00:01',
+        PrivateIpAddresses: [
+          { PrivateIpAddress: '10.0.0.4', Association: { PublicIp: '203.0.113.1', IpOwnerId: 'amazon' } },
+          { PrivateIpAddress: '10.0.0.5', Association: { PublicIp: '203.0.113.2', IpOwnerId: '123456789012' } }
+        ],
+        Ipv6Addresses: [{ Ipv6Address: '2001:db8::4' }]
+      }
+    ]
   })
-  t.same(addresses.map(({ address, kind, scope, version }) => [address, kind, scope, version]), [
-    ['10.0.0.4', 'fixed', 'private', 4], ['203.0.113.1', 'fixed', 'public', 4],
-    ['10.0.0.5', 'fixed', 'private', 4], ['203.0.113.2', 'floating', 'public', 4],
-    ['2001:db8::4', 'fixed', 'public', 6]
-  ])
+  t.same(
+    addresses.map(({ address, kind, scope, version }) => [address, kind, scope, version]),
+    [
+      ['10.0.0.4', 'fixed', 'private', 4],
+      ['203.0.113.1', 'fixed', 'public', 4],
+      ['10.0.0.5', 'fixed', 'private', 4],
+      ['203.0.113.2', 'floating', 'public', 4],
+      ['2001:db8::4', 'fixed', 'public', 6]
+    ]
+  )
   t.match(addresses[0], { network_id: 'vpc-1', nic_id: 'eni-1', mac: '02:00:00:00:00:01' })
-  t.same([open, own], [['203.0.113.1', '203.0.113.2', '2001:db8::4'], ['10.0.0.4', '10.0.0.5']])
-  t.same(node({ PrivateIpAddress: '10.1.1.1', PublicIpAddress: '10.1.1.1' }).addresses.length, 1, 'without NICs both may be the same')
+  t.same(
+    [open, own],
+    [
+      ['203.0.113.1', '203.0.113.2', '2001:db8::4'],
+      ['10.0.0.4', '10.0.0.5']
+    ]
+  )
+  t.same(
+    node({ PrivateIpAddress: '10.1.1.1', PublicIpAddress: '10.1.1.1' }).addresses.length,
+    1,
+    'without NICs both may be the same'
+  )
 })
 
 t.test('the tag Name is the name, and the tag of our own is not shown', async (t) => {
-  t.same(readTags([{ Key: 'Name', Value: 'web' }, { Key: 'env', Value: 'prod' }, { Key: 'orchestrator:operation', Value: 'x' }]), {
-    name: 'web', tags: { env: 'prod' }
-  })
+  t.same(
+    readTags([
+      { Key: 'Name', Value: 'web' },
+      { Key: 'env', Value: 'prod' },
+      { Key: 'orchestrator:operation', Value: 'x' }
+    ]),
+    {
+      name: 'web',
+      tags: { env: 'prod' }
+    }
+  )
   t.same(readTags([{ Key: 'Name', Value: '' }]), { name: null, tags: {} })
-  t.same(toTagList({ name: 'web', tags: { env: 'prod' } }), [{ Key: 'Name', Value: 'web' }, { Key: 'env', Value: 'prod' }])
+  t.same(toTagList({ name: 'web', tags: { env: 'prod' } }), [
+    { Key: 'Name', Value: 'web' },
+    { Key: 'env', Value: 'prod' }
+  ])
 })
 
 t.test('filters are handed on in the words of Amazon, wildcards of its own escaped', async (t) => {
@@ -108,7 +155,11 @@ t.test('options of a create are the parameters of Amazon', async (t) => {
   t.same(sent({}), {})
   const profile = 'arn:aws:iam::1:instance-profile/x'
   const options = {
-    spot: true, spot_max_price: '0.02', hibernation: true, iam_instance_profile: profile, tenancy: 'dedicated' as const
+    spot: true,
+    spot_max_price: '0.02',
+    hibernation: true,
+    iam_instance_profile: profile,
+    tenancy: 'dedicated' as const
   }
   t.same(sent(options), {
     InstanceMarketOptions: { MarketType: 'spot', SpotOptions: { MaxPrice: '0.02' } },
@@ -120,7 +171,14 @@ t.test('options of a create are the parameters of Amazon', async (t) => {
 
 t.test('each code of the cloud is one of the catalogue', async (t) => {
   const told = (name: string, status = 400) =>
-    toProblemError(Object.assign(new Error('said'), { name, $fault: 'client', $metadata: { httpStatusCode: status, requestId: 'r-1' } }), true).code
+    toProblemError(
+      Object.assign(new Error('said'), {
+        name,
+        $fault: 'client',
+        $metadata: { httpStatusCode: status, requestId: 'r-1' }
+      }),
+      true
+    ).code
   const codes: Record<string, string> = {
     RequestLimitExceeded: 'provider_rate_limited',
     InsufficientInstanceCapacity: 'provider_capacity',
@@ -146,7 +204,7 @@ t.test('each code of the cloud is one of the catalogue', async (t) => {
   t.equal(told('InternalError', 500), 'provider_error')
 })
 
-t.test('what was made a moment ago and is not seen yet is asked for again, what is not fresh is not', async (t) => {
+t.test('a recent resource that is missing is read again, any other is not', async (t) => {
   const call = { signal: new AbortController().signal } as Call
   const missing = () => new ProblemError('resource_not_found', 'not there')
   let asked = 0

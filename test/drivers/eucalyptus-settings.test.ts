@@ -6,29 +6,46 @@ const key = { access_key_id: 'AKIEXAMPLE', secret_access_key: 'hidden-secret' }
 
 async function read (settings: object) {
   const drivers = await loadDrivers()
-  const directory = t.testdir({ 'orchestrator.json': JSON.stringify({ clouds: { default: { driver: 'eucalyptus', ...settings } } }) })
+  const directory = t.testdir({
+    'orchestrator.json': JSON.stringify({ clouds: { default: { driver: 'eucalyptus', ...settings } } })
+  })
   return loadSettings({ env: {}, cwd: directory, drivers }).clouds[0]!.settings
 }
 
 t.test('a host is enough beside the key', async (t) => {
   t.match(await read({ ...key, host: 'cloud.example' }), {
-    host: 'cloud.example', port: 8773, path: '/services/compute', secure: true, location: 'eucalyptus'
+    host: 'cloud.example',
+    port: 8773,
+    path: '/services/compute',
+    secure: true,
+    location: 'eucalyptus'
   })
 })
 
 t.test('the form of the original is that of today', async (t) => {
   const extra = { host: '10.0.0.5', secure: false, port: '8773', path: '/services/Eucalyptus' }
-  t.match(await read({ USER: 'AKIEXAMPLE', PASSWORD: 'hidden-secret', EXTRA_PARAMS: extra }), { ...key, ...extra, port: 8773 })
+  t.match(await read({ USER: 'AKIEXAMPLE', PASSWORD: 'hidden-secret', EXTRA_PARAMS: extra }), {
+    ...key,
+    ...extra,
+    port: 8773
+  })
 })
 
 t.test('an endpoint says host, port, path and whether to speak TLS', async (t) => {
   t.match(await read({ ...key, endpoint: 'http://cloud.example:8774/services/Eucalyptus' }), {
-    host: 'cloud.example', port: 8774, path: '/services/Eucalyptus', secure: false
+    host: 'cloud.example',
+    port: 8774,
+    path: '/services/Eucalyptus',
+    secure: false
   })
-  t.match(await read({ ...key, endpoint: 'https://cloud.example' }), { port: 8773, path: '/services/compute', secure: true })
+  t.match(await read({ ...key, endpoint: 'https://cloud.example' }), {
+    port: 8773,
+    path: '/services/compute',
+    secure: true
+  })
 })
 
-t.test('what is wrong is told by its name, without a secret', async (t) => {
+t.test('an error names the wrong setting, without a secret', async (t) => {
   for (const [settings, said] of [
     [key, /host is required/],
     [{ ...key, host: 'http://cloud' }, /host/],
@@ -38,7 +55,7 @@ t.test('what is wrong is told by its name, without a secret', async (t) => {
     [{ ...key, EXTRA_PARAMS: { host: 'cloud', colour: 'red' } }, /colour is not a setting/],
     [{ host: 'cloud', secret_access_key: 'hidden-secret' }, /access_key_id is required/]
   ] as const) {
-    const error = await read(settings).catch((error: Error) => error) as Error
+    const error = (await read(settings).catch((error: Error) => error)) as Error
     t.match(error.message, said)
     t.notMatch(error.message, /hidden-secret/)
   }

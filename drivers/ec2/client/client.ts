@@ -1,15 +1,17 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import type {
   $Command, EC2Client, EC2ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes
 } from '@aws-sdk/client-ec2'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import { readAuthority } from '../../authority.ts'
 import type { Call } from '../../call.ts'
 import { userAgent, type Context } from '../../driver.ts'
 import { isUnsent } from '../../http.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import type { Credentials } from './credentials.ts'
 import { toProblemError } from './errors.ts'
+import { explainFields } from './refusals.ts'
 import { createMiddleware, type Attempts } from './sdk-middleware.ts'
 
 type Sdk = typeof import('@aws-sdk/client-ec2')
@@ -29,7 +31,7 @@ export type Action = ActionOfCommand<keyof Sdk>
 export type ActionInput<A extends Action> = CommandOf<A>['input']
 
 export type ActionOutput<A extends Action> =
-  CommandOf<A> extends Command<infer _, infer Output> ? Output : never
+  CommandOf<A> extends Command<ActionInput<A>, infer Output> ? Output : never
 
 export interface ClientOptions {
   /** Region, for the signature and the address. */
@@ -47,6 +49,8 @@ export interface ClientOptions {
 export interface ChangeOptions {
   /** Whether the change may be sent twice, because it is idempotent or carries a ClientToken. */
   idempotent?: boolean
+  /** The fields of the request that the cloud's codes name. */
+  refusals?: readonly FieldRefusal[]
 }
 
 export interface Client {
@@ -118,9 +122,12 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
     return { sdk, client }
   }
 
-  const send = <A extends Action>(
-    action: A, input: ActionInput<A>, call: Call, { read, idempotent = false, onBody }: SendOptions
-  ) => limit(async () => {
+  const sendNow = async <A extends Action>(
+    action: A,
+    input: ActionInput<A>,
+    call: Call,
+    { read, idempotent = false, refusals = [], onBody }: SendOptions
+  ) => {
     loaded ??= load().catch((error: unknown) => {
       loaded = undefined
       throw error
@@ -139,9 +146,12 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
       call.log.debug({ action, request_id: requestId, elapsed_ms: elapsed }, 'call to the cloud')
       return output as ActionOutput<A>
     } catch (error) {
-      throw explainFailure(attempts.unwrap(error), call, read, attempts)
+      throw explainFields(explainFailure(attempts.unwrap(error), call, read, attempts), refusals)
     }
-  }, call.signal)
+  }
+
+  const send = <A extends Action>(action: A, input: ActionInput<A>, call: Call, options: SendOptions) =>
+    limit(() => sendNow(action, input, call, options), call.signal)
 
   return {
     read: (action, input, call) => send(action, input, call, { read: true }),

@@ -1,12 +1,14 @@
 import type { Filter } from '@aws-sdk/client-ec2'
-import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { ReadService } from '../../driver.ts'
+import type { ProviderPage } from '../../pages.ts'
 import { runSteps } from '../../steps.ts'
 import type { Cloud } from './cloud.ts'
 import { createRecentIds } from './consistency.ts'
-import { findById, toFilters, toPage, toPageParameters, type FilterRules, type PageSizes } from './lists.ts'
-import { checkEc2Tags, labelSteps } from './tags.ts'
+import { malformed, notFound } from './errors.ts'
+import { findById, toFilters, toPageParameters, type FilterRules, type PageSizes } from './lists.ts'
+import { labelOrRollBack } from './rollback.ts'
+import { checkEc2Tags, labelSteps, type Labels } from './tags.ts'
 
 /** A request for one of the cloud's lists: a page of the resources that match the filters, or those with the ids. */
 export interface ListRequest {
@@ -16,17 +18,13 @@ export interface ListRequest {
   ids?: string[]
 }
 
-export interface ListResponse<Raw> {
-  items: Raw[] | undefined
-  token?: string
-}
-
 export interface CollectionOptions<Raw, T> {
   cloud: Cloud
   /** Name of one resource, in words. */
   itemName: string
-  idOf (raw: Raw): string | undefined
-  send (request: ListRequest, call: Call): Promise<ListResponse<Raw>>
+  /** Name of the field with the id. */
+  idKey: keyof Raw
+  read (request: ListRequest, call: Call): Promise<ProviderPage<Raw>>
   /** Undefined if the action has no pages. */
   pageSizes?: PageSizes
   filterRules: FilterRules
@@ -35,29 +33,23 @@ export interface CollectionOptions<Raw, T> {
 }
 
 /** Lists and reads the resources of one kind. `recent` keeps the ids of new ones. */
-export function createCollection<Raw, T> (
-  { cloud, itemName, idOf, send, pageSizes, filterRules, map }: CollectionOptions<Raw, T>
-) {
+export function createCollection<Raw, T> (options: CollectionOptions<Raw, T>) {
+  const { cloud, itemName, idKey, read, pageSizes, filterRules, map } = options
   const recent = createRecentIds()
-
-  const readPage = async (request: ListRequest, call: Call) => {
-    const { items, token } = await send(request, call)
-    return toPage(items, token, `${itemName}s`)
-  }
 
   /** Reads a resource in the cloud's own form. Throws resource_not_found. */
   const find = (id: string, call: Call): Promise<Raw> => recent.read(id, call, async () => {
-    const { items } = await readPage({ ids: [id] }, call)
-    const found = findById(items, id, idOf)
-    if (found === undefined) throw new ProblemError('resource_not_found', `There is no ${itemName} ${id}`)
+    const { items } = await read({ ids: [id] }, call)
+    const found = findById(items, id, idKey)
+    if (found === undefined) throw notFound(itemName, id)
     return found
   })
 
   const service: ReadService<T> = {
     async list ({ limit, token, filters, extra }, call) {
       const page = pageSizes === undefined ? {} : toPageParameters(cloud, { limit, token }, pageSizes)
-      const { items, next } = await readPage({ Filters: toFilters(filters, filterRules), ...page }, call)
-      return { items: await map(items, extra, call), next: next ?? null }
+      const { items, next = null } = await read({ Filters: toFilters(filters, filterRules), ...page }, call)
+      return { items: await map(items, extra, call), next }
     },
 
     async get (id, { extra }, call) {
@@ -69,20 +61,47 @@ export function createCollection<Raw, T> (
   return { service, find, recent }
 }
 
+export interface DirectCollectionOptions<Raw, T> extends CollectionOptions<Raw, T> {
+  remove (id: string, call: Call): Promise<unknown>
+}
+
 interface LabelPatch {
   name?: string
   tags?: Record<string, string | null>
 }
 
-type Collection<Raw, T> = Pick<ReturnType<typeof createCollection<Raw, T>>, 'find' | 'service'>
+/** Lists, reads, changes and deletes resources that the cloud creates and deletes at once. */
+export function createDirectCollection<Raw, T> (options: DirectCollectionOptions<Raw, T>) {
+  const { cloud, itemName, remove } = options
+  const { service, find, recent } = createCollection(options)
 
-/** The update of resources of which only name and tags can be changed. */
-export function createLabelUpdate<Raw, T> (cloud: Cloud, { find, service }: Collection<Raw, T>) {
-  return async (id: string, { name, tags }: LabelPatch, call: Call): Promise<T> => {
-    checkEc2Tags(tags)
-    // Setting tags of a missing resource would be retried, because the resource could be new.
-    await find(id, call)
-    const steps = labelSteps(cloud, id, { name, tags }, call)
-    return runSteps(steps, () => service.get(id, { extra: false }, call), async (error) => error)
+  return {
+    find,
+
+    service: {
+      ...service,
+
+      async destroy (id: string, call: Call) {
+        await remove(id, call)
+        recent.remove(id)
+      }
+    },
+
+    /** Records and labels a new resource. If labeling fails, the resource is deleted. */
+    async register (id: string | undefined, labels: Labels, call: Call): Promise<string> {
+      if (id === undefined) throw malformed(`The response of the cloud has no ${itemName}`, false)
+      recent.add([id])
+      await labelOrRollBack(cloud, id, labels, call, (rollbackCall) => remove(id, rollbackCall))
+      return id
+    },
+
+    /** The update of resources of which only name and tags can be changed. */
+    async update (id: string, { name, tags }: LabelPatch, call: Call): Promise<T> {
+      checkEc2Tags(tags)
+      // Setting tags of a missing resource would be retried, because the resource could be new.
+      await find(id, call)
+      const steps = labelSteps(cloud, id, { name, tags }, call)
+      return runSteps(steps, () => service.get(id, { extra: false }, call))
+    }
   }
 }

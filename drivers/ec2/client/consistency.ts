@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
+import { isProblem } from './errors.ts'
 
 /** Milliseconds after a creation during which the cloud may answer that the resource does not exist. */
 const consistencyWindow = 60_000
@@ -11,7 +11,13 @@ const firstPause = 100
 const maxPause = 1_000
 
 /** Whether an error says that the resource does not exist. */
-export const isMissing = (error: unknown) => error instanceof ProblemError && error.code === 'resource_not_found'
+export const isMissing = (error: unknown) => isProblem(error, 'resource_not_found')
+
+/** Ignores that a resource to delete is missing, because an earlier attempt or its owner's end has deleted it. */
+export const ignoreMissing = <T>(change: Promise<T>): Promise<T | undefined> => change.catch((error: unknown) => {
+  if (isMissing(error)) return undefined
+  throw error
+})
 
 const pauseFor = (milliseconds: number, { signal }: Call) =>
   sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())

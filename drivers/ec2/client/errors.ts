@@ -16,7 +16,7 @@ interface ServiceError {
 /** The SDK uses these words if it could not read a code or a message. */
 const unreadable = /^Unknown(Error)?$/
 
-/** Returns the cloud's code of an error; '' if it has none. */
+/** Returns the cloud's code of an error of the SDK; '' if it has none. */
 export const codeOf = (error: unknown): string => {
   const { name = '', Code = '', $fault: fault } = error as ServiceError
   // The SDK puts the code in the place of the class name.
@@ -39,6 +39,18 @@ export const isThrottling = (error: unknown) => throttling.test(codeOf(error)) |
 /** Creates the error for a response that makes no sense. */
 export const malformed = (message: string, read = true) =>
   new ProblemError('provider_error', message, { outcomeUnknown: !read })
+
+/** Creates the error for a resource that does not exist. */
+export const notFound = (itemName: string, id: string) =>
+  new ProblemError('resource_not_found', `There is no ${itemName} ${id}`)
+
+/** Whether an error is one of these problems. */
+export const isProblem = (error: unknown, ...codes: ProblemCode[]): error is ProblemError =>
+  error instanceof ProblemError && codes.includes(error.code)
+
+/** Returns the code in the refusal of a cloud; '' if it has none. */
+export const providerCodeOf = (error: unknown) =>
+  error instanceof ProblemError ? error.details.provider_error?.code ?? '' : ''
 
 const authFailures = startingWith(
   'AuthFailure', 'InvalidClientTokenId', 'InvalidAccessKeyId', 'SignatureDoesNotMatch', 'UnrecognizedClient',

@@ -1,7 +1,9 @@
 import type { Filter } from '@aws-sdk/client-ec2'
-import { translateFilters, type FilterRule } from '../../filters.ts'
+import type { Call } from '../../call.ts'
 import type { Filters, ListQuery } from '../../driver.ts'
-import type { ProviderPage } from '../../pages.ts'
+import { translateFilters, type FilterRule } from '../../filters.ts'
+import { readAll, type ProviderPage } from '../../pages.ts'
+import type { Action, ActionInput, ActionOutput, Client } from './client.ts'
 import type { Cloud } from './cloud.ts'
 import { malformed } from './errors.ts'
 
@@ -21,17 +23,47 @@ export function toPageParameters (
   return { MaxResults: Math.min(Math.max(limit, smallest), largest), NextToken: token ?? undefined }
 }
 
-/** Converts a response to a page. Amazon's last page has no token, that of other clouds an empty one. */
-export function toPage<T> (items: T[] | undefined, token: string | undefined, itemNames: string): ProviderPage<T> {
-  if (items === undefined) throw malformed(`The response of the cloud has no list of ${itemNames}`)
+type ItemOf<List> = NonNullable<List> extends (infer Item)[] ? Item : never
+
+/** The items of a list of the cloud: those of the field `Key` in the response of the action. */
+export type ListItem<A extends Action, Key> = ItemOf<ActionOutput<A>[Key & keyof ActionOutput<A>]>
+
+type ListKey<A extends Action> = keyof ActionOutput<A> & string
+
+/** Reads one page of a list. Throws provider_error if the response has no such list. */
+export async function readPage<A extends Action, Key extends ListKey<A>> (
+  client: Client,
+  action: A,
+  key: Key,
+  input: ActionInput<A>,
+  call: Call
+): Promise<ProviderPage<ListItem<A, Key>>> {
+  const output = await client.read(action, input, call)
+  const { NextToken: token } = output as { NextToken?: string }
+  const items = output[key] as ListItem<A, Key>[] | undefined
+  if (items === undefined) throw malformed(`The response of the cloud to ${action} has no ${key}`)
+  // Amazon's last page has no token, that of other clouds an empty one.
   return { items, next: token || null }
 }
 
-/** Finds a resource by its id. The cloud ignores the case of ids. */
-export function findById<T> (items: readonly T[], id: string, idOf: (item: T) => string | undefined): T | undefined {
-  const wanted = id.toLowerCase()
-  return items.find((item) => idOf(item)?.toLowerCase() === wanted)
-}
+/** Reads all pages of a list. */
+export const readAllPages = <A extends Action, Key extends ListKey<A>>(
+  client: Client,
+  action: A,
+  key: Key,
+  input: ActionInput<A>,
+  call: Call
+) => readAll((token) => {
+    const page = { ...input, NextToken: token ?? undefined } as ActionInput<A>
+    return readPage(client, action, key, page, call)
+  })
+
+/** Whether two ids are equal. The cloud ignores their case. */
+export const isSameId = (id: unknown, other: string) => String(id).toLowerCase() === other.toLowerCase()
+
+/** Finds a resource by its id, which is the field `key`. */
+export const findById = <T>(items: readonly T[], id: string, key: keyof T) =>
+  items.find((item) => isSameId(item[key], id))
 
 /** `*` is a wildcard of the API and of the cloud, `?` only of the cloud. */
 const toPattern = (value: string) => [value.replace(/[\\?]/g, '\\$&')]

@@ -4,8 +4,8 @@ import type { Call } from '../../call.ts'
 import type { Identity } from '../../driver.ts'
 import { step } from '../../steps.ts'
 import { checkTags, operationKey, toTags, type TagRules } from '../../tags.ts'
-import { retryWhileMissing } from './consistency.ts'
 import type { Cloud } from './cloud.ts'
+import { retryWhileMissing } from './consistency.ts'
 
 /** Characters of the value of a tag. */
 const maxTagCharacters = 256

@@ -2,13 +2,12 @@ import type { AvailabilityZone } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Client } from './client.ts'
-import { malformed } from './errors.ts'
+import { readPage } from './lists.ts'
 
 /** Reads the availability zones of the region. */
 export async function readZones (client: Client, call: Call): Promise<AvailabilityZone[]> {
-  const { AvailabilityZones: zones } = await client.read('DescribeAvailabilityZones', {}, call)
-  if (zones === undefined) throw malformed('The response of the cloud has no list of zones')
-  return zones
+  const { items } = await readPage(client, 'DescribeAvailabilityZones', 'AvailabilityZones', {}, call)
+  return items
 }
 
 /** The zone of resources that need one, for requests that name none. */

@@ -2,9 +2,7 @@ import type { GpuDeviceInfo, InstanceTypeInfo } from '@aws-sdk/client-ec2'
 import type { Size } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Identity } from '../../driver.ts'
-import { readAll } from '../../pages.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { toPage } from '../client/lists.ts'
+import { readAllPages, type Cloud } from '../client/index.ts'
 import type { PriceOf } from './prices.ts'
 
 /** Largest page of DescribeInstanceTypes. */
@@ -48,11 +46,8 @@ export async function readInstanceTypes (
   { client, identify: identifyIn, location }: Cloud, priceOf: PriceOf, call: Call
 ): Promise<Size[]> {
   const identify = identifyIn('sizes')
-  const types = await readAll<InstanceTypeInfo>(async (token) => {
-    const input = { MaxResults: pageSize, NextToken: token ?? undefined }
-    const { InstanceTypes: items, NextToken: next } = await client.read('DescribeInstanceTypes', input, call)
-    return toPage(items, next, 'instance types')
-  })
+  const input = { MaxResults: pageSize }
+  const types = await readAllPages(client, 'DescribeInstanceTypes', 'InstanceTypes', input, call)
   return types.map((type) => {
     const name = type.InstanceType ?? ''
     return toSize(type, identify(name), priceOf(location, name))

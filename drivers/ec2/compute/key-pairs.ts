@@ -1,21 +1,17 @@
 import type { KeyPairInfo } from '@aws-sdk/client-ec2'
-import { ProblemError, type KeyPair, type KeyPairCreate } from '../../../openapi/model/index.ts'
+import type { KeyPair, KeyPairCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type KeyPairService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import type { FieldRefusal } from '../../refusals.ts'
-import type { Cloud, Dialect } from '../client/cloud.ts'
-import { retryWhileMissing } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { toPage } from '../client/lists.ts'
-import { explainingFields } from '../client/refusals.ts'
-import { readTags } from '../client/tags.ts'
+import {
+  malformed, notFound, readPage, readTags, retryWhileMissing, type Cloud, type Dialect
+} from '../client/index.ts'
 
 export const describeKeyPairs = ({ keyTypes }: Dialect) => describe<KeyPairService>({
   create: { parameters: ['name', 'public_key', ...(keyTypes ? ['type'] as const : [])] }
 })
 
-const importRefusals: readonly FieldRefusal[] = [
+const importRefusals = [
   { pattern: /^InvalidKey\.|^InvalidKeyPair\.Format|PublicKey/, pointer: '/public_key' }
 ]
 
@@ -51,13 +47,13 @@ export function createKeyPairs ({ client, dialect, identify: identifyIn }: Cloud
   const read = async (name: string, call: Call): Promise<KeyPairInfo> => {
     const { KeyPairs: pairs = [] } = await client.read('DescribeKeyPairs', { ...options, KeyNames: [name] }, call)
     const found = pairs.find(({ KeyName: keyName }) => keyName === name)
-    if (found === undefined) throw new ProblemError('resource_not_found', `There is no key pair ${name}`)
+    if (found === undefined) throw notFound('key pair', name)
     return found
   }
 
   const importKey = async (name: string, publicKey: string, call: Call) => {
     const input = { KeyName: name, PublicKeyMaterial: Buffer.from(publicKey) }
-    await explainingFields(importRefusals, () => client.change('ImportKeyPair', input, call))
+    await client.change('ImportKeyPair', input, call, { refusals: importRefusals })
     return toKeyPair(await retryWhileMissing(call, () => read(name, call)), identify(name), { extra: false })
   }
 
@@ -73,8 +69,7 @@ export function createKeyPairs ({ client, dialect, identify: identifyIn }: Cloud
   return {
     /** The cloud lists key pairs without pages. */
     async list ({ extra }, call) {
-      const { KeyPairs: pairs } = await client.read('DescribeKeyPairs', options, call)
-      const { items } = toPage(pairs, undefined, 'key pairs')
+      const { items } = await readPage(client, 'DescribeKeyPairs', 'KeyPairs', options, call)
       return { items: items.map((raw) => toKeyPair(raw, identify(raw.KeyName ?? ''), { extra })), next: null }
     },
 

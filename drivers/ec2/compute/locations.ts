@@ -1,9 +1,8 @@
 import type { AvailabilityZone } from '@aws-sdk/client-ec2'
-import { ProblemError, type Location } from '../../../openapi/model/index.ts'
+import type { Location } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Identity, ReadService } from '../../driver.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { readZones } from '../client/zones.ts'
+import { notFound, readZones, type Cloud } from '../client/index.ts'
 
 const emptyFields = { created_at: null, updated_at: null, tags: {} }
 
@@ -60,7 +59,7 @@ export function createLocations ({ client, location: region, identify: identifyI
     async get (id, { extra }, call) {
       const locations = await readLocations(extra, call)
       const found = locations.find((location) => location.id === id)
-      if (found === undefined) throw new ProblemError('resource_not_found', `There is no location ${id}`)
+      if (found === undefined) throw notFound('location', id)
       return found
     }
   }

@@ -1,15 +1,13 @@
 import type { Instance, InstanceNetworkInterface, NetworkInterface } from '@aws-sdk/client-ec2'
-import { ProblemError, type NetworkState, type Nic, type NicCreate } from '../../../openapi/model/index.ts'
+import {
+  ProblemError, type NetworkState, type Nic, type NicCreate
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Change, NodeService } from '../../driver.ts'
-import type { FieldRefusal } from '../../refusals.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { isMissing, readUntilSettled, retryWhileMissing } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { findById } from '../client/lists.ts'
-import { explainingFields } from '../client/refusals.ts'
-import { labelOrRollBack, runOrRollBack } from '../client/rollback.ts'
-import { hasOperationTag, toTagParameters } from '../client/tags.ts'
+import type { NodeService } from '../../driver.ts'
+import {
+  findById, hasOperationTag, ignoreMissing, labelOrRollBack, malformed, readUntilSettled,
+  retryWhileMissing, runOrRollBack, toChange, toTagParameters, type Cloud
+} from '../client/index.ts'
 import { readInstance } from './instances.ts'
 import { addressesOf } from './node-mapping.ts'
 import { chooseSubnet, toAddressParameters } from './placement.ts'
@@ -23,7 +21,7 @@ const states: Readonly<Record<string, NetworkState>> = {
 }
 
 /** Refusals of CreateNetworkInterface, from Amazon's list of error codes. */
-const createRefusals: readonly FieldRefusal[] = [
+const createRefusals = [
   { pattern: /^InvalidGroup|^InvalidSecurityGroup|^InvalidParameterCombination/, pointer: '/security_group_ids' },
   { pattern: /^InvalidSubnet/, pointer: '/subnet_id' },
   { pattern: /^InvalidIPAddress|^PrivateIpAddress|^InvalidParameterValue/, pointer: '/fixed_ip' }
@@ -53,8 +51,6 @@ export function findFreeIndex ({ NetworkInterfaces: nics = [] }: Pick<Instance, 
 const isAttached = (nic: NetworkInterface | undefined) =>
   nic?.Attachment !== undefined && nic.Attachment.Status !== 'detached'
 
-const acceptedChange = (id: string): Change => ({ resources: [{ kind: 'node', id }], until: { states: [] } })
-
 /**
  * NICs of nodes. A NIC that this server creates carries the tag of its operation, and is deleted when it is detached.
  */
@@ -68,12 +64,9 @@ export function createNics (cloud: Cloud): Pick<NodeService, 'list_nics' | 'atta
     return nic
   }
 
-  const deleteNic = async (id: string, call: Call) => {
-    try {
-      await client.change('DeleteNetworkInterface', { NetworkInterfaceId: id }, call, { idempotent: true })
-    } catch (error) {
-      if (!isMissing(error)) throw error
-    }
+  const deleteNic = (id: string, call: Call) => {
+    const input = { NetworkInterfaceId: id }
+    return ignoreMissing(client.change('DeleteNetworkInterface', input, call, { idempotent: true }))
   }
 
   const createNic = async (subnet: string, input: NicCreate, call: Call) => {
@@ -85,8 +78,9 @@ export function createNics (cloud: Cloud): Pick<NodeService, 'list_nics' | 'atta
       Groups: groups.length === 0 ? undefined : groups,
       ...toTagParameters(cloud, 'network-interface', labels)
     }
-    const { NetworkInterface: created } = await explainingFields(createRefusals, () =>
-      client.change('CreateNetworkInterface', request, call))
+    const { NetworkInterface: created } = await client.change('CreateNetworkInterface', request, call, {
+      refusals: createRefusals
+    })
     const id = created?.NetworkInterfaceId
     if (id === undefined) throw malformed('The response of the cloud has no network interface', false)
     await labelOrRollBack(cloud, id, labels, call, (rollbackCall) => deleteNic(id, rollbackCall))
@@ -110,17 +104,9 @@ export function createNics (cloud: Cloud): Pick<NodeService, 'list_nics' | 'atta
 
   /** Detaches a NIC and waits, because the cloud answers before it is detached. Returns undefined for a deleted NIC. */
   const detach = async (nic: string, attachment: string, call: Call) => {
-    try {
-      await client.change('DetachNetworkInterface', { AttachmentId: attachment }, call, { idempotent: true })
-    } catch (error) {
-      // An earlier attempt, or the end of the node, has removed the attachment.
-      if (!isMissing(error)) throw error
-    }
-    const read = async () => readNic(nic, call).catch((error: unknown) => {
-      if (isMissing(error)) return undefined
-      throw error
-    })
-    const detached = await readUntilSettled(call, read, isAttached)
+    const input = { AttachmentId: attachment }
+    await ignoreMissing(client.change('DetachNetworkInterface', input, call, { idempotent: true }))
+    const detached = await readUntilSettled(call, () => ignoreMissing(readNic(nic, call)), isAttached)
     if (isAttached(detached)) {
       throw new ProblemError('provider_timeout', `The cloud accepted the request, but the NIC ${nic} is still attached`)
     }
@@ -142,12 +128,12 @@ export function createNics (cloud: Cloud): Pick<NodeService, 'list_nics' | 'atta
         () => attach(id, nic, findFreeIndex(instance), call),
         (rollbackCall) => deleteNic(nic, rollbackCall))
       await readUntilSettled(call, () => readNic(nic, call), (found) => found?.Attachment?.Status === 'attaching')
-      return acceptedChange(id)
+      return toChange('node', id, [])
     },
 
     async detach_nic (id, nicId, call) {
       const { NetworkInterfaces: nics = [] } = await readInstance(client, id, call)
-      const nic = findById(nics, nicId, ({ NetworkInterfaceId: found }) => found)
+      const nic = findById(nics, nicId, 'NetworkInterfaceId')
       const attachment = nic?.Attachment
       if (attachment?.AttachmentId === undefined) {
         throw new ProblemError('resource_not_found', `The node has no NIC ${nicId}`)
@@ -157,7 +143,7 @@ export function createNics (cloud: Cloud): Pick<NodeService, 'list_nics' | 'atta
       }
       const detached = await detach(nicId, attachment.AttachmentId, call)
       if (detached !== undefined && hasOperationTag({ Tags: detached.TagSet })) await deleteNic(nicId, call)
-      return acceptedChange(id)
+      return toChange('node', id, [])
     }
   }
 }

@@ -1,12 +1,9 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Change, NodeService, Until } from '../../driver.ts'
+import type { NodeService } from '../../driver.ts'
 import { explaining } from '../../refusals.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { explainingFields, providerCodeOf } from '../client/refusals.ts'
+import { providerCodeOf, toChange, toDeletion, type Cloud } from '../client/index.ts'
 import { sizeRefusal } from './node-create.ts'
-
-const toChange = (id: string, until: Until): Change => ({ resources: [{ kind: 'node', id }], until })
 
 type NodeActions = Pick<NodeService, 'start' | 'stop' | 'reboot' | 'resize' | 'suspend' | 'destroy' | 'console'>
 
@@ -14,13 +11,13 @@ type NodeActions = Pick<NodeService, 'start' | 'stop' | 'reboot' | 'resize' | 's
 export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
   const stop = async (id: string, options: { Hibernate?: boolean }, call: Call) => {
     await client.change('StopInstances', { InstanceIds: [id], ...options }, call, { idempotent: true })
-    return toChange(id, { states: ['stopped'] })
+    return toChange('node', id, ['stopped'])
   }
 
   return {
     async start (id, _input, call) {
       await client.change('StartInstances', { InstanceIds: [id] }, call, { idempotent: true })
-      return toChange(id, { states: ['running'] })
+      return toChange('node', id, ['running'])
     },
 
     stop: (id, _input, call) => stop(id, {}, call),
@@ -28,24 +25,23 @@ export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
     // Amazon shows a hibernated node as stopped. Its start resumes it.
     suspend: dialect.hibernation ? (id, _input, call) => stop(id, { Hibernate: true }, call) : undefined,
 
-    /** Amazon tries a soft reboot, and a hard one after some minutes. A reboot has no state, so acceptance is its end. */
+    /** Amazon tries a soft reboot, then a hard one. A reboot has no state, so it ends with its acceptance. */
     async reboot (id, _input, call) {
       await client.change('RebootInstances', { InstanceIds: [id] }, call)
-      return toChange(id, { states: [] })
+      return toChange('node', id, [])
     },
 
     /** The node must be stopped. The new size applies at once. */
     async resize (id, { size_id: size }, call) {
       const input = { InstanceId: id, InstanceType: { Value: size } }
-      await explainingFields([sizeRefusal], () =>
-        client.change('ModifyInstanceAttribute', input, call, { idempotent: true }))
-      return toChange(id, { states: ['stopped'] })
+      await client.change('ModifyInstanceAttribute', input, call, { idempotent: true, refusals: [sizeRefusal] })
+      return toChange('node', id, ['stopped'])
     },
 
     async destroy (id, call) {
       await explaining((error) => explainDestroy(error, id), () =>
         client.change('TerminateInstances', { InstanceIds: [id] }, call, { idempotent: true }))
-      return toChange(id, { states: [], gone: true })
+      return toDeletion('node', id)
     },
 
     /** Reads the text that a node has written, which Amazon sends in base64; null before its first line. */

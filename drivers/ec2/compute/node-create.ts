@@ -1,14 +1,15 @@
-import type { _InstanceType, Instance, RunInstancesCommandInput, VolumeType } from '@aws-sdk/client-ec2'
+import type {
+  _InstanceType, Instance, RunInstancesCommandInput, VolumeType
+} from '@aws-sdk/client-ec2'
 import { ProblemError, type NodeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
 import { explaining, pointTo, type FieldRefusal } from '../../refusals.ts'
-import type { Cloud } from '../client/cloud.ts'
-import type { RecentIds } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { explainFields, tagRefusal } from '../client/refusals.ts'
-import { checkEc2Tags, setName, setTags, tagCreated, toTagList, toTagParameters } from '../client/tags.ts'
+import {
+  checkEc2Tags, explainFields, isProblem, malformed, setName, setTags, tagCreated, tagRefusal,
+  toRefs, toTagList, toTagParameters, type Cloud, type RecentIds
+} from '../client/index.ts'
 import { readInstances } from './instances.ts'
 import { planNics } from './placement.ts'
 
@@ -18,7 +19,7 @@ export const maxUserDataBytes = 16 * 1024
 export const sizeRefusal: FieldRefusal = { pattern: /InstanceType/, pointer: '/size_id' }
 
 /** Refusals of RunInstances, from Amazon's list of error codes. */
-const createRefusals: readonly FieldRefusal[] = [
+const createRefusals = [
   { pattern: /^InvalidAMI/, pointer: '/image_id' },
   sizeRefusal,
   { pattern: /^InvalidKeyPair/, pointer: '/key_pair_name' },
@@ -108,7 +109,7 @@ export function createNodeCreate (
 
   const explainCreate = async (error: unknown, input: NodeCreate, call: Call) => {
     const explained = explainFields(error, createRefusals)
-    if (!(explained instanceof ProblemError) || explained.code !== 'provider_rejected') return explained
+    if (!isProblem(explained, 'provider_rejected')) return explained
     const isKnown = await hasSize(input.size_id, call).catch(() => true)
     return isKnown ? explained : pointTo('/size_id', explained)
   }
@@ -123,7 +124,7 @@ export function createNodeCreate (
       if (ids.length === 0) throw malformed('The response of the cloud has no instance', false)
       recent.add(ids)
       await labelCreated(input, ids, call)
-      return { resources: ids.map((id) => ({ kind: 'node', id })), until: { states: ['running'] } }
+      return { resources: toRefs('node', ids), until: { states: ['running'] } }
     },
 
     async findCreated ({ id: operation, input }, _since, call) {
@@ -132,7 +133,7 @@ export function createNodeCreate (
       const ids = idsInLaunchOrder(items)
       recent.add(ids)
       if (ids.length > 0) await label(input, ids, call)
-      return ids.map((id) => ({ kind: 'node', id }))
+      return toRefs('node', ids)
     }
   }
 }

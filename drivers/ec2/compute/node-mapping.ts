@@ -2,7 +2,7 @@ import type { Instance, InstanceNetworkInterface } from '@aws-sdk/client-ec2'
 import type { Address, Node } from '../../../openapi/model/index.ts'
 import type { Identity } from '../../driver.ts'
 import { isTransitioning } from '../../states.ts'
-import { readTags } from '../client/tags.ts'
+import { readTags } from '../client/index.ts'
 import { allowedActionsOf, createdAt, toNodeState } from './node-states.ts'
 
 export interface NodeMapping {

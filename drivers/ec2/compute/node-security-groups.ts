@@ -2,19 +2,15 @@ import type { InstanceNetworkInterface } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
-import type { FieldRefusal } from '../../refusals.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { explainingFields } from '../client/refusals.ts'
+import { isSameId, type Cloud } from '../client/index.ts'
 import { readInstance } from './instances.ts'
 
 /** Eucalyptus refuses a group of another network with InvalidParameterCombination. */
-const refusals: readonly FieldRefusal[] = [
+const refusals = [
   { pattern: /^InvalidGroup|^InvalidSecurityGroup|^InvalidParameter/, pointer: '/security_group_id' }
 ]
 
 const groupsOf = ({ Groups: groups = [] }: InstanceNetworkInterface) => groups.flatMap(({ GroupId: id }) => id ?? [])
-
-const isSameId = (id: string, other: string) => id.toLowerCase() === other.toLowerCase()
 
 type ChangeGroups = (groups: string[]) => string[]
 
@@ -29,8 +25,7 @@ export function createNodeSecurityGroups (
     for (const nic of nics) {
       const input = { NetworkInterfaceId: nic.NetworkInterfaceId, Groups: change(groupsOf(nic)) }
       try {
-        await explainingFields(refusals, () =>
-          client.change('ModifyNetworkInterfaceAttribute', input, call, { idempotent: true }))
+        await client.change('ModifyNetworkInterfaceAttribute', input, call, { idempotent: true, refusals })
         changed.push(nic.NetworkInterfaceId ?? '')
       } catch (error) {
         if (!(error instanceof ProblemError) || changed.length === 0) throw error

@@ -1,7 +1,7 @@
 import type { Instance } from '@aws-sdk/client-ec2'
 import type { NodeAction, NodeState } from '../../../openapi/model/index.ts'
 import { allowedActions } from '../../states.ts'
-import { toStatuses } from '../client/lists.ts'
+import { toStatuses } from '../client/index.ts'
 
 const states: Readonly<Record<string, NodeState>> = {
   pending: 'pending',

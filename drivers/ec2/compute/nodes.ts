@@ -3,10 +3,10 @@ import type { TObject } from 'typebox'
 import type { Call } from '../../call.ts'
 import { describe, type NodeService } from '../../driver.ts'
 import { runSteps, step } from '../../steps.ts'
-import type { Cloud, Dialect } from '../client/cloud.ts'
-import { createRecentIds } from '../client/consistency.ts'
-import { exactRule, filterNames, nameRule, toFilters, toPageParameters } from '../client/lists.ts'
-import { checkEc2Tags, labelSteps, tagLimits } from '../client/tags.ts'
+import {
+  checkEc2Tags, createRecentIds, exactRule, filterNames, labelSteps, nameRule, tagLimits,
+  toFilters, toPageParameters, type Cloud, type Dialect
+} from '../client/index.ts'
 import { instancePageSizes, maxInstances, readInstance, readInstances } from './instances.ts'
 import { createNics } from './nics.ts'
 import { createNodeActions } from './node-actions.ts'
@@ -79,7 +79,8 @@ export function createNodes ({ cloud, toParameters, hasSize }: NodesOptions): No
   const nodes: NodeService = {
     async list ({ limit, token, filters, extra }, call) {
       const page = toPageParameters(cloud, { limit, token }, instancePageSizes)
-      const { items, next = null } = await readInstances(client, { Filters: toFilters(filters, filterRules), ...page }, call)
+      const input = { Filters: toFilters(filters, filterRules), ...page }
+      const { items, next = null } = await readInstances(client, input, call)
       return { items: items.map((instance) => toItem(instance, null, extra)), next }
     },
 
@@ -97,7 +98,7 @@ export function createNodes ({ cloud, toParameters, hasSize }: NodesOptions): No
         ...labelSteps(cloud, id, { name, tags }, call),
         ...step('protected', isProtected, setProtection)
       ]
-      return runSteps(steps, () => get(id, false, call), async (error) => error)
+      return runSteps(steps, () => get(id, false, call))
     },
 
     ...createNodeActions(cloud),

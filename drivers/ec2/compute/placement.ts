@@ -1,9 +1,9 @@
 import type { InstanceNetworkInterfaceSpecification, Subnet } from '@aws-sdk/client-ec2'
 import { BlockList, isIPv4 } from 'node:net'
-import { ProblemError, type NodeCreate } from '../../../openapi/model/index.ts'
+import type { NodeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { invalid } from '../../invalid.ts'
-import type { Client } from '../client/client.ts'
+import { isProblem, type Client } from '../client/index.ts'
 
 type NicRequest = NonNullable<NodeCreate['networks']>[number]
 
@@ -75,7 +75,7 @@ async function readSubnets (
     const { Subnets: subnets = [] } = await client.read('DescribeSubnets', input, call)
     return subnets
   } catch (error) {
-    if (error instanceof ProblemError && ['resource_not_found', 'provider_rejected'].includes(error.code)) {
+    if (isProblem(error, 'resource_not_found', 'provider_rejected')) {
       throw invalid(pointer, 'does not exist')
     }
     throw error

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
-import path from 'node:path'
 import { Type, type Static } from 'typebox'
 import type { Size } from '../../../openapi/model/index.ts'
 import { readSettings } from '../../settings.ts'
+import path from 'node:path'
 
 /** A file of prices, by location and size. */
 const Prices = Type.Object({
@@ -44,7 +44,7 @@ export function resolvePrices (settings: Record<string, unknown>, directory: str
 }
 
 /**
- * Finds the driver's own price table. The build does not copy it, so it is in the driver's folder, or in the source tree
+ * Finds the driver's own price table. The build does not copy it: it is in the driver's folder, or in the source tree
  * above `dist`.
  */
 const findOwnFile = () => ['..', '../../../../drivers/ec2']

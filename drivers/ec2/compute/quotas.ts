@@ -2,9 +2,7 @@ import type { Instance } from '@aws-sdk/client-ec2'
 import type { Call } from '../../call.ts'
 import type { QuotaService } from '../../driver.ts'
 import { readAll } from '../../pages.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { malformed } from '../client/errors.ts'
-import { toPage, toPageParameters } from '../client/lists.ts'
+import { readPage, toPageParameters, type Cloud } from '../client/index.ts'
 import { instancePageSizes, maxInstances, readInstances } from './instances.ts'
 
 /** States of instances that count. The cloud lists a terminated instance for an hour. */
@@ -24,15 +22,14 @@ export function createQuotas (cloud: Cloud): QuotaService {
   }
 
   const countAddresses = async (call: Call) => {
-    const { Addresses: addresses } = await client.read('DescribeAddresses', {}, call)
-    return toPage(addresses, undefined, 'addresses').items.length
+    const { items } = await readPage(client, 'DescribeAddresses', 'Addresses', {}, call)
+    return items.length
   }
 
   const readLimits = async (call: Call) => {
-    const { AccountAttributes: attributes } = await client.read('DescribeAccountAttributes', {}, call)
-    if (attributes === undefined) throw malformed('The response of the cloud has no attributes of the account')
+    const { items } = await readPage(client, 'DescribeAccountAttributes', 'AccountAttributes', {}, call)
     return (...names: readonly string[]) => {
-      const found = names.map((name) => attributes.find(({ AttributeName: other }) => other === name))
+      const found = names.map((name) => items.find(({ AttributeName: other }) => other === name))
       const [value] = found.find((attribute) => attribute !== undefined)?.AttributeValues ?? []
       const limit = Number(value?.AttributeValue ?? NaN)
       return Number.isInteger(limit) && limit >= 0 ? limit : undefined

@@ -1,7 +1,8 @@
-import { ProblemError, type Size } from '../../../openapi/model/index.ts'
+import type { Size } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { ReadService } from '../../driver.ts'
 import { createFlight } from '../../single-flight.ts'
+import { notFound } from '../client/index.ts'
 
 /** Milliseconds for which the list of sizes is cached. It changes with the catalog of the cloud. */
 const cacheLifetime = 3_600_000
@@ -43,7 +44,7 @@ export function createSizes (read: (call: Call) => Promise<Size[]>) {
 
     async get (id, { extra }, call) {
       const size = (await readSizes(call)).get(id)
-      if (size === undefined) throw new ProblemError('resource_not_found', `There is no size ${id}`)
+      if (size === undefined) throw notFound('size', id)
       return toItem(size, extra)
     }
   }

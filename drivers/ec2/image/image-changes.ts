@@ -3,17 +3,15 @@ import { ProblemError, type Image, type ImageUpdate } from '../../../openapi/mod
 import type { Call } from '../../call.ts'
 import type { ImageService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps, step } from '../../steps.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { isMissing, type RecentIds } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { explainingFields, tagRefusal } from '../client/refusals.ts'
-import { checkEc2Tags, labelSteps, tagCreated, toOperationFilter, toTagParameters } from '../client/tags.ts'
+import {
+  acceptCreation, checkEc2Tags, ignoreMissing, labelSteps, tagRefusal, toDeletion,
+  toOperationFilter, toRefs, toTagParameters, type Cloud, type RecentIds
+} from '../client/index.ts'
 import { snapshotsOf } from './image-mapping.ts'
 
 /** Refusals of CreateImage, from Amazon's list of error codes. */
-const createRefusals: readonly FieldRefusal[] = [
+const createRefusals = [
   { pattern: /^InvalidInstanceID/, pointer: '/node_id' },
   { pattern: /^InvalidAMIName\.Malformed/, pointer: '/name' },
   tagRefusal
@@ -43,9 +41,8 @@ export function createImageChanges ({ cloud, recent, read, get }: ImageChangesOp
   /** Deletes a snapshot of a deleted image, unless another image needs it. */
   const deleteSnapshot = async (id: string, image: string, call: Call) => {
     try {
-      await client.change('DeleteSnapshot', { SnapshotId: id }, call)
+      await ignoreMissing(client.change('DeleteSnapshot', { SnapshotId: id }, call))
     } catch (error) {
-      if (isMissing(error)) return
       if (!(error instanceof ProblemError)) throw error
       if (error.code === 'in_use') {
         call.log.warn({ image, snapshot: id }, 'the snapshot of a deleted image is in use and was not deleted')
@@ -59,7 +56,7 @@ export function createImageChanges ({ cloud, recent, read, get }: ImageChangesOp
   const findCreated: ImageService['findCreated'] = async ({ id }, _since, call) => {
     const input = { Owners: ['self'], Filters: [toOperationFilter(id)] }
     const { Images: images = [] } = await client.read('DescribeImages', input, call)
-    return images.flatMap(({ ImageId: imageId }) => imageId ? [{ kind: 'image', id: imageId }] : [])
+    return toRefs('image', images.map(({ ImageId: image }) => image))
   }
 
   return {
@@ -71,11 +68,8 @@ export function createImageChanges ({ cloud, recent, read, get }: ImageChangesOp
       checkEc2Tags(tags)
       const labels = { tags, operation: call.operation }
       const input = { InstanceId: node, Name: name, NoReboot: true, ...toTagParameters(cloud, 'image', labels) }
-      const { ImageId: id } = await explainingFields(createRefusals, () => client.change('CreateImage', input, call))
-      if (id === undefined) throw malformed('The response of the cloud has no image', false)
-      recent.add([id])
-      await tagCreated(cloud, [id], labels, call)
-      return { resources: [{ kind: 'image', id }], until: { states: ['available'] } }
+      const { ImageId: id } = await client.change('CreateImage', input, call, { refusals: createRefusals })
+      return acceptCreation(cloud, recent, { kind: 'image', id, labels }, call)
     },
 
     async update (id, { tags, visibility }, call) {
@@ -87,14 +81,14 @@ export function createImageChanges ({ cloud, recent, read, get }: ImageChangesOp
         ...labelSteps(cloud, id, { tags }, call),
         ...step('visibility', visibility, (value) => setVisibility(id, value, call))
       ]
-      return runSteps(steps, () => get(id, call), async (error) => error)
+      return runSteps(steps, () => get(id, call))
     },
 
     async destroy (id, call, { delete_snapshots: deletesSnapshots = false } = {}) {
       const snapshots = deletesSnapshots ? snapshotsOf(await read(id, call)) : []
       await client.change('DeregisterImage', { ImageId: id }, call)
       for (const snapshot of snapshots) await deleteSnapshot(snapshot, id, call)
-      return { resources: [{ kind: 'image', id }], until: { states: [], gone: true } }
+      return toDeletion('image', id)
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Image as RawImage } from '@aws-sdk/client-ec2'
 import type { Image, ImageState } from '../../../openapi/model/index.ts'
 import type { Identity } from '../../driver.ts'
-import { hasOperationTag, readTags } from '../client/tags.ts'
+import { hasOperationTag, readTags } from '../client/index.ts'
 
 /** States of images. The cloud shows a `deregistered` image only to requests with its id. */
 export const imageStates: Readonly<Record<string, ImageState>> = {

@@ -2,17 +2,15 @@ import type { Image as RawImage } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type ImageService } from '../../driver.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { createRecentIds } from '../client/consistency.ts'
 import {
-  exactRule, filterNames, findById, patternRule, toFilters, toPage, toPageParameters, toStatuses
-} from '../client/lists.ts'
-import { tagLimits } from '../client/tags.ts'
+  createRecentIds, exactRule, filterNames, findById, notFound, patternRule, readPage, tagLimits,
+  toFilters, toPageParameters, toStatuses, type Cloud
+} from '../client/index.ts'
 import { createImageChanges } from './image-changes.ts'
 import { imageStates, toImage } from './image-mapping.ts'
 import {
-  isInSources, isOwnSource, parsePosition, sourcesOf, toNextPosition, toSourceParameters, type ImageSource,
-  type Recommended
+  isInSources, isOwnSource, parsePosition, sourcesOf, toNextPosition, toSourceParameters,
+  type ImageSource, type Recommended
 } from './image-sources.ts'
 
 const filterRules = {
@@ -50,8 +48,8 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
 
   const read = (id: string, call: Call): Promise<RawImage> => recent.read(id, call, async () => {
     const { Images: images = [] } = await client.read('DescribeImages', { ImageIds: [id] }, call)
-    const found = findById(images, id, ({ ImageId: imageId }) => imageId)
-    if (found === undefined) throw new ProblemError('resource_not_found', `There is no image ${id}`)
+    const found = findById(images, id, 'ImageId')
+    if (found === undefined) throw notFound('image', id)
     return found
   })
 
@@ -78,14 +76,13 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
       const requestFilters = [machineFilter, ...toFilters(filters, filterRules) ?? []]
 
       /** Reads a page of one source, without the images of the sources before it. */
-      const readPage = async (nextToken: string | null) => {
+      const readSource = async (nextToken: string | null) => {
         const position = parsePosition(nextToken)
         const source: ImageSource | undefined = sources[position.index]
         if (source === undefined) throw new ProblemError('invalid_request', 'This list has no such page')
         const page = toPageParameters(cloud, { limit, token: position.token }, [5, 200])
         const input = { ...toSourceParameters(source, requestFilters), ...page }
-        const { Images: images, NextToken } = await client.read('DescribeImages', input, call)
-        const { items, next = null } = toPage(images, NextToken, 'images')
+        const { items, next = null } = await readPage(client, 'DescribeImages', 'Images', input, call)
         if (isOwnSource(source)) learnAccount(items)
         const earlier = sources.slice(0, position.index)
         return {
@@ -94,8 +91,8 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
         }
       }
 
-      let page = await readPage(token)
-      while (page.images.length === 0 && page.next !== null) page = await readPage(page.next)
+      let page = await readSource(token)
+      while (page.images.length === 0 && page.next !== null) page = await readSource(page.next)
       return { items: page.images.map((image) => toItem(image, extra)), next: page.next }
     },
 

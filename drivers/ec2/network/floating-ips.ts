@@ -1,15 +1,10 @@
 import type { Address } from '@aws-sdk/client-ec2'
 import { ProblemError, type FloatingIp } from '../../../openapi/model/index.ts'
-import type { Call } from '../../call.ts'
 import { describe, type FloatingIpService, type Identity } from '../../driver.ts'
-import type { Cloud, Dialect } from '../client/cloud.ts'
-import { createCollection } from '../client/collection.ts'
-import { isMissing } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { exactRule, nameRule } from '../client/lists.ts'
-import { explainingFields } from '../client/refusals.ts'
-import { labelOrRollBack } from '../client/rollback.ts'
-import { checkEc2Tags, tagLimits, toCommonFields, toTagList, toTagParameters } from '../client/tags.ts'
+import {
+  checkEc2Tags, createDirectCollection, exactRule, ignoreMissing, nameRule, readPage, tagLimits,
+  toCommonFields, toTagList, toTagParameters, type Cloud, type Dialect
+} from '../client/index.ts'
 import { chooseNic } from './floating-targets.ts'
 
 const filterRules = { name: nameRule, address: exactRule('public-ip'), node_id: exactRule('instance-id') }
@@ -55,21 +50,20 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
   const identify = cloud.identify('floating_ips')
   const map = (raw: Address, extra = false) => toFloatingIp(raw, identify(raw.AllocationId!), extra)
 
-  const { service, find, recent } = createCollection<Address, FloatingIp>({
+  const { service, find, register } = createDirectCollection<Address, FloatingIp>({
     cloud,
     itemName: 'floating IP',
-    idOf: ({ AllocationId: id }) => id,
-    async send ({ ids, ...request }, call) {
-      const { Addresses: addresses } = await client.read('DescribeAddresses', { ...request, AllocationIds: ids }, call)
+    idKey: 'AllocationId',
+    async read ({ Filters, ids }, call) {
+      const input = { Filters, AllocationIds: ids }
+      const { items } = await readPage(client, 'DescribeAddresses', 'Addresses', input, call)
       // An address outside of VPCs has no such id.
-      return { items: addresses?.filter(({ AllocationId: id }) => toNullable(id) !== null) }
+      return { items: items.filter(({ AllocationId: id }) => toNullable(id) !== null) }
     },
+    remove: (id, call) => client.change('ReleaseAddress', { AllocationId: id }, call, { idempotent: true }),
     filterRules,
     map: async (raws, extra) => raws.map((raw) => map(raw, extra))
   })
-
-  const release = (id: string, call: Call) =>
-    client.change('ReleaseAddress', { AllocationId: id }, call, { idempotent: true })
 
   return {
     ...service,
@@ -77,16 +71,9 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
     async create ({ tags }, call) {
       checkEc2Tags(tags)
       const input = { Domain: 'vpc' as const, ...toTagParameters(cloud, 'elastic-ip', { tags }) }
-      const { AllocationId: id, PublicIp: address } = await client.change('AllocateAddress', input, call)
-      if (id === undefined) throw malformed('The response of the cloud has no address', false)
-      recent.add([id])
-      await labelOrRollBack(cloud, id, { tags }, call, (rollbackCall) => release(id, rollbackCall))
+      const { AllocationId: created, PublicIp: address } = await client.change('AllocateAddress', input, call)
+      const id = await register(created, { tags }, call)
       return map({ AllocationId: id, PublicIp: address, Tags: toTagList({ tags }) })
-    },
-
-    async destroy (id, call) {
-      await release(id, call)
-      recent.remove(id)
     },
 
     /** Associates an address with a NIC. An address of another NIC is not moved (in_use). */
@@ -102,8 +89,9 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
       // Gateway.NotAttached: the network of the NIC has no internet gateway.
       const pattern = /^InvalidNetworkInterface|^Gateway\.NotAttached|^InvalidInstanceI[Dd]/
       const pointer = input.nic_id === undefined ? '/node_id' : '/nic_id'
-      const { AssociationId: association } = await explainingFields([{ pattern, pointer }], () =>
-        client.change('AssociateAddress', request, call, { idempotent: true }))
+      const { AssociationId: association } = await client.change('AssociateAddress', request, call, {
+        idempotent: true, refusals: [{ pattern, pointer }]
+      })
       return map({ ...raw, AssociationId: association, ...target, InstanceId: nic.Attachment?.InstanceId })
     },
 
@@ -111,12 +99,8 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
       const raw = await find(id, call)
       const association = toNullable(raw.AssociationId)
       if (association === null) return map(raw)
-      try {
-        await client.change('DisassociateAddress', { AssociationId: association }, call, { idempotent: true })
-      } catch (error) {
-        // The association may have ended with its node.
-        if (!isMissing(error)) throw error
-      }
+      const input = { AssociationId: association }
+      await ignoreMissing(client.change('DisassociateAddress', input, call, { idempotent: true }))
       return map({ ...raw, ...noAssociation })
     }
   }

@@ -1,8 +1,8 @@
 import type { NetworkInterface } from '@aws-sdk/client-ec2'
-import { ProblemError, type FloatingIpAssociate } from '../../../openapi/model/index.ts'
+import type { FloatingIpAssociate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { invalid } from '../../invalid.ts'
-import type { Client } from '../client/client.ts'
+import { isProblem, isSameId, type Client } from '../client/index.ts'
 
 function addressesOf ({ PrivateIpAddresses: all = [], PrivateIpAddress: primary }: NetworkInterface) {
   if (all.length > 0) return all.flatMap(({ PrivateIpAddress: address }) => address ?? [])
@@ -27,7 +27,7 @@ export async function chooseNic (client: Client, request: FloatingIpAssociate, c
   const nics = node === undefined ? await readNic(client, id!, call) : await readNicsOfNode(client, node, call)
   const named = id === undefined
     ? nics
-    : nics.filter(({ NetworkInterfaceId: nicId }) => nicId?.toLowerCase() === id.toLowerCase())
+    : nics.filter(({ NetworkInterfaceId: nicId }) => isSameId(nicId, id))
   if (id !== undefined && named.length === 0) {
     throw invalid('/nic_id', `${id} is not a NIC of the node. Its NICs: ${listNics(nics)}`)
   }
@@ -47,7 +47,7 @@ async function readNic (client: Client, id: string, call: Call) {
     const { NetworkInterfaces: found = [] } = await client.read('DescribeNetworkInterfaces', input, call)
     return found
   } catch (error) {
-    if (error instanceof ProblemError && ['resource_not_found', 'provider_rejected'].includes(error.code)) {
+    if (isProblem(error, 'resource_not_found', 'provider_rejected')) {
       throw invalid('/nic_id', `${id} does not exist`)
     }
     throw error

@@ -1,12 +1,9 @@
 import type { InternetGateway, RouteTable } from '@aws-sdk/client-ec2'
 import type { Call } from '../../call.ts'
-import { readAll } from '../../pages.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { isMissing } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { toPage } from '../client/lists.ts'
-import { labelOrRollBack, runOrRollBack } from '../client/rollback.ts'
-import { hasOperationTag, toTagParameters } from '../client/tags.ts'
+import {
+  hasOperationTag, ignoreMissing, labelOrRollBack, malformed, readAllPages, runOrRollBack,
+  toTagParameters, type Cloud
+} from '../client/index.ts'
 
 const anyAddress = '0.0.0.0/0'
 
@@ -68,11 +65,7 @@ export function createGateways (cloud: Cloud) {
 
   const isUsedElsewhere = async (table: RouteTable, gateway: string, call: Call) => {
     const Filters = [{ Name: 'vpc-id', Values: [table.VpcId!] }]
-    const tables = await readAll<RouteTable>(async (token) => {
-      const input = { Filters, NextToken: token ?? undefined }
-      const { RouteTables: items, NextToken: next } = await client.read('DescribeRouteTables', input, call)
-      return toPage(items, next, 'route tables')
-    })
+    const tables = await readAllPages(client, 'DescribeRouteTables', 'RouteTables', { Filters }, call)
     return tables.some((other) => other.RouteTableId !== table.RouteTableId &&
       outsideRoutesOf(other).some(({ GatewayId: id }) => id === gateway))
   }
@@ -116,9 +109,7 @@ export function createGateways (cloud: Cloud) {
       await detach(gateway, vpc, call)
       await runOrRollBack(call, `the internet gateway ${gateway} is detached`, cut, (rollbackCall) =>
         attach(gateway, vpc, rollbackCall))
-      await deleteGateway(gateway, call).catch((error: unknown) => {
-        if (!isMissing(error)) throw error
-      })
+      await ignoreMissing(deleteGateway(gateway, call))
     },
 
     /** Deletes the routes of a route table to internet gateways. */

@@ -1,19 +1,12 @@
-import type { Subnet, Vpc } from '@aws-sdk/client-ec2'
+import type { Vpc } from '@aws-sdk/client-ec2'
 import type { Network, NetworkState } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type NetworkService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import { readPages } from '../../pages.ts'
-import type { FieldRefusal } from '../../refusals.ts'
-import type { Client } from '../client/client.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { createCollection, createLabelUpdate } from '../client/collection.ts'
-import { readUntilSettled } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { filterNames, maxFilterValues, nameRule, toPage } from '../client/lists.ts'
-import { explainingFields } from '../client/refusals.ts'
-import { labelOrRollBack } from '../client/rollback.ts'
-import { checkEc2Tags, tagLimits, toCommonFields, toTagParameters } from '../client/tags.ts'
+import {
+  checkEc2Tags, createDirectCollection, filterNames, maxFilterValues, nameRule, readAllPages,
+  readPage, readUntilSettled, tagLimits, toCommonFields, toTagParameters, type Client, type Cloud
+} from '../client/index.ts'
 
 const filterRules = { name: nameRule }
 
@@ -29,7 +22,7 @@ const states: Readonly<Record<string, NetworkState>> = { available: 'available',
 export const toNetworkState = (state = ''): NetworkState => states[state] ?? 'unknown'
 
 /** Refusals of CreateVpc. Its only field beside the tags is the block of addresses. */
-const createRefusals: readonly FieldRefusal[] = [
+const createRefusals = [
   { pattern: /^InvalidVpcRange|^InvalidVpc\.Range|^InvalidParameterValue|^InvalidCidr/, pointer: '/cidr' }
 ]
 
@@ -62,14 +55,13 @@ export function createNetworks (cloud: Cloud): NetworkService {
   const { client } = cloud
   const identify = cloud.identify('networks')
 
-  const collection = createCollection<Vpc, Network>({
+  const { service, update, register } = createDirectCollection<Vpc, Network>({
     cloud,
     itemName: 'network',
-    idOf: ({ VpcId: id }) => id,
-    async send ({ ids, ...request }, call) {
-      const { Vpcs: items, NextToken: token } = await client.read('DescribeVpcs', { ...request, VpcIds: ids }, call)
-      return { items, token }
-    },
+    idKey: 'VpcId',
+    read: ({ ids, ...request }, call) =>
+      readPage(client, 'DescribeVpcs', 'Vpcs', { ...request, VpcIds: ids }, call),
+    remove: (id, call) => client.change('DeleteVpc', { VpcId: id }, call, { idempotent: true }),
     pageSizes: [5, maxFilterValues],
     filterRules,
     async map (raws, extra, call) {
@@ -77,13 +69,10 @@ export function createNetworks (cloud: Cloud): NetworkService {
       return raws.map((raw) => toNetwork(raw, subnetIds.get(raw.VpcId!) ?? [], identify(raw.VpcId!), extra))
     }
   })
-  const { service, recent } = collection
-
-  const deleteVpc = (id: string, call: Call) => client.change('DeleteVpc', { VpcId: id }, call, { idempotent: true })
 
   return {
     ...service,
-    update: createLabelUpdate(cloud, collection),
+    update,
 
     /** Creates a VPC and waits while it is pending. */
     async create ({ name, cidr, tags }, call) {
@@ -92,18 +81,10 @@ export function createNetworks (cloud: Cloud): NetworkService {
       if (cidr.includes(':')) throw invalid('/cidr', 'must be an IPv4 block')
       const labels = { name, tags }
       const input = { CidrBlock: cidr, ...toTagParameters(cloud, 'vpc', labels) }
-      const { Vpc: created } = await explainingFields(createRefusals, () => client.change('CreateVpc', input, call))
-      const id = created?.VpcId
-      if (id === undefined) throw malformed('The response of the cloud has no network', false)
-      recent.add([id])
-      await labelOrRollBack(cloud, id, labels, call, (rollbackCall) => deleteVpc(id, rollbackCall))
+      const { Vpc: created } = await client.change('CreateVpc', input, call, { refusals: createRefusals })
+      const id = await register(created?.VpcId, labels, call)
       const read = () => service.get(id, { extra: false }, call)
       return readUntilSettled(call, read, ({ state }) => state === 'pending')
-    },
-
-    async destroy (id, call) {
-      await deleteVpc(id, call)
-      recent.remove(id)
     }
   }
 }
@@ -113,16 +94,9 @@ async function readSubnetIds (client: Client, networks: readonly string[], call:
   const subnetIds = new Map<string, string[]>()
   for (let start = 0; start < networks.length; start += maxFilterValues) {
     const Filters = [{ Name: 'vpc-id', Values: networks.slice(start, start + maxFilterValues) }]
-    const pages = readPages<Subnet>(async (token) => {
-      const { Subnets: items, NextToken } = await client.read('DescribeSubnets', {
-        Filters, NextToken: token ?? undefined
-      }, call)
-      return toPage(items, NextToken, 'subnets')
-    })
-    for await (const subnets of pages) {
-      for (const { VpcId: network = '', SubnetId: id = '' } of subnets) {
-        subnetIds.set(network, [...subnetIds.get(network) ?? [], id])
-      }
+    const subnets = await readAllPages(client, 'DescribeSubnets', 'Subnets', { Filters }, call)
+    for (const { VpcId: network = '', SubnetId: id = '' } of subnets) {
+      subnetIds.set(network, [...subnetIds.get(network) ?? [], id])
     }
   }
   return subnetIds

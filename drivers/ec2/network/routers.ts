@@ -3,16 +3,11 @@ import { ProblemError, type Router, type RouterUpdate } from '../../../openapi/m
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type RouterService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps, step } from '../../steps.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { createCollection } from '../client/collection.ts'
-import { isMissing } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { filterNames, findById, nameRule } from '../client/lists.ts'
-import { explainingFields } from '../client/refusals.ts'
-import { labelOrRollBack, runOrRollBack } from '../client/rollback.ts'
-import { checkEc2Tags, labelSteps, tagLimits, toCommonFields, toTagParameters } from '../client/tags.ts'
+import {
+  checkEc2Tags, createDirectCollection, filterNames, findById, ignoreMissing, labelSteps, nameRule,
+  readPage, runOrRollBack, tagLimits, toCommonFields, toTagParameters, type Cloud
+} from '../client/index.ts'
 import { createGateways, isRoutedOutside } from './gateways.ts'
 
 const filterRules = { name: nameRule }
@@ -29,10 +24,10 @@ export const routerCapabilities = describe<RouterService>({
   remove_interface: { parameters: ['subnet_id'] }
 })
 
-const createRefusals: readonly FieldRefusal[] = [{ pattern: /^InvalidVpcI[Dd]/, pointer: '/network_id' }]
+const createRefusals = [{ pattern: /^InvalidVpcI[Dd]/, pointer: '/network_id' }]
 
 /** The cloud refuses a subnet of another VPC with InvalidParameterValue. */
-const interfaceRefusals: readonly FieldRefusal[] = [
+const interfaceRefusals = [
   { pattern: /^InvalidSubnet|^InvalidParameterValue/, pointer: '/subnet_id' }
 ]
 
@@ -43,7 +38,7 @@ export const associationsOf = ({ Associations: associations = [] }: RouteTable) 
   .filter(({ SubnetId: subnet, AssociationState: state }) => subnet !== undefined && !endedStates.has(state?.State))
 
 const findAssociation = (table: RouteTable, subnet: string) =>
-  findById(associationsOf(table), subnet, ({ SubnetId: id }) => id)
+  findById(associationsOf(table), subnet, 'SubnetId')
 
 /**
  * Maps a route table. A VPC has at most one internet gateway, so the network's id identifies the gateway:
@@ -78,23 +73,21 @@ export function createRouters (cloud: Cloud): RouterService {
   const identify = cloud.identify('routers')
   const gateways = createGateways(cloud)
 
-  const { service, find, recent } = createCollection<RouteTable, Router>({
+  const deleteTable = (id: string, call: Call) =>
+    client.change('DeleteRouteTable', { RouteTableId: id }, call, { idempotent: true })
+
+  const { service, find, register } = createDirectCollection<RouteTable, Router>({
     cloud,
     itemName: 'router',
-    idOf: ({ RouteTableId: id }) => id,
-    async send ({ ids, ...request }, call) {
-      const input = { ...request, RouteTableIds: ids }
-      const { RouteTables: items, NextToken: token } = await client.read('DescribeRouteTables', input, call)
-      return { items, token }
-    },
+    idKey: 'RouteTableId',
+    read: ({ ids, ...request }, call) =>
+      readPage(client, 'DescribeRouteTables', 'RouteTables', { ...request, RouteTableIds: ids }, call),
+    remove: deleteTable,
     pageSizes: [5, 100],
     filterRules,
     map: async (raws, extra) => raws.map((raw) => toRouter(raw, identify(raw.RouteTableId!), extra))
   })
   const get = (id: string, call: Call) => service.get(id, { extra: false }, call)
-
-  const deleteTable = (id: string, call: Call) =>
-    client.change('DeleteRouteTable', { RouteTableId: id }, call, { idempotent: true })
 
   const setGateway = async (table: RouteTable, gateway: ExternalGateway, call: Call) => {
     if (gateway === null) return gateways.disconnect(table, call, () => gateways.deleteRoutes(table, call))
@@ -111,15 +104,14 @@ export function createRouters (cloud: Cloud): RouterService {
       checkGateway(gateway, network)
       const labels = { name, tags }
       const input = { VpcId: network, ...toTagParameters(cloud, 'route-table', labels) }
-      const { RouteTable: table } = await explainingFields(createRefusals, () =>
-        client.change('CreateRouteTable', input, call))
-      const id = table?.RouteTableId
-      if (table === undefined || id === undefined) throw malformed('The response of the cloud has no route table', false)
-      recent.add([id])
-      const rollBack = (rollbackCall: Call) => deleteTable(id, rollbackCall)
-      await labelOrRollBack(cloud, id, labels, call, rollBack)
+      const { RouteTable: table } = await client.change('CreateRouteTable', input, call, {
+        refusals: createRefusals
+      })
+      const id = await register(table?.RouteTableId, labels, call)
       if (gateway !== undefined) {
-        await runOrRollBack(call, `${id} exists`, () => gateways.connect(table, call), rollBack)
+        await runOrRollBack(call, `${id} exists`,
+          () => gateways.connect(table!, call),
+          (rollbackCall) => deleteTable(id, rollbackCall))
       }
       return get(id, call)
     },
@@ -132,10 +124,10 @@ export function createRouters (cloud: Cloud): RouterService {
         ...labelSteps(cloud, id, { name, tags }, call),
         ...step('external_gateway', gateway, (value) => setGateway(table, value, call))
       ]
-      return runSteps(steps, () => get(id, call), async (error) => error)
+      return runSteps(steps, () => get(id, call))
     },
 
-    /** Deletes a route table and the gateway that was created for it. Throws in_use for a main table or with subnets. */
+    /** Deletes a route table and the gateway created for it. Throws in_use if it is a main one or has subnets. */
     async destroy (id, call) {
       const table = await find(id, call)
       if (table.Associations?.some(({ Main: isMain }) => isMain === true) === true) {
@@ -143,8 +135,7 @@ export function createRouters (cloud: Cloud): RouterService {
       }
       const subnets = associationsOf(table).map(({ SubnetId: subnet }) => subnet)
       if (subnets.length > 0) throw new ProblemError('in_use', `${id} has interfaces in ${subnets.join(', ')}`)
-      await gateways.disconnect(table, call, () => deleteTable(id, call))
-      recent.remove(id)
+      await gateways.disconnect(table, call, () => service.destroy(id, call))
     },
 
     /** Throws already_exists if the router has the interface. The cloud refuses a subnet of another router (in_use). */
@@ -154,19 +145,15 @@ export function createRouters (cloud: Cloud): RouterService {
         throw new ProblemError('already_exists', `${id} already has an interface in ${subnet}`)
       }
       const input = { RouteTableId: id, SubnetId: subnet }
-      await explainingFields(interfaceRefusals, () => client.change('AssociateRouteTable', input, call))
+      await client.change('AssociateRouteTable', input, call, { refusals: interfaceRefusals })
       return get(id, call)
     },
 
     async remove_interface (id, { subnet_id: subnet }, call) {
       const association = findAssociation(await find(id, call), subnet)?.RouteTableAssociationId
       if (association === undefined) throw invalid('/subnet_id', `${subnet} is not connected to the router ${id}`)
-      try {
-        await client.change('DisassociateRouteTable', { AssociationId: association }, call, { idempotent: true })
-      } catch (error) {
-        // An earlier attempt, or the end of the subnet, has removed the association.
-        if (!isMissing(error)) throw error
-      }
+      const input = { AssociationId: association }
+      await ignoreMissing(client.change('DisassociateRouteTable', input, call, { idempotent: true }))
       return get(id, call)
     }
   }

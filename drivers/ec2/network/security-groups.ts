@@ -1,21 +1,16 @@
-import type {
-  IpPermission, SecurityGroup as RawGroup, SecurityGroupRule as RawRule
-} from '@aws-sdk/client-ec2'
+import type { IpPermission, SecurityGroup as RawGroup } from '@aws-sdk/client-ec2'
 import {
   ProblemError, type SecurityGroup, type SecurityGroupRule, type SecurityGroupRuleCreate
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type SecurityGroupService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import { readPages } from '../../pages.ts'
-import { explaining, pointTo, type FieldRefusal } from '../../refusals.ts'
-import type { Cloud, Dialect } from '../client/cloud.ts'
-import { createCollection, createLabelUpdate } from '../client/collection.ts'
-import { malformed } from '../client/errors.ts'
-import { filterNames, patternRule, toPage } from '../client/lists.ts'
-import { explainFields, explainingFields, providerCodeOf } from '../client/refusals.ts'
-import { labelOrRollBack } from '../client/rollback.ts'
-import { checkEc2Tags, tagLimits, toCommonFields, toTagParameters } from '../client/tags.ts'
+import { explaining, pointTo } from '../../refusals.ts'
+import {
+  checkEc2Tags, createDirectCollection, explainFields, filterNames, malformed, patternRule,
+  providerCodeOf, readAllPages, readPage, tagLimits, toCommonFields, toTagParameters, type Cloud,
+  type Dialect
+} from '../client/index.ts'
 import { fromPermission, permissionOf, rulesOf, toPermission, toRule } from './security-rules.ts'
 
 const filterRules = { name: patternRule('group-name') }
@@ -32,7 +27,7 @@ export const describeSecurityGroups = ({ ruleIds }: Dialect) => describe<Securit
   }
 })
 
-const createRefusals: readonly FieldRefusal[] = [
+const createRefusals = [
   { pattern: /^InvalidVpcI[Dd]|^VPCIdNotSpecified/, pointer: '/network_id' },
   { pattern: /^InvalidGroup\.Reserved/, pointer: '/name' }
 ]
@@ -79,26 +74,19 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
     const rules = new Map<string | undefined, SecurityGroupRule[]>()
     if (groups.length === 0) return rules
     const Filters = [{ Name: 'group-id', Values: groups.flatMap(({ GroupId: id }) => id ?? []) }]
-    const pages = readPages<RawRule>(async (token) => {
-      const input = { Filters, MaxResults: rulePageSize, NextToken: token ?? undefined }
-      const { SecurityGroupRules: items, NextToken: next } = await client.read('DescribeSecurityGroupRules', input, call)
-      return toPage(items, next, 'rules')
-    })
-    for await (const page of pages) {
-      for (const raw of page) rules.set(raw.GroupId, [...rules.get(raw.GroupId) ?? [], toRule(raw)])
-    }
+    const input = { Filters, MaxResults: rulePageSize }
+    const found = await readAllPages(client, 'DescribeSecurityGroupRules', 'SecurityGroupRules', input, call)
+    for (const raw of found) rules.set(raw.GroupId, [...rules.get(raw.GroupId) ?? [], toRule(raw)])
     return rules
   }
 
-  const collection = createCollection<RawGroup, SecurityGroup>({
+  const { service, find, update, register } = createDirectCollection<RawGroup, SecurityGroup>({
     cloud,
     itemName: 'security group',
-    idOf: ({ GroupId: id }) => id,
-    async send ({ ids, ...request }, call) {
-      const input = { ...request, GroupIds: ids }
-      const { SecurityGroups: items, NextToken: token } = await client.read('DescribeSecurityGroups', input, call)
-      return { items, token }
-    },
+    idKey: 'GroupId',
+    read: ({ ids, ...request }, call) =>
+      readPage(client, 'DescribeSecurityGroups', 'SecurityGroups', { ...request, GroupIds: ids }, call),
+    remove: (id, call) => client.change('DeleteSecurityGroup', { GroupId: id }, call, { idempotent: true }),
     pageSizes: [5, 200],
     filterRules,
     async map (raws, extra, call) {
@@ -106,10 +94,6 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
       return raws.map((raw) => toSecurityGroup(raw, rules.get(raw.GroupId) ?? [], identify(raw.GroupId!), extra))
     }
   })
-  const { service, find, recent } = collection
-
-  const deleteGroup = (id: string, call: Call) =>
-    client.change('DeleteSecurityGroup', { GroupId: id }, call, { idempotent: true })
 
   /** The cloud's code does not say which of two groups is missing, nor which field of a rule is wrong. */
   const explainRule = async (error: unknown, id: string, input: SecurityGroupRuleCreate, call: Call) => {
@@ -154,7 +138,7 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
 
   return {
     ...service,
-    update: createLabelUpdate(cloud, collection),
+    update,
 
     /**
      * Creates a group in a network, or in the account's default network. The cloud requires a description: without
@@ -170,17 +154,11 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
         VpcId: network,
         ...toTagParameters(cloud, 'security-group', { tags })
       }
-      const { GroupId: id } = await explainingFields(createRefusals, () =>
-        client.change('CreateSecurityGroup', input, call))
-      if (id === undefined) throw malformed('The response of the cloud has no security group', false)
-      recent.add([id])
-      await labelOrRollBack(cloud, id, { tags }, call, (rollbackCall) => deleteGroup(id, rollbackCall))
+      const { GroupId: created } = await client.change('CreateSecurityGroup', input, call, {
+        refusals: createRefusals
+      })
+      const id = await register(created, { tags }, call)
       return service.get(id, { extra: false }, call)
-    },
-
-    async destroy (id, call) {
-      await deleteGroup(id, call)
-      recent.remove(id)
     },
 
     create_rule: (id, input, call) =>

@@ -1,4 +1,6 @@
-import type { IpPermission, SecurityGroup as RawGroup, SecurityGroupRule as RawRule } from '@aws-sdk/client-ec2'
+import type {
+  IpPermission, SecurityGroup as RawGroup, SecurityGroupRule as RawRule
+} from '@aws-sdk/client-ec2'
 import type { SecurityGroupRule, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
 import { invalid } from '../../invalid.ts'
 
@@ -93,7 +95,7 @@ export const toRule = (raw: RawRule): SecurityGroupRule => toRuleOf(
   }
 )
 
-/** Maps the rules of a group of a cloud where rules have no ids. A permission holds several rules with the same ports. */
+/** Maps the rules of a group, for clouds whose rules have no ids. A permission holds rules with the same ports. */
 export const rulesOf = ({ IpPermissions: ingress = [], IpPermissionsEgress: egress = [] }: RawGroup) => [
   ...ingress.flatMap((permission) => fromPermission(permission, false)),
   ...egress.flatMap((permission) => fromPermission(permission, true))
@@ -101,16 +103,16 @@ export const rulesOf = ({ IpPermissions: ingress = [], IpPermissionsEgress: egre
 
 export function fromPermission (permission: IpPermission, isEgress: boolean): SecurityGroupRule[] {
   const { IpProtocol: protocol, FromPort: from, ToPort: to } = permission
-  const { IpRanges: v4 = [], Ipv6Ranges: v6 = [], UserIdGroupPairs: groups = [], PrefixListIds: lists = [] } = permission
-  const toSource = (cidr: string | undefined, group: string | undefined, description: string | undefined) =>
-    ({ cidr: cidr ?? null, group: group ?? null, description: description || null })
-  const sources: RuleSource[] = [
-    ...v4.map(({ CidrIp: cidr, Description: description }) => toSource(cidr, undefined, description)),
-    ...v6.map(({ CidrIpv6: cidr, Description: description }) => toSource(cidr, undefined, description)),
-    ...lists.map(({ PrefixListId: list, Description: description }) => toSource(list, undefined, description)),
-    ...groups.map(({ GroupId: group, Description: description }) => toSource(undefined, group, description))
-  ]
-  return sources.map((source) => toRuleOf({ id: null, isEgress, protocol, from, to }, source))
+  const { IpRanges: v4 = [], Ipv6Ranges: v6 = [], PrefixListIds: lists = [] } = permission
+  const { UserIdGroupPairs: groups = [] } = permission
+  const sources = [
+    ...v4.map((range) => ({ ...range, cidr: range.CidrIp })),
+    ...v6.map((range) => ({ ...range, cidr: range.CidrIpv6 })),
+    ...lists.map((list) => ({ ...list, cidr: list.PrefixListId })),
+    ...groups.map((pair) => ({ ...pair, group: pair.GroupId }))
+  ] as { cidr?: string, group?: string, Description?: string }[]
+  return sources.map(({ cidr = null, group = null, Description: description }) =>
+    toRuleOf({ id: null, isEgress, protocol, from, to }, { cidr, group, description: description || null }))
 }
 
 /** Builds an id from the fields of a rule, which can be part of a path: `ingress.tcp.80.81.10.0.0.0_8`. */

@@ -3,15 +3,12 @@ import { ProblemError, type Subnet, type SubnetCreate } from '../../../openapi/m
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type SubnetService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import { explaining, pointTo, type FieldRefusal } from '../../refusals.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { createCollection, createLabelUpdate } from '../client/collection.ts'
-import { readUntilSettled } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { exactRule, filterNames, nameRule } from '../client/lists.ts'
-import { explainFields, providerCodeOf } from '../client/refusals.ts'
-import { labelOrRollBack } from '../client/rollback.ts'
-import { checkEc2Tags, tagLimits, toCommonFields, toTagParameters } from '../client/tags.ts'
+import { explaining, pointTo } from '../../refusals.ts'
+import {
+  checkEc2Tags, createDirectCollection, exactRule, explainFields, filterNames, nameRule,
+  providerCodeOf, readPage, readUntilSettled, tagLimits, toCommonFields, toTagParameters,
+  type Cloud
+} from '../client/index.ts'
 import { toNetworkState } from './networks.ts'
 
 const filterRules = { name: nameRule, network_id: exactRule('vpc-id') }
@@ -23,7 +20,7 @@ export const subnetCapabilities = describe<SubnetService>({
 })
 
 /** Refusals of CreateSubnet. InvalidParameterValue may also be about the zone. */
-const createRefusals: readonly FieldRefusal[] = [
+const createRefusals = [
   { pattern: /^InvalidVpcI[Dd]/, pointer: '/network_id' },
   { pattern: /^InvalidAvailabilityZone|^InvalidZone/, pointer: '/availability_zone' },
   { pattern: /^InvalidSubnet|^InvalidParameterValue|^InvalidCidr/, pointer: '/cidr' }
@@ -64,25 +61,20 @@ export function createSubnets (cloud: Cloud): SubnetService {
   const { client } = cloud
   const identify = cloud.identify('subnets')
 
-  const collection = createCollection<RawSubnet, Subnet>({
+  const { service, update, register } = createDirectCollection<RawSubnet, Subnet>({
     cloud,
     itemName: 'subnet',
-    idOf: ({ SubnetId: id }) => id,
-    async send ({ ids, ...request }, call) {
-      const input = { ...request, SubnetIds: ids }
-      const { Subnets: items, NextToken: token } = await client.read('DescribeSubnets', input, call)
-      return { items, token }
-    },
+    idKey: 'SubnetId',
+    read: ({ ids, ...request }, call) =>
+      readPage(client, 'DescribeSubnets', 'Subnets', { ...request, SubnetIds: ids }, call),
+    remove: (id, call) => client.change('DeleteSubnet', { SubnetId: id }, call, { idempotent: true }),
     pageSizes: [5, 200],
     filterRules,
     map: async (raws, extra) => raws.map((raw) => toSubnet(raw, identify(raw.SubnetId!), extra))
   })
-  const { service, recent } = collection
 
-  const deleteSubnet = (id: string, call: Call) =>
-    client.change('DeleteSubnet', { SubnetId: id }, call, { idempotent: true })
-
-  const createSubnet = ({ network_id: network, cidr, availability_zone: zone, ...labels }: SubnetCreate, call: Call) => {
+  const createSubnet = (input: SubnetCreate, call: Call) => {
+    const { network_id: network, cidr, availability_zone: zone, ...labels } = input
     /** Eucalyptus refuses an unknown zone with the same code as a wrong block. */
     const explain = async (error: unknown) => {
       const isAboutZone = zone !== undefined && providerCodeOf(error) === 'InvalidParameterValue'
@@ -92,31 +84,22 @@ export function createSubnets (cloud: Cloud): SubnetService {
       return isKnown ? explainFields(error, createRefusals) : pointTo('/availability_zone', error)
     }
     const tags = toTagParameters(cloud, 'subnet', labels)
-    const input = { VpcId: network, CidrBlock: cidr, AvailabilityZone: zone, ...tags }
-    return explaining(explain, () => client.change('CreateSubnet', input, call))
+    const request = { VpcId: network, CidrBlock: cidr, AvailabilityZone: zone, ...tags }
+    return explaining(explain, () => client.change('CreateSubnet', request, call))
   }
 
   return {
     ...service,
-    update: createLabelUpdate(cloud, collection),
+    update,
 
     /** Creates a subnet and waits while it is pending. Without a zone the cloud chooses one. */
     async create (input, call) {
       checkEc2Tags(input.tags)
       if (input.cidr.includes(':')) throw invalid('/cidr', 'must be an IPv4 block')
       const { Subnet: created } = await createSubnet(input, call)
-      const id = created?.SubnetId
-      if (id === undefined) throw malformed('The response of the cloud has no subnet', false)
-      recent.add([id])
-      const { name, tags } = input
-      await labelOrRollBack(cloud, id, { name, tags }, call, (rollbackCall) => deleteSubnet(id, rollbackCall))
+      const id = await register(created?.SubnetId, { name: input.name, tags: input.tags }, call)
       const read = () => service.get(id, { extra: false }, call)
       return readUntilSettled(call, read, ({ state }) => state === 'pending')
-    },
-
-    async destroy (id, call) {
-      await deleteSubnet(id, call)
-      recent.remove(id)
     }
   }
 }

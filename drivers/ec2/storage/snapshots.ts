@@ -1,16 +1,12 @@
 import type { Snapshot as RawSnapshot } from '@aws-sdk/client-ec2'
 import type { Snapshot, SnapshotState } from '../../../openapi/model/index.ts'
 import { describe, type Identity, type SnapshotService } from '../../driver.ts'
-import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps } from '../../steps.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { createCollection } from '../client/collection.ts'
-import { malformed } from '../client/errors.ts'
-import { exactRule, filterNames, nameRule, toStatuses } from '../client/lists.ts'
-import { explainingFields, tagRefusal } from '../client/refusals.ts'
 import {
-  checkEc2Tags, labelSteps, tagCreated, tagLimits, toCommonFields, toOperationFilter, toTagParameters
-} from '../client/tags.ts'
+  acceptCreation, checkEc2Tags, createCollection, exactRule, filterNames, labelSteps, nameRule,
+  readPage, tagLimits, tagRefusal, toCommonFields, toDeletion, toOperationFilter, toRefs,
+  toStatuses, toTagParameters, type Cloud
+} from '../client/index.ts'
 
 /** A `recovering` snapshot is leaving the recycle bin. */
 const states: Readonly<Record<string, SnapshotState>> = {
@@ -33,7 +29,7 @@ export const snapshotCapabilities = describe<SnapshotService>({
   update: { parameters: ['name', 'tags'], limits: tagLimits }
 })
 
-const createRefusals: readonly FieldRefusal[] = [{ pattern: /^InvalidVolume/, pointer: '/volume_id' }, tagRefusal]
+const createRefusals = [{ pattern: /^InvalidVolume/, pointer: '/volume_id' }, tagRefusal]
 
 /** Maps an EBS snapshot. */
 export function toSnapshot (raw: RawSnapshot, identity: Identity, extra: boolean): Snapshot {
@@ -61,11 +57,10 @@ export function createSnapshots (cloud: Cloud): SnapshotService {
   const { service, recent } = createCollection<RawSnapshot, Snapshot>({
     cloud,
     itemName: 'snapshot',
-    idOf: ({ SnapshotId: id }) => id,
-    async send ({ ids, ...request }, call) {
+    idKey: 'SnapshotId',
+    read ({ ids, ...request }, call) {
       const input = ids === undefined ? { ...request, ...owners } : { SnapshotIds: ids }
-      const { Snapshots: items, NextToken: token } = await client.read('DescribeSnapshots', input, call)
-      return { items, token }
+      return readPage(client, 'DescribeSnapshots', 'Snapshots', input, call)
     },
     pageSizes: [5, 200],
     filterRules,
@@ -75,7 +70,7 @@ export function createSnapshots (cloud: Cloud): SnapshotService {
   const findCreated: SnapshotService['findCreated'] = async ({ id }, _since, call) => {
     const input = { ...owners, Filters: [toOperationFilter(id)] }
     const { Snapshots: snapshots = [] } = await client.read('DescribeSnapshots', input, call)
-    return snapshots.flatMap(({ SnapshotId: snapshot }) => snapshot ? [{ kind: 'snapshot', id: snapshot }] : [])
+    return toRefs('snapshot', snapshots.map(({ SnapshotId: snapshot }) => snapshot))
   }
 
   return {
@@ -86,12 +81,8 @@ export function createSnapshots (cloud: Cloud): SnapshotService {
       checkEc2Tags(tags)
       const labels = { name, tags, operation: call.operation }
       const input = { VolumeId: volume, Description: description, ...toTagParameters(cloud, 'snapshot', labels) }
-      const { SnapshotId: id } = await explainingFields(createRefusals, () =>
-        client.change('CreateSnapshot', input, call))
-      if (id === undefined) throw malformed('The response of the cloud has no snapshot', false)
-      recent.add([id])
-      await tagCreated(cloud, [id], labels, call)
-      return { resources: [{ kind: 'snapshot', id }], until: { states: ['available'] } }
+      const { SnapshotId: id } = await client.change('CreateSnapshot', input, call, { refusals: createRefusals })
+      return acceptCreation(cloud, recent, { kind: 'snapshot', id, labels }, call)
     },
 
     // Without the tag of the operation, a lost snapshot cannot be found.
@@ -100,12 +91,12 @@ export function createSnapshots (cloud: Cloud): SnapshotService {
     async update (id, labels, call) {
       checkEc2Tags(labels.tags)
       const steps = labelSteps(cloud, id, labels, call)
-      return runSteps(steps, () => service.get(id, { extra: false }, call), async (error) => error)
+      return runSteps(steps, () => service.get(id, { extra: false }, call))
     },
 
     async destroy (id, call) {
       await client.change('DeleteSnapshot', { SnapshotId: id }, call)
-      return { resources: [{ kind: 'snapshot', id }], until: { states: [], gone: true } }
+      return toDeletion('snapshot', id)
     }
   }
 }

@@ -1,21 +1,20 @@
 import type { Instance, Volume as RawVolume } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Change, VolumeService } from '../../driver.ts'
+import type { VolumeService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import { explaining, type FieldRefusal } from '../../refusals.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { explainingFields, explainMissing, providerCodeOf } from '../client/refusals.ts'
+import { explaining } from '../../refusals.ts'
+import {
+  explainFields, explainMissing, providerCodeOf, toChange, type Cloud
+} from '../client/index.ts'
 import { readInstance } from '../compute/instances.ts'
 import { nodesOf, toVolumeState } from './volume-mapping.ts'
 
 /** Refusals of AttachVolume. The cloud refuses a volume of another zone because of the node. */
-const attachRefusals: readonly FieldRefusal[] = [
+const attachRefusals = [
   { pattern: /^InvalidInstanceID|^InvalidVolume\.ZoneMismatch/, pointer: '/node_id' },
   { pattern: /^InvalidDevice|^InvalidBlockDevice/, pointer: '/device' }
 ]
-
-const toChange = (id: string, states: string[]): Change => ({ resources: [{ kind: 'volume', id }], until: { states } })
 
 function lettersBetween (first: string, last: string) {
   const start = first.charCodeAt(0)
@@ -50,9 +49,8 @@ export function createVolumeActions (
   { client, dialect }: Cloud, read: (id: string, call: Call) => Promise<RawVolume>
 ): VolumeActions {
   const chooseDevice = async (node: string, call: Call) => {
-    const instance = await explaining((error) => explainMissing(error, '/node_id'), () =>
-      readInstance(client, node, call))
-    return findFreeDevice(instance)
+    const explain = (error: unknown) => explainFields(explainMissing(error, '/node_id'), attachRefusals)
+    return findFreeDevice(await explaining(explain, () => readInstance(client, node, call)))
   }
 
   /** A volume can grow while it is in use. */
@@ -60,16 +58,14 @@ export function createVolumeActions (
     const { Size: currentSize = 0 } = await read(id, call)
     if (size < currentSize) throw invalid('/size', `must be at least ${currentSize} GiB, the size of the volume`)
     if (size > currentSize) await client.change('ModifyVolume', { VolumeId: id, Size: size }, call)
-    return toChange(id, ['available', 'in_use'])
+    return toChange('volume', id, ['available', 'in_use'])
   }
 
   return {
     async attach (id, { node_id: node, device }, call) {
-      await explainingFields(attachRefusals, async () => {
-        const input = { VolumeId: id, InstanceId: node, Device: device ?? await chooseDevice(node, call) }
-        await client.change('AttachVolume', input, call)
-      })
-      return toChange(id, ['in_use'])
+      const input = { VolumeId: id, InstanceId: node, Device: device ?? await chooseDevice(node, call) }
+      await client.change('AttachVolume', input, call, { refusals: attachRefusals })
+      return toChange('volume', id, ['in_use'])
     },
 
     async detach (id, { node_id: requestedNode }, call) {
@@ -78,14 +74,14 @@ export function createVolumeActions (
       const node = chooseNode(volume, nodes, requestedNode)
       await explaining(explainDetach, () => client.change('DetachVolume', { VolumeId: id, InstanceId: node }, call))
       // A volume that was attached to several nodes stays in use.
-      return toChange(id, [nodes.length > 1 ? 'in_use' : 'available'])
+      return toChange('volume', id, [nodes.length > 1 ? 'in_use' : 'available'])
     },
 
     extend: dialect.volumeChanges ? extend : undefined
   }
 }
 
-/** Chooses the node to detach from. Throws if the volume is not attached, or if the request must name one of several. */
+/** Chooses the node to detach from. Throws if there is none, or if the request must name one of several. */
 function chooseNode (volume: RawVolume, nodes: readonly string[], requestedNode: string | undefined): string {
   if (nodes.length === 0) {
     const state = toVolumeState(volume, false)

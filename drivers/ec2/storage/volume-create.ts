@@ -1,18 +1,16 @@
 import type { VolumeType as RawVolumeType } from '@aws-sdk/client-ec2'
-import { ProblemError, type VolumeCreate } from '../../../openapi/model/index.ts'
+import type { VolumeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { VolumeService } from '../../driver.ts'
-import { explaining, pointTo, type FieldRefusal } from '../../refusals.ts'
-import type { Cloud } from '../client/cloud.ts'
-import type { RecentIds } from '../client/consistency.ts'
-import { malformed } from '../client/errors.ts'
-import { explainFields, tagRefusal } from '../client/refusals.ts'
-import { checkEc2Tags, tagCreated, toOperationFilter, toTagParameters } from '../client/tags.ts'
-import { readZones, type DefaultZone } from '../client/zones.ts'
+import { explaining, pointTo } from '../../refusals.ts'
+import {
+  acceptCreation, checkEc2Tags, explainFields, isProblem, readZones, tagRefusal, toOperationFilter,
+  toRefs, toTagParameters, type Cloud, type DefaultZone, type RecentIds
+} from '../client/index.ts'
 import { volumeTypes } from './volume-types.ts'
 
 /** Refusals of CreateVolume, from Amazon's list of error codes. */
-const createRefusals: readonly FieldRefusal[] = [
+const createRefusals = [
   { pattern: /^InvalidSnapshot/, pointer: '/snapshot_id' },
   { pattern: /^(UnknownVolumeType|InvalidVolumeType|UnsupportedVolumeType)/, pointer: '/type' },
   { pattern: /^Invalid(Availability)?Zone/, pointer: '/availability_zone' },
@@ -28,7 +26,7 @@ export function createVolumeCreate (cloud: Cloud, defaultZone: DefaultZone, rece
   /** The cloud refuses an unknown zone or type with InvalidParameterValue, which names no field. */
   const explain = async (error: unknown, { availability_zone: zone, type }: VolumeCreate, call: Call) => {
     const explained = explainFields(error, createRefusals)
-    if (!(explained instanceof ProblemError) || explained.code !== 'provider_rejected') return explained
+    if (!isProblem(explained, 'provider_rejected')) return explained
     if (type !== undefined && !volumeTypes.has(type)) return pointTo('/type', explained)
     if (zone === undefined) return explained
     const zones = await readZones(client, call).catch(() => undefined)
@@ -38,7 +36,7 @@ export function createVolumeCreate (cloud: Cloud, defaultZone: DefaultZone, rece
 
   const findCreated: VolumeService['findCreated'] = async ({ id }, _since, call) => {
     const { Volumes: volumes = [] } = await client.read('DescribeVolumes', { Filters: [toOperationFilter(id)] }, call)
-    return volumes.flatMap(({ VolumeId: volume }) => volume ? [{ kind: 'volume', id: volume }] : [])
+    return toRefs('volume', volumes.map(({ VolumeId: volume }) => volume))
   }
 
   return {
@@ -59,10 +57,7 @@ export function createVolumeCreate (cloud: Cloud, defaultZone: DefaultZone, rece
       }
       const { VolumeId: id } = await explaining((error) => explain(error, volume, call), () =>
         client.change('CreateVolume', input, call, { idempotent: token !== undefined }))
-      if (id === undefined) throw malformed('The response of the cloud has no volume', false)
-      recent.add([id])
-      await tagCreated(cloud, [id], labels, call)
-      return { resources: [{ kind: 'volume', id }], until: { states: ['available'] } }
+      return acceptCreation(cloud, recent, { kind: 'volume', id, labels }, call)
     },
 
     // Without the tag of the operation, a lost volume cannot be found.

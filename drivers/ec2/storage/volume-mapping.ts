@@ -1,8 +1,7 @@
 import type { Volume as RawVolume, VolumeAttachment } from '@aws-sdk/client-ec2'
 import type { Volume, VolumeState } from '../../../openapi/model/index.ts'
 import type { Identity } from '../../driver.ts'
-import { toStatuses } from '../client/lists.ts'
-import { readTags } from '../client/tags.ts'
+import { readTags, toStatuses } from '../client/index.ts'
 
 const states: Readonly<Record<string, VolumeState>> = {
   creating: 'creating',

@@ -1,6 +1,6 @@
-import { ProblemError, type VolumeType } from '../../../openapi/model/index.ts'
+import type { VolumeType } from '../../../openapi/model/index.ts'
 import type { ReadService } from '../../driver.ts'
-import type { Cloud } from '../client/cloud.ts'
+import { notFound, type Cloud } from '../client/index.ts'
 
 /**
  * Amazon's volume types, which its API does not list. From "Amazon EBS volume types" of the EBS User Guide; the default
@@ -42,7 +42,7 @@ export function createVolumeTypes (cloud: Cloud): ReadService<VolumeType> {
     },
     async get (id, { extra }) {
       const description = volumeTypes.get(id)
-      if (description === undefined) throw new ProblemError('resource_not_found', `There is no volume type ${id}`)
+      if (description === undefined) throw notFound('volume type', id)
       return toVolumeType(id, description, extra)
     }
   }

@@ -1,13 +1,13 @@
 import type { Volume as RawVolume } from '@aws-sdk/client-ec2'
-import { ProblemError, type Volume } from '../../../openapi/model/index.ts'
+import type { Volume } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type VolumeService } from '../../driver.ts'
 import { runSteps } from '../../steps.ts'
-import type { Cloud } from '../client/cloud.ts'
-import { createRecentIds } from '../client/consistency.ts'
-import { exactRule, filterNames, findById, nameRule, toFilters, toPage, toPageParameters } from '../client/lists.ts'
-import { checkEc2Tags, labelSteps, tagLimits } from '../client/tags.ts'
-import type { DefaultZone } from '../client/zones.ts'
+import {
+  checkEc2Tags, createRecentIds, exactRule, filterNames, findById, isProblem, labelSteps, nameRule,
+  notFound, readPage, tagLimits, toDeletion, toFilters, toPageParameters, type Cloud,
+  type DefaultZone
+} from '../client/index.ts'
 import { createVolumeActions } from './volume-actions.ts'
 import { createVolumeCreate } from './volume-create.ts'
 import { toVolume, toVolumeStatuses } from './volume-mapping.ts'
@@ -39,8 +39,8 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
 
   const read = (id: string, call: Call): Promise<RawVolume> => recent.read(id, call, async () => {
     const { Volumes: volumes = [] } = await client.read('DescribeVolumes', { VolumeIds: [id] }, call)
-    const found = findById(volumes, id, ({ VolumeId: volumeId }) => volumeId)
-    if (found === undefined) throw new ProblemError('resource_not_found', `There is no volume ${id}`)
+    const found = findById(volumes, id, 'VolumeId')
+    if (found === undefined) throw notFound('volume', id)
     return found
   })
 
@@ -71,11 +71,10 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
     async list ({ limit, token, filters, extra }, call) {
       const page = toPageParameters(cloud, { limit, token }, [5, 200])
       const input = { Filters: toFilters(filters, filterRules), ...page }
-      const [{ Volumes: volumes, NextToken }, modifying] = await Promise.all([
-        client.read('DescribeVolumes', input, call),
+      const [{ items, next = null }, modifying] = await Promise.all([
+        readPage(client, 'DescribeVolumes', 'Volumes', input, call),
         readModifying(call)
       ])
-      const { items, next = null } = toPage(volumes, NextToken, 'volumes')
       return { items: items.map((volume) => toItem(volume, modifying, extra)), next }
     },
 
@@ -85,12 +84,12 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
 
     async update (id, labels, call) {
       checkEc2Tags(labels.tags)
-      return runSteps(labelSteps(cloud, id, labels, call), () => get(id, false, call), async (error) => error)
+      return runSteps(labelSteps(cloud, id, labels, call), () => get(id, false, call))
     },
 
     async destroy (id, call) {
       await client.change('DeleteVolume', { VolumeId: id }, call)
-      return { resources: [{ kind: 'volume', id }], until: { states: [], gone: true } }
+      return toDeletion('volume', id)
     },
 
     ...createVolumeActions(cloud, read)
@@ -99,4 +98,4 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
 
 /** Whether the account, or the cloud, cannot list modifications. Volumes are shown without them. */
 const isUnavailable = (error: unknown) =>
-  error instanceof ProblemError && ['provider_permission_denied', 'not_supported'].includes(error.code)
+  isProblem(error, 'provider_permission_denied', 'not_supported')
