@@ -4,7 +4,6 @@ const common = ['name', 'tag']
 
 /** What there is to say of key pairs, networks and what belongs to them. */
 export const networkDetails: Record<string, CapabilityDetails> = {
-  'key_pairs.create': { parameters: ['name', 'type', 'public_key'] },
   'networks.list': { filters: [...common, 'is_external'], limits: { limit: 1000 } },
   'networks.create': { parameters: ['name', 'mtu', 'tags'], limits: { tag_characters: 255 } },
   'networks.update': { parameters: ['name', 'tags'] },
@@ -27,7 +26,5 @@ export const networkDetails: Record<string, CapabilityDetails> = {
   'floating_ips.list': { filters: ['address', 'node_id', 'tag'], limits: { limit: 1000 } },
   'floating_ips.create': { parameters: ['pool', 'tags'], limits: { tag_characters: 255 } },
   'floating_ips.associate': { parameters: ['node_id', 'nic_id', 'fixed_address'] },
-  'floating_ip_pools.list': { filters: common, limits: { limit: 1000 } },
-  'nodes.attach_nic': { parameters: ['network_id', 'subnet_id', 'fixed_ip', 'security_group_ids'] },
-  'nodes.add_security_group': { parameters: ['security_group_id'] }
+  'floating_ip_pools.list': { filters: common, limits: { limit: 1000 } }
 }
