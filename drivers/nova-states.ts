@@ -1,8 +1,8 @@
 import type { NodeAction, NodeState } from '../openapi/model/index.ts'
 
 /**
- * Nova's statuses (`nova/api/openstack/common.py`, `_STATE_MAP`), and those that only Rackspace has: QUEUE_RESIZE,
- * PREP_RESIZE, SHARE_IP*, DELETE_IP.
+ * Nova's statuses (`nova/api/openstack/common.py`, `_STATE_MAP`), and those that only Rackspace
+ * has: QUEUE_RESIZE, PREP_RESIZE, SHARE_IP*, DELETE_IP.
  */
 export const statusStates: Readonly<Record<string, NodeState>> = {
   BUILD: 'pending',
@@ -32,7 +32,10 @@ export const statusStates: Readonly<Record<string, NodeState>> = {
   UNKNOWN: 'unknown'
 }
 
-/** Nova's task states (`nova/compute/task_states.py`), with `_` for `-`. `image_*` is omitted: a snapshot changes no state. */
+/**
+ * Nova's task states (`nova/compute/task_states.py`), with `_` for `-`. `image_*` is omitted: a
+ * snapshot changes no state.
+ */
 const taskStates: Readonly<Record<string, NodeState>> = {
   scheduling: 'pending',
   block_device_mapping: 'pending',
@@ -75,7 +78,10 @@ export const statusActions: Readonly<Record<string, readonly NodeAction[]>> = {
   DELETED: []
 }
 
-/** Maps a server's status and task to a node state. The task wins, unless it is unmapped; an unmapped status is `unknown`. */
+/**
+ * Maps a server's status and task to a node state. The task wins, unless it is unmapped; an
+ * unmapped status is `unknown`.
+ */
 export function nodeState (status: string, task: string | null): NodeState {
   const name = status.toUpperCase()
   // A deleted server keeps its last task.

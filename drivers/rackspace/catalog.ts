@@ -11,7 +11,10 @@ export interface Endpoint {
 /** The `serviceCatalog` of Identity v2.0. */
 export type Catalog = Array<{ name: string, type: string, endpoints: Endpoint[] }>
 
-/** Type and name of each service. Some types have several services: the first generation has its own `cloudServers`. */
+/**
+ * Type and name of each service. Some types have several services: the first generation has its own
+ * `cloudServers`.
+ */
 const services: Partial<Record<Service, { type: string, name: string }>> = {
   compute: { type: 'compute', name: 'cloudServersOpenStack' },
   volume: { type: 'volume', name: 'cloudBlockStorage' }
@@ -32,8 +35,8 @@ export const hasService = (catalog: Catalog, service: Service, region: string | 
   inRegion(findEntry(catalog, service)?.endpoints ?? [], region).length > 0
 
 /**
- * Finds the endpoint of a service in a region. Throws not_supported if the account has no such service, and
- * provider_unavailable with the regions of the service if it has none in this region.
+ * Finds the endpoint of a service in a region. Throws not_supported if the account has no such
+ * service, and provider_unavailable with the regions of the service if it has none in this region.
  */
 export function findEndpoint (catalog: Catalog, service: Service, region: string | undefined) {
   const { name, endpoints = [] } = findEntry(catalog, service) ?? {}

@@ -15,8 +15,8 @@ import type { Settings } from './settings.ts'
 import { capabilities as volumeCapabilities, createVolumes, createVolumeTypes, snapshotCapabilities } from './volumes.ts'
 
 /**
- * The guides promise UUIDs only for some resources, and stand-ins of this cloud for none. `detail` is excluded because it
- * is a path of the lists.
+ * The guides promise UUIDs only for some resources, and stand-ins of this cloud for none. `detail`
+ * is excluded because it is a path of the lists.
  */
 const id = /^(?!detail$)[^\p{C}/]{1,255}$/u
 
@@ -42,8 +42,8 @@ const capabilities: Connection['capabilities'] = {
 }
 
 /**
- * Connects to an account in one region, without a call. Throws an Error if the file of the certificate authority cannot
- * be read.
+ * Connects to an account in one region, without a call. Throws an Error if the file of the
+ * certificate authority cannot be read.
  */
 export function connect (settings: Settings, context: Context): Connection {
   const { verify, cacert } = settings

@@ -29,7 +29,10 @@ export function tokensUrl (authUrl: string) {
   return `${base}${/\/v\d+(\.\d+)?$/.test(base) ? '' : '/v2.0'}/tokens`
 }
 
-/** Makes the body of `POST /v2.0/tokens`: with the API key (Rackspace's extension), the password or a token, in this order. */
+/**
+ * Makes the body of `POST /v2.0/tokens`: with the API key (Rackspace's extension), the password or
+ * a token, in this order.
+ */
 export function authRequest ({ username, api_key: apiKey, password, token, tenant_id: tenantId }: Settings) {
   if (apiKey !== undefined) return { auth: { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey }, tenantId } }
   if (password !== undefined) return { auth: { passwordCredentials: { username, password }, tenantId } }
@@ -37,8 +40,9 @@ export function authRequest ({ username, api_key: apiKey, password, token, tenan
 }
 
 /**
- * Authenticates at Identity v2.0, which answers 200, or 203 from a cache. Repeating that changes nothing, so it counts as
- * a read. Throws provider_auth_failed if the credentials are refused, and provider_unavailable if there is no Identity.
+ * Authenticates at Identity v2.0, which answers 200, or 203 from a cache. Repeating that changes
+ * nothing, so it counts as a read. Throws provider_auth_failed if the credentials are refused, and
+ * provider_unavailable if there is no Identity.
  */
 export async function authenticate (http: HttpClient, url: string, body: object, call: Call): Promise<IdentityGrant> {
   const response = await http.request({ method: 'POST', url, body, read: true }, call)
@@ -66,7 +70,10 @@ function toGrant ({ body, headers }: HttpResponse): IdentityGrant {
   return { token: token.id, catalog, defaultRegion, lifetime: lifetimeOf(token.expires, headers['date']) }
 }
 
-/** Milliseconds; by Identity's own clock, which its `Date` header shows, because its clock and ours may differ. */
+/**
+ * Milliseconds; by Identity's own clock, which its `Date` header shows, because its clock and ours
+ * may differ.
+ */
 function lifetimeOf (expires: unknown, date = '') {
   if (typeof expires !== 'string') return Infinity
   const now = Date.parse(date)

@@ -2,8 +2,8 @@ import { ProblemError, type FieldError } from '../../openapi/model/index.ts'
 import { checkTags, pointerOf, type TagRules } from '../tags.ts'
 
 /**
- * Nova passes the metadata of an image to Glance as names of HTTP headers. Case is lost, `-` becomes `_`, and a colon
- * ends the name; Rackspace's own keys have `__1__` for it.
+ * Nova passes the metadata of an image to Glance as names of HTTP headers. Case is lost, `-`
+ * becomes `_`, and a colon ends the name; Rackspace's own keys have `__1__` for it.
  */
 const rules: TagRules = { key: /^[a-z0-9_.]{1,255}$/, words: 'lower-case letters, digits and _. up to 255', value: 255 }
 
@@ -36,7 +36,10 @@ export function withoutOperation<T extends { metadata?: Metadata }> (raw: T): Re
   return operation === undefined ? { ...raw } : { ...raw, metadata }
 }
 
-/** Refuses tags that an image cannot keep, or that have a meaning for the cloud. Throws validation_failed. */
+/**
+ * Refuses tags that an image cannot keep, or that have a meaning for the cloud. Throws
+ * validation_failed.
+ */
 export function checkImageTags (tags: Readonly<Record<string, string | null>> = {}) {
   checkTags(tags, rules)
   const errors = Object.keys(tags).filter(isReserved).map((key): FieldError => ({

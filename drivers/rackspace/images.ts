@@ -46,7 +46,10 @@ const metadataCalls = {
   )
 }
 
-/** Nova's form of Glance's statuses (`nova/api/openstack/compute/views/images.py`). Older versions have QUEUED. */
+/**
+ * Nova's form of Glance's statuses (`nova/api/openstack/compute/views/images.py`). Older versions
+ * have QUEUED.
+ */
 const statuses: Readonly<Record<string, ImageState>> = {
   ACTIVE: 'available',
   SAVING: 'pending',
@@ -95,7 +98,10 @@ export function toImage (image: NovaImage, identity: Identity, extra: boolean): 
   }
 }
 
-/** Images of Nova: those of Rackspace, and those made of the account's servers. Nova cannot rename an image. */
+/**
+ * Images of Nova: those of Rackspace, and those made of the account's servers. Nova cannot rename
+ * an image.
+ */
 export function createImages (client: Client, identify: (id: string) => Identity): ImageService {
   const images = bind<NovaImage>(client, imageCalls, { service: 'compute' })
   const metadata = bind(client, metadataCalls, { service: 'compute' })
@@ -147,7 +153,10 @@ export function createImages (client: Client, identify: (id: string) => Identity
       return { resources: [{ kind: 'image', id }], until: { states: ['available'] } }
     },
 
-    /** Compares the name too, because an image may inherit the metadata of the image that its node was made from. */
+    /**
+     * Compares the name too, because an image may inherit the metadata of the image that its node
+     * was made from.
+     */
     async findCreated (lost, _since, call) {
       const all = await images.all({ limit: 1000 }, call)
       return all

@@ -9,7 +9,10 @@ export const capabilities = describe<NetworkService>({
   create: { parameters: ['name', 'cidr'], required: ['cidr'] }
 })
 
-/** PublicNet and ServiceNet, which every account has. A node is on both if its create names no network. */
+/**
+ * PublicNet and ServiceNet, which every account has. A node is on both if its create names no
+ * network.
+ */
 export const publicNet = '00000000-0000-0000-0000-000000000000'
 export const serviceNet = '11111111-1111-1111-1111-111111111111'
 
@@ -53,7 +56,10 @@ export const toNetwork = (raw: CloudNetwork, identity: Identity, extra: boolean)
   ...identity
 })
 
-/** Networks of Cloud Networks (`/os-networksv2` of Nova). Isolated networks can be made and deleted, but not changed. */
+/**
+ * Networks of Cloud Networks (`/os-networksv2` of Nova). Isolated networks can be made and deleted,
+ * but not changed.
+ */
 export function createNetworks (client: Client, identify: (id: string) => Identity): NetworkService {
   const networks = bind<CloudNetwork>(client, networkCalls, { service: 'compute', explain })
   const convert = (raw: CloudNetwork, extra: boolean) => toNetwork(raw, identify(raw.id), extra)

@@ -23,7 +23,9 @@ const interfaceCalls = defres<Calls>('compute', '/servers/:server_id/os-virtual-
 
 const fields: readonly FieldRefusal[] = [{ pattern: /network/i, pointer: '/network_id' }]
 
-/** Converts a virtual interface, which has no subnet, no security groups and no state of its own. */
+/**
+ * Converts a virtual interface, which has no subnet, no security groups and no state of its own.
+ */
 export function toNic ({ id, mac_address: mac, ip_addresses: addresses = [] }: VirtualInterface): Nic {
   return {
     id,
@@ -39,7 +41,10 @@ export function toNic ({ id, mac_address: mac, ip_addresses: addresses = [] }: V
 
 const change = (id: string): Change => ({ resources: [{ kind: 'node', id }], until: { states: [] } })
 
-/** NICs of nodes (`os-virtual-interfacesv2`). Rackspace answers when the NIC is attached or gone, and chooses the addresses. */
+/**
+ * NICs of nodes (`os-virtual-interfacesv2`). Rackspace answers when the NIC is attached or gone,
+ * and chooses the addresses.
+ */
 export function createNics (client: Client) {
   const interfaces = bind<VirtualInterface>(client, interfaceCalls, { service: 'compute' })
 
@@ -65,7 +70,9 @@ const attachCodes: readonly ProblemCode[] = [
   'provider_rejected', 'resource_not_found', 'invalid_state', 'already_exists'
 ]
 
-/** The network is unknown, or the node is on it already: a node has one interface for each network. */
+/**
+ * The network is unknown, or the node is on it already: a node has one interface for each network.
+ */
 function explainAttach (error: unknown) {
   if (error instanceof ProblemError && attachCodes.includes(error.code) && /already/i.test(error.message)) {
     return error.with({ code: 'already_exists' })

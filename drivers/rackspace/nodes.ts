@@ -36,8 +36,8 @@ export const createOptions = Type.Object({
 }, { additionalProperties: false })
 
 /**
- * Nova's actions that Rackspace documents, and `os-start` and `os-stop`, which servers of some flavors accept. Rackspace
- * has no pause, suspend, shelve, lock and restore.
+ * Nova's actions that Rackspace documents, and `os-start` and `os-stop`, which servers of some
+ * flavors accept. Rackspace has no pause, suspend, shelve, lock and restore.
  */
 const methods = new Set([
   'list', 'get', 'create', 'findCreated', 'update', 'destroy', 'start', 'stop', 'reboot', 'resize', 'confirm_resize',
@@ -58,7 +58,10 @@ export function createNodes (client: Client, identify: (id: string) => Identity)
 
 type Verb = (id: string, input: object, call: Call) => Promise<Change>
 
-/** Distinguishes a flavor that cannot be stopped from a wrong state: Nova then forbids the action or does not know it. */
+/**
+ * Distinguishes a flavor that cannot be stopped from a wrong state: Nova then forbids the action or
+ * does not know it.
+ */
 const explainUnsupported = (verb: Verb, capability: string): Verb => (id, input, call) => explaining((error) => {
   if (!(error instanceof ProblemError)) return error
   const isUnknown = error.code === 'provider_rejected' && /no such action/i.test(error.message)

@@ -26,8 +26,8 @@ const volumes: ReadonlyArray<readonly [resource: string, name: string, unit?: Qu
 type Usage = Record<string, { limit?: unknown, in_use?: unknown } | undefined>
 
 /**
- * Limits of Nova (`/limits`) and quotas of Cinder (`os-quota-sets` with `usage`). Quotas that a service does not publish
- * are omitted; -1 is no limit.
+ * Limits of Nova (`/limits`) and quotas of Cinder (`os-quota-sets` with `usage`). Quotas that a
+ * service does not publish are omitted; -1 is no limit.
  */
 export function createQuotas (client: Client): QuotaService {
   const nova = bind(client, {}, { service: 'compute' })

@@ -5,9 +5,9 @@ import { problemOf } from '../openstack/public.ts'
 const maxRetries = 3
 
 /**
- * Retries a request that was over the rate limit: Rackspace answers 413 `overLimit` with `Retry-After`. It has not
- * processed such a request, so a change is repeated too. The waits take at most half of `timeout` (milliseconds) in all;
- * after that the refusal is returned.
+ * Retries a request that was over the rate limit: Rackspace answers 413 `overLimit` with
+ * `Retry-After`. It has not processed such a request, so a change is repeated too. The waits take
+ * at most half of `timeout` (milliseconds) in all; after that the refusal is returned.
  */
 export function retryOverLimit (http: HttpClient, timeout: number): HttpClient {
   return {
@@ -45,9 +45,10 @@ interface OverLimit {
 }
 
 /**
- * Some limits have the time only in their body: `{"overLimit": {"retryAfter": "54"}}` or a date, which one of Rackspace's
- * proxies calls `retryAt` and writes as `2012-11-14T21:51:28UTC`. Others are not rate limits: `Maximum number of metadata
- * items exceeds 40` has a misleading `Retry-After: 0`.
+ * Some limits have the time only in their body: `{"overLimit": {"retryAfter": "54"}}` or a date,
+ * which one of Rackspace's proxies calls `retryAt` and writes as `2012-11-14T21:51:28UTC`. Others
+ * are not rate limits: `Maximum number of metadata items exceeds 40` has a misleading `Retry-After:
+ * 0`.
  */
 function withRetryAfter (response: HttpResponse): HttpResponse {
   const { status, headers, body } = response

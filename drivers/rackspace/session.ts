@@ -9,7 +9,10 @@ interface Account extends Grant {
   region: string | undefined
 }
 
-/** Holds one token of Identity v2.0 for an account in one region: that of the settings, or the account's default region. */
+/**
+ * Holds one token of Identity v2.0 for an account in one region: that of the settings, or the
+ * account's default region.
+ */
 export function createSession (settings: Settings, http: HttpClient, timeout: number): Session {
   const url = tokensUrl(settings.auth_url)
   const body = authRequest(settings)
@@ -49,7 +52,10 @@ function toAccount (grant: IdentityGrant, wantedRegion: string | undefined): Acc
   return { access, catalog, region, lifetime }
 }
 
-/** Finds region and account number of the compute endpoint. If there is no endpoint, each call throws the reason. */
+/**
+ * Finds region and account number of the compute endpoint. If there is no endpoint, each call
+ * throws the reason.
+ */
 function findHome (catalog: Catalog, region: string | undefined) {
   try {
     const { tenant, region: place } = findEndpoint(catalog, 'compute', region)

@@ -23,7 +23,10 @@ export const snapshotCapabilities = describe<SnapshotService>({
   update: { parameters: ['name', 'tags'], limits: { tag_characters: 255 } }
 })
 
-/** The metadata key in which Cloud Block Storage keeps the place of a volume, beside the keys of the user. */
+/**
+ * The metadata key in which Cloud Block Storage keeps the place of a volume, beside the keys of the
+ * user.
+ */
 const placeKey = 'storage-node'
 
 function withoutPlace (volume: Volume): Volume {

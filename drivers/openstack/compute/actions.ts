@@ -33,12 +33,16 @@ interface Action<V extends NodeVerb> {
 
 type ActionVerb = Exclude<NodeVerb, 'resume'>
 
-/** The end of a change of shape: running or stopped as before, but not VERIFY_RESIZE, which is running too. */
+/**
+ * The end of a change of shape: running or stopped as before, but not VERIFY_RESIZE, which is
+ * running too.
+ */
 const settled: Until = { states: ['running', 'stopped'], provider_states: ['ACTIVE', 'SHUTOFF'] }
 
 /**
- * Nova's server actions. Each sets the task of the transition before it answers. The exception is confirm_resize, whose
- * server stays in VERIFY_RESIZE for a moment (observed); its `provider_states` exclude that.
+ * Nova's server actions. Each sets the task of the transition before it answers. The exception is
+ * confirm_resize, whose server stays in VERIFY_RESIZE for a moment (observed); its
+ * `provider_states` exclude that.
  */
 const actions: { [V in ActionVerb]: Action<V> } = {
   start: { body: () => ({ 'os-start': null }), until: { states: ['running'] } },
@@ -134,8 +138,8 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
 }
 
 /**
- * Finds the password that Nova has set. A rescue answers `{adminPass}`, a create and a rebuild `{server: {adminPass}}`;
- * clouds may switch it off.
+ * Finds the password that Nova has set. A rescue answers `{adminPass}`, a create and a rebuild
+ * `{server: {adminPass}}`; clouds may switch it off.
  */
 export function secretsOf (answer: unknown): Change['secrets'] {
   const { adminPass, server } = (answer ?? {}) as { adminPass?: unknown, server?: { adminPass?: unknown } }

@@ -9,7 +9,10 @@ export interface NovaAddress {
   'OS-EXT-IPS-MAC:mac_addr'?: string
 }
 
-/** Matches RFC 1918, RFC 6598, link-local and loopback; in IPv6 unique local, link-local and loopback. */
+/**
+ * Matches RFC 1918, RFC 6598, link-local and loopback; in IPv6 unique local, link-local and
+ * loopback.
+ */
 export function isPrivate (address: string, version: number) {
   if (version === 6) return /^(f[cd]|fe[89ab])|^::1$/i.test(address)
   const [first = 0, second = 0] = address.split('.', 2).map(Number)
@@ -38,8 +41,8 @@ export function toFixedAddress (address: string, { id, network, mac }: AddressOw
 }
 
 /**
- * Converts the addresses of a server and finds the port of each by its MAC. A floating address has the MAC of the fixed
- * address behind it.
+ * Converts the addresses of a server and finds the port of each by its MAC. A floating address has
+ * the MAC of the fixed address behind it.
  */
 export function toAddresses (addresses: Record<string, NovaAddress[]>, ports: readonly Port[]): Address[] {
   const converted: Address[] = []

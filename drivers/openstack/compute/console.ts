@@ -12,7 +12,10 @@ const consoleCalls = defres<{ create: Write<[id: string]> }>(
   'compute', '/servers/:id/remote-consoles', 'remote_console', { only: ['create'] }
 )
 
-/** The console of a node: its text output, or the URL of its screen (noVNC). Nova does not publish when the URL expires. */
+/**
+ * The console of a node: its text output, or the URL of its screen (noVNC). Nova does not publish
+ * when the URL expires.
+ */
 export function createConsole (client: Client, servers: Servers) {
   const consoles = bind(client, consoleCalls, {
     service: 'compute', version: microversions.remoteConsole, explain: servers.explain

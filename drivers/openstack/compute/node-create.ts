@@ -45,7 +45,10 @@ export interface NodeCreateOptions {
 
 /** Creates nodes by `POST /servers`. The metadata of a server has the operation's id. */
 export function createNodeCreate ({ servers, driver, ports }: NodeCreateOptions) {
-  /** Lists the servers of this name that have changed since then, because Nova does not filter by metadata. */
+  /**
+   * Lists the servers of this name that have changed since then, because Nova does not filter by
+   * metadata.
+   */
   const findCreated: NodeService['findCreated'] = async ({ id, input }, since, call) => {
     const query = {
       'changes-since': new Date(since.getTime() - clockSlack).toISOString(),
@@ -109,7 +112,10 @@ function versionOf ({ root_volume: volume }: NodeCreate, { description }: Create
   return description === undefined ? undefined : microversions.describeServer
 }
 
-/** From version 2.37 on Nova requires `networks`. `auto` is what it does without them at lower versions. */
+/**
+ * From version 2.37 on Nova requires `networks`. `auto` is what it does without them at lower
+ * versions.
+ */
 const defaultNetworks = (version: Microversion | undefined) =>
   version === microversions.rootVolumeType ? 'auto' : undefined
 
@@ -138,8 +144,8 @@ function toBody (input: NodeCreate, options: CreateOptions, operation: string | 
 }
 
 /**
- * Converts the root disk: the image itself, or a volume made of it, as on clouds that have no other root disks. By default
- * the volume is deleted with its node.
+ * Converts the root disk: the image itself, or a volume made of it, as on clouds that have no other
+ * root disks. By default the volume is deleted with its node.
  */
 function toRootDisk ({ image_id: image, root_volume: volume }: NodeCreate) {
   if (volume === undefined) return { imageRef: image }

@@ -48,7 +48,8 @@ export function toNode (server: Server, { identity, ports, can, extra }: NodeMap
   const own = ports === null ? noPorts : ports.get(server.id) ?? noPorts
   const addresses = toAddresses(server.addresses ?? {}, own)
   const { fault } = server
-  // Field by field: V8 takes 0.4 µs for that, 3 µs if the object ends with `...identity`, and 85 µs if it begins with it.
+  // Field by field: V8 takes 0.4 µs for that, 3 µs if the object ends with `...identity`, and 85 µs
+  // if it begins with it.
   const node: Node = {
     id: identity.id,
     cloud: identity.cloud,
@@ -102,8 +103,9 @@ const volumeBacked: Partial<Record<NodeState, readonly NodeAction[]>> = {
 
 /**
  * The actions that Nova accepts if they differ from those of the state (`check_instance_state` in
- * `nova/compute/api.py`; tried). During a snapshot or an unknown task, and before the first launch, it accepts only
- * deletion. A server that boots from a volume cannot be rescued or rebuilt (these need 2.87 and 2.93).
+ * `nova/compute/api.py`; tried). During a snapshot or an unknown task, and before the first launch,
+ * it accepts only deletion. A server that boots from a volume cannot be rescued or rebuilt (these
+ * need 2.87 and 2.93).
  */
 function specialActions (server: Server, state: NodeState, task: string | null): readonly NodeAction[] | undefined {
   if (isTransitioning(state)) return undefined

@@ -21,7 +21,9 @@ export interface NodePorts {
   /** Makes the ports that a create needs. If it throws, it has made none. */
   prepare (input: NodeCreate, operation: string | undefined, call: Call): Promise<PreparedNics>
   release: NicPorts['release']
-  /** Finds the ports of a node that were made here, which Nova would leave behind. Does not throw. */
+  /**
+   * Finds the ports of a node that were made here, which Nova would leave behind. Does not throw.
+   */
   ownOf (node: string, call: Call): Promise<string[]>
 }
 

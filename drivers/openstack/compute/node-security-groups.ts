@@ -12,8 +12,8 @@ import type { Servers } from './servers.ts'
 const fields: readonly FieldRefusal[] = [{ pattern: /security.group/i, pointer: '/security_group_id' }]
 
 /**
- * Security groups of a node belong to its ports, so a change takes one call for each port. Neutron makes the change,
- * because Nova skips ports without a message.
+ * Security groups of a node belong to its ports, so a change takes one call for each port. Neutron
+ * makes the change, because Nova skips ports without a message.
  */
 export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pick<Servers, 'show'>) {
   /** Reads the server too, so that an unknown node is not found. */

@@ -15,8 +15,8 @@ import { createNodeGroups } from './node-security-groups.ts'
 import { createServers, toServerQuery } from './servers.ts'
 
 /**
- * Describes the nodes of a cloud with these versions of Nova; undefined if they are not known yet. What needs a version
- * that the cloud lacks is left out.
+ * Describes the nodes of a cloud with these versions of Nova; undefined if they are not known yet.
+ * What needs a version that the cloud lacks is left out.
  */
 export function nodeCapabilities (range: VersionRange | null | undefined) {
   const has = ({ lowest }: Microversion) => range === undefined || (range !== null && atLeast(range.max, lowest))
@@ -52,7 +52,10 @@ export interface NodesOptions {
   /** Name of the driver. */
   driver: string
   identify: (id: string) => Identity
-  /** Neutron, which has the NICs and the ports that a create may need; undefined if the cloud has none. */
+  /**
+   * Neutron, which has the NICs and the ports that a create may need; undefined if the cloud has
+   * none.
+   */
   neutron?: Neutron
   /** The methods of the cloud, if it lacks some of Nova's. */
   methods?: ReadonlySet<string>

@@ -4,7 +4,10 @@ import { pointToField, type FieldRefusal } from '../../refusals.ts'
 import type { RefusalContext } from '../client/bind.ts'
 import { situationOf, type Server } from './node-mapping.ts'
 
-/** Nova's wording of refused fields of a create (`nova/api/openstack/compute/servers.py`); each was observed. */
+/**
+ * Nova's wording of refused fields of a create (`nova/api/openstack/compute/servers.py`); each was
+ * observed.
+ */
 export const createFields: readonly FieldRefusal[] = [
   { pattern: /^An invalid 'name' value/, pointer: '/name' },
   { pattern: /key_name|key pair/i, pointer: '/key_pair_name' },
@@ -36,9 +39,10 @@ export const nicFields: readonly FieldRefusal[] = [
 const fieldCodes = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state'])
 
 /**
- * Makes the function that explains why Nova refused a change. If the message names a field, the result is
- * validation_failed at that field. If the node is in the wrong state, the result has that state and its allowed actions,
- * which takes one more read by `show`. `can` has the actions of the driver.
+ * Makes the function that explains why Nova refused a change. If the message names a field, the
+ * result is validation_failed at that field. If the node is in the wrong state, the result has that
+ * state and its allowed actions, which takes one more read by `show`. `can` has the actions of the
+ * driver.
  */
 export function createExplain (show: (id: string, call: Call) => Promise<Server>, can: ReadonlySet<string>) {
   const withState = async (error: ProblemError, id: string, call: Call) => {

@@ -30,7 +30,10 @@ export function createServers (client: Client, can: ReadonlySet<string>): Server
   return { page, pages, show, changes, actions, explain }
 }
 
-/** The statuses of a state. They do not depend on the task, so Nova may return too many servers but never too few. */
+/**
+ * The statuses of a state. They do not depend on the task, so Nova may return too many servers but
+ * never too few.
+ */
 const statuses: Readonly<Record<string, readonly string[]>> = {
   pending: ['BUILD'],
   running: ['ACTIVE', 'VERIFY_RESIZE'],
@@ -42,10 +45,11 @@ const statuses: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * Makes a regex that matches a name, and perhaps other names. Nova passes it to its database, and each database has a
- * dialect of its own, so characters that are special in any dialect become `.`; Nova itself rewrites `|`. Returns undefined
- * for names with four-byte characters: Nova's database cannot hold them and answers with an error (observed). With
- * `isNumbered` the regex matches the names with `-1` and so on appended.
+ * Makes a regex that matches a name, and perhaps other names. Nova passes it to its database, and
+ * each database has a dialect of its own, so characters that are special in any dialect become `.`;
+ * Nova itself rewrites `|`. Returns undefined for names with four-byte characters: Nova's database
+ * cannot hold them and answers with an error (observed). With `isNumbered` the regex matches the
+ * names with `-1` and so on appended.
  */
 export function namePattern (name: string, isNumbered = false): string | undefined {
   if (surrogate.test(name)) return undefined
@@ -69,8 +73,9 @@ const stateRule: Readonly<Record<string, FilterRule>> = {
 }
 
 /**
- * Translates the filters that Nova can apply to parameters of `/servers/detail`. `size_id` is not among them: Nova looks
- * for the flavor that has this id now, and misses the servers of a flavor that was deleted since.
+ * Translates the filters that Nova can apply to parameters of `/servers/detail`. `size_id` is not
+ * among them: Nova looks for the flavor that has this id now, and misses the servers of a flavor
+ * that was deleted since.
  */
 export function toServerQuery (filters: Filters): Record<string, string | readonly string[]> {
   const states = translateFilters(filters, stateRule, Infinity)

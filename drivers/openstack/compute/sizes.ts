@@ -17,7 +17,10 @@ export interface Flavor {
   'OS-FLV-DISABLED:disabled'?: boolean
 }
 
-/** Converts a flavor. Nova has neither prices nor processors. GPUs are in extra specs, which each cloud names itself. */
+/**
+ * Converts a flavor. Nova has neither prices nor processors. GPUs are in extra specs, which each
+ * cloud names itself.
+ */
 export function toSize (flavor: Flavor, identity: Identity, extra: boolean): Size {
   return {
     name: flavor.name ?? null,

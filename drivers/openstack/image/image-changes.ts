@@ -32,7 +32,10 @@ export function createImageChanges ({ client, glance, get }: ImageChangesOptions
     service: 'compute', explain: (error, { fields }) => explainFields(error, fields)
   })
 
-  /** Sets the tags in a call of its own, because Nova gives an image only properties. If it fails, the image is deleted. */
+  /**
+   * Sets the tags in a call of its own, because Nova gives an image only properties. If it fails,
+   * the image is deleted.
+   */
   const setTags = async (id: string, { tags = {} }: ImageCreate, call: Call) => {
     if (Object.keys(tags).length === 0) return
     try {
@@ -56,7 +59,10 @@ export function createImageChanges ({ client, glance, get }: ImageChangesOptions
       return { resources: [{ kind: 'image', id }], until: { states: ['available'] } }
     },
 
-    /** Compares the name too, because an image inherits the properties of the image that its node was made from. */
+    /**
+     * Compares the name too, because an image inherits the properties of the image that its node
+     * was made from.
+     */
     async findCreated ({ id, input }, _since, call) {
       const all = await glance.all({ [operationKey]: id, limit: 1000 }, call)
       const found = all.filter((image) => image[operationKey] === id && image.name === input.name)

@@ -17,7 +17,10 @@ const fields: readonly FieldRefusal[] = [
 
 type FileInput = ImageUpload & Pick<ImageImport, 'tags'>
 
-/** Makes images of files: an empty image first, which is then filled, or deleted after a failure. `timeout` is in milliseconds. */
+/**
+ * Makes images of files: an empty image first, which is then filled, or deleted after a failure.
+ * `timeout` is in milliseconds.
+ */
 export function createImageFiles (glance: Glance, timeout: number) {
   /** Whether Glance imports files; undefined until it is known. */
   let importsFiles: boolean | undefined

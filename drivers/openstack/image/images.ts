@@ -19,7 +19,10 @@ export const capabilities = describe<ImageService>({
   }
 })
 
-/** Glance's statuses (`glance/api/v2/images.py`). The last four are of tasks that make images, and of the Glance of other clouds. */
+/**
+ * Glance's statuses (`glance/api/v2/images.py`). The last four are of tasks that make images, and
+ * of the Glance of other clouds.
+ */
 export const imageStatuses: Readonly<Record<string, ImageState>> = {
   queued: 'pending',
   saving: 'pending',
@@ -68,7 +71,10 @@ function stateOf ({ status, os_glance_failed_import: failed = '' }: GlanceImage)
   return name === 'queued' && failed !== '' ? 'error' : imageStatuses[name] ?? 'unknown'
 }
 
-/** The filters that Glance can apply. It reads `in:` in a name as a list. Of the states only `available` has exactly one status. */
+/**
+ * The filters that Glance can apply. It reads `in:` in a name as a list. Of the states only
+ * `available` has exactly one status.
+ */
 const filterRules: Readonly<Record<string, FilterRule>> = {
   name: { name: 'name', toValues: (name) => name.startsWith('in:') ? undefined : toExactName(name) },
   state: { name: 'status', toValues: (state) => state === 'available' ? ['active'] : undefined }
@@ -89,7 +95,8 @@ export function createImages ({ client, identify, timeout }: ImagesOptions) {
     const image = await glance.show(id, call)
     const converted = toImage(image, identify(image.id), extra)
     if (image.status !== 'queued') return converted
-    // Only the tasks show that the import of a queued image has failed. An older Glance does not list them.
+    // Only the tasks show that the import of a queued image has failed. An older Glance does not
+    // list them.
     const tasks = await glance.readTasks(id, call).catch(() => [])
     const hasFailed = tasks.length > 0 && tasks.every(({ status }) => status === 'failure')
     return hasFailed ? { ...converted, state: 'error' } : converted

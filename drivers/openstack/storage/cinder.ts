@@ -52,9 +52,9 @@ export interface Dialect {
 export const cinderV3: Dialect = { name: 'name', description: 'description', paged: true, filtered: true }
 
 /**
- * Version 1 has no markers. The items behind a `limit` can be reached only by an offset, which each deletion moves. So
- * lists are read without a limit, which returns up to a thousand items, and by offset beyond those. From
- * `cinder/api/v1` of the release Juno.
+ * Version 1 has no markers. The items behind a `limit` can be reached only by an offset, which each
+ * deletion moves. So lists are read without a limit, which returns up to a thousand items, and by
+ * offset beyond those. From `cinder/api/v1` of the release Juno.
  */
 export const cinderV1: Dialect = {
   name: 'display_name', description: 'display_description', paged: false, filtered: false
@@ -63,7 +63,10 @@ export const cinderV1: Dialect = {
 /** Items in one answer of a list, by Cinder's default. */
 const maxItems = 1000
 
-/** Reads a page of a list. A token is of `Bound.page`, or an offset if the lists of the dialect have no markers. */
+/**
+ * Reads a page of a list. A token is of `Bound.page`, or an offset if the lists of the dialect have
+ * no markers.
+ */
 export async function readPage<T extends object> (
   resource: Bound<T>, query: Query, { limit, token }: Pick<ListQuery, 'limit' | 'token'>, call: Call, { paged }: Dialect
 ) {

@@ -45,7 +45,10 @@ export interface CinderSnapshot {
   'os-extended-snapshot-attributes:progress'?: string | null
 }
 
-/** Cinder's statuses of a volume (`cinder/objects/fields.py`), and some that others set; spelled with hyphens. */
+/**
+ * Cinder's statuses of a volume (`cinder/objects/fields.py`), and some that others set; spelled
+ * with hyphens.
+ */
 export const volumeStatuses: Readonly<Record<string, VolumeState>> = {
   creating: 'creating',
   downloading: 'creating',
@@ -82,7 +85,10 @@ export const snapshotStatuses: Readonly<Record<string, SnapshotState>> = {
   error: 'error'
 }
 
-/** All statuses that begin with `error_` are errors, such as `error_restoring`. Other unmapped statuses are unknown. */
+/**
+ * All statuses that begin with `error_` are errors, such as `error_restoring`. Other unmapped
+ * statuses are unknown.
+ */
 function toState<State extends string> (statuses: Readonly<Record<string, State>>, status: string) {
   const name = status.toLowerCase().replaceAll('_', '-')
   return statuses[name] ?? (name.startsWith('error-') ? 'error' : 'unknown')
@@ -137,7 +143,9 @@ export function toSnapshot (snapshot: CinderSnapshot, identity: Identity, extra:
   }
 }
 
-/** The nodes that a volume is attached to. An attachment to a host of the cloud itself has no node. */
+/**
+ * The nodes that a volume is attached to. An attachment to a host of the cloud itself has no node.
+ */
 export const attachedNodes = ({ attachments = [] }: CinderVolume) =>
   attachments.flatMap(({ server_id: node, device }) => typeof node === 'string' ? [{ node, device: device ?? null }] : [])
 

@@ -3,8 +3,8 @@ import type { FieldRefusal } from '../../refusals.ts'
 import { attachedNodes, snapshotState, volumeState, type CinderVolume } from './mapping.ts'
 
 /**
- * Cinder's wording of refused fields of a create; each was observed. Size comes first, because its messages name other
- * fields too.
+ * Cinder's wording of refused fields of a create; each was observed. Size comes first, because its
+ * messages name other fields too.
  */
 export const volumeFields: readonly FieldRefusal[] = [
   { pattern: /volume size|minDisk|attribute size|^'size'/i, pointer: '/size' },
@@ -46,8 +46,8 @@ const isStateRefusal = (error: unknown): error is ProblemError =>
   statePattern.test(error.details.provider_error?.message ?? '')
 
 /**
- * Explains a refusal by the state of the resource, which `toProblem` reads. If that read fails, the refusal is an
- * invalid_state without a state.
+ * Explains a refusal by the state of the resource, which `toProblem` reads. If that read fails, the
+ * refusal is an invalid_state without a state.
  */
 async function explainState (error: unknown, toProblem: (error: ProblemError) => Promise<ProblemError>) {
   if (!isStateRefusal(error)) return error

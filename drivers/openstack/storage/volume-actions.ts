@@ -19,8 +19,8 @@ const attachmentCalls = defres<{ create: Write<[node: string]>, del: Write<[node
 const change = (id: string, until: Until): Change => ({ resources: [{ kind: 'volume', id }], until })
 
 /**
- * Nova attaches and detaches volumes, Cinder extends them. Each sets the state of the transition (reserved, detaching,
- * extending) before it answers.
+ * Nova attaches and detaches volumes, Cinder extends them. Each sets the state of the transition
+ * (reserved, detaching, extending) before it answers.
  */
 export function createVolumeActions (client: Client, read: (id: string, call: Call) => Promise<CinderVolume>) {
   const explain = (error: unknown, { fields }: RefusalContext) => explainFields(error, fields)

@@ -36,7 +36,9 @@ export function toVolumeType (
 export function createVolumeTypes (client: Client, identify: (id: string) => Identity): ReadService<VolumeType> {
   const types = bind<CinderType & { id: string }>(client, cinder.type, { service: 'volume' })
 
-  /** Reads the id of the default type: null if the cloud has none, undefined if it cannot be read. */
+  /**
+   * Reads the id of the default type: null if the cloud has none, undefined if it cannot be read.
+   */
   const readDefault = async (call: Call) => {
     try {
       return (await types.show('default', call)).id
