@@ -29,3 +29,14 @@ export function translateFilters (
     return [{ name, values }]
   })
 }
+
+/** Translates filters to query parameters, for clouds whose filters have one value each. */
+export const toQuery = (filters: Filters, rules: Readonly<Record<string, FilterRule>>): Record<string, string> =>
+  Object.fromEntries(translateFilters(filters, rules, 1).map(({ name, values }) => [name, values[0]!]))
+
+/** Half of a four-byte character, which some databases of clouds cannot hold. */
+export const surrogate = /[\ud800-\udfff]/
+
+/** Translates a name for a cloud that compares names exactly: without wildcards and four-byte characters. */
+export const toExactName = (name: string): readonly string[] | undefined =>
+  name === '' || name.includes('*') || surrogate.test(name) ? undefined : [name]

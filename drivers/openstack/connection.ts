@@ -1,33 +1,32 @@
 import { readAuthority } from '../authority.ts'
 import type { Call } from '../call.ts'
-import type { CapabilityDetails, Connection, Context, ServiceName } from '../driver.ts'
+import type { Connection, Context, ServiceName } from '../driver.ts'
 import { printableName, uuid } from '../ids.ts'
-import { capabilityDetails } from './capabilities.ts'
+import { hideMissing } from './available-services.ts'
 import { bind } from './client/bind.ts'
 import { createClient } from './client/client.ts'
+import { missingCredentials } from './client/keystone.ts'
+import type { VersionRange } from './client/microversions.ts'
+import { resources } from './client/resources.ts'
+import { createSession } from './client/session.ts'
+import type { Settings } from './client/settings.ts'
+import { capabilities as keyPairCapabilities, createKeyPairs } from './compute/key-pairs.ts'
+import { createLocations } from './compute/locations.ts'
+import { createNodes, nodeCapabilities } from './compute/nodes.ts'
+import { createSizes } from './compute/sizes.ts'
+import { capabilities as imageCapabilities, createImages } from './image/images.ts'
 import {
   createFloatingIpPools, createFloatingIps, floatingIpCapabilities, floatingIpPoolCapabilities
 } from './network/floating-ips.ts'
-import { createImages } from './image/images.ts'
-import { missingCredentials } from './client/keystone.ts'
-import { createKeyPairs } from './compute/key-pairs.ts'
-import { createLocations } from './compute/locations.ts'
-import type { VersionRange } from './client/microversions.ts'
-import { createNetworks, networkCapabilities } from './network/networks.ts'
+import { capabilities as networkCapabilities, createNetworks } from './network/networks.ts'
 import { createNeutron } from './network/neutron.ts'
-import { createNodes } from './compute/nodes.ts'
-import { hideMissing } from './available-services.ts'
+import { capabilities as routerCapabilities, createRouters } from './network/routers.ts'
+import { capabilities as securityGroupCapabilities, createSecurityGroups } from './network/security-groups.ts'
+import { capabilities as subnetCapabilities, createSubnets } from './network/subnets.ts'
 import { createQuotas } from './quotas.ts'
-import { resources } from './client/resources.ts'
-import { createRouters, routerCapabilities } from './network/routers.ts'
-import { createSecurityGroups, securityGroupCapabilities } from './network/security-groups.ts'
-import { createSession } from './client/session.ts'
-import type { Settings } from './client/settings.ts'
-import { createSizes } from './compute/sizes.ts'
-import { createSubnets, subnetCapabilities } from './network/subnets.ts'
-import { createSnapshots } from './storage/snapshots.ts'
-import { createVolumeTypes } from './storage/volume-types.ts'
-import { createVolumes } from './storage/volumes.ts'
+import { capabilities as snapshotCapabilities, createSnapshots } from './storage/snapshots.ts'
+import { capabilities as volumeTypeCapabilities, createVolumeTypes } from './storage/volume-types.ts'
+import { capabilities as volumeCapabilities, createVolumes } from './storage/volumes.ts'
 
 const ids = {
   nodes: uuid,
@@ -65,7 +64,7 @@ export function connect (settings: Settings, context: Context): Connection {
   const region = () => session.region() ?? settings.region_name ?? null
   const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
   const images = createImages({ client, timeout, identify: identifyIn('images') })
-  const details = memoize(capabilityDetails)
+  const capabilities = memoizeCapabilities()
 
   const connection: Connection = {
     cloud: context.cloud,
@@ -73,15 +72,7 @@ export function connect (settings: Settings, context: Context): Connection {
     host: new URL(auth.auth_url).host,
     get location () { return region() },
     ids,
-    capabilities: {
-      networks: networkCapabilities,
-      subnets: subnetCapabilities,
-      routers: routerCapabilities,
-      security_groups: securityGroupCapabilities,
-      floating_ips: floatingIpCapabilities,
-      floating_ip_pools: floatingIpPoolCapabilities
-    },
-    get details () { return details(client.knownVersions()) },
+    get capabilities () { return capabilities(client.knownVersions()) },
     nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes'), neutron }),
     get images () { return images.service() },
     sizes: createSizes(client, identifyIn('sizes')),
@@ -114,13 +105,26 @@ export function connect (settings: Settings, context: Context): Connection {
   return hideMissing(connection, session.hasService)
 }
 
-type Details = Record<string, CapabilityDetails>
-
-/** The details of the versions last asked for: they are read with every request. */
-function memoize (make: (range: VersionRange | null | undefined) => Details) {
-  let last: { range: VersionRange | null | undefined, details: Details } | undefined
+/** Describes the services at the versions of Nova that were last known: they are read with every request. */
+function memoizeCapabilities () {
+  let last: { range: VersionRange | null | undefined, capabilities: Connection['capabilities'] } | undefined
   return (range: VersionRange | null | undefined) => {
-    if (last === undefined || last.range !== range) last = { range, details: make(range) }
-    return last.details
+    if (last === undefined || last.range !== range) last = { range, capabilities: describeServices(range) }
+    return last.capabilities
   }
 }
+
+const describeServices = (range: VersionRange | null | undefined): Connection['capabilities'] => ({
+  nodes: nodeCapabilities(range),
+  networks: networkCapabilities,
+  subnets: subnetCapabilities,
+  routers: routerCapabilities,
+  security_groups: securityGroupCapabilities,
+  floating_ips: floatingIpCapabilities,
+  floating_ip_pools: floatingIpPoolCapabilities,
+  images: imageCapabilities,
+  key_pairs: keyPairCapabilities,
+  volumes: volumeCapabilities,
+  volume_types: volumeTypeCapabilities,
+  snapshots: snapshotCapabilities
+})

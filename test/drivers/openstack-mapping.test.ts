@@ -1,10 +1,10 @@
 import t from 'tap'
 import { isPrivate, toAddresses } from '../../drivers/openstack/compute/addresses.ts'
-import { namePattern, pushDown } from '../../drivers/openstack/client/filters.ts'
 import { imageStatuses, toImage } from '../../drivers/openstack/image/images.ts'
 import { toZone } from '../../drivers/openstack/compute/locations.ts'
 import { situationOf, toNode, type Server } from '../../drivers/openstack/compute/node-mapping.ts'
-import { nodeState, statusStates } from '../../drivers/openstack/compute/node-states.ts'
+import { namePattern, toServerQuery } from '../../drivers/openstack/compute/servers.ts'
+import { nodeState, statusStates } from '../../drivers/nova-states.ts'
 import type { Port } from '../../drivers/openstack/network/ports.ts'
 import { toSize } from '../../drivers/openstack/compute/sizes.ts'
 import { fromTagList, novaTags } from '../../drivers/openstack/client/tags.ts'
@@ -243,14 +243,16 @@ t.test('images, sizes and zones', async (t) => {
 })
 
 t.test('filters go to Nova only where it returns all that match', async (t) => {
-  t.strictSame(pushDown({ state: ['running'], name: ['web'] }), { query: { name: '^web$', status: ['ACTIVE', 'VERIFY_RESIZE'] }, applied: ['name', 'state'] })
-  t.strictSame(pushDown({ state: ['stopped', 'error'] }).query, { status: ['SHUTOFF', 'ERROR'] })
+  t.strictSame(
+    toServerQuery({ state: ['running'], name: ['web'] }), { name: '^web$', status: ['ACTIVE', 'VERIFY_RESIZE'] }
+  )
+  t.strictSame(toServerQuery({ state: ['stopped', 'error'] }), { status: ['SHUTOFF', 'ERROR'] })
   for (const state of ['rebooting', 'starting', 'stopping', 'reconfiguring', 'migrating', 'terminating', 'terminated', 'unknown']) {
-    t.strictSame(pushDown({ state: ['running', state] }), { query: {}, applied: [] }, state)
+    t.strictSame(toServerQuery({ state: ['running', state] }), {}, state)
   }
-  t.strictSame(pushDown({ name: ['a', 'b'], size_id: ['1'], image_id: ['nope'], tag: ['a=b'] }), { query: {}, applied: [] })
+  t.strictSame(toServerQuery({ name: ['a', 'b'], size_id: ['1'], image_id: ['nope'], tag: ['a=b'] }), {})
   const image = '627964a3-b7c7-4b4f-92f3-11e885635098'
-  t.strictSame(pushDown({ image_id: [image] }), { query: { image }, applied: ['image_id'] })
+  t.strictSame(toServerQuery({ image_id: [image] }), { image })
 })
 
 t.test('a pattern matches its name, whatever is in it', async (t) => {

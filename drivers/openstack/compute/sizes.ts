@@ -1,11 +1,10 @@
 import type { Size } from '../../../openapi/model/index.ts'
-import type { Call } from '../../call.ts'
-import type { Identity, ListQuery, ListResult, ReadOptions, ReadService } from '../../driver.ts'
-import { encodeId, type Client } from '../client/client.ts'
-import { readFrom } from '../client/paging.ts'
+import type { Identity, ReadService } from '../../driver.ts'
+import { bind } from '../client/bind.ts'
+import type { Client } from '../client/client.ts'
 import { resources } from '../client/resources.ts'
 
-/** A flavor as Nova tells it below version 2.55. */
+/** A flavor of Nova below version 2.55. */
 export interface Flavor {
   id: string
   name?: string
@@ -18,15 +17,12 @@ export interface Flavor {
   'OS-FLV-DISABLED:disabled'?: boolean
 }
 
-/** A flavor as a size. Nova tells neither prices nor processors; GPUs are in extra specs, which each cloud names itself. */
+/**
+ * Converts a flavor. Nova has neither prices nor processors. GPUs are in extra specs, which each
+ * cloud names itself.
+ */
 export function toSize (flavor: Flavor, identity: Identity, extra: boolean): Size {
   return {
-    // Not spread, see toNode.
-    id: identity.id,
-    cloud: identity.cloud,
-    driver: identity.driver,
-    location: identity.location,
-    self: identity.self,
     name: flavor.name ?? null,
     state: flavor['OS-FLV-DISABLED:disabled'] === true ? 'unavailable' : 'available',
     provider_state: null,
@@ -41,22 +37,24 @@ export function toSize (flavor: Flavor, identity: Identity, extra: boolean): Siz
     architecture: [],
     gpus: [],
     price: null,
-    ...(extra ? { extra: { ...flavor } } : {})
+    extra: extra ? { ...flavor } : undefined,
+    ...identity
   }
 }
 
 /** Flavors of Nova that the account can see. */
 export function createSizes (client: Client, identify: (id: string) => Identity): ReadService<Size> {
+  const flavors = bind<Flavor>(
+    client, { list: resources.flavorDetail.list, show: resources.flavor.show }, { service: 'compute' }
+  )
+
   return {
-    async list ({ limit, token, extra }: ListQuery, call: Call): Promise<ListResult<Size>> {
-      const { items, next } = await readFrom(token, (marker) =>
-        client.list<Flavor>({ service: 'compute' }, call, (access, region, headers) =>
-          resources.flavorDetail.list(access, region, { limit, ...marker }, headers)))
-      return { items: items.map((flavor) => toSize(flavor, identify(flavor.id), extra)), next, applied: [] }
+    async list ({ limit, token, extra }, call) {
+      const { items, next } = await flavors.page({ limit }, token, call)
+      return { items: items.map((flavor) => toSize(flavor, identify(flavor.id), extra)), next }
     },
-    async get (id: string, { extra }: ReadOptions, call: Call) {
-      const flavor = await client.show<Flavor>({ service: 'compute' }, call, (token, region, headers) =>
-        resources.flavor.show(token, region, encodeId(id), {}, headers))
+    async get (id, { extra }, call) {
+      const flavor = await flavors.show(id, call)
       return toSize(flavor, identify(flavor.id), extra)
     }
   }

@@ -1,14 +1,13 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Filters, Identity, ListQuery, ListResult, ReadOptions } from '../../driver.ts'
-import { explaining, type FieldRefusal } from '../../refusals.ts'
+import { toExactName, toQuery as translate, type FilterRule } from '../../filters.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps, step } from '../../steps.ts'
 import type { Bound, Query } from '../client/bind.ts'
-import { exactValue } from '../client/filters.ts'
 import type { TagPatch } from '../client/metadata.ts'
 import { checkTagList, fromTagList, patchTagList, tagQuery } from '../client/tags.ts'
 import { readPageById, type Neutron, type NeutronObject } from './neutron.ts'
-import { explainNeutron } from './refusals.ts'
 
 /** One kind of resource of Neutron. */
 export interface Kind<Raw extends NeutronObject, T, Create extends object> {
@@ -41,6 +40,8 @@ export const toCommonFields = (raw: NeutronObject, identity: Identity) => ({
   updated_at: raw.updated_at ?? null,
   tags: fromTagList(raw.tags)
 })
+
+const nameRule: Readonly<Record<string, FilterRule>> = { name: { name: 'name', toValues: toExactName } }
 
 const tagFields: readonly FieldRefusal[] = [{ pattern: /maximum length|tag/i, pointer: '/tags' }]
 
@@ -75,8 +76,8 @@ export function createCollection<Raw extends NeutronObject, T, Create extends { 
     async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<T>> {
       const query = toQuery === undefined ? {} : await toQuery(filters, call)
       if (query === null) return { items: [], next: null }
-      const name = hasNames ? exactValue(filters.name) : undefined
-      const { items, next } = await readPageById(objects, { ...tagQuery(filters.tag), ...query, name, limit }, token, call)
+      const common = { ...hasNames ? translate(filters, nameRule) : {}, ...tagQuery(filters.tag) }
+      const { items, next } = await readPageById(objects, { ...common, ...query, limit }, token, call)
       return { items: await toResources(items, extra, call), next }
     },
 
@@ -116,7 +117,3 @@ export function createUpdate<T, Patch extends { tags?: TagPatch }> (
     return runSteps(steps, () => get(id, { extra: false }, call))
   }
 }
-
-// Until compute names its fields in the call.
-export const explained = <T>(run: () => Promise<T>, fields: readonly FieldRefusal[]) =>
-  explaining((error) => explainNeutron(error, { fields }), run)

@@ -24,7 +24,7 @@ export const toNetwork = (raw: NeutronNetwork, cidrs: string[], identity: Identi
   extra: extra ? { ...raw } : undefined
 })
 
-export const networkCapabilities = describe<NetworkService>({
+export const capabilities = describe<NetworkService>({
   list: { filters: ['name', 'tag', 'is_external'], limits: { limit: 1000 } },
   create: { parameters: ['name', 'mtu', 'tags'], limits: { tag_characters: 255 } },
   update: { parameters: ['name', 'tags'] }

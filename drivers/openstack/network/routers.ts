@@ -50,7 +50,7 @@ export async function readInterfaces (neutron: Neutron, ids: readonly string[], 
 const toBody = ({ name, external_gateway: gateway }: Pick<RouterUpdate, 'name' | 'external_gateway'>) =>
   ({ name, external_gateway_info: gateway })
 
-export const routerCapabilities = describe<RouterService>({
+export const capabilities = describe<RouterService>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
   create: {
     parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'],

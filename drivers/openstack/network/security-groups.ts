@@ -17,7 +17,7 @@ export const toSecurityGroup = (raw: NeutronGroup, identity: Identity, extra: bo
   extra: extra ? { ...raw } : undefined
 })
 
-export const securityGroupCapabilities = describe<SecurityGroupService>({
+export const capabilities = describe<SecurityGroupService>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
   create: { parameters: ['name', 'description', 'tags'], limits: { tag_characters: 255 } },
   update: { parameters: ['name', 'description', 'tags'] },

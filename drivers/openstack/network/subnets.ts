@@ -16,7 +16,7 @@ export const toSubnet = (raw: NeutronSubnet, identity: Identity, extra: boolean)
   extra: extra ? { ...raw } : undefined
 })
 
-export const subnetCapabilities = describe<SubnetService>({
+export const capabilities = describe<SubnetService>({
   list: { filters: ['name', 'tag', 'network_id'], limits: { limit: 1000 } },
   create: {
     parameters: ['name', 'network_id', 'cidr', 'gateway_ip', 'dns_servers', 'tags'],
