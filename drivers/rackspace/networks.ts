@@ -32,7 +32,9 @@ interface Calls {
   del: Write<[id: string]>
 }
 
-const networkCalls = defres<Calls>('compute', '/os-networksv2', 'network', { only: ['list', 'show', 'create', 'del'] })
+const networkCalls = defres<Calls>('compute', '/os-networksv2', 'network', {
+  only: ['list', 'show', 'create', 'del']
+})
 
 const fields: readonly FieldRefusal[] = [
   { pattern: /cidr|does not contain enough/i, pointer: '/cidr' },
@@ -93,6 +95,8 @@ function explainCreate (error: ProblemError, fields: readonly FieldRefusal[]) {
 /** Rackspace answers 403 to a network with servers, and to the two that all accounts share. */
 function explainDestroy (error: ProblemError, id: string) {
   if (error.code !== 'provider_permission_denied' && error.code !== 'invalid_state') return error
-  if (isShared(id)) return error.with({ code: 'protected', hint: 'It belongs to Rackspace and cannot be deleted.' })
+  if (isShared(id)) {
+    return error.with({ code: 'protected', hint: 'It belongs to Rackspace and cannot be deleted.' })
+  }
   return error.with({ code: 'in_use' })
 }

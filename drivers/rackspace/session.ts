@@ -1,5 +1,12 @@
 import type { HttpClient } from '../http.ts'
-import { createTokenCache, toToken, type Access, type Grant, type Service, type Session } from '../openstack/public.ts'
+import {
+  createTokenCache,
+  toToken,
+  type Access,
+  type Grant,
+  type Service,
+  type Session
+} from '../openstack/public.ts'
 import { findEndpoint, hasService, type Catalog } from './catalog.ts'
 import { authenticate, authRequest, tokensUrl, type IdentityGrant } from './identity.ts'
 import type { Settings } from './settings.ts'

@@ -2,7 +2,7 @@ import type { Action } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { readAll, readPages } from '../../pages.ts'
-import { explaining, pointToField, type FieldRefusal } from '../../refusals.ts'
+import { explainFields, explaining, pointToField, type FieldRefusal } from '../../refusals.ts'
 import { malformed, type Client, type ClientRequest, type Upstream } from './client.ts'
 import type { Microversion } from './microversions.ts'
 import { nextMarker, readFrom, type MarkedPage } from './paging.ts'
@@ -146,3 +146,6 @@ function explainRejection (error: unknown, { fields }: RefusalContext) {
   if (!(error instanceof ProblemError) || error.code !== 'provider_rejected') return error
   return pointToField(error, fields) ?? error
 }
+
+/** An `explain` for requests that name other resources: the cloud answers 404 if one of them is missing. */
+export const explainMissing = (error: unknown, { fields }: RefusalContext) => explainFields(error, fields)

@@ -9,7 +9,10 @@ import { microversions } from '../client/microversions.ts'
 import type { Servers } from './servers.ts'
 
 const consoleCalls = defres<{ create: Write<[id: string]> }>(
-  'compute', '/servers/:id/remote-consoles', 'remote_console', { only: ['create'] }
+  'compute',
+  '/servers/:id/remote-consoles',
+  'remote_console',
+  { only: ['create'] }
 )
 
 /**
@@ -18,7 +21,9 @@ const consoleCalls = defres<{ create: Write<[id: string]> }>(
  */
 export function createConsole (client: Client, servers: Servers) {
   const consoles = bind(client, consoleCalls, {
-    service: 'compute', version: microversions.remoteConsole, explain: servers.explain
+    service: 'compute',
+    version: microversions.remoteConsole,
+    explain: servers.explain
   })
 
   const readText = async (id: string, call: Call) => {

@@ -50,17 +50,21 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
   const explain = (error: unknown, context: RefusalContext) => {
     if (!(error instanceof ProblemError)) return error
     const { provider_error: { message } = {} } = error.details
-    if (/^No (more )?fixed IP/i.test(message ?? '')) return error.with({ code: 'provider_capacity', detail: message! })
+    if (/^No (more )?fixed IP/i.test(message ?? '')) {
+      return error.with({ code: 'provider_capacity', detail: message! })
+    }
     const missing = error.code === 'resource_not_found' ? pointToField(error, context.fields) : undefined
     return missing ?? servers.explain(error, context)
   }
 
   const interfaces = bind(
-    client, { create: resources.server.attachInterface, del: resources.server.detachInterface },
+    client,
+    { create: resources.server.attachInterface, del: resources.server.detachInterface },
     { service: 'compute', explain }
   )
 
-  const attach = (id: string, body: object, call: Call) => interfaces.post(id, body, call, { fields: nicFields })
+  const attach = (id: string, body: object, call: Call) =>
+    interfaces.post(id, body, call, { fields: nicFields })
 
   const attachPort = async (id: string, nic: NicCreate, call: Call) => {
     const port = await ports.make({ nic, at: '', name: portName(call.operation ?? call.requestId) }, call)
@@ -91,7 +95,10 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
       try {
         await delay(pause, undefined, { signal: call.signal })
       } catch {
-        throw new ProblemError('provider_timeout', 'The cloud has accepted this, but the NIC is still attached')
+        throw new ProblemError(
+          'provider_timeout',
+          'The cloud has accepted this, but the NIC is still attached'
+        )
       }
       pause = Math.min(pause * 2, 500)
     }

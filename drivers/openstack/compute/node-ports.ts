@@ -36,7 +36,10 @@ function check (networks: Networks, { count = 1 }: NodeCreate) {
   })
   const first = networks.findIndex(needsPort)
   if (count > 1 && first !== -1) {
-    throw invalid('/count', `must be 1 if a NIC has subnet_id or security_group_ids, as networks/${first} has`)
+    throw invalid(
+      '/count',
+      `must be 1 if a NIC has subnet_id or security_group_ids, as networks/${first} has`
+    )
   }
 }
 
@@ -45,11 +48,21 @@ const requestedIps = (networks: Networks) =>
   networks.flatMap(({ network_id: network, subnet_id: subnet, fixed_ip: address }, i) =>
     network === undefined || subnet !== undefined || address === undefined
       ? []
-      : [{ pointer: `/networks/${i}/fixed_ip`, network_id: network, fixed_ip: address }])
+      : [{ pointer: `/networks/${i}/fixed_ip`, network_id: network, fixed_ip: address }]
+  )
 
 /** Makes the functions that make and remove the ports of nodes. */
-export function createNodePorts (neutron: Neutron, ports: NicPorts, servers: Pick<Servers, 'show'>): NodePorts {
-  const makeAll = async (networks: Networks, input: NodeCreate, name: string, call: Call): Promise<PreparedNics> => {
+export function createNodePorts (
+  neutron: Neutron,
+  ports: NicPorts,
+  servers: Pick<Servers, 'show'>
+): NodePorts {
+  const makeAll = async (
+    networks: Networks,
+    input: NodeCreate,
+    name: string,
+    call: Call
+  ): Promise<PreparedNics> => {
     const made: string[] = []
     const converted: object[] = []
     try {
@@ -96,7 +109,9 @@ export function createNodePorts (neutron: Neutron, ports: NicPorts, servers: Pic
         return operation === undefined ? [] : await ports.unbound(portName(operation), call)
       } catch (error) {
         if (!(error instanceof ProblemError)) throw error
-        if (error.code !== 'not_supported') call.log.warn({ err: error, node }, 'the ports of a node could not be read')
+        if (error.code !== 'not_supported') {
+          call.log.warn({ err: error, node }, 'the ports of a node could not be read')
+        }
         return []
       }
     }

@@ -17,7 +17,8 @@ const fields: readonly FieldRefusal[] = [{ pattern: /security.group/i, pointer: 
  */
 export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pick<Servers, 'show'>) {
   /** Reads the server too, so that an unknown node is not found. */
-  const readPorts = async (id: string, call: Call) => (await Promise.all([ports.of(id, call), servers.show(id, call)]))[0]
+  const readPorts = async (id: string, call: Call) =>
+    (await Promise.all([ports.of(id, call), servers.show(id, call)]))[0]
 
   /** Changes the groups of each port. An error names the ports that were changed before. */
   const setGroups = async (nics: readonly Port[], change: (groups: string[]) => string[], call: Call) => {
@@ -47,7 +48,9 @@ export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pi
     },
 
     async remove_security_group (id, group, call) {
-      const nics = (await readPorts(id, call)).filter(({ security_groups: groups = [] }) => groups.includes(group))
+      const nics = (await readPorts(id, call)).filter(({ security_groups: groups = [] }) =>
+        groups.includes(group)
+      )
       if (nics.length === 0) {
         throw new ProblemError('resource_not_found', `No NIC of the node has the security group ${group}`)
       }

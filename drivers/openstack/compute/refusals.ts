@@ -69,4 +69,7 @@ export interface RefusedField {
   pointer: string
 }
 export const pointed = (error: ProblemError, fields: readonly RefusedField[]) =>
-  pointToField(error, fields.map(({ said: pattern, pointer }) => ({ pattern, pointer })))
+  pointToField(
+    error,
+    fields.map(({ said: pattern, pointer }) => ({ pattern, pointer }))
+  )

@@ -27,7 +27,9 @@ export const cinder = {
     ...defres<Calls>('volume', '/volumes', 'volume', one),
     ...defres<Listing>('volume', '/volumes/detail', 'volume', { only: ['list'] })
   },
-  volumeAction: defres<{ create: Write<[id: string]> }>('volume', '/volumes/:id/action', null, { only: ['create'] }),
+  volumeAction: defres<{ create: Write<[id: string]> }>('volume', '/volumes/:id/action', null, {
+    only: ['create']
+  }),
   volumeMetadata: defres<MetadataCalls>('volume', '/volumes/:id/metadata', 'metadata', metadataActions),
   snapshot: {
     ...defres<Calls>('volume', '/snapshots', 'snapshot', one),
@@ -57,7 +59,10 @@ export const cinderV3: Dialect = { name: 'name', description: 'description', pag
  * offset beyond those. From `cinder/api/v1` of the release Juno.
  */
 export const cinderV1: Dialect = {
-  name: 'display_name', description: 'display_description', paged: false, filtered: false
+  name: 'display_name',
+  description: 'display_description',
+  paged: false,
+  filtered: false
 }
 
 /** Items in one answer of a list, by Cinder's default. */
@@ -68,7 +73,11 @@ const maxItems = 1000
  * no markers.
  */
 export async function readPage<T extends object> (
-  resource: Bound<T>, query: Query, { limit, token }: Pick<ListQuery, 'limit' | 'token'>, call: Call, { paged }: Dialect
+  resource: Bound<T>,
+  query: Query,
+  { limit, token }: Pick<ListQuery, 'limit' | 'token'>,
+  call: Call,
+  { paged }: Dialect
 ) {
   if (paged) return resource.page({ ...query, limit }, token, call)
   const offset = token === null ? 0 : Number(token)
