@@ -15,7 +15,7 @@ export function step<T> (field: string, value: T | undefined, run: (value: T) =>
 
 /** Runs the steps one after the other, then `last`. Who gets an error is told which of them were made. */
 export async function runSteps<T> (
-  steps: readonly Step[], last: () => Promise<T>, explain: (error: unknown) => Promise<unknown>
+  steps: readonly Step[], last: () => Promise<T>, explain: (error: unknown) => Promise<unknown> = async (error) => error
 ): Promise<T> {
   const applied: string[] = []
   try {

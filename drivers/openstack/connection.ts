@@ -1,41 +1,39 @@
 import { readAuthority } from '../authority.ts'
 import type { Call } from '../call.ts'
 import type { Connection, Context, ServiceName } from '../driver.ts'
+import { printableName, uuid } from '../ids.ts'
 import { bind } from './client/bind.ts'
 import { createClient } from './client/client.ts'
-import { createFloatingIpPools, createFloatingIps } from './network/floating-ips.ts'
+import {
+  createFloatingIpPools, createFloatingIps, floatingIpCapabilities, floatingIpPoolCapabilities
+} from './network/floating-ips.ts'
 import { capabilities as imageCapabilities, createImages } from './image/images.ts'
 import { missingCredentials } from './client/keystone.ts'
 import { capabilities as keyPairCapabilities, createKeyPairs } from './compute/key-pairs.ts'
 import { createLocations } from './compute/locations.ts'
 import type { VersionRange } from './client/microversions.ts'
-import { createNetworks } from './network/networks.ts'
+import { createNetworks, networkCapabilities } from './network/networks.ts'
 import { createNeutron } from './network/neutron.ts'
 import { createNodes, nodeCapabilities } from './compute/nodes.ts'
-import { networkDetails } from './network-details.ts'
 import { hideMissing } from './available-services.ts'
 import { createQuotas } from './quotas.ts'
 import { resources } from './client/resources.ts'
-import { createRouters } from './network/routers.ts'
-import { createSecurityGroups } from './network/security-groups.ts'
+import { createRouters, routerCapabilities } from './network/routers.ts'
+import { createSecurityGroups, securityGroupCapabilities } from './network/security-groups.ts'
 import { createSession } from './client/session.ts'
 import type { Settings } from './client/settings.ts'
 import { createSizes } from './compute/sizes.ts'
-import { createSubnets } from './network/subnets.ts'
+import { createSubnets, subnetCapabilities } from './network/subnets.ts'
 import { capabilities as snapshotCapabilities, createSnapshots } from './storage/snapshots.ts'
 import { capabilities as volumeTypeCapabilities, createVolumeTypes } from './storage/volume-types.ts'
 import { capabilities as volumeCapabilities, createVolumes } from './storage/volumes.ts'
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-/** Flavors, zones and key pairs have the names that somebody gives them. */
-const printable = /^[^\p{C}/]{1,255}$/u
-
 const ids = {
   nodes: uuid,
   images: uuid,
-  sizes: printable,
-  locations: printable,
-  key_pairs: printable,
+  sizes: printableName,
+  locations: printableName,
+  key_pairs: printableName,
   networks: uuid,
   subnets: uuid,
   routers: uuid,
@@ -48,8 +46,8 @@ const ids = {
 }
 
 /**
- * Connects to a cloud of OpenStack, without a call. Throws an Error where the settings lack a credential or the file of
- * the certificate authority.
+ * Connects to an OpenStack cloud, without a call. Throws an Error if the settings lack a credential or if the file of the
+ * certificate authority cannot be read.
  */
 export function connect (settings: Settings, context: Context): Connection {
   const { auth, verify, cacert } = settings
@@ -57,9 +55,8 @@ export function connect (settings: Settings, context: Context): Connection {
   if (auth === undefined || missing !== undefined) throw new Error(`cloud ${context.cloud}: ${missing}`)
 
   const { timeout } = context
-  const http = context.http({
-    ...(verify === undefined ? {} : { verify }), ...(cacert === undefined ? {} : { ca: readAuthority(cacert, 'cacert', context.cloud) })
-  })
+  const ca = cacert === undefined ? undefined : readAuthority(cacert, 'cacert', context.cloud)
+  const http = context.http({ verify, ca })
   const session = createSession({ ...settings, auth }, http, timeout)
   const client = createClient({ session, http, timeout, microversions: true })
   const servers = bind(client, resources.server, { service: 'compute' })
@@ -76,7 +73,6 @@ export function connect (settings: Settings, context: Context): Connection {
     get location () { return region() },
     ids,
     get capabilities () { return capabilities(client.knownVersions()) },
-    details: networkDetails,
     nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes'), neutron }),
     get images () { return images.service() },
     sizes: createSizes(client, identifyIn('sizes')),
@@ -92,11 +88,11 @@ export function connect (settings: Settings, context: Context): Connection {
     volume_types: createVolumeTypes(client, identifyIn('volume_types')),
     snapshots: createSnapshots(client, identifyIn('snapshots')),
     quotas: createQuotas(client),
-    /** The version document is open to all; only a list shows whether Nova takes the token. */
+    /** Reads a list too, since Nova shows its versions to anyone; only a list shows whether the token is valid. */
     async check (call: Call) {
       await client.versions(call)
       await servers.list({ limit: 1 }, call)
-      // What Glance can do is told as soon as it is known; without it the cloud is up all the same.
+      // Reads what Glance can import. The cloud works without that answer.
       await images.discover(call).catch(() => {})
     },
     refresh () {
@@ -121,6 +117,12 @@ function memoizeCapabilities () {
 const describeServices = (range: VersionRange | null | undefined): Connection['capabilities'] => ({
   nodes: nodeCapabilities(range),
   images: imageCapabilities,
+  networks: networkCapabilities,
+  subnets: subnetCapabilities,
+  routers: routerCapabilities,
+  security_groups: securityGroupCapabilities,
+  floating_ips: floatingIpCapabilities,
+  floating_ip_pools: floatingIpPoolCapabilities,
   key_pairs: keyPairCapabilities,
   volumes: volumeCapabilities,
   volume_types: volumeTypeCapabilities,

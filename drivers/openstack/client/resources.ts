@@ -36,7 +36,7 @@ export const resources = {
   securityGroup: neutron.securityGroup,
   securityGroupRule: neutron.securityGroupRule,
   /** Tags of anything in Neutron, as one list that takes the place of the old one. */
-  networkTags: defres<{ replace: Write<[collection: string, id: string]> }>('network', '/v2.0', null, {
-    only: [], replace: ['put', '/:collection/:id/tags']
+  networkTags: defres<{ update: Write<[collection: string, id: string]> }>('network', '/v2.0', null, {
+    only: [], update: ['put', '/:collection/:id/tags']
   })
 }

@@ -1,5 +1,5 @@
 import type { Address } from '../../../openapi/model/index.ts'
-import type { Port } from '../network/ports.ts'
+import type { Port } from '../network/neutron.ts'
 
 /** One address in Nova's `addresses`, which groups them by the name of their network. */
 export interface NovaAddress {

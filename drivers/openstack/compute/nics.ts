@@ -8,10 +8,9 @@ import { bind, type RefusalContext } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
 import { resources } from '../client/resources.ts'
 import { checkFixedIps } from '../network/fixed-ips.ts'
-import type { Neutron } from '../network/neutron.ts'
+import type { Neutron, Port } from '../network/neutron.ts'
 import { networkState } from '../network/networks.ts'
 import { needsPort, portName, type NicPorts } from '../network/nic-ports.ts'
-import type { Port } from '../network/ports.ts'
 import { toAddresses, toFixedAddress } from './addresses.ts'
 import type { Server } from './node-mapping.ts'
 import { nicFields } from './refusals.ts'
@@ -79,7 +78,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
 
   const attachNetwork = async (id: string, network: string, address: string | undefined, call: Call) => {
     // Nova answers a missing network with an internal error.
-    const found = await neutron.all(resources.network, { id: network, fields: ['id'] }, call)
+    const found = await neutron.networks.all({ id: network, fields: ['id'] }, call)
     if (found.length === 0) throw invalid('/network_id', 'must be the id of a network')
     if (address !== undefined) {
       await checkFixedIps(neutron, [{ pointer: '/fixed_ip', network_id: network, fixed_ip: address }], call)
@@ -91,7 +90,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
   const waitUntilDetached = async (id: string, nicId: string, call: Call) => {
     const query = { id: nicId, device_id: id, fields: ['id'] }
     let pause = 100
-    while ((await neutron.all<Port>(resources.port, query, call)).length > 0) {
+    while ((await neutron.ports.all(query, call)).length > 0) {
       try {
         await delay(pause, undefined, { signal: call.signal })
       } catch {
@@ -119,7 +118,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
 
     async detach_nic (id, nicId, call) {
       const query = { id: nicId, device_id: id, fields: ['id', 'name'] }
-      const [port] = await neutron.all<Port>(resources.port, query, call)
+      const [port] = await neutron.ports.all(query, call)
       if (port === undefined) throw new ProblemError('resource_not_found', `The node has no NIC ${nicId}`)
       await interfaces.of(id).remove(nicId, call)
       await waitUntilDetached(id, nicId, call)

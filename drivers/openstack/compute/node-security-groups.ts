@@ -1,12 +1,9 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
-import { explaining, type FieldRefusal } from '../../refusals.ts'
-import { resources } from '../client/resources.ts'
-import type { Neutron } from '../network/neutron.ts'
+import type { FieldRefusal } from '../../refusals.ts'
+import type { Neutron, Port } from '../network/neutron.ts'
 import type { NicPorts } from '../network/nic-ports.ts'
-import type { Port } from '../network/ports.ts'
-import { explainNeutron } from '../network/refusals.ts'
 import type { Servers } from './servers.ts'
 
 const fields: readonly FieldRefusal[] = [{ pattern: /security.group/i, pointer: '/security_group_id' }]
@@ -25,10 +22,7 @@ export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pi
     const changed: string[] = []
     for (const { id, security_groups: groups = [] } of nics) {
       try {
-        await explaining(
-          (error) => explainNeutron(error, fields),
-          () => neutron.update(resources.port, id, { security_groups: change(groups) }, call)
-        )
+        await neutron.ports.update(id, { security_groups: change(groups) }, call, { fields })
       } catch (error) {
         if (!(error instanceof ProblemError) || changed.length === 0) throw error
         throw error.with({ detail: `${error.message} (already changed: the NICs ${changed.join(', ')})` })

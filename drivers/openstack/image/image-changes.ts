@@ -5,7 +5,7 @@ import { explainFields, explaining, type FieldRefusal } from '../../refusals.ts'
 import { operationKey } from '../../tags.ts'
 import { bind } from '../client/bind.ts'
 import { malformed, type Client } from '../client/client.ts'
-import { checkTagList, patchTagList } from '../client/list-tags.ts'
+import { checkTagList, patchTagList } from '../client/tags.ts'
 import { resources } from '../client/resources.ts'
 import type { Glance } from './glance.ts'
 

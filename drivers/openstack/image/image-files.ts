@@ -3,7 +3,7 @@ import { openCall, within, type Call } from '../../call.ts'
 import type { Change, ImageService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
 import { operationKey } from '../../tags.ts'
-import { checkTagList, patchTagList } from '../client/list-tags.ts'
+import { checkTagList, patchTagList } from '../client/tags.ts'
 import type { Glance } from './glance.ts'
 
 const fields: readonly FieldRefusal[] = [
