@@ -37,6 +37,11 @@ export const toQuery = (filters: Filters, rules: Readonly<Record<string, FilterR
 /** Half of a four-byte character, which some databases of clouds cannot hold. */
 export const surrogate = /[\ud800-\udfff]/
 
-/** Translates a name for a cloud that compares names exactly: without wildcards and four-byte characters. */
-export const toExactName = (name: string): readonly string[] | undefined =>
-  name === '' || name.includes('*') || surrogate.test(name) ? undefined : [name]
+const isExact = (value: string) => value !== '' && !value.includes('*') && !surrogate.test(value)
+
+/** Translates a value for a cloud that compares exactly: without wildcards and four-byte characters. */
+export const toExactName = (name: string): readonly string[] | undefined => isExact(name) ? [name] : undefined
+
+/** Returns the only value of a filter, if a cloud that compares exactly finds the same; otherwise undefined. */
+export const exactValue = (values: readonly string[] = []): string | undefined =>
+  values.length === 1 ? toExactName(values[0]!)?.[0] : undefined

@@ -59,7 +59,10 @@ const taskStates: Readonly<Record<string, NodeState>> = {
 
 /** Prefixes of task states, so that a new task of a family is mapped too. */
 const taskFamilies: ReadonlyArray<readonly [prefix: string, state: NodeState]> = [
-  ['reboot', 'rebooting'], ['shelving', 'stopping'], ['resize_', 'reconfiguring'], ['rebuild', 'reconfiguring']
+  ['reboot', 'rebooting'],
+  ['shelving', 'stopping'],
+  ['resize_', 'reconfiguring'],
+  ['rebuild', 'reconfiguring']
 ]
 
 function taskState (task: string, status: string): NodeState | undefined {

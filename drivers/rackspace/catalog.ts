@@ -28,7 +28,9 @@ function findEntry (catalog: Catalog, service: Service) {
 const regionOf = ({ region = '' }: Endpoint) => region.toUpperCase()
 
 const inRegion = (endpoints: readonly Endpoint[], region: string | undefined) =>
-  region === undefined ? endpoints : endpoints.filter((endpoint) => regionOf(endpoint) === region.toUpperCase())
+  region === undefined
+    ? endpoints
+    : endpoints.filter((endpoint) => regionOf(endpoint) === region.toUpperCase())
 
 /** Returns whether the account has a service in a region, or in any if the region is undefined. */
 export const hasService = (catalog: Catalog, service: Service, region: string | undefined) =>
@@ -41,18 +43,32 @@ export const hasService = (catalog: Catalog, service: Service, region: string | 
 export function findEndpoint (catalog: Catalog, service: Service, region: string | undefined) {
   const { name, endpoints = [] } = findEntry(catalog, service) ?? {}
   if (endpoints.length === 0) {
-    throw new ProblemError('not_supported', `The catalog of this account has no ${services[service]?.name ?? service}`, {
-      capability: service, hint: 'Rackspace must switch this service on for the account.'
-    })
+    throw new ProblemError(
+      'not_supported',
+      `The catalog of this account has no ${services[service]?.name ?? service}`,
+      {
+        capability: service,
+        hint: 'Rackspace must switch this service on for the account.'
+      }
+    )
   }
   const regions = [...new Set(endpoints.map(regionOf))].sort().join(', ')
-  if (region === undefined && endpoints.length > 1) throw unreachable(`${name} is in more than one region: ${regions}`)
+  if (region === undefined && endpoints.length > 1) {
+    throw unreachable(`${name} is in more than one region: ${regions}`)
+  }
   const [endpoint] = inRegion(endpoints, region)
   if (endpoint === undefined) {
     throw unreachable(`The account has no ${name} in region ${region}; its regions are: ${regions}`)
   }
-  return { url: endpoint.publicURL.replace(/\/+$/, ''), region: regionOf(endpoint) || null, tenant: endpoint.tenantId }
+  return {
+    url: endpoint.publicURL.replace(/\/+$/, ''),
+    region: regionOf(endpoint) || null,
+    tenant: endpoint.tenantId
+  }
 }
 
 const unreachable = (detail: string) =>
-  new ProblemError('provider_unavailable', detail, { hint: 'Set `region` to one of these regions.', retryable: false })
+  new ProblemError('provider_unavailable', detail, {
+    hint: 'Set `region` to one of these regions.',
+    retryable: false
+  })

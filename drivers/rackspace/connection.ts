@@ -2,7 +2,15 @@ import { readAuthority } from '../authority.ts'
 import { describe, type Connection, type Context, type ReadService, type ServiceName } from '../driver.ts'
 import { printableName } from '../ids.ts'
 import {
-  bind, cinderV1, createClient, createKeyPairs, createSizes, createSnapshots, hideMissing, keyPairCapabilities, resources
+  bind,
+  cinderV1,
+  createClient,
+  createKeyPairs,
+  createSizes,
+  createSnapshots,
+  hideMissing,
+  keyPairCapabilities,
+  resources
 } from '../openstack/public.ts'
 import type { Size } from '../../openapi/model/index.ts'
 import { capabilities as imageCapabilities, createImages } from './images.ts'
@@ -12,7 +20,12 @@ import { createQuotas } from './quotas.ts'
 import { retryOverLimit } from './rate-limit-retry.ts'
 import { createSession } from './session.ts'
 import type { Settings } from './settings.ts'
-import { capabilities as volumeCapabilities, createVolumes, createVolumeTypes, snapshotCapabilities } from './volumes.ts'
+import {
+  capabilities as volumeCapabilities,
+  createVolumes,
+  createVolumeTypes,
+  snapshotCapabilities
+} from './volumes.ts'
 
 /**
  * The guides promise UUIDs only for some resources, and stand-ins of this cloud for none. `detail`
@@ -61,7 +74,9 @@ export function connect (settings: Settings, context: Context): Connection {
     cloud,
     driver: 'rackspace',
     host: new URL(settings.auth_url).host,
-    get location () { return region() },
+    get location () {
+      return region()
+    },
     ids,
     capabilities,
     nodes: createNodes(client, identifyIn('nodes')),
@@ -80,5 +95,9 @@ export function connect (settings: Settings, context: Context): Connection {
     refresh: () => session.refresh(),
     close: () => http.close()
   }
-  return hideMissing(connection, session.hasService, { volumes: 'volume', volume_types: 'volume', snapshots: 'volume' })
+  return hideMissing(connection, session.hasService, {
+    volumes: 'volume',
+    volume_types: 'volume',
+    snapshots: 'volume'
+  })
 }

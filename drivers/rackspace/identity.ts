@@ -44,12 +44,18 @@ export function authRequest ({ username, api_key: apiKey, password, token, tenan
  * nothing, so it counts as a read. Throws provider_auth_failed if the credentials are refused, and
  * provider_unavailable if there is no Identity.
  */
-export async function authenticate (http: HttpClient, url: string, body: object, call: Call): Promise<IdentityGrant> {
+export async function authenticate (
+  http: HttpClient,
+  url: string,
+  body: object,
+  call: Call
+): Promise<IdentityGrant> {
   const response = await http.request({ method: 'POST', url, body, read: true }, call)
   const { status } = response
   if (status === 404 || (status >= 300 && status < 400)) {
     throw new ProblemError('provider_unavailable', `There is no Identity v2.0 at ${url}`, {
-      hint: 'Set `auth_url` to the address of Identity v2.0.', retryable: false
+      hint: 'Set `auth_url` to the address of Identity v2.0.',
+      retryable: false
     })
   }
   if (status < 300) return toGrant(response)

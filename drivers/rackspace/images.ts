@@ -63,7 +63,7 @@ const statuses: Readonly<Record<string, ImageState>> = {
 /** Nova compares names exactly. Of the states only `available` has exactly one status. */
 const filterRules: Readonly<Record<string, FilterRule>> = {
   name: { name: 'name', toValues: toExactName },
-  state: { name: 'status', toValues: (state) => state === 'available' ? ['ACTIVE'] : undefined }
+  state: { name: 'status', toValues: (state) => (state === 'available' ? ['ACTIVE'] : undefined) }
 }
 
 const createFields: readonly FieldRefusal[] = [
@@ -106,7 +106,8 @@ export function createImages (client: Client, identify: (id: string) => Identity
   const images = bind<NovaImage>(client, imageCalls, { service: 'compute' })
   const metadata = bind(client, metadataCalls, { service: 'compute' })
   const actions = bind(client, resources.serverAction, {
-    service: 'compute', explain: (error, { fields }) => explainFields(error, fields)
+    service: 'compute',
+    explain: (error, { fields }) => explainFields(error, fields)
   })
 
   const readImage = async (id: string, extra: boolean, call: Call) => {
@@ -130,7 +131,7 @@ export function createImages (client: Client, identify: (id: string) => Identity
     const removed = Object.keys(tags).filter((key) => tags[key] === null)
     const add = () => metadata.post(id, Object.fromEntries(added), call)
     return [
-      ...added.length === 0 ? [] : [{ field: 'tags', run: add }],
+      ...(added.length === 0 ? [] : [{ field: 'tags', run: add }]),
       ...removed.map((key) => ({ field: `tags.${key}`, run: () => removeTag(id, key, call) }))
     ]
   }

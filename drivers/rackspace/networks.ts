@@ -86,6 +86,8 @@ function explainCreate (error: ProblemError, fields: readonly FieldRefusal[]) {
 /** Rackspace answers 403 to a network with servers, and to the two that all accounts share. */
 function explainDestroy (error: ProblemError, id: string) {
   if (error.code !== 'provider_permission_denied' && error.code !== 'invalid_state') return error
-  if (isShared(id)) return error.with({ code: 'protected', hint: 'It belongs to Rackspace and cannot be deleted.' })
+  if (isShared(id)) {
+    return error.with({ code: 'protected', hint: 'It belongs to Rackspace and cannot be deleted.' })
+  }
   return error.with({ code: 'in_use' })
 }

@@ -26,7 +26,9 @@ export function toNic ({ id, mac_address: mac, ip_addresses: addresses = [] }: V
     network_id: addresses[0]?.network_id ?? null,
     subnet_id: null,
     mac: mac ?? null,
-    addresses: addresses.map(({ address, network_id: network }) => toFixedAddress(address, { id, network, mac })),
+    addresses: addresses.map(({ address, network_id: network }) =>
+      toFixedAddress(address, { id, network, mac })
+    ),
     security_group_ids: [],
     primary: null,
     state: 'available'
@@ -61,7 +63,10 @@ export function createNics (client: Client) {
 }
 
 const attachCodes: readonly ProblemCode[] = [
-  'provider_rejected', 'resource_not_found', 'invalid_state', 'already_exists'
+  'provider_rejected',
+  'resource_not_found',
+  'invalid_state',
+  'already_exists'
 ]
 
 /**

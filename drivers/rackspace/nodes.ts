@@ -3,7 +3,12 @@ import { ProblemError } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import { describe, type Change, type Identity, type NodeService } from '../driver.ts'
 import {
-  bind, createNodes as createNovaNodes, malformed, resources, userDataBytes, type Client
+  bind,
+  createNodes as createNovaNodes,
+  malformed,
+  resources,
+  userDataBytes,
+  type Client
 } from '../openstack/public.ts'
 import { explaining } from '../refusals.ts'
 import { createNics } from './nics.ts'
@@ -12,9 +17,20 @@ export const capabilities = describe<NodeService>({
   list: { filters: ['name', 'state', 'image_id'], limits: { limit: 1000 } },
   create: {
     parameters: [
-      'name', 'image_id', 'size_id', 'key_pair_name', 'user_data', 'networks', 'networks.network_id', 'tags',
-      'root_volume', 'root_volume.size', 'root_volume.delete_on_termination', 'provider_options',
-      'provider_options.rackspace.config_drive', 'provider_options.rackspace.disk_config'
+      'name',
+      'image_id',
+      'size_id',
+      'key_pair_name',
+      'user_data',
+      'networks',
+      'networks.network_id',
+      'tags',
+      'root_volume',
+      'root_volume.size',
+      'root_volume.delete_on_termination',
+      'provider_options',
+      'provider_options.rackspace.config_drive',
+      'provider_options.rackspace.disk_config'
     ],
     limits: { user_data_bytes: userDataBytes, tag_characters: 255 }
   },
@@ -28,20 +44,41 @@ export const capabilities = describe<NodeService>({
 })
 
 /** Create options that only this cloud has, under Nova's names. */
-export const createOptions = Type.Object({
-  config_drive: Type.Optional(Type.Boolean({ description: 'Provide metadata and user data on a drive of the node.' })),
-  disk_config: Type.Optional(Type.Enum(['AUTO', 'MANUAL'], {
-    type: 'string', description: 'AUTO: the root partition takes the whole disk. MANUAL: as in the image.'
-  }))
-}, { additionalProperties: false })
+export const createOptions = Type.Object(
+  {
+    config_drive: Type.Optional(
+      Type.Boolean({ description: 'Provide metadata and user data on a drive of the node.' })
+    ),
+    disk_config: Type.Optional(
+      Type.Enum(['AUTO', 'MANUAL'], {
+        type: 'string',
+        description: 'AUTO: the root partition takes the whole disk. MANUAL: as in the image.'
+      })
+    )
+  },
+  { additionalProperties: false }
+)
 
 /**
  * Nova's actions that Rackspace documents, and `os-start` and `os-stop`, which servers of some
  * flavors accept. Rackspace has no pause, suspend, shelve, lock and restore.
  */
 const methods = new Set([
-  'list', 'get', 'create', 'findCreated', 'update', 'destroy', 'start', 'stop', 'reboot', 'resize', 'confirm_resize',
-  'revert_resize', 'rebuild', 'rescue', 'unrescue'
+  'list',
+  'get',
+  'create',
+  'findCreated',
+  'update',
+  'destroy',
+  'start',
+  'stop',
+  'reboot',
+  'resize',
+  'confirm_resize',
+  'revert_resize',
+  'rebuild',
+  'rescue',
+  'unrescue'
 ])
 
 /** Servers of Rackspace. */
@@ -62,17 +99,25 @@ type Verb = (id: string, input: object, call: Call) => Promise<Change>
  * Distinguishes a flavor that cannot be stopped from a wrong state: Nova then forbids the action or
  * does not know it.
  */
-const explainUnsupported = (verb: Verb, capability: string): Verb => (id, input, call) => explaining((error) => {
-  if (!(error instanceof ProblemError)) return error
-  const isUnknown = error.code === 'provider_rejected' && /no such action/i.test(error.message)
-  if (!isUnknown && error.code !== 'provider_permission_denied' && error.code !== 'not_supported') return error
-  return error.with({
-    code: 'not_supported',
-    detail: `Rackspace does not start and stop nodes of this size: ${error.message}`,
-    capability,
-    hint: 'Only nodes of some sizes can be stopped. Stop it from inside, or make an image and destroy it.'
-  })
-}, () => verb(id, input, call))
+const explainUnsupported =
+  (verb: Verb, capability: string): Verb =>
+    (id, input, call) =>
+      explaining(
+        (error) => {
+          if (!(error instanceof ProblemError)) return error
+          const isUnknown = error.code === 'provider_rejected' && /no such action/i.test(error.message)
+          if (!isUnknown && error.code !== 'provider_permission_denied' && error.code !== 'not_supported') {
+            return error
+          }
+          return error.with({
+            code: 'not_supported',
+            detail: `Rackspace does not start and stop nodes of this size: ${error.message}`,
+            capability,
+            hint: 'Only nodes of some sizes can be stopped. Stop it from inside, or make an image and destroy it.'
+          })
+        },
+        () => verb(id, input, call)
+      )
 
 /** Makes the URL of a node's screen, the only kind of console that Rackspace has. */
 function createConsole (client: Client): NodeService['console'] {
@@ -81,7 +126,9 @@ function createConsole (client: Client): NodeService['console'] {
   return async (id, kind, call) => {
     if (kind === 'text') {
       throw new ProblemError('not_supported', 'This cloud does not provide the text output of a node', {
-        driver: 'rackspace', capability: 'nodes.console.text', hint: 'Use `kind=url`.'
+        driver: 'rackspace',
+        capability: 'nodes.console.text',
+        hint: 'Use `kind=url`.'
       })
     }
     const body = { 'os-getVNCConsole': { type: 'xvpvnc' } }

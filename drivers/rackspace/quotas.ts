@@ -2,7 +2,17 @@ import { defres } from 'openstack-client'
 import type { Quota } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { QuotaService } from '../driver.ts'
-import { bind, fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Client, type Limits, type Row } from '../openstack/public.ts'
+import {
+  bind,
+  fromLimits,
+  leaveOut,
+  novaLimits,
+  novaRows,
+  toQuota,
+  type Client,
+  type Limits,
+  type Row
+} from '../openstack/public.ts'
 
 /** Quotas of Cloud Block Storage, with their usage. */
 const volumeQuotas = defres('volume', '/os-quota-sets/:id', 'quota_set', {
@@ -39,10 +49,13 @@ export function createQuotas (client: Client): QuotaService {
     const tenant = await client.project(call)
     if (tenant === undefined) return []
     const usage = await cinder.of(tenant).read<Usage>(volumeQuotas.read, call, { usage: 'True' })
-    return volumes.flatMap(([resource, name, unit]) => toQuota(resource, usage[name]?.limit, usage[name]?.in_use, unit))
+    return volumes.flatMap(([resource, name, unit]) =>
+      toQuota(resource, usage[name]?.limit, usage[name]?.in_use, unit)
+    )
   }
 
   return {
-    list: async (call) => (await Promise.all([readNova, readCinder].map((read) => read(call).catch(leaveOut)))).flat()
+    list: async (call) =>
+      (await Promise.all([readNova, readCinder].map((read) => read(call).catch(leaveOut)))).flat()
   }
 }

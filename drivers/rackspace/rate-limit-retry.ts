@@ -17,7 +17,9 @@ export function retryOverLimit (http: HttpClient, timeout: number): HttpClient {
         const response = withRetryAfter(await http.request(request, call))
         const wait = waitOf(response)
         // A stream cannot be sent again.
-        if (wait === undefined || wait > budget || retries === maxRetries || request.stream !== undefined) return response
+        if (wait === undefined || wait > budget || retries === maxRetries || request.stream !== undefined) {
+          return response
+        }
         budget -= wait
         try {
           // Jitter, so that requests that wait together do not return together.

@@ -1,8 +1,20 @@
 import type { Volume, VolumeType } from '../../openapi/model/index.ts'
-import { describe, type Identity, type ReadService, type SnapshotService, type VolumeService } from '../driver.ts'
+import {
+  describe,
+  type Identity,
+  type ReadService,
+  type SnapshotService,
+  type VolumeService
+} from '../driver.ts'
 import { invalid } from '../invalid.ts'
 import {
-  bind, cinder, cinderV1, createVolumes as createCinderVolumes, toVolumeType, type CinderType, type Client
+  bind,
+  cinder,
+  cinderV1,
+  createVolumes as createCinderVolumes,
+  toVolumeType,
+  type CinderType,
+  type Client
 } from '../openstack/public.ts'
 import { pointerOf } from '../tags.ts'
 
@@ -63,7 +75,10 @@ export function createVolumes (client: Client, identify: (id: string) => Identit
 const defaultType = 'SATA'
 
 /** Volume types of Cloud Block Storage: SATA and SSD. Their list has one page. */
-export function createVolumeTypes (client: Client, identify: (id: string) => Identity): ReadService<VolumeType> {
+export function createVolumeTypes (
+  client: Client,
+  identify: (id: string) => Identity
+): ReadService<VolumeType> {
   const types = bind<CinderType>(client, cinder.type, { service: 'volume' })
   const convert = (type: CinderType, extra: boolean) =>
     toVolumeType(type, type.name === defaultType, identify(String(type.id)), extra)

@@ -1,4 +1,9 @@
-import { ProblemError, type NodeUpdate, type NodeVerb, type NodeVerbInput } from '../../../openapi/model/index.ts'
+import {
+  ProblemError,
+  type NodeUpdate,
+  type NodeVerb,
+  type NodeVerbInput
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Change, NodeService, Until } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
@@ -47,7 +52,10 @@ const settled: Until = { states: ['running', 'stopped'], provider_states: ['ACTI
 const actions: { [V in ActionVerb]: Action<V> } = {
   start: { body: () => ({ 'os-start': null }), until: { states: ['running'] } },
   stop: { body: () => ({ 'os-stop': null }), until: { states: ['stopped'] } },
-  reboot: { body: ({ type = 'soft' }) => ({ reboot: { type: type.toUpperCase() } }), until: { states: ['running'] } },
+  reboot: {
+    body: ({ type = 'soft' }) => ({ reboot: { type: type.toUpperCase() } }),
+    until: { states: ['running'] }
+  },
   pause: { body: () => ({ pause: null }), until: { states: ['paused'] } },
   suspend: { body: () => ({ suspend: null }), until: { states: ['suspended'] } },
   shelve: {
@@ -77,7 +85,10 @@ const actions: { [V in ActionVerb]: Action<V> } = {
 
 /** The action that resumes a server, by its status. */
 const resumeActions: Readonly<Record<string, string>> = {
-  PAUSED: 'unpause', SUSPENDED: 'resume', SHELVED: 'unshelve', SHELVED_OFFLOADED: 'unshelve'
+  PAUSED: 'unpause',
+  SUSPENDED: 'resume',
+  SHELVED: 'unshelve',
+  SHELVED_OFFLOADED: 'unshelve'
 }
 
 const change = (id: string, until: Until): Change => ({ resources: [{ kind: 'node', id }], until })
@@ -86,15 +97,23 @@ const change = (id: string, until: Until): Change => ({ resources: [{ kind: 'nod
 export function createActions ({ client, servers, get, can, ports }: ActionsOptions) {
   const metadata = bind<Record<string, string>>(client, resources.serverMetadata, { service: 'compute' })
 
-  const act = async (id: string, body: object, until: Until, call: Call, fields?: readonly FieldRefusal[]) => {
+  const act = async (
+    id: string,
+    body: object,
+    until: Until,
+    call: Call,
+    fields?: readonly FieldRefusal[]
+  ) => {
     const answer = await servers.actions.post(id, body, call, { fields })
     return { ...change(id, until), secrets: secretsOf(answer) }
   }
 
-  const verbs = Object.fromEntries(Object.entries(actions).map(([verb, { body, until, fields }]) => {
-    const run = (id: string, input: never, call: Call) => act(id, body(input), until, call, fields)
-    return [verb, run]
-  })) as Pick<NodeService, ActionVerb>
+  const verbs = Object.fromEntries(
+    Object.entries(actions).map(([verb, { body, until, fields }]) => {
+      const run = (id: string, input: never, call: Call) => act(id, body(input), until, call, fields)
+      return [verb, run]
+    })
+  ) as Pick<NodeService, ActionVerb>
 
   /** A locked server accepts no tags, so it is unlocked first and locked last. */
   const toSteps = (id: string, { name, tags, protected: isProtected }: NodeUpdate, call: Call): Step[] => {
@@ -129,7 +148,7 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
     },
 
     async destroy (id, call) {
-      const own = await ports?.ownOf(id, call) ?? []
+      const own = (await ports?.ownOf(id, call)) ?? []
       await servers.changes.remove(id, call)
       await ports?.release(own, call)
       return change(id, { states: [], gone: true })

@@ -1,5 +1,5 @@
 import type { Address } from '../../../openapi/model/index.ts'
-import type { Port } from '../network/ports.ts'
+import type { Port } from '../network/neutron.ts'
 
 /** One address in Nova's `addresses`, which groups them by the name of their network. */
 export interface NovaAddress {
@@ -17,12 +17,19 @@ export function isPrivate (address: string, version: number) {
   if (version === 6) return /^(f[cd]|fe[89ab])|^::1$/i.test(address)
   const [first = 0, second = 0] = address.split('.', 2).map(Number)
   switch (first) {
-    case 10: case 127: return true
-    case 172: return second >= 16 && second < 32
-    case 192: return second === 168
-    case 169: return second === 254
-    case 100: return second >= 64 && second < 128
-    default: return false
+    case 10:
+    case 127:
+      return true
+    case 172:
+      return second >= 16 && second < 32
+    case 192:
+      return second === 168
+    case 169:
+      return second === 254
+    case 100:
+      return second >= 64 && second < 128
+    default:
+      return false
   }
 }
 

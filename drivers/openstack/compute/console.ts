@@ -18,7 +18,9 @@ const consoleCalls = defres(
  */
 export function createConsole (client: Client, servers: Servers) {
   const consoles = bind(client, consoleCalls, {
-    service: 'compute', version: microversions.remoteConsole, explain: servers.explain
+    service: 'compute',
+    version: microversions.remoteConsole,
+    explain: servers.explain
   })
 
   const readText = async (id: string, call: Call) => {

@@ -60,10 +60,15 @@ export function toKeyPair (raw: NovaKeyPair, identity: Identity, extra: boolean)
 /** Key pairs of Nova, which belong to the user. Their name is their id. */
 export function createKeyPairs (client: Client, identify: (id: string) => Identity): KeyPairService {
   const keyPairs = bind<NovaKeyPair>(client, resources.keyPair, {
-    service: 'compute', version: microversions.typeKeyPairs, key: 'name'
+    service: 'compute',
+    version: microversions.typeKeyPairs,
+    key: 'name'
   })
   const lists = bind<NovaKeyPair>(client, resources.keyPair, {
-    service: 'compute', version: microversions.pageKeyPairs, key: 'name', item: 'keypair'
+    service: 'compute',
+    version: microversions.pageKeyPairs,
+    key: 'name',
+    item: 'keypair'
   })
 
   return {
@@ -92,7 +97,8 @@ export function createKeyPairs (client: Client, identify: (id: string) => Identi
 function checkType ({ type, public_key: publicKey }: KeyPairCreate) {
   if (type === 'ed25519' && publicKey === undefined) {
     throw new ProblemError('not_supported', 'This cloud generates RSA key pairs only', {
-      capability: 'key_pairs.create.type', hint: 'Generate the key pair yourself and import its public key.'
+      capability: 'key_pairs.create.type',
+      hint: 'Generate the key pair yourself and import its public key.'
     })
   }
   if (type !== undefined && publicKey !== undefined && !publicKey.startsWith(`ssh-${type}`)) {

@@ -49,7 +49,10 @@ export interface LocationsOptions {
 
 /** The region of the cloud and its availability zones in Nova. Their names are their ids. */
 export function createLocations ({ client, identify, region }: LocationsOptions): ReadService<Location> {
-  const availabilityZones = bind<Zone>(client, resources.availabilityZone, { service: 'compute', key: 'zoneName' })
+  const availabilityZones = bind<Zone>(client, resources.availabilityZone, {
+    service: 'compute',
+    key: 'zoneName'
+  })
 
   const readAll = async (extra: boolean, call: Call): Promise<Location[]> => {
     const { items } = await availabilityZones.list({}, call)

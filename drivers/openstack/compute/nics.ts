@@ -8,10 +8,9 @@ import { bind, type RefusalContext } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
 import { resources } from '../client/resources.ts'
 import { checkFixedIps } from '../network/fixed-ips.ts'
-import type { Neutron } from '../network/neutron.ts'
+import type { Neutron, Port } from '../network/neutron.ts'
 import { networkState } from '../network/networks.ts'
 import { needsPort, portName, type NicPorts } from '../network/nic-ports.ts'
-import type { Port } from '../network/ports.ts'
 import { toAddresses, toFixedAddress } from './addresses.ts'
 import type { Server } from './node-mapping.ts'
 import { nicFields } from './refusals.ts'
@@ -50,20 +49,24 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
   const explain = (error: unknown, context: RefusalContext) => {
     if (!(error instanceof ProblemError)) return error
     const { provider_error: { message } = {} } = error.details
-    if (/^No (more )?fixed IP/i.test(message ?? '')) return error.with({ code: 'provider_capacity', detail: message! })
+    if (/^No (more )?fixed IP/i.test(message ?? '')) {
+      return error.with({ code: 'provider_capacity', detail: message! })
+    }
     const missing = error.code === 'resource_not_found' ? pointToField(error, context.fields) : undefined
     return missing ?? servers.explain(error, context)
   }
 
   const interfaces = bind(
-    client, { create: resources.server.attachInterface, del: resources.server.detachInterface },
+    client,
+    { create: resources.server.attachInterface, del: resources.server.detachInterface },
     { service: 'compute', explain }
   )
 
-  const attach = (id: string, body: object, call: Call) => interfaces.post(id, body, call, { fields: nicFields })
+  const attach = (id: string, body: object, call: Call) =>
+    interfaces.post(id, body, call, { fields: nicFields })
 
   const attachPort = async (id: string, nic: NicCreate, call: Call) => {
-    const port = await ports.make({ nic, at: '', name: portName(call.operation ?? call.requestId) }, call)
+    const port = await ports.create({ nic, pointer: '', name: portName(call.operation ?? call.requestId) }, call)
     try {
       await attach(id, { port_id: port }, call)
     } catch (error) {
@@ -91,7 +94,10 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
       try {
         await delay(pause, undefined, { signal: call.signal })
       } catch {
-        throw new ProblemError('provider_timeout', 'The cloud has accepted this, but the NIC is still attached')
+        throw new ProblemError(
+          'provider_timeout',
+          'The cloud has accepted this, but the NIC is still attached'
+        )
       }
       pause = Math.min(pause * 2, 500)
     }
@@ -99,7 +105,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
 
   return {
     async list_nics (id, call) {
-      const [server, found] = await Promise.all([servers.show(id, call), ports.of(id, call)])
+      const [server, found] = await Promise.all([servers.show(id, call), ports.ofNode(id, call)])
       return found.map((port) => toNic(port, server))
     },
 
@@ -116,7 +122,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
       if (port === undefined) throw new ProblemError('resource_not_found', `The node has no NIC ${nicId}`)
       await interfaces.of(id).remove(nicId, call)
       await waitUntilDetached(id, nicId, call)
-      if (ports.isOurs(port)) await ports.release([nicId], call)
+      if (ports.isOwn(port)) await ports.release([nicId], call)
       return change(id)
     }
   } satisfies Pick<NodeService, 'list_nics' | 'attach_nic' | 'detach_nic'>

@@ -14,18 +14,28 @@ import { createFields } from './refusals.ts'
 import { namePattern, type Servers } from './servers.ts'
 
 /** Create options that only Nova has, under Nova's names. */
-export const createOptions = Type.Object({
-  config_drive: Type.Optional(Type.Boolean({ description: 'Provide the metadata on a drive of the node.' })),
-  scheduler_hints: Type.Optional(Type.Unsafe<Record<string, unknown>>({
-    type: 'object',
-    additionalProperties: true,
-    description: 'Where to place the node: `group`, `same_host`, `different_host` and others.'
-  })),
-  disk_config: Type.Optional(Type.Enum(['AUTO', 'MANUAL'], {
-    type: 'string', description: 'AUTO: the root partition takes the whole disk. MANUAL: as in the image.'
-  })),
-  description: Type.Optional(Type.String({ maxLength: 255, description: 'Needs Nova 2.19.' }))
-}, { additionalProperties: false })
+export const createOptions = Type.Object(
+  {
+    config_drive: Type.Optional(
+      Type.Boolean({ description: 'Provide the metadata on a drive of the node.' })
+    ),
+    scheduler_hints: Type.Optional(
+      Type.Unsafe<Record<string, unknown>>({
+        type: 'object',
+        additionalProperties: true,
+        description: 'Where to place the node: `group`, `same_host`, `different_host` and others.'
+      })
+    ),
+    disk_config: Type.Optional(
+      Type.Enum(['AUTO', 'MANUAL'], {
+        type: 'string',
+        description: 'AUTO: the root partition takes the whole disk. MANUAL: as in the image.'
+      })
+    ),
+    description: Type.Optional(Type.String({ maxLength: 255, description: 'Needs Nova 2.19.' }))
+  },
+  { additionalProperties: false }
+)
 
 type CreateOptions = Static<typeof createOptions>
 
@@ -95,7 +105,9 @@ export function createNodeCreate ({ servers, driver, ports }: NodeCreateOptions)
         return { resources: created, until: { states: ['running'] }, secrets: secretsOf(answer) }
       } catch (error) {
         // The ports must stay if there may be a server.
-        if (!(error instanceof ProblemError) || !error.outcomeUnknown) await ports?.release(nics?.made ?? [], call)
+        if (!(error instanceof ProblemError) || !error.outcomeUnknown) {
+          await ports?.release(nics?.made ?? [], call)
+        }
         throw error
       }
     },
@@ -107,7 +119,10 @@ export function createNodeCreate ({ servers, driver, ports }: NodeCreateOptions)
 const isSeveral = ({ count = 1 }: NodeCreate) => count > 1
 
 /** Finds the lowest version that supports the input. */
-function versionOf ({ root_volume: volume }: NodeCreate, { description }: CreateOptions): Microversion | undefined {
+function versionOf (
+  { root_volume: volume }: NodeCreate,
+  { description }: CreateOptions
+): Microversion | undefined {
   if (volume?.type !== undefined) return microversions.rootVolumeType
   return description === undefined ? undefined : microversions.describeServer
 }

@@ -45,7 +45,7 @@ const noPorts: readonly never[] = []
 export function toNode (server: Server, { identity, ports, can, extra }: NodeMapping): Node {
   const { state, task, actions } = situationOf(server, can)
   const transitioning = isTransitioning(state)
-  const own = ports === null ? noPorts : ports.get(server.id) ?? noPorts
+  const own = ports === null ? noPorts : (ports.get(server.id) ?? noPorts)
   const addresses = toAddresses(server.addresses ?? {}, own)
   const { fault } = server
   // Field by field: V8 takes 0.4 µs for that, 3 µs if the object ends with `...identity`, and 85 µs
@@ -66,21 +66,23 @@ export function toNode (server: Server, { identity, ports, can, extra }: NodeMap
     updated_at: server.updated ?? null,
     tags: toTags(server.metadata),
     size_id: server.flavor?.id ?? null,
-    image_id: typeof server.image === 'object' ? server.image?.id ?? null : null,
+    image_id: typeof server.image === 'object' ? (server.image?.id ?? null) : null,
     key_pair_name: server.key_name ?? null,
     availability_zone: server['OS-EXT-AZ:availability_zone'] || null,
     architecture: null,
     public_ips: addresses.filter(({ scope }) => scope === 'public').map(({ address }) => address),
     private_ips: addresses.filter(({ scope }) => scope === 'private').map(({ address }) => address),
     addresses,
-    security_group_ids: ports === null ? null : [...new Set(own.flatMap((port) => port.security_groups ?? []))],
+    security_group_ids:
+      ports === null ? null : [...new Set(own.flatMap((port) => port.security_groups ?? []))],
     volume_ids: server['os-extended-volumes:volumes_attached']?.map(({ id }) => id) ?? null,
     // Nova does not know how a server is paid for.
     lifecycle: null,
     launched_at: toTimestamp(server['OS-SRV-USG:launched_at']),
     // Outside of a transition Nova answers a meaningless 0.
-    progress: transitioning ? server.progress ?? null : null,
-    fault: fault === undefined ? null : { code: fault.code?.toString() ?? null, message: fault.message ?? null },
+    progress: transitioning ? (server.progress ?? null) : null,
+    fault:
+      fault === undefined ? null : { code: fault.code?.toString() ?? null, message: fault.message ?? null },
     protected: server.locked ?? null
   }
   if (extra) node.extra = toExtra(server)
@@ -107,7 +109,11 @@ const volumeBacked: Partial<Record<NodeState, readonly NodeAction[]>> = {
  * it accepts only deletion. A server that boots from a volume cannot be rescued or rebuilt (these
  * need 2.87 and 2.93).
  */
-function specialActions (server: Server, state: NodeState, task: string | null): readonly NodeAction[] | undefined {
+function specialActions (
+  server: Server,
+  state: NodeState,
+  task: string | null
+): readonly NodeAction[] | undefined {
   if (isTransitioning(state)) return undefined
   const byStatus = statusActions[server.status]
   if (byStatus !== undefined || state === 'unknown') return byStatus

@@ -36,7 +36,10 @@ function check (networks: Networks, { count = 1 }: NodeCreate) {
   })
   const first = networks.findIndex(needsPort)
   if (count > 1 && first !== -1) {
-    throw invalid('/count', `must be 1 if a NIC has subnet_id or security_group_ids, as networks/${first} has`)
+    throw invalid(
+      '/count',
+      `must be 1 if a NIC has subnet_id or security_group_ids, as networks/${first} has`
+    )
   }
 }
 
@@ -45,18 +48,28 @@ const requestedIps = (networks: Networks) =>
   networks.flatMap(({ network_id: network, subnet_id: subnet, fixed_ip: address }, i) =>
     network === undefined || subnet !== undefined || address === undefined
       ? []
-      : [{ pointer: `/networks/${i}/fixed_ip`, network_id: network, fixed_ip: address }])
+      : [{ pointer: `/networks/${i}/fixed_ip`, network_id: network, fixed_ip: address }]
+  )
 
 /** Makes the functions that make and remove the ports of nodes. */
-export function createNodePorts (neutron: Neutron, ports: NicPorts, servers: Pick<Servers, 'show'>): NodePorts {
-  const makeAll = async (networks: Networks, input: NodeCreate, name: string, call: Call): Promise<PreparedNics> => {
+export function createNodePorts (
+  neutron: Neutron,
+  ports: NicPorts,
+  servers: Pick<Servers, 'show'>
+): NodePorts {
+  const makeAll = async (
+    networks: Networks,
+    input: NodeCreate,
+    name: string,
+    call: Call
+  ): Promise<PreparedNics> => {
     const made: string[] = []
     const converted: object[] = []
     try {
       for (const [i, nic] of networks.entries()) {
         if (needsPort(nic)) {
-          const at = `/networks/${i}`
-          const port = await ports.make({ nic, at, groups: input.security_group_ids, name }, call)
+          const pointer = `/networks/${i}`
+          const port = await ports.create({ nic, pointer, groups: input.security_group_ids, name }, call)
           made.push(port)
           converted.push({ port })
         } else {
@@ -81,22 +94,24 @@ export function createNodePorts (neutron: Neutron, ports: NicPorts, servers: Pic
       const name = portName(operation ?? randomUUID())
       // An earlier attempt of this operation may have left ports without a server.
       if (operation !== undefined && networks.some(needsPort)) {
-        await ports.release(await ports.unbound(name, call), call)
+        await ports.release(await ports.findUnbound(name, call), call)
       }
       return makeAll(networks, input, name, call)
     },
 
     async ownOf (node, call) {
       try {
-        const bound = await ports.of(node, call)
-        if (bound.length > 0) return bound.filter(ports.isOurs).map(({ id }) => id)
+        const bound = await ports.ofNode(node, call)
+        if (bound.length > 0) return bound.filter(ports.isOwn).map(({ id }) => id)
         // A server whose build failed has lost its ports. They have the name of its operation.
         const { metadata } = await servers.show(node, call)
         const operation = metadata?.[operationKey]
-        return operation === undefined ? [] : await ports.unbound(portName(operation), call)
+        return operation === undefined ? [] : await ports.findUnbound(portName(operation), call)
       } catch (error) {
         if (!(error instanceof ProblemError)) throw error
-        if (error.code !== 'not_supported') call.log.warn({ err: error, node }, 'the ports of a node could not be read')
+        if (error.code !== 'not_supported') {
+          call.log.warn({ err: error, node }, 'the ports of a node could not be read')
+        }
         return []
       }
     }

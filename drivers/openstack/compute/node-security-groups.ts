@@ -2,9 +2,8 @@ import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
-import type { Neutron } from '../network/neutron.ts'
+import type { Neutron, Port } from '../network/neutron.ts'
 import type { NicPorts } from '../network/nic-ports.ts'
-import type { Port } from '../network/ports.ts'
 import type { Servers } from './servers.ts'
 
 const fields: readonly FieldRefusal[] = [{ pattern: /security.group/i, pointer: '/security_group_id' }]
@@ -15,7 +14,8 @@ const fields: readonly FieldRefusal[] = [{ pattern: /security.group/i, pointer: 
  */
 export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pick<Servers, 'show'>) {
   /** Reads the server too, so that an unknown node is not found. */
-  const readPorts = async (id: string, call: Call) => (await Promise.all([ports.of(id, call), servers.show(id, call)]))[0]
+  const readPorts = async (id: string, call: Call) =>
+    (await Promise.all([ports.ofNode(id, call), servers.show(id, call)]))[0]
 
   /** Changes the groups of each port. An error names the ports that were changed before. */
   const setGroups = async (nics: readonly Port[], change: (groups: string[]) => string[], call: Call) => {
@@ -42,7 +42,9 @@ export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pi
     },
 
     async remove_security_group (id, group, call) {
-      const nics = (await readPorts(id, call)).filter(({ security_groups: groups = [] }) => groups.includes(group))
+      const nics = (await readPorts(id, call)).filter(({ security_groups: groups = [] }) =>
+        groups.includes(group)
+      )
       if (nics.length === 0) {
         throw new ProblemError('resource_not_found', `No NIC of the node has the security group ${group}`)
       }

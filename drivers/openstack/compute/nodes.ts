@@ -19,25 +19,43 @@ import { createServers, toServerQuery } from './servers.ts'
  * What needs a version that the cloud lacks is left out.
  */
 export function nodeCapabilities (range: VersionRange | null | undefined) {
-  const has = ({ lowest }: Microversion) => range === undefined || (range !== null && atLeast(range.max, lowest))
+  const has = ({ lowest }: Microversion) =>
+    range === undefined || (range !== null && atLeast(range.max, lowest))
 
   return describe<NodeService>({
     list: { filters: ['name', 'state', 'image_id'], limits: { limit: 1000 } },
     create: {
       parameters: [
-        'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks',
-        'networks.network_id', 'networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids',
-        'security_group_ids', 'tags', 'provider_options', 'count', 'root_volume', 'root_volume.size',
+        'name',
+        'image_id',
+        'size_id',
+        'availability_zone',
+        'key_pair_name',
+        'user_data',
+        'networks',
+        'networks.network_id',
+        'networks.subnet_id',
+        'networks.fixed_ip',
+        'networks.security_group_ids',
+        'security_group_ids',
+        'tags',
+        'provider_options',
+        'count',
+        'root_volume',
+        'root_volume.size',
         'root_volume.delete_on_termination',
-        ...has(microversions.rootVolumeType) ? ['root_volume.type'] as const : [],
-        'provider_options.openstack.config_drive', 'provider_options.openstack.scheduler_hints',
+        ...(has(microversions.rootVolumeType) ? (['root_volume.type'] as const) : []),
+        'provider_options.openstack.config_drive',
+        'provider_options.openstack.scheduler_hints',
         'provider_options.openstack.disk_config',
-        ...has(microversions.describeServer) ? ['provider_options.openstack.description'] as const : []
+        ...(has(microversions.describeServer) ? (['provider_options.openstack.description'] as const) : [])
       ],
       limits: { user_data_bytes: userDataBytes, tag_characters: 255 }
     },
     // Without `locked` in a server its protection cannot be shown.
-    update: { parameters: ['name', 'tags', ...has(microversions.readServers) ? ['protected'] as const : []] },
+    update: {
+      parameters: ['name', 'tags', ...(has(microversions.readServers) ? (['protected'] as const) : [])]
+    },
     reboot: { parameters: ['type'] },
     rescue: { parameters: ['image_id'] },
     resize: { parameters: ['size_id'] },
@@ -79,15 +97,19 @@ export function createNodes ({ client, driver, identify, neutron, methods }: Nod
   const nodes: NodeService = {
     async list ({ limit, token, filters, extra }, call) {
       const { items, next } = await servers.page({ ...toServerQuery(filters), limit }, token, call)
-      const { ports, problem } = await readPorts(client, items.map(({ id }) => id), call)
+      const { ports, problem } = await readPorts(
+        client,
+        items.map(({ id }) => id),
+        call
+      )
       return { items: items.map((server) => convert(server, ports, extra)), next, partial: problem }
     },
     get: readNode,
     ...createNodeCreate({ servers, driver, ports }),
     ...createActions({ client, servers, get: readNode, can, ports }),
     ...createConsole(client, servers),
-    ...neutron && createNics({ client, neutron, ports: nicPorts!, servers }),
-    ...neutron && createNodeGroups(neutron, nicPorts!, servers)
+    ...(neutron && createNics({ client, neutron, ports: nicPorts!, servers })),
+    ...(neutron && createNodeGroups(neutron, nicPorts!, servers))
   }
   for (const method of Object.keys(nodes) as OptionalMethod[]) {
     if (methods === undefined || methods.has(method)) can.add(method)

@@ -62,11 +62,3 @@ export function createExplain (show: (id: string, call: Call) => Promise<Server>
     return error.code === 'invalid_state' && id !== undefined ? await withState(error, id, call) : error
   }
 }
-
-// Used by the network folder until it moves to drivers/refusals.ts.
-export interface RefusedField {
-  said: RegExp
-  pointer: string
-}
-export const pointed = (error: ProblemError, fields: readonly RefusedField[]) =>
-  pointToField(error, fields.map(({ said: pattern, pointer }) => ({ pattern, pointer })))

@@ -21,7 +21,8 @@ export interface Servers extends Pick<Bound<Server>, 'page' | 'pages' | 'show'> 
 /** Makes Nova's calls for servers. `can` has the actions of the driver. */
 export function createServers (client: Client, can: ReadonlySet<string>): Servers {
   const { page, pages, show } = bind<Server>(
-    client, { list: resources.serverDetail.list, show: resources.server.show },
+    client,
+    { list: resources.serverDetail.list, show: resources.server.show },
     { service: 'compute', version: microversions.readServers }
   )
   const explain = createExplain(show, can)
@@ -65,7 +66,7 @@ const filterRules: Readonly<Record<string, FilterRule>> = {
       return pattern === undefined ? undefined : [pattern]
     }
   },
-  image_id: { name: 'image', toValues: (id) => uuid.test(id) ? [id] : undefined }
+  image_id: { name: 'image', toValues: (id) => (uuid.test(id) ? [id] : undefined) }
 }
 
 const stateRule: Readonly<Record<string, FilterRule>> = {
@@ -79,5 +80,8 @@ const stateRule: Readonly<Record<string, FilterRule>> = {
  */
 export function toServerQuery (filters: Filters): Record<string, string | readonly string[]> {
   const states = translateFilters(filters, stateRule, Infinity)
-  return { ...toQuery(filters, filterRules), ...Object.fromEntries(states.map(({ name, values }) => [name, values])) }
+  return {
+    ...toQuery(filters, filterRules),
+    ...Object.fromEntries(states.map(({ name, values }) => [name, values]))
+  }
 }

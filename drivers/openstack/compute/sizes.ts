@@ -33,7 +33,7 @@ export function toSize (flavor: Flavor, identity: Identity, extra: boolean): Siz
     ram: flavor.ram ?? null,
     disk: flavor.disk ?? null,
     ephemeral_disk: flavor['OS-FLV-EXT-DATA:ephemeral'] ?? null,
-    swap: flavor.swap === '' ? 0 : flavor.swap ?? null,
+    swap: flavor.swap === '' ? 0 : (flavor.swap ?? null),
     architecture: [],
     gpus: [],
     price: null,
@@ -45,7 +45,9 @@ export function toSize (flavor: Flavor, identity: Identity, extra: boolean): Siz
 /** Flavors of Nova that the account can see. */
 export function createSizes (client: Client, identify: (id: string) => Identity): ReadService<Size> {
   const flavors = bind<Flavor>(
-    client, { list: resources.flavorDetail.list, show: resources.flavor.show }, { service: 'compute' }
+    client,
+    { list: resources.flavorDetail.list, show: resources.flavor.show },
+    { service: 'compute' }
   )
 
   return {

@@ -63,7 +63,8 @@ export function createGlance (client: Client) {
     /** Replaces fields of an image, all in one call. Undefined fields stay as they are. */
     async patch (id: string, replacements: object, call: Call, fields: readonly FieldRefusal[]) {
       const operations = Object.entries(replacements).flatMap(([field, value]: [string, unknown]) =>
-        value === undefined ? [] : [{ op: 'replace', path: `/${field}`, value }])
+        value === undefined ? [] : [{ op: 'replace', path: `/${field}`, value }]
+      )
       await images.of(id).send(calls.patch, operations, call, { headers: patchHeaders, fields })
     },
     upload: (id: string, file: AsyncIterable<Uint8Array>, call: Call, fields: readonly FieldRefusal[]) =>

@@ -29,7 +29,8 @@ const updateFields: readonly FieldRefusal[] = [
 /** Makes images of nodes with Nova, and changes images with Glance. */
 export function createImageChanges ({ client, glance, get }: ImageChangesOptions) {
   const servers = bind(client, resources.serverAction, {
-    service: 'compute', explain: (error, { fields }) => explainFields(error, fields)
+    service: 'compute',
+    explain: (error, { fields }) => explainFields(error, fields)
   })
 
   /**
@@ -43,7 +44,10 @@ export function createImageChanges ({ client, glance, get }: ImageChangesOptions
     } catch (error) {
       if (!(error instanceof ProblemError) || error.outcomeUnknown) throw error
       // An image without its tags may remain. The caller looks for it as after a lost answer.
-      await explaining(() => error.with({ outcomeUnknown: true }), () => glance.remove(id, call))
+      await explaining(
+        () => error.with({ outcomeUnknown: true }),
+        () => glance.remove(id, call)
+      )
       throw error
     }
   }
@@ -52,7 +56,9 @@ export function createImageChanges ({ client, glance, get }: ImageChangesOptions
     async create (input, call) {
       checkTagList(input.tags)
       const body = { createImage: { name: input.name, metadata: { [operationKey]: call.operation } } }
-      const { location = '' } = await servers.postForHeaders(input.node_id, body, call, { fields: createFields })
+      const { location = '' } = await servers.postForHeaders(input.node_id, body, call, {
+        fields: createFields
+      })
       const id = location.split('/').pop() ?? ''
       if (id === '') throw malformed('compute', false)
       await setTags(id, input, call)

@@ -52,7 +52,10 @@ export function createImageFiles (glance: Glance, timeout: number) {
       await run()
       return { resources: [{ kind: 'image', id }], until: { states: ['available'] } }
     } catch (error) {
-      const isRemoved = await remove(id, call).then(() => true, () => false)
+      const isRemoved = await remove(id, call).then(
+        () => true,
+        () => false
+      )
       throw error instanceof ProblemError ? error.with({ outcomeUnknown: !isRemoved }) : error
     }
   }
@@ -72,7 +75,7 @@ export function createImageFiles (glance: Glance, timeout: number) {
 
     async import ({ url, ...input }, call) {
       checkTagList(input.tags)
-      if (!await discover(call)) {
+      if (!(await discover(call))) {
         const detail = 'The Glance of this cloud does not import files from a URL'
         throw new ProblemError('not_supported', detail, { capability: 'images.import' })
       }
@@ -85,12 +88,17 @@ export function createImageFiles (glance: Glance, timeout: number) {
     discover,
     /** Whether there is an `import`: true until it is known. */
     canImport: () => importsFiles !== false,
-    forget () { importsFiles = undefined }
+    forget () {
+      importsFiles = undefined
+    }
   } satisfies Pick<ImageService, 'upload' | 'import'> & Record<string, unknown>
 }
 
 /** Glance before version 2.6 has no imports. */
 function withoutImports (error: unknown): { value?: unknown } {
-  if (error instanceof ProblemError && (error.code === 'resource_not_found' || error.code === 'not_supported')) return {}
+  if (
+    error instanceof ProblemError &&
+    (error.code === 'resource_not_found' || error.code === 'not_supported')
+  ) { return {} }
   throw error
 }

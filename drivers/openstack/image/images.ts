@@ -68,7 +68,7 @@ const withoutOperation = ({ [operationKey]: _, ...raw }: GlanceImage): Record<st
 /** Glance queues an image again after its import has failed. */
 function stateOf ({ status, os_glance_failed_import: failed = '' }: GlanceImage): ImageState {
   const name = status.toLowerCase()
-  return name === 'queued' && failed !== '' ? 'error' : imageStatuses[name] ?? 'unknown'
+  return name === 'queued' && failed !== '' ? 'error' : (imageStatuses[name] ?? 'unknown')
 }
 
 /**
@@ -76,8 +76,8 @@ function stateOf ({ status, os_glance_failed_import: failed = '' }: GlanceImage)
  * `available` has exactly one status.
  */
 const filterRules: Readonly<Record<string, FilterRule>> = {
-  name: { name: 'name', toValues: (name) => name.startsWith('in:') ? undefined : toExactName(name) },
-  state: { name: 'status', toValues: (state) => state === 'available' ? ['active'] : undefined }
+  name: { name: 'name', toValues: (name) => (name.startsWith('in:') ? undefined : toExactName(name)) },
+  state: { name: 'status', toValues: (state) => (state === 'available' ? ['active'] : undefined) }
 }
 
 export interface ImagesOptions {
@@ -117,7 +117,7 @@ export function createImages ({ client, identify, timeout }: ImagesOptions) {
 
   return {
     /** The service, with `import` unless this Glance is known to lack it. */
-    service: () => canImport() ? withImport : images,
+    service: () => (canImport() ? withImport : images),
     discover,
     forget
   }

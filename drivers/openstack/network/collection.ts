@@ -1,7 +1,7 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Filters, Identity, ListQuery, ListResult, ReadOptions } from '../../driver.ts'
-import { toExactName, toQuery, type FilterRule } from '../../filters.ts'
+import { exactValue } from '../../filters.ts'
 import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps, step } from '../../steps.ts'
 import type { Bound, Query } from '../client/bind.ts'
@@ -31,8 +31,6 @@ export interface Kind<Raw extends NeutronObject, T, Create extends object, Relat
   /** The fields that a refused create or update may name. */
   fields: readonly FieldRefusal[]
 }
-
-const nameRule: Readonly<Record<string, FilterRule>> = { name: { name: 'name', toValues: toExactName } }
 
 const tagFields: readonly FieldRefusal[] = [{ pattern: /maximum length|tag/i, pointer: '/tags' }]
 
@@ -83,8 +81,9 @@ export function createCollection<
     async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<T>> {
       const query = await kind.toQuery?.(filters, call)
       if (query === null) return { items: [], next: null }
-      const common = { ...kind.hasNames === false ? {} : toQuery(filters, nameRule), ...tagQuery(filters.tag) }
-      const { items, next } = await readPageById(objects, { ...common, ...query, limit }, token, call)
+      const name = kind.hasNames === false ? undefined : exactValue(filters.name)
+      const all = { name, ...tagQuery(filters.tag), ...query, limit }
+      const { items, next } = await readPageById(objects, all, token, call)
       return { items: await toResources(items, extra, call), next }
     },
 

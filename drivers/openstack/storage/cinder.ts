@@ -42,7 +42,10 @@ export const cinderV3: Dialect = { name: 'name', description: 'description', pag
  * offset beyond those. From `cinder/api/v1` of the release Juno.
  */
 export const cinderV1: Dialect = {
-  name: 'display_name', description: 'display_description', paged: false, filtered: false
+  name: 'display_name',
+  description: 'display_description',
+  paged: false,
+  filtered: false
 }
 
 /** Items in one answer of a list, by Cinder's default. */
@@ -53,7 +56,11 @@ const maxItems = 1000
  * no markers.
  */
 export async function readPage<T extends object> (
-  resource: Bound<T>, query: Query, { limit, token }: Pick<ListQuery, 'limit' | 'token'>, call: Call, { paged }: Dialect
+  resource: Bound<T>,
+  query: Query,
+  { limit, token }: Pick<ListQuery, 'limit' | 'token'>,
+  call: Call,
+  { paged }: Dialect
 ) {
   if (paged) return resource.page({ ...query, limit }, token, call)
   const offset = token === null ? 0 : Number(token)

@@ -52,7 +52,8 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
 ) {
   const { client, kind, dialect, identify, toResource } = options
   const resource = bind<Raw>(client, options.calls, {
-    service: 'volume', explain: (error, { fields }) => explainFields(error, fields)
+    service: 'volume',
+    explain: (error, { fields }) => explainFields(error, fields)
   })
   const metadata = bind<Record<string, string>>(client, options.metadataCalls, { service: 'volume' })
 
@@ -96,7 +97,10 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
 
     async destroy (id, call) {
       const read = () => resource.show(id, call)
-      await explaining((error) => options.explain(error, read), () => resource.remove(id, call))
+      await explaining(
+        (error) => options.explain(error, read),
+        () => resource.remove(id, call)
+      )
       return { resources: [{ kind, id }], until: { states: [], gone: true } }
     }
   }

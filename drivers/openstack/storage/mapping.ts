@@ -115,7 +115,9 @@ export function toVolume (volume: CinderVolume, identity: Identity, extra: boole
     availability_zone: volume.availability_zone ?? null,
     // Cinder shows the state of an attachment as the state of its volume.
     attachments: attachedNodes(volume).map(({ node, device }) => ({
-      node_id: node, device, state: state === 'detaching' ? state : 'in_use'
+      node_id: node,
+      device,
+      state: state === 'detaching' ? state : 'in_use'
     })),
     snapshot_id: volume.snapshot_id ?? null,
     image_id: volume.volume_image_metadata?.image_id ?? volume.image_id ?? null,
@@ -147,8 +149,12 @@ export function toSnapshot (snapshot: CinderSnapshot, identity: Identity, extra:
  * The nodes that a volume is attached to. An attachment to a host of the cloud itself has no node.
  */
 export const attachedNodes = ({ attachments = [] }: CinderVolume) =>
-  attachments.flatMap(({ server_id: node, device }) => typeof node === 'string' ? [{ node, device: device ?? null }] : [])
+  attachments.flatMap(({ server_id: node, device }) =>
+    typeof node === 'string' ? [{ node, device: device ?? null }] : []
+  )
 
 /** The raw fields without our operation key. */
-const withoutOperation = <T extends { metadata?: Record<string, string> }>(raw: T): Record<string, unknown> =>
-  raw.metadata?.[operationKey] === undefined ? { ...raw } : { ...raw, metadata: toTags(raw.metadata) }
+const withoutOperation = <T extends { metadata?: Record<string, string> }>(
+  raw: T
+): Record<string, unknown> =>
+    raw.metadata?.[operationKey] === undefined ? { ...raw } : { ...raw, metadata: toTags(raw.metadata) }

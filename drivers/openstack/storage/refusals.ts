@@ -63,7 +63,9 @@ export const explainVolume = (error: unknown, read: () => Promise<CinderVolume>)
   explainState(error, async (refusal) => {
     const volume = await read()
     const state = volumeState(volume.status)
-    if (attachedNodes(volume).length > 0) return refusal.with({ code: 'in_use', state, hint: 'Detach it first.' })
+    if (attachedNodes(volume).length > 0) {
+      return refusal.with({ code: 'in_use', state, hint: 'Detach it first.' })
+    }
     if (state !== 'available') return refusal.with({ code: 'invalid_state', state, hint: stateHint })
     return refusal.with({ code: 'in_use', state, hint: 'Delete its snapshots first.' })
   })

@@ -17,7 +17,9 @@ export const capabilities = describe<SnapshotService>({
 
 /** Snapshots of Cinder, of the version that `dialect` describes. */
 export function createSnapshots (
-  client: Client, identify: (id: string) => Identity, dialect: Dialect = cinderV3
+  client: Client,
+  identify: (id: string) => Identity,
+  dialect: Dialect = cinderV3
 ): SnapshotService {
   const { read: _, ...snapshots } = createCollection<CinderSnapshot, Snapshot, SnapshotCreate>({
     client,
@@ -32,19 +34,24 @@ export function createSnapshots (
       ...(dialect.filtered && { volume_id: { name: 'volume_id', toValues: toExactName } })
     },
     // Without `force` Cinder refuses a volume that is attached.
-    toBody: (input) => ({ volume_id: input.volume_id, force: true, [dialect.description]: input.description }),
+    toBody: (input) => ({
+      volume_id: input.volume_id,
+      force: true,
+      [dialect.description]: input.description
+    }),
     createFields: snapshotFields,
     // The metadata of a snapshot is no filter before version 3.22, but its volume is.
-    toLostQuery: ({ input }) => dialect.filtered ? { volume_id: input.volume_id } : {},
+    toLostQuery: ({ input }) => (dialect.filtered ? { volume_id: input.volume_id } : {}),
     explain: explainSnapshot
   })
   const volumes = bind<CinderVolume>(client, cinder.volume, { service: 'volume' })
 
   return {
     ...snapshots,
-    create: (input, call) => explaining(
-      (error) => explainSnapshot(error, () => volumes.show(input.volume_id, call)),
-      () => snapshots.create(input, call)
-    )
+    create: (input, call) =>
+      explaining(
+        (error) => explainSnapshot(error, () => volumes.show(input.volume_id, call)),
+        () => snapshots.create(input, call)
+      )
   }
 }

@@ -33,7 +33,9 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
     try {
       await actions.post(id, body, call, { fields: sizeFields, version: microversions.extendAttached })
     } catch (error) {
-      const isUnknownVersion = error instanceof ProblemError && error.code === 'not_supported' &&
+      const isUnknownVersion =
+        error instanceof ProblemError &&
+        error.code === 'not_supported' &&
         error.details.capability === undefined
       if (!isUnknownVersion) throw error
       await actions.post(id, body, call, { fields: sizeFields })
@@ -60,7 +62,10 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
     },
 
     async extend (id, { size }, call) {
-      await explaining((error) => explainVolume(error, () => read(id, call)), () => extend(id, size, call))
+      await explaining(
+        (error) => explainVolume(error, () => read(id, call)),
+        () => extend(id, size, call)
+      )
       return change(id, { states: ['available', 'in_use'] })
     }
   } satisfies VolumeActions
@@ -88,6 +93,8 @@ function chooseNode (volume: CinderVolume, nodes: readonly string[], requested: 
 
 /** Nova answers 403 or 400 to the detachment of a root volume. */
 function explainDetach (error: unknown) {
-  if (!(error instanceof ProblemError) || !/root device/i.test(error.details.provider_error?.message ?? '')) return error
+  if (!(error instanceof ProblemError) || !/root device/i.test(error.details.provider_error?.message ?? '')) {
+    return error
+  }
   return error.with({ code: 'in_use', hint: 'The node boots from it: destroy the node.' })
 }

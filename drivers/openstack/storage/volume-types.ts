@@ -16,7 +16,10 @@ export interface CinderType {
 
 /** Converts a volume type of Cinder. `isDefault` is null if the default type is not known. */
 export function toVolumeType (
-  type: CinderType, isDefault: boolean | null, identity: Identity, extra: boolean
+  type: CinderType,
+  isDefault: boolean | null,
+  identity: Identity,
+  extra: boolean
 ): VolumeType {
   return {
     name: type.name ?? null,
@@ -33,7 +36,10 @@ export function toVolumeType (
 }
 
 /** Volume types that the account can see. */
-export function createVolumeTypes (client: Client, identify: (id: string) => Identity): ReadService<VolumeType> {
+export function createVolumeTypes (
+  client: Client,
+  identify: (id: string) => Identity
+): ReadService<VolumeType> {
   const types = bind<CinderType & { id: string }>(client, cinder.type, { service: 'volume' })
 
   /**
@@ -53,7 +59,10 @@ export function createVolumeTypes (client: Client, identify: (id: string) => Ide
 
   return {
     async list ({ limit, token, extra }, call) {
-      const [{ items, next }, defaultId] = await Promise.all([types.page({ limit }, token, call), readDefault(call)])
+      const [{ items, next }, defaultId] = await Promise.all([
+        types.page({ limit }, token, call),
+        readDefault(call)
+      ])
       return { items: items.map((type) => convert(type, defaultId, extra)), next }
     },
     async get (id, { extra }, call) {

@@ -25,14 +25,16 @@ export const capabilities = describe<VolumeService>({
 export const volumeFilters = ({ name, filtered }: Dialect = cinderV3): Record<string, FilterRule> => ({
   name: { name, toValues: toExactName },
   ...(filtered && {
-    state: { name: 'status', toValues: (state) => state === 'in_use' ? ['in-use'] : undefined },
+    state: { name: 'status', toValues: (state) => (state === 'in_use' ? ['in-use'] : undefined) },
     availability_zone: { name: 'availability_zone', toValues: toExactName }
   })
 })
 
 /** Volumes of Cinder, of the version that `dialect` describes. */
 export function createVolumes (
-  client: Client, identify: (id: string) => Identity, dialect: Dialect = cinderV3
+  client: Client,
+  identify: (id: string) => Identity,
+  dialect: Dialect = cinderV3
 ): VolumeService {
   const { read, ...volumes } = createCollection<CinderVolume, Volume, VolumeCreate>({
     client,
@@ -52,7 +54,7 @@ export function createVolumes (
     }),
     createFields: volumeFields,
     // Cinder filters by metadata if its administrator allows it. Otherwise it lists all volumes.
-    toLostQuery: ({ id }) => dialect.filtered ? { metadata: JSON.stringify({ [operationKey]: id }) } : {},
+    toLostQuery: ({ id }) => (dialect.filtered ? { metadata: JSON.stringify({ [operationKey]: id }) } : {}),
     explain: explainVolume
   })
 
