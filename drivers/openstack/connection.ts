@@ -21,11 +21,15 @@ import {
 import { capabilities as networkCapabilities, createNetworks } from './network/networks.ts'
 import { createNeutron } from './network/neutron.ts'
 import { capabilities as routerCapabilities, createRouters } from './network/routers.ts'
-import { capabilities as securityGroupCapabilities, createSecurityGroups } from './network/security-groups.ts'
+import {
+  capabilities as securityGroupCapabilities, createSecurityGroups
+} from './network/security-groups.ts'
 import { capabilities as subnetCapabilities, createSubnets } from './network/subnets.ts'
 import { createQuotas } from './quotas.ts'
 import { capabilities as snapshotCapabilities, createSnapshots } from './storage/snapshots.ts'
-import { capabilities as volumeTypeCapabilities, createVolumeTypes } from './storage/volume-types.ts'
+import {
+  capabilities as volumeTypeCapabilities, createVolumeTypes
+} from './storage/volume-types.ts'
 import { capabilities as volumeCapabilities, createVolumes } from './storage/volumes.ts'
 
 const ids = {
@@ -46,8 +50,8 @@ const ids = {
 }
 
 /**
- * Connects to an OpenStack cloud, without a call. Throws an Error if the settings lack a credential or if the file of the
- * certificate authority cannot be read.
+ * Connects to an OpenStack cloud, without a call. Throws an Error if the settings lack a credential
+ * or if the file of the certificate authority cannot be read.
  */
 export function connect (settings: Settings, context: Context): Connection {
   const { auth, verify, cacert } = settings
@@ -62,7 +66,8 @@ export function connect (settings: Settings, context: Context): Connection {
   const servers = bind(client, resources.server, { service: 'compute' })
   const neutron = createNeutron(client)
   const region = () => session.region() ?? settings.region_name ?? null
-  const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
+  const identifyIn = (collection: ServiceName) => (id: string) =>
+    context.identify(collection, id, region())
   const images = createImages({ client, timeout, identify: identifyIn('images') })
   const capabilities = memoizeCapabilities()
 
@@ -88,7 +93,10 @@ export function connect (settings: Settings, context: Context): Connection {
     volume_types: createVolumeTypes(client, identifyIn('volume_types')),
     snapshots: createSnapshots(client, identifyIn('snapshots')),
     quotas: createQuotas(client),
-    /** Reads a list too, since Nova shows its versions to anyone; only a list shows whether the token is valid. */
+    /**
+     * Reads a list too, since Nova shows its versions to anyone; only a list shows whether the
+     * token is valid.
+     */
     async check (call: Call) {
       await client.versions(call)
       await servers.list({ limit: 1 }, call)
@@ -107,14 +115,18 @@ export function connect (settings: Settings, context: Context): Connection {
 
 /** Describes the services at the versions of Nova that were last known: they are read with every request. */
 function memoizeCapabilities () {
-  let last: { range: VersionRange | null | undefined, capabilities: Connection['capabilities'] } | undefined
-  return (range: VersionRange | null | undefined) => {
-    if (last === undefined || last.range !== range) last = { range, capabilities: describeServices(range) }
-    return last.capabilities
+  let lastRange: KnownVersions
+  let capabilities: Connection['capabilities']
+  return (range: KnownVersions) => {
+    if (capabilities === undefined || range !== lastRange) capabilities = describeServices(range)
+    lastRange = range
+    return capabilities
   }
 }
 
-const describeServices = (range: VersionRange | null | undefined): Connection['capabilities'] => ({
+type KnownVersions = VersionRange | null | undefined
+
+const describeServices = (range: KnownVersions): Connection['capabilities'] => ({
   nodes: nodeCapabilities(range),
   networks: networkCapabilities,
   subnets: subnetCapabilities,

@@ -1,6 +1,7 @@
 /**
- * The API of this driver for other drivers: clouds that have Nova's API behind another identity service or catalog. They
- * bring a session of their own and make the client and the services with it.
+ * The API of this driver for other drivers: clouds that have Nova's API behind another identity
+ * service or catalog. They bring a session of their own and make the client and the services with
+ * it.
  */
 export { hideMissing } from './available-services.ts'
 export { bind, type Bound, type RefusalContext } from './client/bind.ts'
@@ -14,7 +15,9 @@ export { capabilities as keyPairCapabilities, createKeyPairs } from './compute/k
 export { userDataBytes } from './compute/node-create.ts'
 export { createNodes } from './compute/nodes.ts'
 export { createSizes } from './compute/sizes.ts'
-export { fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row } from './quotas.ts'
+export {
+  fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row
+} from './quotas.ts'
 export { cinder, cinderV1 } from './storage/cinder.ts'
 export { createSnapshots } from './storage/snapshots.ts'
 export { toVolumeType, type CinderType } from './storage/volume-types.ts'
