@@ -3,10 +3,11 @@
  * bring a session of their own and make the client and the services with it.
  */
 export { hideMissing } from './available-services.ts'
-export { bind, type Bound, type RefusalContext } from './client/bind.ts'
+export { bind, type RefusalContext } from './client/bind.ts'
 export type { Service } from './client/catalog.ts'
 export { createClient, malformed, type Client } from './client/client.ts'
 export { problemOf } from './client/errors.ts'
+export { createReadService } from './client/read-service.ts'
 export { resources } from './client/resources.ts'
 export { toToken, type Session } from './client/session.ts'
 export { createTokenCache, type Access, type Grant } from './client/token-cache.ts'
@@ -15,8 +16,9 @@ export { capabilities as keyPairCapabilities, createKeyPairs } from './compute/k
 export { userDataBytes } from './compute/node-create.ts'
 export { createNodes } from './compute/nodes.ts'
 export { createSizes } from './compute/sizes.ts'
+export { createImageOfNode } from './image/image-of-node.ts'
 export { fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row } from './quotas.ts'
 export { cinder, cinderV1 } from './storage/cinder.ts'
-export { createSnapshots } from './storage/snapshots.ts'
+export { capabilities as cinderSnapshotCapabilities, createSnapshots } from './storage/snapshots.ts'
 export { toVolumeType, type CinderType } from './storage/volume-types.ts'
 export { createVolumes } from './storage/volumes.ts'
