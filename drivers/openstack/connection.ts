@@ -2,28 +2,28 @@ import { readAuthority } from '../authority.ts'
 import type { Call } from '../call.ts'
 import type { Connection, Context, ServiceName } from '../driver.ts'
 import { printableName, uuid } from '../ids.ts'
+import { hideMissing } from './available-services.ts'
 import { bind } from './client/bind.ts'
 import { createClient } from './client/client.ts'
+import { missingCredentials } from './client/keystone.ts'
+import type { VersionRange } from './client/microversions.ts'
+import { resources } from './client/resources.ts'
+import { createSession } from './client/session.ts'
+import type { Settings } from './client/settings.ts'
+import { capabilities as keyPairCapabilities, createKeyPairs } from './compute/key-pairs.ts'
+import { createLocations } from './compute/locations.ts'
+import { createNodes, nodeCapabilities } from './compute/nodes.ts'
+import { createSizes } from './compute/sizes.ts'
+import { capabilities as imageCapabilities, createImages } from './image/images.ts'
 import {
   createFloatingIpPools, createFloatingIps, floatingIpCapabilities, floatingIpPoolCapabilities
 } from './network/floating-ips.ts'
-import { capabilities as imageCapabilities, createImages } from './image/images.ts'
-import { missingCredentials } from './client/keystone.ts'
-import { capabilities as keyPairCapabilities, createKeyPairs } from './compute/key-pairs.ts'
-import { createLocations } from './compute/locations.ts'
-import type { VersionRange } from './client/microversions.ts'
-import { createNetworks, networkCapabilities } from './network/networks.ts'
+import { capabilities as networkCapabilities, createNetworks } from './network/networks.ts'
 import { createNeutron } from './network/neutron.ts'
-import { createNodes, nodeCapabilities } from './compute/nodes.ts'
-import { hideMissing } from './available-services.ts'
+import { capabilities as routerCapabilities, createRouters } from './network/routers.ts'
+import { capabilities as securityGroupCapabilities, createSecurityGroups } from './network/security-groups.ts'
+import { capabilities as subnetCapabilities, createSubnets } from './network/subnets.ts'
 import { createQuotas } from './quotas.ts'
-import { resources } from './client/resources.ts'
-import { createRouters, routerCapabilities } from './network/routers.ts'
-import { createSecurityGroups, securityGroupCapabilities } from './network/security-groups.ts'
-import { createSession } from './client/session.ts'
-import type { Settings } from './client/settings.ts'
-import { createSizes } from './compute/sizes.ts'
-import { createSubnets, subnetCapabilities } from './network/subnets.ts'
 import { capabilities as snapshotCapabilities, createSnapshots } from './storage/snapshots.ts'
 import { capabilities as volumeTypeCapabilities, createVolumeTypes } from './storage/volume-types.ts'
 import { capabilities as volumeCapabilities, createVolumes } from './storage/volumes.ts'
@@ -116,13 +116,13 @@ function memoizeCapabilities () {
 
 const describeServices = (range: VersionRange | null | undefined): Connection['capabilities'] => ({
   nodes: nodeCapabilities(range),
-  images: imageCapabilities,
   networks: networkCapabilities,
   subnets: subnetCapabilities,
   routers: routerCapabilities,
   security_groups: securityGroupCapabilities,
   floating_ips: floatingIpCapabilities,
   floating_ip_pools: floatingIpPoolCapabilities,
+  images: imageCapabilities,
   key_pairs: keyPairCapabilities,
   volumes: volumeCapabilities,
   volume_types: volumeTypeCapabilities,

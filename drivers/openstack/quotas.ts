@@ -1,4 +1,4 @@
-import { defres, type Read } from 'openstack-client'
+import { defres } from 'openstack-client'
 import { ProblemError, type Quota } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { QuotaService } from '../driver.ts'
@@ -6,10 +6,10 @@ import { cinder } from './storage/cinder.ts'
 import { bind } from './client/bind.ts'
 import type { Client } from './client/client.ts'
 
-export const novaLimits = defres<{ read: Read }>('compute', '/limits', 'limits', {
+export const novaLimits = defres('compute', '/limits', 'limits', {
   only: [], read: ['get', '', 'limits']
 })
-const neutronQuotas = defres<{ show: Read<[project: string]> }>('network', '/v2.0/quotas/:id/details', 'quota', {
+const neutronQuotas = defres('network', '/v2.0/quotas/:id/details', 'quota', {
   only: [], show: ['get', '.json', 'quota']
 })
 

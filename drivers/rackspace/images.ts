@@ -1,4 +1,4 @@
-import { defres, type Read, type Write } from 'openstack-client'
+import { defres } from 'openstack-client'
 import { ProblemError, type Image, type ImageState } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import { toChange, untilGone } from '../changes.ts'
@@ -31,21 +31,20 @@ export interface NovaImage {
 
 /** Nova's calls for images. openstack-client has only those of Glance. */
 const imageCalls = {
-  ...defres<{ show: Read<[id: string]>, del: Write<[id: string]> }>('compute', '/images', 'image', {
-    only: ['show', 'del']
-  }),
-  ...defres<{ list: Read }>('compute', '/images/detail', 'image', { only: ['list'] })
+  ...defres(
+    'compute', '/images', 'image', { only: ['show', 'del'] }
+  ),
+  ...defres('compute', '/images/detail', 'image', { only: ['list'] })
 }
 
 /** Keys are removed one by one, so that the metadata of the cloud is not written back. */
 const metadataCalls = {
-  ...defres<{ create: Write<[id: string]> }>('compute', '/images/:image_id/metadata', 'metadata', {
-    only: ['create']
-  }),
-  ...defres<{ del: Write<[id: string, key: string]> }>('compute', '/images/:image_id/metadata/:id', null, {
-    only: [],
-    del: ['del', '']
-  })
+  ...defres(
+    'compute', '/images/:image_id/metadata', 'metadata', { only: ['create'] }
+  ),
+  ...defres(
+    'compute', '/images/:image_id/metadata/:id', null, { only: [], del: ['del', ''] }
+  )
 }
 
 /**

@@ -1,4 +1,4 @@
-import { defres, type Read, type Write } from 'openstack-client'
+import { defres } from 'openstack-client'
 import { ProblemError, type Network } from '../../openapi/model/index.ts'
 import { describe, type Identity, type NetworkService } from '../driver.ts'
 import { invalid } from '../invalid.ts'
@@ -25,16 +25,7 @@ export interface CloudNetwork {
   cidr?: string
 }
 
-interface Calls {
-  list: Read
-  show: Read<[id: string]>
-  create: Write
-  del: Write<[id: string]>
-}
-
-const networkCalls = defres<Calls>('compute', '/os-networksv2', 'network', {
-  only: ['list', 'show', 'create', 'del']
-})
+const networkCalls = defres('compute', '/os-networksv2', 'network', { only: ['list', 'show', 'create', 'del'] })
 
 const fields: readonly FieldRefusal[] = [
   { pattern: /cidr|does not contain enough/i, pointer: '/cidr' },

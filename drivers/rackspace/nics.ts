@@ -1,4 +1,4 @@
-import { defres, type Read, type Write } from 'openstack-client'
+import { defres } from 'openstack-client'
 import { ProblemError, type Nic, type ProblemCode } from '../../openapi/model/index.ts'
 import { toChange } from '../changes.ts'
 import type { NodeService } from '../driver.ts'
@@ -12,20 +12,9 @@ export interface VirtualInterface {
   ip_addresses?: Array<{ address: string, network_id?: string, network_label?: string }>
 }
 
-interface Calls {
-  list: Read<[node: string]>
-  create: Write<[node: string]>
-  del: Write<[node: string, id: string]>
-}
-
-const interfaceCalls = defres<Calls>(
-  'compute',
-  '/servers/:server_id/os-virtual-interfacesv2',
-  'virtual_interface',
-  {
-    only: ['list', 'create', 'del']
-  }
-)
+const interfaceCalls = defres('compute', '/servers/:server_id/os-virtual-interfacesv2', 'virtual_interface', {
+  only: ['list', 'create', 'del']
+})
 
 const fields: readonly FieldRefusal[] = [{ pattern: /network/i, pointer: '/network_id' }]
 

@@ -1,4 +1,4 @@
-import { defres, type Read } from 'openstack-client'
+import { defres } from 'openstack-client'
 import type { Quota } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { QuotaService } from '../driver.ts'
@@ -15,9 +15,8 @@ import {
 } from '../openstack/public.ts'
 
 /** Quotas of Cloud Block Storage, with their usage. */
-const volumeQuotas = defres<{ read: Read<[tenant: string]> }>('volume', '/os-quota-sets/:id', 'quota_set', {
-  only: [],
-  read: ['get', '', 'quota_set']
+const volumeQuotas = defres('volume', '/os-quota-sets/:id', 'quota_set', {
+  only: [], read: ['get', '', 'quota_set']
 })
 
 const rows: readonly Row[] = [

@@ -1,8 +1,7 @@
 import type { Action } from 'openstack-client'
-import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { readAll, readPages } from '../../pages.ts'
-import { explainFields, explaining, pointToField, type FieldRefusal } from '../../refusals.ts'
+import { explainFields, explaining, type FieldRefusal } from '../../refusals.ts'
 import { malformed, type Client, type ClientRequest, type Upstream } from './client.ts'
 import type { Microversion } from './microversions.ts'
 import { nextMarker, readFrom, type MarkedPage } from './paging.ts'
@@ -142,10 +141,8 @@ function toObject<A extends object> (answer: unknown, service: string): A {
   return answer as A
 }
 
-function explainRejection (error: unknown, { fields }: RefusalContext) {
-  if (!(error instanceof ProblemError) || error.code !== 'provider_rejected') return error
-  return pointToField(error, fields) ?? error
-}
+const explainRejection = (error: unknown, { fields }: RefusalContext) =>
+  explainFields(error, fields, ['provider_rejected'])
 
 /** An `explain` for requests that name other resources: the cloud answers 404 if one of them is missing. */
 export const explainMissing = (error: unknown, { fields }: RefusalContext) => explainFields(error, fields)

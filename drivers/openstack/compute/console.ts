@@ -1,4 +1,4 @@
-import { defres, type Write } from 'openstack-client'
+import { defres } from 'openstack-client'
 import { ProblemError, type Console } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
@@ -8,11 +8,8 @@ import { malformed, type Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
 import type { Servers } from './servers.ts'
 
-const consoleCalls = defres<{ create: Write<[id: string]> }>(
-  'compute',
-  '/servers/:id/remote-consoles',
-  'remote_console',
-  { only: ['create'] }
+const consoleCalls = defres(
+  'compute', '/servers/:id/remote-consoles', 'remote_console', { only: ['create'] }
 )
 
 /**

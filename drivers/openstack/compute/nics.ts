@@ -65,7 +65,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
     interfaces.post(id, body, call, { fields: nicFields })
 
   const attachPort = async (id: string, nic: NicCreate, call: Call) => {
-    const port = await ports.make({ nic, at: '', name: portName(call.operation ?? call.requestId) }, call)
+    const port = await ports.create({ nic, pointer: '', name: portName(call.operation ?? call.requestId) }, call)
     try {
       await attach(id, { port_id: port }, call)
     } catch (error) {
@@ -104,7 +104,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
 
   return {
     async list_nics (id, call) {
-      const [server, found] = await Promise.all([servers.show(id, call), ports.of(id, call)])
+      const [server, found] = await Promise.all([servers.show(id, call), ports.ofNode(id, call)])
       return found.map((port) => toNic(port, server))
     },
 
@@ -121,7 +121,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
       if (port === undefined) throw new ProblemError('resource_not_found', `The node has no NIC ${nicId}`)
       await interfaces.of(id).remove(nicId, call)
       await waitUntilDetached(id, nicId, call)
-      if (ports.isOurs(port)) await ports.release([nicId], call)
+      if (ports.isOwn(port)) await ports.release([nicId], call)
       return toChange('node', id, { states: [] })
     }
   } satisfies Pick<NodeService, 'list_nics' | 'attach_nic' | 'detach_nic'>

@@ -68,8 +68,8 @@ export function createNodePorts (
     try {
       for (const [i, nic] of networks.entries()) {
         if (needsPort(nic)) {
-          const at = `/networks/${i}`
-          const port = await ports.make({ nic, at, groups: input.security_group_ids, name }, call)
+          const pointer = `/networks/${i}`
+          const port = await ports.create({ nic, pointer, groups: input.security_group_ids, name }, call)
           made.push(port)
           converted.push({ port })
         } else {
@@ -94,19 +94,19 @@ export function createNodePorts (
       const name = portName(operation ?? randomUUID())
       // An earlier attempt of this operation may have left ports without a server.
       if (operation !== undefined && networks.some(needsPort)) {
-        await ports.release(await ports.unbound(name, call), call)
+        await ports.release(await ports.findUnbound(name, call), call)
       }
       return makeAll(networks, input, name, call)
     },
 
     async ownOf (node, call) {
       try {
-        const bound = await ports.of(node, call)
-        if (bound.length > 0) return bound.filter(ports.isOurs).map(({ id }) => id)
+        const bound = await ports.ofNode(node, call)
+        if (bound.length > 0) return bound.filter(ports.isOwn).map(({ id }) => id)
         // A server whose build failed has lost its ports. They have the name of its operation.
         const { metadata } = await servers.show(node, call)
         const operation = metadata?.[operationKey]
-        return operation === undefined ? [] : await ports.unbound(portName(operation), call)
+        return operation === undefined ? [] : await ports.findUnbound(portName(operation), call)
       } catch (error) {
         if (!(error instanceof ProblemError)) throw error
         if (error.code !== 'not_supported') {

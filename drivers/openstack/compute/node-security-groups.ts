@@ -15,7 +15,7 @@ const fields: readonly FieldRefusal[] = [{ pattern: /security.group/i, pointer: 
 export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pick<Servers, 'show'>) {
   /** Reads the server too, so that an unknown node is not found. */
   const readPorts = async (id: string, call: Call) =>
-    (await Promise.all([ports.of(id, call), servers.show(id, call)]))[0]
+    (await Promise.all([ports.ofNode(id, call), servers.show(id, call)]))[0]
 
   /** Changes the groups of each port. An error names the ports that were changed before. */
   const setGroups = async (nics: readonly Port[], change: (groups: string[]) => string[], call: Call) => {

@@ -1,4 +1,4 @@
-import { defres, type Read, type Write } from 'openstack-client'
+import { defres } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { explainFields, type FieldRefusal } from '../../refusals.ts'
@@ -34,31 +34,19 @@ export interface GlanceImage {
   [operationKey]?: string
 }
 
-interface Calls {
-  create: Write
-  patch: Write<[id: string]>
-  del: Write<[id: string]>
-  /** The body is the file, as a stream. */
-  upload: Write<[id: string]>
-  import: Write<[id: string]>
-  /** The tasks that import files into the image. */
-  tasks: Read<[id: string]>
-}
-
 /** Calls of Glance v2. The PATCH of openstack-client cannot set its content type. */
 const calls = {
   list: resources.image.list,
   show: resources.image.show,
-  ...defres<Calls>('image', '/v2/images', null, {
+  ...defres('image', '/v2/images', null, {
     only: ['create', 'del'],
     patch: ['patch', '/:id', null],
     upload: ['put', '/:id/file', null],
     import: ['post', '/:id/import', null],
     tasks: ['get', '/:id/tasks', 'tasks']
   }),
-  ...defres<{ importMethods: Read }>('image', '/v2/info/import', 'import-methods', {
-    only: [],
-    importMethods: ['get', '', 'import-methods']
+  ...defres('image', '/v2/info/import', 'import-methods', {
+    only: [], importMethods: ['get', '', 'import-methods']
   })
 }
 

@@ -4,7 +4,7 @@ import { describe, type FloatingIpService, type Identity, type ReadService } fro
 import { uuid } from '../../ids.ts'
 import { invalid } from '../../invalid.ts'
 import type { FieldRefusal } from '../../refusals.ts'
-import { createCollection, toCommonFields } from './collection.ts'
+import { createCollection } from './collection.ts'
 import { chooseNic } from './floating-targets.ts'
 import { findBy, maxIds, type Neutron, type NeutronFloatingIp, type NeutronNetwork, type Port } from './neutron.ts'
 import { networkState } from './networks.ts'
@@ -23,22 +23,6 @@ function stateOf ({ status, port_id: port }: NeutronFloatingIp) {
   return typeof port === 'string' ? 'associated' : 'available'
 }
 
-/** Converts a floating IP of Neutron, which has no name. */
-export const toFloatingIp = (
-  raw: NeutronFloatingIp, node: string | null, identity: Identity, extra: boolean
-): FloatingIp => ({
-  ...toCommonFields(raw, identity),
-  name: null,
-  state: stateOf(raw),
-  address: raw.floating_ip_address ?? null,
-  version: 4,
-  pool: raw.floating_network_id,
-  node_id: node,
-  nic_id: raw.port_id ?? null,
-  fixed_address: raw.fixed_ip_address ?? null,
-  extra: extra ? { ...raw } : undefined
-})
-
 /** Returns the node of a port. Routers, DHCP and load balancers have ports too. */
 const nodeOf = ({ device_id: device, device_owner: owner }: Port) =>
   device !== '' && owner?.startsWith('compute:') === true ? device : null
@@ -53,9 +37,10 @@ export const floatingIpCapabilities = describe<FloatingIpService>({
 
 /** Floating IPs of Neutron, with their nodes, which take one more call for a page. */
 export function createFloatingIps (neutron: Neutron, identify: (id: string) => Identity): FloatingIpService {
-  const readNodes = async (ports: readonly string[], call: Call) => {
-    const found = await findBy(neutron.ports, 'id', ports, { fields: ['id', 'device_id', 'device_owner'] }, call)
-    return new Map(found.map((port) => [port.id, nodeOf(port)]))
+  const readNodes = async (floatingIps: readonly NeutronFloatingIp[], call: Call) => {
+    const ids = floatingIps.flatMap(({ port_id: port }) => port ?? [])
+    const ports = await findBy(neutron.ports, 'id', ids, { fields: ['id', 'device_id', 'device_owner'] }, call)
+    return new Map(ports.map((port) => [port.id, nodeOf(port)]))
   }
 
   /** Returns the id of an external network that is given by id, by name, or not at all if there is only one. */
@@ -71,16 +56,22 @@ export function createFloatingIps (neutron: Neutron, identify: (id: string) => I
       : `is not the name of a pool of this cloud: "${pool}"`)
   }
 
-  const collection = createCollection<NeutronFloatingIp, FloatingIp, FloatingIpCreate>({
+  const collection = createCollection<NeutronFloatingIp, FloatingIp, FloatingIpCreate, Map<string, string | null>>({
     objects: neutron.floatingIps,
-    tags: neutron.tags,
-    path: 'floatingips',
+    tags: neutron.tags.of('floatingips'),
+    identify,
     hasNames: false,
     fields: createFields,
-    async toResources (raws, extra, call) {
-      const nodes = await readNodes(raws.flatMap(({ port_id: port }) => port ?? []), call)
-      return raws.map((raw) => toFloatingIp(raw, nodes.get(raw.port_id ?? '') ?? null, identify(raw.id), extra))
-    },
+    readRelated: readNodes,
+    toFields: (raw, nodes) => ({
+      state: stateOf(raw),
+      address: raw.floating_ip_address ?? null,
+      version: 4,
+      pool: raw.floating_network_id,
+      node_id: nodes.get(raw.port_id ?? '') ?? null,
+      nic_id: raw.port_id ?? null,
+      fixed_address: raw.fixed_ip_address ?? null
+    }),
     async toQuery ({ address, node_id: nodes }, call) {
       const query = { floating_ip_address: address }
       if (nodes === undefined) return query
@@ -115,28 +106,21 @@ export const floatingIpPoolCapabilities = describe<ReadService<FloatingIpPool>>(
 export function createFloatingIpPools (
   neutron: Neutron, identify: (id: string) => Identity
 ): ReadService<FloatingIpPool> {
-  const toPool = (raw: NeutronNetwork, extra: boolean): FloatingIpPool => ({
-    ...toCommonFields(raw, identify(raw.id)),
-    state: networkState(raw.status),
-    extra: extra ? { ...raw } : undefined
-  })
-
-  const { list } = createCollection<NeutronNetwork, FloatingIpPool, object>({
-    objects: neutron.networks,
-    tags: neutron.tags,
-    path: 'networks',
+  const { list, get } = createCollection<NeutronNetwork, FloatingIpPool, object>({
+    objects: {
+      ...neutron.networks,
+      async show (id, call) {
+        const network = await neutron.networks.show(id, call)
+        if (network['router:external'] === true) return network
+        throw new ProblemError('resource_not_found', `The network ${id} is not external, so it is not a pool`)
+      }
+    },
+    tags: neutron.tags.of('networks'),
+    identify,
     fields: [],
-    toResources: (raws, extra) => raws.map((raw) => toPool(raw, extra)),
+    toFields: ({ status }) => ({ state: networkState(status) }),
     toQuery: () => external,
     toBody: () => ({})
   })
-
-  return {
-    list,
-    async get (id, { extra }, call) {
-      const raw = await neutron.networks.show(id, call)
-      if (raw['router:external'] === true) return toPool(raw, extra)
-      throw new ProblemError('resource_not_found', `The network ${id} is not external, so it is not a pool`)
-    }
-  }
+  return { list, get }
 }

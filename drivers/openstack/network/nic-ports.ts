@@ -12,7 +12,7 @@ export const portName = (operation: string) => `${prefix}${operation}`
 export interface NicPortCreate {
   nic: NicCreate
   /** JSON Pointer of the NIC in the request: `/networks/0`, or empty. */
-  at: string
+  pointer: string
   /** The security groups of a NIC that names none. */
   groups?: readonly string[]
   name: string
@@ -46,7 +46,7 @@ export function createNicPorts ({ ports, subnets }: Neutron) {
 
   return {
     /** Creates a port for a NIC. Throws validation_failed at a field of the NIC. */
-    async make ({ nic, at: pointer, groups, name }: NicPortCreate, call: Call): Promise<string> {
+    async create ({ nic, pointer, groups, name }: NicPortCreate, call: Call): Promise<string> {
       const { subnet_id: subnet, fixed_ip: address, security_group_ids: ownGroups } = nic
       const hasFixedIp = subnet !== undefined || address !== undefined
       const body = {
@@ -60,16 +60,16 @@ export function createNicPorts ({ ports, subnets }: Neutron) {
     },
 
     /** Returns the ports that an operation has created and that no node has. */
-    async unbound (name: string, call: Call): Promise<string[]> {
+    async findUnbound (name: string, call: Call): Promise<string[]> {
       const found = await ports.all({ name, fields: ['id', 'device_id'] }, call)
       return found.filter(({ device_id: device }) => device === '').map(({ id }) => id)
     },
 
     /** Returns the ports of a node. */
-    of: (node: string, call: Call) => ports.all({ device_id: node }, call),
+    ofNode: (node: string, call: Call) => ports.all({ device_id: node }, call),
 
     /** Returns whether a port was created here. */
-    isOurs: ({ name }: Port) => name?.startsWith(prefix) === true,
+    isOwn: ({ name }: Port) => name?.startsWith(prefix) === true,
 
     /** Removes ports. A port that remains is logged; the change that it was created for does not fail. */
     async release (ids: readonly string[], call: Call) {

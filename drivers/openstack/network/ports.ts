@@ -3,8 +3,6 @@ import type { Call } from '../../call.ts'
 import type { Client } from '../client/client.ts'
 import { createNeutron, findBy, type Port } from './neutron.ts'
 
-export type { Port } from './neutron.ts'
-
 /** The ports of some servers, by the server's id. */
 export type PortsByDevice = ReadonlyMap<string, readonly Port[]>
 

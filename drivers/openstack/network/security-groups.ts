@@ -3,21 +3,11 @@ import {
 } from '../../../openapi/model/index.ts'
 import { describe, type Identity, type SecurityGroupService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
-import { createCollection, createUpdate, toCommonFields, type Kind } from './collection.ts'
+import { createCollection, createUpdate, type Kind } from './collection.ts'
 import type { Neutron, NeutronGroup } from './neutron.ts'
 import { ruleFields, toRule, toRuleBody } from './security-rules.ts'
 
-export const toSecurityGroup = (raw: NeutronGroup, identity: Identity, extra: boolean): SecurityGroup => ({
-  ...toCommonFields(raw, identity),
-  state: 'available',
-  description: raw.description || null,
-  // A security group of Neutron is valid in all networks.
-  network_id: null,
-  rules: (raw.security_group_rules ?? []).map(toRule),
-  extra: extra ? { ...raw } : undefined
-})
-
-export const securityGroupCapabilities = describe<SecurityGroupService>({
+export const capabilities = describe<SecurityGroupService>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
   create: { parameters: ['name', 'description', 'tags'], limits: { tag_characters: 255 } },
   update: { parameters: ['name', 'description', 'tags'] },
@@ -33,10 +23,16 @@ export const securityGroupCapabilities = describe<SecurityGroupService>({
 export function createSecurityGroups (neutron: Neutron, identify: (id: string) => Identity): SecurityGroupService {
   const kind: Kind<NeutronGroup, SecurityGroup, SecurityGroupCreate> = {
     objects: neutron.securityGroups,
-    tags: neutron.tags,
-    path: 'security-groups',
+    tags: neutron.tags.of('security-groups'),
+    identify,
     fields: [],
-    toResources: (raws, extra) => raws.map((raw) => toSecurityGroup(raw, identify(raw.id), extra)),
+    toFields: (raw) => ({
+      state: 'available',
+      description: raw.description || null,
+      // A security group of Neutron is valid in all networks.
+      network_id: null,
+      rules: (raw.security_group_rules ?? []).map(toRule)
+    }),
     toBody: ({ name, description }) => ({ name, description })
   }
   const collection = createCollection(kind)

@@ -1,22 +1,9 @@
 import type { Subnet, SubnetCreate, SubnetUpdate } from '../../../openapi/model/index.ts'
 import { describe, type Identity, type SubnetService } from '../../driver.ts'
-import { createCollection, createUpdate, toCommonFields, type Kind } from './collection.ts'
+import { createCollection, createUpdate, type Kind } from './collection.ts'
 import type { Neutron, NeutronSubnet } from './neutron.ts'
 
-export const toSubnet = (raw: NeutronSubnet, identity: Identity, extra: boolean): Subnet => ({
-  ...toCommonFields(raw, identity),
-  state: 'available',
-  network_id: raw.network_id,
-  cidr: raw.cidr,
-  ip_version: raw.ip_version ?? null,
-  gateway_ip: raw.gateway_ip ?? null,
-  dns_servers: raw.dns_nameservers ?? [],
-  // A subnet of Neutron is in all availability zones.
-  availability_zone: null,
-  extra: extra ? { ...raw } : undefined
-})
-
-export const subnetCapabilities = describe<SubnetService>({
+export const capabilities = describe<SubnetService>({
   list: { filters: ['name', 'tag', 'network_id'], limits: { limit: 1000 } },
   create: {
     parameters: ['name', 'network_id', 'cidr', 'gateway_ip', 'dns_servers', 'tags'],
@@ -33,8 +20,8 @@ const toBody = ({ name, gateway_ip: gateway, dns_servers: servers }: SubnetUpdat
 export function createSubnets (neutron: Neutron, identify: (id: string) => Identity): SubnetService {
   const kind: Kind<NeutronSubnet, Subnet, SubnetCreate> = {
     objects: neutron.subnets,
-    tags: neutron.tags,
-    path: 'subnets',
+    tags: neutron.tags.of('subnets'),
+    identify,
     // Each message was provoked.
     fields: [
       { pattern: /^Network .* could not be found/, pointer: '/network_id' },
@@ -42,7 +29,16 @@ export function createSubnets (neutron: Neutron, identify: (id: string) => Ident
       { pattern: /nameserver/i, pointer: '/dns_servers' },
       { pattern: /cidr|overlaps/i, pointer: '/cidr' }
     ],
-    toResources: (raws, extra) => raws.map((raw) => toSubnet(raw, identify(raw.id), extra)),
+    toFields: (raw) => ({
+      state: 'available',
+      network_id: raw.network_id,
+      cidr: raw.cidr,
+      ip_version: raw.ip_version ?? null,
+      gateway_ip: raw.gateway_ip ?? null,
+      dns_servers: raw.dns_nameservers ?? [],
+      // A subnet of Neutron is in all availability zones.
+      availability_zone: null
+    }),
     toQuery: ({ network_id: networks }) => ({ network_id: networks }),
     toBody: ({ network_id: network, cidr, ...input }) =>
       ({ network_id: network, cidr, ip_version: cidr.includes(':') ? 6 : 4, ...toBody(input) })

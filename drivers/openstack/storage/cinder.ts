@@ -1,41 +1,24 @@
-import { defres, type Read, type Write } from 'openstack-client'
+import { defres } from 'openstack-client'
 import type { Bound } from '../client/bind.ts'
 import { metadataActions } from '../client/resources.ts'
 
-interface Calls {
-  show: Read<[id: string]>
-  create: Write
-  update: Write<[id: string]>
-  del: Write<[id: string]>
-}
-
-interface Listing {
-  list: Read
-}
-
-interface MetadataCalls extends Pick<Calls, 'show' | 'update'> {
-  create: Write<[id: string]>
-}
-
-const one = { only: ['show', 'create', 'update', 'del'] }
+const one = { only: ['show', 'create', 'update', 'del'] } as const
 
 /** The calls of Cinder v3. Those of openstack-client are of version 2. */
 export const cinder = {
   volume: {
-    ...defres<Calls>('volume', '/volumes', 'volume', one),
-    ...defres<Listing>('volume', '/volumes/detail', 'volume', { only: ['list'] })
+    ...defres('volume', '/volumes', 'volume', one),
+    ...defres('volume', '/volumes/detail', 'volume', { only: ['list'] })
   },
-  volumeAction: defres<{ create: Write<[id: string]> }>('volume', '/volumes/:id/action', null, {
-    only: ['create']
-  }),
-  volumeMetadata: defres<MetadataCalls>('volume', '/volumes/:id/metadata', 'metadata', metadataActions),
+  volumeAction: defres('volume', '/volumes/:id/action', null, { only: ['create'] }),
+  volumeMetadata: defres('volume', '/volumes/:id/metadata', 'metadata', metadataActions),
   snapshot: {
-    ...defres<Calls>('volume', '/snapshots', 'snapshot', one),
-    ...defres<Listing>('volume', '/snapshots/detail', 'snapshot', { only: ['list'] })
+    ...defres('volume', '/snapshots', 'snapshot', one),
+    ...defres('volume', '/snapshots/detail', 'snapshot', { only: ['list'] })
   },
-  snapshotMetadata: defres<MetadataCalls>('volume', '/snapshots/:id/metadata', 'metadata', metadataActions),
-  type: defres<Listing & Pick<Calls, 'show'>>('volume', '/types', 'volume_type', { only: ['list', 'show'] }),
-  limits: defres<{ read: Read }>('volume', '/limits', 'limits', { only: [], read: ['get', '', 'limits'] })
+  snapshotMetadata: defres('volume', '/snapshots/:id/metadata', 'metadata', metadataActions),
+  type: defres('volume', '/types', 'volume_type', { only: ['list', 'show'] }),
+  limits: defres('volume', '/limits', 'limits', { only: [], read: ['get', '', 'limits'] })
 }
 
 /** The differences between the versions of Cinder. */

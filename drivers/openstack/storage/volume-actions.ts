@@ -1,4 +1,4 @@
-import { defres, type Write } from 'openstack-client'
+import { defres } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { toChange } from '../../changes.ts'
@@ -13,11 +13,8 @@ import { cinder } from './cinder.ts'
 import { attachedNodes, volumeState, type CinderVolume } from './mapping.ts'
 import { attachFields, explainVolume, sizeFields } from './refusals.ts'
 
-const attachmentCalls = defres<{ create: Write<[node: string]>, del: Write<[node: string, volume: string]> }>(
-  'compute',
-  '/servers/:server_id/os-volume_attachments',
-  'volumeAttachment',
-  { only: ['create', 'del'] }
+const attachmentCalls = defres(
+  'compute', '/servers/:server_id/os-volume_attachments', 'volumeAttachment', { only: ['create', 'del'] }
 )
 
 /**
