@@ -4,10 +4,11 @@
  * it.
  */
 export { hideMissing } from './available-services.ts'
-export { bind, type Bound, type RefusalContext } from './client/bind.ts'
+export { bind, type RefusalContext } from './client/bind.ts'
 export type { Service } from './client/catalog.ts'
 export { createClient, malformed, type Client } from './client/client.ts'
 export { problemOf } from './client/errors.ts'
+export { createReadService } from './client/read-service.ts'
 export { resources } from './client/resources.ts'
 export { createAccess, createTokenCache, type Grant, type Session } from './client/token-cache.ts'
 export { toFixedAddress } from './compute/addresses.ts'
@@ -15,10 +16,11 @@ export { capabilities as keyPairCapabilities, createKeyPairs } from './compute/k
 export { userDataBytes } from './compute/node-create.ts'
 export { createNodes } from './compute/nodes.ts'
 export { createSizes } from './compute/sizes.ts'
+export { createImageOfNode } from './image/image-of-node.ts'
 export {
   fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row
 } from './quotas.ts'
 export { cinder, cinderV1 } from './storage/cinder.ts'
-export { createSnapshots } from './storage/snapshots.ts'
+export { capabilities as cinderSnapshotCapabilities, createSnapshots } from './storage/snapshots.ts'
 export { toVolumeType, type CinderType } from './storage/volume-types.ts'
 export { createVolumes } from './storage/volumes.ts'

@@ -16,37 +16,13 @@ export const imageOperationKey = 'orchestrator_operation'
 
 /** Prefixes and keys that Rackspace and Nova write, and that an image inherits. */
 const systemPrefixes = [
-  'com.rackspace__',
-  'org.openstack__',
-  'instance_type_',
-  'rax_',
-  'os_',
-  'img_',
-  'hw_',
-  'vm_',
-  'xenapi_',
-  'clean_',
-  'rsync_'
+  'com.rackspace__', 'org.openstack__', 'instance_type_', 'rax_', 'os_', 'img_', 'hw_', 'vm_',
+  'xenapi_', 'clean_', 'rsync_'
 ]
 const systemKeys = new Set([
-  'arch',
-  'architecture',
-  'auto_disk_config',
-  'base_image_ref',
-  'cache_in_nova',
-  'flavor_classes',
-  'image_location',
-  'image_state',
-  'image_type',
-  'instance_uuid',
-  'kernel_id',
-  'min_disk',
-  'min_ram',
-  'network_allocated',
-  'owner_id',
-  'passwordless_os_user',
-  'ramdisk_id',
-  'ssh_user',
+  'arch', 'architecture', 'auto_disk_config', 'base_image_ref', 'cache_in_nova', 'flavor_classes',
+  'image_location', 'image_state', 'image_type', 'instance_uuid', 'kernel_id', 'min_disk',
+  'min_ram', 'network_allocated', 'owner_id', 'passwordless_os_user', 'ramdisk_id', 'ssh_user',
   'user_id'
 ])
 

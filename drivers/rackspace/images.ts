@@ -1,9 +1,10 @@
 import { defres } from 'openstack-client'
 import { ProblemError, type Image, type ImageState } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
+import { toChange, untilGone } from '../changes.ts'
 import { describe, type Identity, type ImageService } from '../driver.ts'
-import { toExactName, toQuery, type FilterRule } from '../filters.ts'
-import { bind, malformed, resources, type Client } from '../openstack/public.ts'
+import { toExactName, type FilterRule } from '../filters.ts'
+import { bind, createImageOfNode, createReadService, type Client } from '../openstack/public.ts'
 import { explainFields, type FieldRefusal } from '../refusals.ts'
 import { runSteps, type Step } from '../steps.ts'
 import { checkImageTags, imageOperationKey, toImageTags, withoutOperation } from './image-tags.ts'
@@ -105,15 +106,9 @@ export function toImage (image: NovaImage, identity: Identity, extra: boolean): 
 export function createImages (client: Client, identify: (id: string) => Identity): ImageService {
   const images = bind<NovaImage>(client, imageCalls, { service: 'compute' })
   const metadata = bind(client, metadataCalls, { service: 'compute' })
-  const actions = bind(client, resources.serverAction, {
-    service: 'compute',
-    explain: (error, { fields }) => explainFields(error, fields)
-  })
-
-  const readImage = async (id: string, extra: boolean, call: Call) => {
-    const image = await images.show(id, call)
-    return toImage(image, identify(image.id), extra)
-  }
+  const createImage = createImageOfNode(client, createFields)
+  const service = createReadService(images, (image, extra) => toImage(image, identify(image.id), extra), filterRules)
+  const readImage = (id: string, call: Call) => service.get(id, { extra: false }, call)
 
   /** Removes a tag, if it is there. */
   const removeTag = async (id: string, key: string, call: Call) => {
@@ -122,7 +117,7 @@ export function createImages (client: Client, identify: (id: string) => Identity
     } catch (error) {
       if (!(error instanceof ProblemError) || error.code !== 'resource_not_found') throw error
       // Throws resource_not_found if the image is missing, not the tag.
-      await readImage(id, false, call)
+      await readImage(id, call)
     }
   }
 
@@ -137,21 +132,13 @@ export function createImages (client: Client, identify: (id: string) => Identity
   }
 
   return {
-    async list ({ limit, token, filters, extra }, call) {
-      const query = { ...toQuery(filters, filterRules), limit }
-      const { items, next } = await images.page(query, token, call)
-      return { items: items.map((image) => toImage(image, identify(image.id), extra)), next }
-    },
+    ...service,
 
-    get: (id, { extra }, call) => readImage(id, extra, call),
-
-    async create ({ name, node_id: node, tags }, call) {
-      checkImageTags(tags)
-      const body = { createImage: { name, metadata: { ...tags, [imageOperationKey]: call.operation } } }
-      const { location = '' } = await actions.postForHeaders(node, body, call, { fields: createFields })
-      const id = location.split('/').pop() ?? ''
-      if (id === '') throw malformed('compute', false)
-      return { resources: [{ kind: 'image', id }], until: { states: ['available'] } }
+    async create (input, call) {
+      checkImageTags(input.tags)
+      const metadata = { ...input.tags, [imageOperationKey]: call.operation }
+      const id = await createImage(input, metadata, call)
+      return toChange('image', id, { states: ['available'] })
     },
 
     /**
@@ -167,13 +154,13 @@ export function createImages (client: Client, identify: (id: string) => Identity
 
     async update (id, { tags = {} }, call) {
       checkImageTags(tags)
-      const read = () => readImage(id, false, call)
+      const read = () => readImage(id, call)
       return runSteps(toSteps(id, tags, call), read, async (error) => explainFields(error, updateFields))
     },
 
     async destroy (id, call) {
       await images.remove(id, call)
-      return { resources: [{ kind: 'image', id }], until: { states: [], gone: true } }
+      return toChange('image', id, untilGone)
     }
   }
 }

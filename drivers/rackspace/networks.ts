@@ -2,7 +2,7 @@ import { defres } from 'openstack-client'
 import { ProblemError, type Network } from '../../openapi/model/index.ts'
 import { describe, type Identity, type NetworkService } from '../driver.ts'
 import { invalid } from '../invalid.ts'
-import { bind, type Client, type RefusalContext } from '../openstack/public.ts'
+import { bind, createReadService, type Client, type RefusalContext } from '../openstack/public.ts'
 import { pointToField, type FieldRefusal } from '../refusals.ts'
 
 export const capabilities = describe<NetworkService>({
@@ -58,11 +58,7 @@ export function createNetworks (client: Client, identify: (id: string) => Identi
   const convert = (raw: CloudNetwork, extra: boolean) => toNetwork(raw, identify(raw.id), extra)
 
   return {
-    async list ({ limit, token, extra }, call) {
-      const { items, next } = await networks.page({ limit }, token, call)
-      return { items: items.map((raw) => convert(raw, extra)), next }
-    },
-    get: async (id, { extra }, call) => convert(await networks.show(id, call), extra),
+    ...createReadService(networks, convert),
     async create ({ name, cidr }, call) {
       if (cidr === undefined) throw invalid('/cidr', 'is required by this cloud')
       return convert(await networks.create({ label: name, cidr }, call, { fields }), false)

@@ -1,6 +1,7 @@
 import { defres } from 'openstack-client'
 import { ProblemError, type Nic, type ProblemCode } from '../../openapi/model/index.ts'
-import type { Change, NodeService } from '../driver.ts'
+import { toChange } from '../changes.ts'
+import type { NodeService } from '../driver.ts'
 import { bind, toFixedAddress, type Client } from '../openstack/public.ts'
 import { explainFields, explaining, type FieldRefusal } from '../refusals.ts'
 
@@ -35,8 +36,6 @@ export function toNic ({ id, mac_address: mac, ip_addresses: addresses = [] }: V
   }
 }
 
-const change = (id: string): Change => ({ resources: [{ kind: 'node', id }], until: { states: [] } })
-
 /**
  * NICs of nodes (`os-virtual-interfacesv2`). Rackspace answers when the NIC is attached or gone,
  * and chooses the addresses.
@@ -52,12 +51,12 @@ export function createNics (client: Client) {
 
     async attach_nic (id, { network_id: network }, call) {
       await explaining(explainAttach, () => interfaces.post(id, { network_id: network }, call))
-      return change(id)
+      return toChange('node', id, { states: [] })
     },
 
     async detach_nic (id, nicId, call) {
       await interfaces.of(id).remove(nicId, call)
-      return change(id)
+      return toChange('node', id, { states: [] })
     }
   } satisfies Pick<NodeService, 'list_nics' | 'attach_nic' | 'detach_nic'>
 }

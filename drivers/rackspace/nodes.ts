@@ -17,20 +17,10 @@ export const capabilities = describe<NodeService>({
   list: { filters: ['name', 'state', 'image_id'], limits: { limit: 1000 } },
   create: {
     parameters: [
-      'name',
-      'image_id',
-      'size_id',
-      'key_pair_name',
-      'user_data',
-      'networks',
-      'networks.network_id',
-      'tags',
-      'root_volume',
-      'root_volume.size',
-      'root_volume.delete_on_termination',
-      'provider_options',
-      'provider_options.rackspace.config_drive',
-      'provider_options.rackspace.disk_config'
+      'name', 'image_id', 'size_id', 'key_pair_name', 'user_data', 'networks',
+      'networks.network_id', 'tags', 'root_volume', 'root_volume.size',
+      'root_volume.delete_on_termination', 'provider_options',
+      'provider_options.rackspace.config_drive', 'provider_options.rackspace.disk_config'
     ],
     limits: { user_data_bytes: userDataBytes, tag_characters: 255 }
   },
@@ -44,41 +34,23 @@ export const capabilities = describe<NodeService>({
 })
 
 /** Create options that only this cloud has, under Nova's names. */
-export const createOptions = Type.Object(
-  {
-    config_drive: Type.Optional(
-      Type.Boolean({ description: 'Provide metadata and user data on a drive of the node.' })
-    ),
-    disk_config: Type.Optional(
-      Type.Enum(['AUTO', 'MANUAL'], {
-        type: 'string',
-        description: 'AUTO: the root partition takes the whole disk. MANUAL: as in the image.'
-      })
-    )
-  },
-  { additionalProperties: false }
-)
+export const createOptions = Type.Object({
+  config_drive: Type.Optional(Type.Boolean({
+    description: 'Provide metadata and user data on a drive of the node.'
+  })),
+  disk_config: Type.Optional(Type.Enum(['AUTO', 'MANUAL'], {
+    type: 'string',
+    description: 'AUTO: the root partition takes the whole disk. MANUAL: as in the image.'
+  }))
+}, { additionalProperties: false })
 
 /**
  * Nova's actions that Rackspace documents, and `os-start` and `os-stop`, which servers of some
  * flavors accept. Rackspace has no pause, suspend, shelve, lock and restore.
  */
 const methods = new Set([
-  'list',
-  'get',
-  'create',
-  'findCreated',
-  'update',
-  'destroy',
-  'start',
-  'stop',
-  'reboot',
-  'resize',
-  'confirm_resize',
-  'revert_resize',
-  'rebuild',
-  'rescue',
-  'unrescue'
+  'list', 'get', 'create', 'findCreated', 'update', 'destroy', 'start', 'stop', 'reboot', 'resize',
+  'confirm_resize', 'revert_resize', 'rebuild', 'rescue', 'unrescue'
 ])
 
 /** Servers of Rackspace. */

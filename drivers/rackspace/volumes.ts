@@ -10,6 +10,7 @@ import { invalid } from '../invalid.ts'
 import {
   bind,
   cinder,
+  cinderSnapshotCapabilities,
   cinderV1,
   createVolumes as createCinderVolumes,
   toVolumeType,
@@ -29,11 +30,11 @@ export const capabilities = describe<VolumeService>({
   detach: { parameters: ['node_id'] }
 })
 
-export const snapshotCapabilities = describe<SnapshotService>({
-  list: { filters: ['name'], limits: { limit: 1000 } },
-  create: { parameters: ['volume_id', 'name', 'description', 'tags'], limits: { tag_characters: 255 } },
-  update: { parameters: ['name', 'tags'], limits: { tag_characters: 255 } }
-})
+/** Version 1 of Cinder filters snapshots only by name. */
+export const snapshotCapabilities = {
+  ...cinderSnapshotCapabilities,
+  ...describe<SnapshotService>({ list: { filters: ['name'], limits: { limit: 1000 } } })
+}
 
 /**
  * The metadata key in which Cloud Block Storage keeps the place of a volume, beside the keys of the

@@ -154,8 +154,10 @@ const unversioned = new Set<ProblemCode>([
 ])
 
 /** A success without the expected content. After a change the outcome is unknown then. */
-export const malformed = (service: string, read: boolean) => new ProblemError('provider_error',
-  `The ${service} service answered with success, but without the expected content (malformed)`, { outcomeUnknown: !read })
+export function malformed (service: string, read: boolean) {
+  const detail = `The ${service} service answered with success, but its answer is malformed`
+  return new ProblemError('provider_error', detail, { outcomeUnknown: !read })
+}
 
 /** Calls an action of openstack-client, whose arguments are all positional. */
 const invoke = (

@@ -1,4 +1,6 @@
-import { ProblemError, type ProblemCode, type ProblemDetails, type ProviderError } from '../../../openapi/model/index.ts'
+import {
+  ProblemError, type ProblemCode, type ProblemDetails, type ProviderError
+} from '../../../openapi/model/index.ts'
 import { parseRetryAfter, type HttpResponse } from '../../http.ts'
 
 /** The call that an answer belongs to. */

@@ -5,6 +5,7 @@ import {
   type NodeVerbInput
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
+import { toChange, untilGone } from '../../changes.ts'
 import type { Change, NodeService, Until } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps, step, type Step } from '../../steps.ts'
@@ -91,8 +92,6 @@ const resumeActions: Readonly<Record<string, string>> = {
   SHELVED_OFFLOADED: 'unshelve'
 }
 
-const change = (id: string, until: Until): Change => ({ resources: [{ kind: 'node', id }], until })
-
 /** The verbs of a node, its update and its deletion. */
 export function createActions ({ client, servers, get, can, ports }: ActionsOptions) {
   const metadata = bind<Record<string, string>>(client, resources.serverMetadata, { service: 'compute' })
@@ -105,7 +104,7 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
     fields?: readonly FieldRefusal[]
   ) => {
     const answer = await servers.actions.post(id, body, call, { fields })
-    return { ...change(id, until), secrets: secretsOf(answer) }
+    return { ...toChange('node', id, until), secrets: secretsOf(answer) }
   }
 
   const verbs = Object.fromEntries(
@@ -151,7 +150,7 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
       const own = (await ports?.ownOf(id, call)) ?? []
       await servers.changes.remove(id, call)
       await ports?.release(own, call)
-      return change(id, { states: [], gone: true })
+      return toChange('node', id, untilGone)
     }
   } satisfies Partial<NodeService>
 }

@@ -5,6 +5,7 @@ import type { FieldRefusal } from '../../refusals.ts'
 import { bind } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
+import { createReadService } from '../client/read-service.ts'
 import { resources } from '../client/resources.ts'
 import { toTimestamp } from '../client/metadata.ts'
 
@@ -71,22 +72,15 @@ export function createKeyPairs (client: Client, identify: (id: string) => Identi
     item: 'keypair'
   })
 
-  return {
-    async list ({ limit, token, extra }, call) {
-      const { items, next } = await lists.page({ limit }, token, call)
-      return { items: items.map((raw) => toKeyPair(raw, identify(raw.name), extra)), next }
-    },
+  const convert = (raw: NovaKeyPair, extra: boolean) => toKeyPair(raw, identify(raw.name), extra)
 
-    async get (id, { extra }, call) {
-      const raw = await keyPairs.show(id, call)
-      return toKeyPair(raw, identify(raw.name), extra)
-    },
+  return {
+    ...createReadService({ page: lists.page, show: keyPairs.show }, convert),
 
     async create (input, call) {
       checkType(input)
       const { name, public_key: publicKey } = input
-      const raw = await keyPairs.create({ name, public_key: publicKey }, call, { fields })
-      return toKeyPair(raw, identify(raw.name), false)
+      return convert(await keyPairs.create({ name, public_key: publicKey }, call, { fields }), false)
     },
 
     destroy: (id, call) => keyPairs.remove(id, call)

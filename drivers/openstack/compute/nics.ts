@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProblemError, type Nic, type NicCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Change, NodeService } from '../../driver.ts'
+import { toChange } from '../../changes.ts'
+import type { NodeService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
 import { pointToField } from '../../refusals.ts'
 import { bind, type RefusalContext } from '../client/bind.ts'
@@ -42,15 +43,13 @@ export function toNic (port: Port, server: Pick<Server, 'addresses'>): Nic {
   }
 }
 
-const change = (id: string): Change => ({ resources: [{ kind: 'node', id }], until: { states: [] } })
-
 /** NICs of nodes: ports of Neutron, which Nova attaches and detaches. */
 export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
   const explain = (error: unknown, context: RefusalContext) => {
     if (!(error instanceof ProblemError)) return error
     const { provider_error: { message } = {} } = error.details
     if (/^No (more )?fixed IP/i.test(message ?? '')) {
-      return error.with({ code: 'provider_capacity', detail: message! })
+      return error.with({ code: 'provider_capacity' })
     }
     const missing = error.code === 'resource_not_found' ? pointToField(error, context.fields) : undefined
     return missing ?? servers.explain(error, context)
@@ -113,7 +112,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
     async attach_nic (id, input, call) {
       if (needsPort(input)) await attachPort(id, input, call)
       else await attachNetwork(id, input.network_id!, input.fixed_ip, call)
-      return change(id)
+      return toChange('node', id, { states: [] })
     },
 
     async detach_nic (id, nicId, call) {
@@ -123,7 +122,7 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
       await interfaces.of(id).remove(nicId, call)
       await waitUntilDetached(id, nicId, call)
       if (ports.isOwn(port)) await ports.release([nicId], call)
-      return change(id)
+      return toChange('node', id, { states: [] })
     }
   } satisfies Pick<NodeService, 'list_nics' | 'attach_nic' | 'detach_nic'>
 }

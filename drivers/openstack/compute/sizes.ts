@@ -2,6 +2,7 @@ import type { Size } from '../../../openapi/model/index.ts'
 import type { Identity, ReadService } from '../../driver.ts'
 import { bind } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
+import { createReadService } from '../client/read-service.ts'
 import { resources } from '../client/resources.ts'
 
 /** A flavor of Nova below version 2.55. */
@@ -50,14 +51,5 @@ export function createSizes (client: Client, identify: (id: string) => Identity)
     { service: 'compute' }
   )
 
-  return {
-    async list ({ limit, token, extra }, call) {
-      const { items, next } = await flavors.page({ limit }, token, call)
-      return { items: items.map((flavor) => toSize(flavor, identify(flavor.id), extra)), next }
-    },
-    async get (id, { extra }, call) {
-      const flavor = await flavors.show(id, call)
-      return toSize(flavor, identify(flavor.id), extra)
-    }
-  }
+  return createReadService(flavors, (flavor, extra) => toSize(flavor, identify(flavor.id), extra))
 }

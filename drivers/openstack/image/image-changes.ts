@@ -1,13 +1,13 @@
 import { ProblemError, type Image, type ImageCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
+import { toChange, untilGone } from '../../changes.ts'
 import type { ImageService } from '../../driver.ts'
-import { explainFields, explaining, type FieldRefusal } from '../../refusals.ts'
+import { explaining, type FieldRefusal } from '../../refusals.ts'
 import { operationKey } from '../../tags.ts'
-import { bind } from '../client/bind.ts'
-import { malformed, type Client } from '../client/client.ts'
+import type { Client } from '../client/client.ts'
 import { checkTagList, patchTagList } from '../client/tags.ts'
-import { resources } from '../client/resources.ts'
 import type { Glance } from './glance.ts'
+import { createImageOfNode } from './image-of-node.ts'
 
 export interface ImageChangesOptions {
   client: Client
@@ -28,10 +28,7 @@ const updateFields: readonly FieldRefusal[] = [
 
 /** Makes images of nodes with Nova, and changes images with Glance. */
 export function createImageChanges ({ client, glance, get }: ImageChangesOptions) {
-  const servers = bind(client, resources.serverAction, {
-    service: 'compute',
-    explain: (error, { fields }) => explainFields(error, fields)
-  })
+  const createImage = createImageOfNode(client, createFields)
 
   /**
    * Sets the tags in a call of its own, because Nova gives an image only properties. If it fails,
@@ -55,14 +52,9 @@ export function createImageChanges ({ client, glance, get }: ImageChangesOptions
   return {
     async create (input, call) {
       checkTagList(input.tags)
-      const body = { createImage: { name: input.name, metadata: { [operationKey]: call.operation } } }
-      const { location = '' } = await servers.postForHeaders(input.node_id, body, call, {
-        fields: createFields
-      })
-      const id = location.split('/').pop() ?? ''
-      if (id === '') throw malformed('compute', false)
+      const id = await createImage(input, { [operationKey]: call.operation }, call)
       await setTags(id, input, call)
-      return { resources: [{ kind: 'image', id }], until: { states: ['available'] } }
+      return toChange('image', id, { states: ['available'] })
     },
 
     /**
@@ -88,7 +80,7 @@ export function createImageChanges ({ client, glance, get }: ImageChangesOptions
 
     async destroy (id, call) {
       await glance.remove(id, call)
-      return { resources: [{ kind: 'image', id }], until: { states: [], gone: true } }
+      return toChange('image', id, untilGone)
     }
   } satisfies Partial<ImageService>
 }

@@ -1,5 +1,6 @@
 import { ProblemError, type ImageImport, type ImageUpload } from '../../../openapi/model/index.ts'
 import { openCall, within, type Call } from '../../call.ts'
+import { toChange } from '../../changes.ts'
 import type { Change, ImageService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
 import { operationKey } from '../../tags.ts'
@@ -50,7 +51,7 @@ export function createImageFiles (glance: Glance, timeout: number) {
   const fill = async (id: string, call: Call, run: () => Promise<unknown>): Promise<Change> => {
     try {
       await run()
-      return { resources: [{ kind: 'image', id }], until: { states: ['available'] } }
+      return toChange('image', id, { states: ['available'] })
     } catch (error) {
       const isRemoved = await remove(id, call).then(
         () => true,

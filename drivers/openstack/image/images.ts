@@ -1,8 +1,9 @@
 import type { Image, ImageState } from '../../../openapi/model/index.ts'
 import { describe, type Identity, type ImageService } from '../../driver.ts'
-import { toExactName, toQuery, type FilterRule } from '../../filters.ts'
+import { toExactName, type FilterRule } from '../../filters.ts'
 import { operationKey } from '../../tags.ts'
 import type { Client } from '../client/client.ts'
+import { createReadService } from '../client/read-service.ts'
 import { fromTagList } from '../client/tags.ts'
 import { createGlance, type GlanceImage } from './glance.ts'
 import { createImageChanges } from './image-changes.ts'
@@ -91,9 +92,11 @@ export interface ImagesOptions {
 export function createImages ({ client, identify, timeout }: ImagesOptions) {
   const glance = createGlance(client)
 
+  const convert = (image: GlanceImage, extra: boolean) => toImage(image, identify(image.id), extra)
+
   const readImage: ImageService['get'] = async (id, { extra }, call) => {
     const image = await glance.show(id, call)
-    const converted = toImage(image, identify(image.id), extra)
+    const converted = convert(image, extra)
     if (image.status !== 'queued') return converted
     // Only the tasks show that the import of a queued image has failed. An older Glance does not
     // list them.
@@ -104,11 +107,7 @@ export function createImages ({ client, identify, timeout }: ImagesOptions) {
 
   const { import: importFile, upload, discover, canImport, forget } = createImageFiles(glance, timeout)
   const images: ImageService = {
-    async list ({ limit, token, filters, extra }, call) {
-      const query = { ...toQuery(filters, filterRules), limit }
-      const { items, next } = await glance.page(query, token, call)
-      return { items: items.map((image) => toImage(image, identify(image.id), extra)), next }
-    },
+    ...createReadService(glance, convert, filterRules),
     get: readImage,
     ...createImageChanges({ client, glance, get: (id, call) => readImage(id, { extra: false }, call) }),
     upload

@@ -1,7 +1,5 @@
 import { defres } from 'openstack-client'
-import type { Call } from '../../call.ts'
-import type { ListQuery } from '../../driver.ts'
-import type { Bound, Query } from '../client/bind.ts'
+import type { Bound } from '../client/bind.ts'
 import { metadataActions } from '../client/resources.ts'
 
 const one = { only: ['show', 'create', 'update', 'del'] } as const
@@ -51,19 +49,14 @@ export const cinderV1: Dialect = {
 /** Items in one answer of a list, by Cinder's default. */
 const maxItems = 1000
 
-/**
- * Reads a page of a list. A token is of `Bound.page`, or an offset if the lists of the dialect have
- * no markers.
- */
-export async function readPage<T extends object> (
-  resource: Bound<T>,
-  query: Query,
-  { limit, token }: Pick<ListQuery, 'limit' | 'token'>,
-  call: Call,
-  { paged }: Dialect
-) {
-  if (paged) return resource.page({ ...query, limit }, token, call)
-  const offset = token === null ? 0 : Number(token)
-  const { items } = await resource.list({ ...query, offset: offset === 0 ? undefined : offset }, call)
-  return { items, next: items.length < maxItems ? null : String(offset + items.length) }
+/** Makes the function that reads a page. If the lists of the dialect have no markers, a token is an offset. */
+export function createPageReader<T extends object> (
+  { page, list }: Pick<Bound<T>, 'page' | 'list'>, { paged }: Dialect
+): Bound<T>['page'] {
+  if (paged) return page
+  return async ({ limit: _, ...query }, token, call) => {
+    const offset = token === null ? 0 : Number(token)
+    const { items } = await list({ ...query, offset: offset === 0 ? undefined : offset }, call)
+    return { items, next: items.length < maxItems ? null : String(offset + items.length) }
+  }
 }

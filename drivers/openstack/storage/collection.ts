@@ -1,15 +1,17 @@
 import type { Call } from '../../call.ts'
+import { toChange, untilGone } from '../../changes.ts'
 import type { Identity, LostCreate, SlowService } from '../../driver.ts'
-import { toQuery, type FilterRule } from '../../filters.ts'
+import type { FilterRule } from '../../filters.ts'
 import { readAll } from '../../pages.ts'
 import { explainFields, explaining, type FieldRefusal } from '../../refusals.ts'
 import { runSteps, step } from '../../steps.ts'
 import { checkTags, operationKey } from '../../tags.ts'
-import { bind, type Query, type ResourceCalls } from '../client/bind.ts'
+import { bind, explainMissing, type Query, type ResourceCalls } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
 import { patchMetadata, type TagPatch } from '../client/metadata.ts'
+import { createReadService } from '../client/read-service.ts'
 import { cinderTags } from '../client/tags.ts'
-import { readPage, type Dialect } from './cinder.ts'
+import { createPageReader, type Dialect } from './cinder.ts'
 import { updateFields } from './refusals.ts'
 
 interface CinderObject {
@@ -50,23 +52,15 @@ export interface CollectionOptions<Raw, T, Create> {
 export function createCollection<Raw extends CinderObject, T, Create extends CreateInput> (
   options: CollectionOptions<Raw, T, Create>
 ) {
-  const { client, kind, dialect, identify, toResource } = options
-  const resource = bind<Raw>(client, options.calls, {
-    service: 'volume',
-    explain: (error, { fields }) => explainFields(error, fields)
-  })
+  const { client, kind, dialect } = options
+  const resource = bind<Raw>(client, options.calls, { service: 'volume', explain: explainMissing })
+  const page = createPageReader(resource, dialect)
   const metadata = bind<Record<string, string>>(client, options.metadataCalls, { service: 'volume' })
 
-  const service: Required<SlowService<T, Create, UpdateInput>> = {
-    async list ({ limit, token, filters, extra }, call) {
-      const query = toQuery(filters, options.filters)
-      const { items, next } = await readPage(resource, query, { limit, token }, call, dialect)
-      return { items: items.map((raw) => toResource(raw, identify(raw.id), extra)), next }
-    },
+  const convert = (raw: Raw, extra: boolean) => options.toResource(raw, options.identify(raw.id), extra)
 
-    async get (id, { extra }, call) {
-      return toResource(await resource.show(id, call), identify(id), extra)
-    },
+  const service: Required<SlowService<T, Create, UpdateInput>> = {
+    ...createReadService({ page, show: resource.show }, convert, options.filters),
 
     async create (input, call) {
       checkTags(input.tags ?? {}, cinderTags)
@@ -76,12 +70,12 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
         metadata: { ...input.tags, [operationKey]: call.operation }
       }
       const { id } = await resource.create(body, call, { fields: options.createFields })
-      return { resources: [{ kind, id }], until: { states: ['available'] } }
+      return toChange(kind, id, { states: ['available'] })
     },
 
     async findCreated (lost, _since, call) {
-      const query = options.toLostQuery(lost)
-      const all = await readAll((token) => readPage(resource, query, { limit: 1000, token }, call, dialect))
+      const query = { ...options.toLostQuery(lost), limit: 1000 }
+      const all = await readAll((token) => page(query, token, call))
       return all.filter((raw) => raw.metadata?.[operationKey] === lost.id).map(({ id }) => ({ kind, id }))
     },
 
@@ -101,7 +95,7 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
         (error) => options.explain(error, read),
         () => resource.remove(id, call)
       )
-      return { resources: [{ kind, id }], until: { states: [], gone: true } }
+      return toChange(kind, id, untilGone)
     }
   }
 

@@ -1,11 +1,12 @@
 import { defres } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Change, Until, VolumeService } from '../../driver.ts'
+import { toChange } from '../../changes.ts'
+import type { VolumeService } from '../../driver.ts'
 import { uuid } from '../../ids.ts'
 import { invalid } from '../../invalid.ts'
-import { explainFields, explaining } from '../../refusals.ts'
-import { bind, type RefusalContext } from '../client/bind.ts'
+import { explaining } from '../../refusals.ts'
+import { bind, explainMissing } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
 import { cinder } from './cinder.ts'
@@ -16,16 +17,13 @@ const attachmentCalls = defres(
   'compute', '/servers/:server_id/os-volume_attachments', 'volumeAttachment', { only: ['create', 'del'] }
 )
 
-const change = (id: string, until: Until): Change => ({ resources: [{ kind: 'volume', id }], until })
-
 /**
  * Nova attaches and detaches volumes, Cinder extends them. Each sets the state of the transition
  * (reserved, detaching, extending) before it answers.
  */
 export function createVolumeActions (client: Client, read: (id: string, call: Call) => Promise<CinderVolume>) {
-  const explain = (error: unknown, { fields }: RefusalContext) => explainFields(error, fields)
-  const attachments = bind(client, attachmentCalls, { service: 'compute', explain })
-  const actions = bind(client, cinder.volumeAction, { service: 'volume', explain })
+  const attachments = bind(client, attachmentCalls, { service: 'compute', explain: explainMissing })
+  const actions = bind(client, cinder.volumeAction, { service: 'volume', explain: explainMissing })
 
   /** An older Cinder extends only volumes that are not attached, and does not know the version. */
   const extend = async (id: string, size: number, call: Call) => {
@@ -49,7 +47,7 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
         (error) => explainVolume(error, () => read(id, call)),
         () => attachments.post(node, { volumeId: id, device }, call, { fields: attachFields })
       )
-      return change(id, { states: ['in_use'] })
+      return toChange('volume', id, { states: ['in_use'] })
     },
 
     async detach (id, { node_id: requested }, call) {
@@ -58,7 +56,7 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
       const node = chooseNode(volume, nodes, requested)
       await explaining(explainDetach, () => attachments.of(node).remove(id, call))
       // A volume with other attachments stays in use.
-      return change(id, { states: [nodes.length > 1 ? 'in_use' : 'available'] })
+      return toChange('volume', id, { states: [nodes.length > 1 ? 'in_use' : 'available'] })
     },
 
     async extend (id, { size }, call) {
@@ -66,7 +64,7 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
         (error) => explainVolume(error, () => read(id, call)),
         () => extend(id, size, call)
       )
-      return change(id, { states: ['available', 'in_use'] })
+      return toChange('volume', id, { states: ['available', 'in_use'] })
     }
   } satisfies VolumeActions
 }
