@@ -43,35 +43,39 @@ export function findEndpoint (
 ) {
   const endpoints = endpointsOf(catalog, service)
   if (endpoints === undefined) {
-    throw new ProblemError('not_supported', `The catalog of this cloud has no ${types[service].join(' or ')} service`, {
+    const names = types[service].join(' or ')
+    throw new ProblemError('not_supported', `The catalog of this cloud has no ${names} service`, {
       capability: service, hint: 'The account at the cloud must have this service in its catalog.'
     })
   }
   const regions = formatList(endpoints.map(regionOf))
   if (region === undefined && regions.includes(', ')) {
-    throw unreachable(
-      `The cloud has more than one region: ${regions}`,
-      'Set `region_name` to one of them.'
-    )
+    throw unreachable(`The cloud has more than one region: ${regions}`, 'region_name')
   }
-  const inRegion = region === undefined ? endpoints : endpoints.filter((endpoint) => regionOf(endpoint) === region)
+  const inRegion = endpoints.filter((endpoint) => region === undefined || regionOf(endpoint) === region)
   if (inRegion.length === 0) {
-    throw unreachable(`The cloud has no ${service} service in region ${region}; its regions are: ${regions}`,
-      'Set `region_name` to one of these regions.')
+    throw unreachable(
+      `The cloud has no ${service} service in region ${region}; its regions are: ${regions}`,
+      'region_name'
+    )
   }
   const endpoint = inRegion.find(
     (one) => one.interface === wanted || one.interface === `${wanted}URL`
   )
   if (endpoint === undefined) {
     const interfaces = formatList(inRegion.map((one) => one.interface))
-    throw unreachable(`The ${service} service has no ${wanted} endpoint; there are: ${interfaces}`,
-      'Set `interface` to one of these.')
+    throw unreachable(
+      `The ${service} service has no ${wanted} endpoint; there are: ${interfaces}`,
+      'interface'
+    )
   }
   return { url: trimUrl(endpoint.url, service), region: regionOf(endpoint) || null }
 }
 
-const unreachable = (detail: string, hint: string) =>
-  new ProblemError('provider_unavailable', detail, { hint, retryable: false })
+const unreachable = (detail: string, setting: string) =>
+  new ProblemError('provider_unavailable', detail, {
+    hint: `Set \`${setting}\` to one of these.`, retryable: false
+  })
 
 /**
  * Removes the version of Glance and Neutron, which the paths of their calls have; some catalogs

@@ -15,8 +15,7 @@ type TagMap = Record<string, string>
 export type Identify = (id: string) => Identity
 
 /** The fields that `createCollection` sets. */
-type CommonField = 'id' | 'cloud' | 'driver' | 'location' | 'self' | 'name' | 'provider_state' | 'created_at' |
-  'updated_at' | 'tags' | 'extra'
+type CommonField = keyof Identity | 'name' | 'provider_state' | 'created_at' | 'updated_at' | 'tags' | 'extra'
 
 /** One kind of resource of Neutron. `Related` is data of other resources, read for a whole page at once. */
 export interface Kind<Raw extends NeutronObject, T, Create extends object, Related = undefined> {

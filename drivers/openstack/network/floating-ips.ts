@@ -36,7 +36,7 @@ const nodeOf = ({ device_id: device, device_owner: owner }: Port) =>
 
 const external = { 'router:external': true }
 
-export const floatingIpCapabilities = describe<FloatingIpService>({
+export const capabilities = describe<FloatingIpService>({
   list: { filters: ['address', 'node_id', 'tag'], limits: { limit: 1000 } },
   create: { parameters: ['pool', 'tags'], limits: { tag_characters: 255 } },
   associate: { parameters: ['node_id', 'nic_id', 'fixed_address'] }
@@ -68,7 +68,9 @@ export function createFloatingIps (neutron: Neutron, identify: Identify): Floati
       : `is not the name of a pool of this cloud: "${pool}"`)
   }
 
-  const collection = createCollection<NeutronFloatingIp, FloatingIp, FloatingIpCreate, Map<string, string | null>>({
+  const collection = createCollection<
+    NeutronFloatingIp, FloatingIp, FloatingIpCreate, Map<string, string | null>
+  >({
     objects: neutron.floatingIps,
     tags: neutron.tags.of('floatingips'),
     identify,
@@ -110,7 +112,7 @@ export function createFloatingIps (neutron: Neutron, identify: Identify): Floati
   }
 }
 
-export const floatingIpPoolCapabilities = describe<ReadService<FloatingIpPool>>({
+export const poolCapabilities = describe<ReadService<FloatingIpPool>>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } }
 })
 
