@@ -31,20 +31,14 @@ export interface NovaImage {
 
 /** Nova's calls for images. openstack-client has only those of Glance. */
 const imageCalls = {
-  ...defres(
-    'compute', '/images', 'image', { only: ['show', 'del'] }
-  ),
+  ...defres('compute', '/images', 'image', { only: ['show', 'del'] }),
   ...defres('compute', '/images/detail', 'image', { only: ['list'] })
 }
 
 /** Keys are removed one by one, so that the metadata of the cloud is not written back. */
 const metadataCalls = {
-  ...defres(
-    'compute', '/images/:image_id/metadata', 'metadata', { only: ['create'] }
-  ),
-  ...defres(
-    'compute', '/images/:image_id/metadata/:id', null, { only: [], del: ['del', ''] }
-  )
+  ...defres('compute', '/images/:image_id/metadata', 'metadata', { only: ['create'] }),
+  ...defres('compute', '/images/:image_id/metadata/:id', null, { only: [], del: ['del', ''] })
 }
 
 /**
@@ -107,7 +101,11 @@ export function createImages (client: Client, identify: (id: string) => Identity
   const images = bind<NovaImage>(client, imageCalls, { service: 'compute' })
   const metadata = bind(client, metadataCalls, { service: 'compute' })
   const createImage = createImageOfNode(client, createFields)
-  const service = createReadService(images, (image, extra) => toImage(image, identify(image.id), extra), filterRules)
+  const service = createReadService(
+    images,
+    (image, extra) => toImage(image, identify(image.id), extra),
+    filterRules
+  )
   const readImage = (id: string, call: Call) => service.get(id, { extra: false }, call)
 
   /** Removes a tag, if it is there. */

@@ -25,7 +25,9 @@ export interface CloudNetwork {
   cidr?: string
 }
 
-const networkCalls = defres('compute', '/os-networksv2', 'network', { only: ['list', 'show', 'create', 'del'] })
+const networkCalls = defres('compute', '/os-networksv2', 'network', {
+  only: ['list', 'show', 'create', 'del']
+})
 
 const fields: readonly FieldRefusal[] = [
   { pattern: /cidr|does not contain enough/i, pointer: '/cidr' },

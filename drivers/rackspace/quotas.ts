@@ -16,7 +16,8 @@ import {
 
 /** Quotas of Cloud Block Storage, with their usage. */
 const volumeQuotas = defres('volume', '/os-quota-sets/:id', 'quota_set', {
-  only: [], read: ['get', '', 'quota_set']
+  only: [],
+  read: ['get', '', 'quota_set']
 })
 
 const rows: readonly Row[] = [

@@ -1,12 +1,18 @@
 import type { HttpClient } from '../http.ts'
-import { createAccess, createTokenCache, type Grant, type Service, type Session } from '../openstack/public.ts'
+import {
+  createAccess,
+  createTokenCache,
+  type Grant,
+  type Service,
+  type Session
+} from '../openstack/public.ts'
 import { findEndpoint, hasService, type Catalog } from './catalog.ts'
 import { authenticate, authRequest, tokensUrl, type IdentityGrant } from './identity.ts'
 import type { Settings } from './settings.ts'
 
 /**
- * Makes the session of an account in one region: that of the settings, or the account's default region. It holds one
- * token of Identity v2.0.
+ * Makes the session of an account in one region: that of the settings, or the account's default
+ * region. It holds one token of Identity v2.0.
  */
 export function createSession (settings: Settings, http: HttpClient, timeout: number): Session {
   const url = tokensUrl(settings.auth_url)
@@ -24,7 +30,10 @@ function toGrant ({ token, catalog, defaultRegion, lifetime }: IdentityGrant, wa
   return { access, lifetime, hasService: (service) => hasService(catalog, service, wanted) }
 }
 
-/** Finds region and account number of the compute endpoint. If there is no endpoint, each call throws the reason. */
+/**
+ * Finds region and account number of the compute endpoint. If there is no endpoint, each call
+ * throws the reason.
+ */
 function findHome (catalog: Catalog, wanted: string | undefined) {
   try {
     const { region, tenant } = findEndpoint(catalog, 'compute', wanted)

@@ -8,9 +8,7 @@ import { malformed, type Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
 import type { Servers } from './servers.ts'
 
-const consoleCalls = defres(
-  'compute', '/servers/:id/remote-consoles', 'remote_console', { only: ['create'] }
-)
+const consoleCalls = defres('compute', '/servers/:id/remote-consoles', 'remote_console', { only: ['create'] })
 
 /**
  * The console of a node: its text output, or the URL of its screen (noVNC). Nova does not publish

@@ -65,7 +65,10 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
     interfaces.post(id, body, call, { fields: nicFields })
 
   const attachPort = async (id: string, nic: NicCreate, call: Call) => {
-    const port = await ports.create({ nic, pointer: '', name: portName(call.operation ?? call.requestId) }, call)
+    const port = await ports.create(
+      { nic, pointer: '', name: portName(call.operation ?? call.requestId) },
+      call
+    )
     try {
       await attach(id, { port_id: port }, call)
     } catch (error) {

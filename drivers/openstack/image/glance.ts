@@ -46,7 +46,8 @@ const calls = {
     tasks: ['get', '/:id/tasks', 'tasks']
   }),
   ...defres('image', '/v2/info/import', 'import-methods', {
-    only: [], importMethods: ['get', '', 'import-methods']
+    only: [],
+    importMethods: ['get', '', 'import-methods']
   })
 }
 

@@ -100,6 +100,8 @@ function withoutImports (error: unknown): { value?: unknown } {
   if (
     error instanceof ProblemError &&
     (error.code === 'resource_not_found' || error.code === 'not_supported')
-  ) { return {} }
+  ) {
+    return {}
+  }
   throw error
 }

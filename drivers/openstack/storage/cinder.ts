@@ -49,9 +49,13 @@ export const cinderV1: Dialect = {
 /** Items in one answer of a list, by Cinder's default. */
 const maxItems = 1000
 
-/** Makes the function that reads a page. If the lists of the dialect have no markers, a token is an offset. */
+/**
+ * Makes the function that reads a page. If the lists of the dialect have no markers, a token is an
+ * offset.
+ */
 export function createPageReader<T extends object> (
-  { page, list }: Pick<Bound<T>, 'page' | 'list'>, { paged }: Dialect
+  { page, list }: Pick<Bound<T>, 'page' | 'list'>,
+  { paged }: Dialect
 ): Bound<T>['page'] {
   if (paged) return page
   return async ({ limit: _, ...query }, token, call) => {

@@ -13,9 +13,9 @@ import { cinder } from './cinder.ts'
 import { attachedNodes, volumeState, type CinderVolume } from './mapping.ts'
 import { attachFields, explainVolume, sizeFields } from './refusals.ts'
 
-const attachmentCalls = defres(
-  'compute', '/servers/:server_id/os-volume_attachments', 'volumeAttachment', { only: ['create', 'del'] }
-)
+const attachmentCalls = defres('compute', '/servers/:server_id/os-volume_attachments', 'volumeAttachment', {
+  only: ['create', 'del']
+})
 
 /**
  * Nova attaches and detaches volumes, Cinder extends them. Each sets the state of the transition
