@@ -46,7 +46,8 @@ interface Layer {
  */
 const driverFolders: Record<string, string[][]> = {
   dummy: [['engine'], ['network', 'storage'], ['nodes'], ['']],
-  ec2: [['client'], ['network'], ['image'], ['compute'], ['storage'], ['']]
+  ec2: [['client'], ['network'], ['image'], ['compute'], ['storage'], ['']],
+  openstack: [['client'], ['network', 'storage', 'image'], ['compute'], ['']]
 }
 
 /** Whether an import within one driver leads to a higher row. */
@@ -158,6 +159,8 @@ t.test('the rules refuse what they are there to refuse', async (t) => {
     ['drivers/dummy/nodes.ts', 'app.ts'],
     ['drivers/dummy/nodes.ts', 'routes/collection.ts'],
     ['drivers/dummy/nodes.ts', 'drivers/openstack/compute/nodes.ts'],
+    ['drivers/openstack/network/networks.ts', 'drivers/openstack/compute/nodes.ts'],
+    ['drivers/openstack/compute/nodes.ts', 'drivers/openstack/quotas.ts'],
     ['drivers/dummy/nodes.ts', 'fastify'],
     ['plugins/nodes.ts', 'drivers/dummy/index.ts'],
     ['plugins/nodes.ts', 'routes/collection.ts'],

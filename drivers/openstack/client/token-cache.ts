@@ -23,10 +23,54 @@ export interface Grant {
   access: Access
   /** Lifetime of the token in milliseconds. */
   lifetime: number
+  /** Returns whether the catalog has a service. */
+  hasService (service: Service): boolean
 }
 
-interface CacheEntry<T> {
-  grant: T
+/** Holds the token of one cloud. */
+export interface Session {
+  /**
+   * Returns the current access. Authenticates if there is none or if it ends soon. Throws
+   * provider_auth_failed.
+   */
+  access (call: Call): Promise<Access>
+  /** Replaces a token that a service has refused: one authentication for all calls that were refused. */
+  renew (refused: string, call: Call): Promise<Access>
+  /** Returns the region of the last access; null before the first. */
+  region (): string | null
+  /** Returns whether the catalog has a service; true until the catalog was read. */
+  hasService (service: Service): boolean
+  refresh (): void
+}
+
+export interface AccessOptions extends Pick<Access, 'token' | 'region' | 'project'> {
+  /**
+   * Finds the URLs of a service, by their types in the catalog of openstack-client. Throws if there
+   * is none.
+   */
+  findUrls (service: Service): Readonly<Record<string, string>>
+}
+
+/** Makes the access of a new token. The URLs of a service are found at its first call. */
+export function createAccess ({ token, region, project, findUrls }: AccessOptions): Access {
+  const tokens = new Map<Service, Token>()
+  const makeToken = (service: Service) => {
+    const catalog = Object.entries(findUrls(service)).map(([type, url]) =>
+      ({ type, endpoints: [{ interface: 'public', url }] }))
+    tokens.set(service, { token, catalog })
+    return { token, catalog }
+  }
+  return {
+    token,
+    of: (service) => tokens.get(service) ?? makeToken(service),
+    region,
+    project,
+    accepted: false
+  }
+}
+
+interface CacheEntry {
+  grant: Grant
   /** `performance.now()` from which the token is renewed, while it still works. */
   renewAt: number
   /** `performance.now()` at which the token ends. */
@@ -35,24 +79,28 @@ interface CacheEntry<T> {
   replacedAt?: number
 }
 
-/** Milliseconds during which a credential error is replayed instead of retried, so that retries cannot lock the account. */
+/**
+ * Milliseconds in which a credential error is replayed instead of retried, so that retries cannot
+ * lock the account.
+ */
 const refusalPause = 5000
 
-export interface TokenCacheOptions<T> {
+export interface TokenCacheOptions {
   /** Milliseconds that an authentication may take. */
   timeout: number
   /** Name of the identity service, for messages. */
   issuer: string
   /** Requests a token. Throws provider_auth_failed if the credentials are refused. */
-  authenticate: (call: Call) => Promise<T>
+  authenticate: (call: Call) => Promise<Grant>
 }
 
 /**
- * Caches one token. All calls that wait for a token share one authentication. The token is renewed five minutes before
- * its end, or in the last fifth of a short life, and once for all calls that a service has refused.
+ * Caches one token. All calls that wait for a token share one authentication. The token is renewed
+ * five minutes before its end, or in the last fifth of a short life, and once for all calls that a
+ * service has refused.
  */
-export function createTokenCache<T extends Grant> ({ timeout, issuer, authenticate }: TokenCacheOptions<T>) {
-  let entry: CacheEntry<T> | undefined
+export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheOptions): Session {
+  let entry: CacheEntry | undefined
   let refusal: { problem: ProblemError, until: number } | undefined
   let generation = 0
 
@@ -62,7 +110,11 @@ export function createTokenCache<T extends Grant> ({ timeout, issuer, authentica
     try {
       const grant = await authenticate(call)
       const early = Math.min(300_000, grant.lifetime / 5)
-      const fresh: CacheEntry<T> = { grant, renewAt: now + grant.lifetime - early, endsAt: now + grant.lifetime }
+      const fresh: CacheEntry = {
+        grant,
+        renewAt: now + grant.lifetime - early,
+        endsAt: now + grant.lifetime
+      }
       if (begun === generation) entry = fresh
       return fresh
     } catch (error) {
@@ -83,8 +135,7 @@ export function createTokenCache<T extends Grant> ({ timeout, issuer, authentica
   }
 
   return {
-    /** Returns the current access. Authenticates if there is none or if it ends soon. */
-    async access (call: Call): Promise<Access> {
+    async access (call) {
       const now = performance.now()
       if (entry === undefined || now >= entry.endsAt) return (await requestUnlessRefused(call)).grant.access
       // Renew early in the background. If that fails, the current token still works.
@@ -92,8 +143,7 @@ export function createTokenCache<T extends Grant> ({ timeout, issuer, authentica
       return entry.grant.access
     },
 
-    /** Replaces a token that a service has refused. */
-    async renew (refused: string, call: Call): Promise<Access> {
+    async renew (refused, call) {
       const now = performance.now()
       if (entry !== undefined && entry.grant.access.token !== refused) return entry.grant.access
       if (entry?.replacedAt !== undefined && !entry.grant.access.accepted && now < entry.replacedAt + refusalPause) {
@@ -106,8 +156,8 @@ export function createTokenCache<T extends Grant> ({ timeout, issuer, authentica
       return fresh.grant.access
     },
 
-    /** Returns the last grant; undefined before the first. */
-    last: () => entry?.grant,
+    region: () => entry?.grant.access.region ?? null,
+    hasService: (service) => entry?.grant.hasService(service) ?? true,
 
     refresh () {
       generation++

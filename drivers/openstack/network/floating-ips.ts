@@ -1,12 +1,16 @@
-import { ProblemError, type FloatingIp, type FloatingIpCreate, type FloatingIpPool } from '../../../openapi/model/index.ts'
+import {
+  ProblemError, type FloatingIp, type FloatingIpCreate, type FloatingIpPool
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { describe, type FloatingIpService, type Identity, type ReadService } from '../../driver.ts'
+import { describe, type FloatingIpService, type ReadService } from '../../driver.ts'
 import { uuid } from '../../ids.ts'
 import { invalid } from '../../invalid.ts'
 import type { FieldRefusal } from '../../refusals.ts'
-import { createCollection, toCommonFields } from './collection.ts'
+import { createCollection, type Identify } from './collection.ts'
 import { chooseNic } from './floating-targets.ts'
-import { findBy, maxIds, type Neutron, type NeutronFloatingIp, type NeutronNetwork, type Port } from './neutron.ts'
+import {
+  findBy, maxIds, type Neutron, type NeutronFloatingIp, type NeutronNetwork, type Port
+} from './neutron.ts'
 import { networkState } from './networks.ts'
 
 // Each message was provoked.
@@ -14,7 +18,10 @@ const createFields: readonly FieldRefusal[] = [
   { pattern: /^Network .* could not be found|not a valid external network/, pointer: '/pool' }
 ]
 const targetFields: readonly FieldRefusal[] = [
-  { pattern: /fixed IP|fixed_ip|multiple fixed|^Port .* does not have/i, pointer: '/fixed_address' },
+  {
+    pattern: /fixed IP|fixed_ip|multiple fixed|^Port .* does not have/i,
+    pointer: '/fixed_address'
+  },
   { pattern: /^External network .* is not reachable|^Port |port/i, pointer: '/nic_id' }
 ]
 
@@ -23,64 +30,62 @@ function stateOf ({ status, port_id: port }: NeutronFloatingIp) {
   return typeof port === 'string' ? 'associated' : 'available'
 }
 
-/** Converts a floating IP of Neutron, which has no name. */
-export const toFloatingIp = (
-  raw: NeutronFloatingIp, node: string | null, identity: Identity, extra: boolean
-): FloatingIp => ({
-  ...toCommonFields(raw, identity),
-  name: null,
-  state: stateOf(raw),
-  address: raw.floating_ip_address ?? null,
-  version: 4,
-  pool: raw.floating_network_id,
-  node_id: node,
-  nic_id: raw.port_id ?? null,
-  fixed_address: raw.fixed_ip_address ?? null,
-  extra: extra ? { ...raw } : undefined
-})
-
 /** Returns the node of a port. Routers, DHCP and load balancers have ports too. */
 const nodeOf = ({ device_id: device, device_owner: owner }: Port) =>
   device !== '' && owner?.startsWith('compute:') === true ? device : null
 
 const external = { 'router:external': true }
 
-export const floatingIpCapabilities = describe<FloatingIpService>({
+export const capabilities = describe<FloatingIpService>({
   list: { filters: ['address', 'node_id', 'tag'], limits: { limit: 1000 } },
   create: { parameters: ['pool', 'tags'], limits: { tag_characters: 255 } },
   associate: { parameters: ['node_id', 'nic_id', 'fixed_address'] }
 })
 
 /** Floating IPs of Neutron, with their nodes, which take one more call for a page. */
-export function createFloatingIps (neutron: Neutron, identify: (id: string) => Identity): FloatingIpService {
-  const readNodes = async (ports: readonly string[], call: Call) => {
-    const found = await findBy(neutron.ports, 'id', ports, { fields: ['id', 'device_id', 'device_owner'] }, call)
-    return new Map(found.map((port) => [port.id, nodeOf(port)]))
+export function createFloatingIps (neutron: Neutron, identify: Identify): FloatingIpService {
+  const readNodes = async (floatingIps: readonly NeutronFloatingIp[], call: Call) => {
+    const ids = floatingIps.flatMap(({ port_id: port }) => port ?? [])
+    const query = { fields: ['id', 'device_id', 'device_owner'] }
+    const ports = await findBy(neutron.ports, 'id', ids, query, call)
+    return new Map(ports.map((port) => [port.id, nodeOf(port)]))
   }
 
   /** Returns the id of an external network that is given by id, by name, or not at all if there is only one. */
   const findPool = async (pool: string | undefined, call: Call) => {
     if (pool !== undefined && uuid.test(pool)) return pool
-    const found = await neutron.networks.all({ ...external, name: pool, fields: ['id', 'name'] }, call)
+    const query = { ...external, name: pool, fields: ['id', 'name'] }
+    const found = await neutron.networks.all(query, call)
     if (found.length === 1) return found[0]!.id
     if (found.length > 1) {
-      throw invalid('/pool', `must be one of: ${found.map(({ id, name }) => `${id} (${name})`).join(', ')}`)
+      throw invalid(
+        '/pool',
+        `must be one of: ${found.map(({ id, name }) => `${id} (${name})`).join(', ')}`
+      )
     }
     throw invalid('/pool', pool === undefined
       ? 'cannot be chosen: this cloud has no external network'
       : `is not the name of a pool of this cloud: "${pool}"`)
   }
 
-  const collection = createCollection<NeutronFloatingIp, FloatingIp, FloatingIpCreate>({
+  const collection = createCollection<
+    NeutronFloatingIp, FloatingIp, FloatingIpCreate, Map<string, string | null>
+  >({
     objects: neutron.floatingIps,
-    tags: neutron.tags,
-    path: 'floatingips',
+    tags: neutron.tags.of('floatingips'),
+    identify,
     hasNames: false,
     fields: createFields,
-    async toResources (raws, extra, call) {
-      const nodes = await readNodes(raws.flatMap(({ port_id: port }) => port ?? []), call)
-      return raws.map((raw) => toFloatingIp(raw, nodes.get(raw.port_id ?? '') ?? null, identify(raw.id), extra))
-    },
+    readRelated: readNodes,
+    toFields: (raw, nodes) => ({
+      state: stateOf(raw),
+      address: raw.floating_ip_address ?? null,
+      version: 4,
+      pool: raw.floating_network_id,
+      node_id: nodes.get(raw.port_id ?? '') ?? null,
+      nic_id: raw.port_id ?? null,
+      fixed_address: raw.fixed_ip_address ?? null
+    }),
     async toQuery ({ address, node_id: nodes }, call) {
       const query = { floating_ip_address: address }
       if (nodes === undefined) return query
@@ -107,36 +112,30 @@ export function createFloatingIps (neutron: Neutron, identify: (id: string) => I
   }
 }
 
-export const floatingIpPoolCapabilities = describe<ReadService<FloatingIpPool>>({
+export const poolCapabilities = describe<ReadService<FloatingIpPool>>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } }
 })
 
 /** The pools of floating IPs: Neutron's external networks. */
-export function createFloatingIpPools (
-  neutron: Neutron, identify: (id: string) => Identity
-): ReadService<FloatingIpPool> {
-  const toPool = (raw: NeutronNetwork, extra: boolean): FloatingIpPool => ({
-    ...toCommonFields(raw, identify(raw.id)),
-    state: networkState(raw.status),
-    extra: extra ? { ...raw } : undefined
-  })
-
-  const { list } = createCollection<NeutronNetwork, FloatingIpPool, object>({
-    objects: neutron.networks,
-    tags: neutron.tags,
-    path: 'networks',
+export function createFloatingIpPools (neutron: Neutron, identify: Identify): ReadService<FloatingIpPool> {
+  const { list, get } = createCollection<NeutronNetwork, FloatingIpPool, object>({
+    objects: {
+      ...neutron.networks,
+      async show (id, call) {
+        const network = await neutron.networks.show(id, call)
+        if (network['router:external'] === true) return network
+        throw new ProblemError(
+          'resource_not_found',
+          `The network ${id} is not external, so it is not a pool`
+        )
+      }
+    },
+    tags: neutron.tags.of('networks'),
+    identify,
     fields: [],
-    toResources: (raws, extra) => raws.map((raw) => toPool(raw, extra)),
+    toFields: ({ status }) => ({ state: networkState(status) }),
     toQuery: () => external,
     toBody: () => ({})
   })
-
-  return {
-    list,
-    async get (id, { extra }, call) {
-      const raw = await neutron.networks.show(id, call)
-      if (raw['router:external'] === true) return toPool(raw, extra)
-      throw new ProblemError('resource_not_found', `The network ${id} is not external, so it is not a pool`)
-    }
-  }
+  return { list, get }
 }

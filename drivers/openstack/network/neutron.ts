@@ -84,9 +84,6 @@ export interface Neutron {
   rules: Bound<NeutronRule>
   /** The tags of any resource, as one list: `tags.of('networks').update(id, { tags }, call)`. */
   tags: Bound<{ tags: string[] }>
-  // Until compute uses the bound resources.
-  all<T extends NeutronObject> (calls: ResourceCalls, query: Query, call: Call): Promise<T[]>
-  update (calls: ResourceCalls, id: string, body: object, call: Call): Promise<unknown>
 }
 
 export function createNeutron (client: Client): Neutron {
@@ -101,9 +98,7 @@ export function createNeutron (client: Client): Neutron {
     floatingIps: bindResource(resources.floatingIp),
     securityGroups: bindResource(resources.securityGroup),
     rules: bindResource(resources.securityGroupRule),
-    tags: bindResource(resources.networkTags),
-    all: <T extends NeutronObject>(calls: ResourceCalls, query: Query, call: Call) => bindResource<T>(calls).all(query, call),
-    update: (calls, id, body, call) => bindResource(calls).update(id, body, call)
+    tags: bindResource(resources.networkTags)
   }
 }
 
@@ -131,7 +126,10 @@ export const readPageById = <T extends NeutronObject>(
     return page
   })
 
-/** Some lists of Neutron start anew if the marker is gone, without an error. Then their items precede the marker. */
+/**
+ * Some lists of Neutron start anew if the marker is gone, without an error. Then their items
+ * precede the marker.
+ */
 function assertFollows (items: readonly NeutronObject[], marker: string | undefined) {
   if (marker === undefined || items.every(({ id }) => id.toLowerCase() > marker.toLowerCase())) return
   throw new ProblemError('resource_not_found', 'The marker is gone')

@@ -1,9 +1,11 @@
-import type { Router, RouterCreate, RouterInterface, RouterUpdate } from '../../../openapi/model/index.ts'
+import type {
+  Router, RouterCreate, RouterInterface, RouterUpdate
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { describe, type Identity, type RouterService } from '../../driver.ts'
+import { describe, type RouterService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
 import { resources } from '../client/resources.ts'
-import { createCollection, createUpdate, toCommonFields, type Kind } from './collection.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import { findBy, type Neutron, type NeutronRouter } from './neutron.ts'
 import { networkState } from './networks.ts'
 
@@ -18,22 +20,15 @@ const gatewayFields: readonly FieldRefusal[] = [{
   pointer: '/external_gateway/network_id'
 }]
 const interfaceFields: readonly FieldRefusal[] = [
-  { pattern: /^Subnet .* could not be found|no interface on subnet|overlaps with cidr/i, pointer: '/subnet_id' },
-  { pattern: /must have a gateway|is not a valid UUID|^Invalid input for .*subnet/i, pointer: '/subnet_id' }
-]
-
-/** Converts a router of Neutron. `subnets` are the ids of the subnets that it connects. */
-export function toRouter (raw: NeutronRouter, subnets: readonly string[], identity: Identity, extra: boolean): Router {
-  const network = raw.external_gateway_info?.network_id ?? null
-  return {
-    ...toCommonFields(raw, identity),
-    state: networkState(raw.status),
-    network_id: null,
-    external_gateway: network === null ? null : { network_id: network },
-    interfaces: subnets.map((id) => ({ subnet_id: id })),
-    extra: extra ? { ...raw } : undefined
+  {
+    pattern: /^Subnet .* could not be found|no interface on subnet|overlaps with cidr/i,
+    pointer: '/subnet_id'
+  },
+  {
+    pattern: /must have a gateway|is not a valid UUID|^Invalid input for .*subnet/i,
+    pointer: '/subnet_id'
   }
-}
+]
 
 /** Reads the subnets that routers connect, by router: one call for each hundred routers. */
 export async function readInterfaces (neutron: Neutron, ids: readonly string[], call: Call) {
@@ -47,10 +42,10 @@ export async function readInterfaces (neutron: Neutron, ids: readonly string[], 
   return subnets
 }
 
-const toBody = ({ name, external_gateway: gateway }: Pick<RouterUpdate, 'name' | 'external_gateway'>) =>
+const toBody = ({ name, external_gateway: gateway }: RouterUpdate) =>
   ({ name, external_gateway_info: gateway })
 
-export const routerCapabilities = describe<RouterService>({
+export const capabilities = describe<RouterService>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
   create: {
     parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'],
@@ -62,15 +57,21 @@ export const routerCapabilities = describe<RouterService>({
 })
 
 /** Routers of Neutron, with the subnets that they connect, which take one more call for a page. */
-export function createRouters (neutron: Neutron, identify: (id: string) => Identity): RouterService {
-  const kind: Kind<NeutronRouter, Router, RouterCreate> = {
+export function createRouters (neutron: Neutron, identify: Identify): RouterService {
+  const kind: Kind<NeutronRouter, Router, RouterCreate, Map<string, string[]>> = {
     objects: neutron.routers,
-    tags: neutron.tags,
-    path: 'routers',
+    tags: neutron.tags.of('routers'),
+    identify,
     fields: gatewayFields,
-    async toResources (raws, extra, call) {
-      const subnets = await readInterfaces(neutron, raws.map(({ id }) => id), call)
-      return raws.map((raw) => toRouter(raw, subnets.get(raw.id) ?? [], identify(raw.id), extra))
+    readRelated: (routers, call) => readInterfaces(neutron, routers.map(({ id }) => id), call),
+    toFields ({ id, status, external_gateway_info: gateway }, subnets) {
+      const network = gateway?.network_id ?? null
+      return {
+        state: networkState(status),
+        network_id: null,
+        external_gateway: network === null ? null : { network_id: network },
+        interfaces: (subnets.get(id) ?? []).map((subnet) => ({ subnet_id: subnet }))
+      }
     },
     toBody
   }
@@ -78,13 +79,15 @@ export function createRouters (neutron: Neutron, identify: (id: string) => Ident
 
   const changeInterface = (action: typeof resources.router.addInterface) =>
     async (id: string, { subnet_id: subnet }: RouterInterface, call: Call) => {
-      await neutron.routers.of(id).send(action, { subnet_id: subnet }, call, { fields: interfaceFields })
+      await neutron.routers.of(id).send(action, { subnet_id: subnet }, call, {
+        fields: interfaceFields
+      })
       return collection.get(id, { extra: false }, call)
     }
 
   return {
     ...collection,
-    update: createUpdate<Router, RouterUpdate>(kind, collection.get, toBody),
+    update: createUpdate(kind, collection.get, toBody),
     add_interface: changeInterface(resources.router.addInterface),
     remove_interface: changeInterface(resources.router.removeInterface)
   }

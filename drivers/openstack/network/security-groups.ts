@@ -1,23 +1,13 @@
 import {
   ProblemError, type SecurityGroup, type SecurityGroupCreate, type SecurityGroupUpdate
 } from '../../../openapi/model/index.ts'
-import { describe, type Identity, type SecurityGroupService } from '../../driver.ts'
+import { describe, type SecurityGroupService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
-import { createCollection, createUpdate, toCommonFields, type Kind } from './collection.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import type { Neutron, NeutronGroup } from './neutron.ts'
 import { ruleFields, toRule, toRuleBody } from './security-rules.ts'
 
-export const toSecurityGroup = (raw: NeutronGroup, identity: Identity, extra: boolean): SecurityGroup => ({
-  ...toCommonFields(raw, identity),
-  state: 'available',
-  description: raw.description || null,
-  // A security group of Neutron is valid in all networks.
-  network_id: null,
-  rules: (raw.security_group_rules ?? []).map(toRule),
-  extra: extra ? { ...raw } : undefined
-})
-
-export const securityGroupCapabilities = describe<SecurityGroupService>({
+export const capabilities = describe<SecurityGroupService>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
   create: { parameters: ['name', 'description', 'tags'], limits: { tag_characters: 255 } },
   update: { parameters: ['name', 'description', 'tags'] },
@@ -30,20 +20,26 @@ export const securityGroupCapabilities = describe<SecurityGroupService>({
 })
 
 /** Security groups of Neutron and their rules. A new group has rules that allow all egress. */
-export function createSecurityGroups (neutron: Neutron, identify: (id: string) => Identity): SecurityGroupService {
+export function createSecurityGroups (neutron: Neutron, identify: Identify): SecurityGroupService {
   const kind: Kind<NeutronGroup, SecurityGroup, SecurityGroupCreate> = {
     objects: neutron.securityGroups,
-    tags: neutron.tags,
-    path: 'security-groups',
+    tags: neutron.tags.of('security-groups'),
+    identify,
     fields: [],
-    toResources: (raws, extra) => raws.map((raw) => toSecurityGroup(raw, identify(raw.id), extra)),
+    toFields: (raw) => ({
+      state: 'available',
+      description: raw.description || null,
+      // A security group of Neutron is valid in all networks.
+      network_id: null,
+      rules: (raw.security_group_rules ?? []).map(toRule)
+    }),
     toBody: ({ name, description }) => ({ name, description })
   }
   const collection = createCollection(kind)
 
   return {
     ...collection,
-    update: createUpdate<SecurityGroup, SecurityGroupUpdate>(kind, collection.get, (patch) => patch),
+    update: createUpdate(kind, collection.get, (patch: SecurityGroupUpdate) => patch),
 
     async create_rule (id, input, call) {
       const fields = [...remoteGroupFields(id, input.remote_group_id), ...ruleFields]
@@ -58,7 +54,10 @@ export function createSecurityGroups (neutron: Neutron, identify: (id: string) =
   }
 }
 
-/** Neutron uses the same message for a missing remote group and a missing group; only the id tells them apart. */
+/**
+ * Neutron uses the same message for a missing remote group and a missing group; only the id tells
+ * them apart.
+ */
 function remoteGroupFields (group: string, remote: string | undefined): FieldRefusal[] {
   if (remote === undefined || remote === group) return []
   return [{ pattern: new RegExp(`^Security group ${escape(remote)} does not exist`), pointer: '/remote_group_id' }]

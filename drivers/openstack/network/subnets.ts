@@ -1,22 +1,9 @@
 import type { Subnet, SubnetCreate, SubnetUpdate } from '../../../openapi/model/index.ts'
-import { describe, type Identity, type SubnetService } from '../../driver.ts'
-import { createCollection, createUpdate, toCommonFields, type Kind } from './collection.ts'
+import { describe, type SubnetService } from '../../driver.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import type { Neutron, NeutronSubnet } from './neutron.ts'
 
-export const toSubnet = (raw: NeutronSubnet, identity: Identity, extra: boolean): Subnet => ({
-  ...toCommonFields(raw, identity),
-  state: 'available',
-  network_id: raw.network_id,
-  cidr: raw.cidr,
-  ip_version: raw.ip_version ?? null,
-  gateway_ip: raw.gateway_ip ?? null,
-  dns_servers: raw.dns_nameservers ?? [],
-  // A subnet of Neutron is in all availability zones.
-  availability_zone: null,
-  extra: extra ? { ...raw } : undefined
-})
-
-export const subnetCapabilities = describe<SubnetService>({
+export const capabilities = describe<SubnetService>({
   list: { filters: ['name', 'tag', 'network_id'], limits: { limit: 1000 } },
   create: {
     parameters: ['name', 'network_id', 'cidr', 'gateway_ip', 'dns_servers', 'tags'],
@@ -30,11 +17,11 @@ const toBody = ({ name, gateway_ip: gateway, dns_servers: servers }: SubnetUpdat
   ({ name, gateway_ip: gateway, dns_nameservers: servers })
 
 /** Subnets of Neutron. */
-export function createSubnets (neutron: Neutron, identify: (id: string) => Identity): SubnetService {
+export function createSubnets (neutron: Neutron, identify: Identify): SubnetService {
   const kind: Kind<NeutronSubnet, Subnet, SubnetCreate> = {
     objects: neutron.subnets,
-    tags: neutron.tags,
-    path: 'subnets',
+    tags: neutron.tags.of('subnets'),
+    identify,
     // Each message was provoked.
     fields: [
       { pattern: /^Network .* could not be found/, pointer: '/network_id' },
@@ -42,11 +29,20 @@ export function createSubnets (neutron: Neutron, identify: (id: string) => Ident
       { pattern: /nameserver/i, pointer: '/dns_servers' },
       { pattern: /cidr|overlaps/i, pointer: '/cidr' }
     ],
-    toResources: (raws, extra) => raws.map((raw) => toSubnet(raw, identify(raw.id), extra)),
+    toFields: (raw) => ({
+      state: 'available',
+      network_id: raw.network_id,
+      cidr: raw.cidr,
+      ip_version: raw.ip_version ?? null,
+      gateway_ip: raw.gateway_ip ?? null,
+      dns_servers: raw.dns_nameservers ?? [],
+      // A subnet of Neutron is in all availability zones.
+      availability_zone: null
+    }),
     toQuery: ({ network_id: networks }) => ({ network_id: networks }),
     toBody: ({ network_id: network, cidr, ...input }) =>
       ({ network_id: network, cidr, ip_version: cidr.includes(':') ? 6 : 4, ...toBody(input) })
   }
   const collection = createCollection(kind)
-  return { ...collection, update: createUpdate<Subnet, SubnetUpdate>(kind, collection.get, toBody) }
+  return { ...collection, update: createUpdate(kind, collection.get, toBody) }
 }
