@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-/** The certificate authority in a file, in PEM. Throws an Error that names the cloud and its setting where it cannot be read. */
+/**
+ * Reads the certificates of an authority, in PEM. Throws an Error that names the cloud and the setting if the file cannot
+ * be read.
+ */
 export function readAuthority (file: string, setting: string, cloud: string): string {
   try {
     return readFileSync(file, 'utf8')

@@ -5,7 +5,7 @@ import type { ReadService } from './services.ts'
 /** Describes one method of a service; an omitted list is empty. */
 export type CapabilityDetails = Partial<Capability>
 
-/** Field names of an input. Fields of a nested object, or of the objects in an array, are dotted: `networks.fixed_ip`. */
+/** The field names of an input. Fields of nested objects, also in arrays, are dotted: `networks.fixed_ip`. */
 export type FieldOf<T> = { [K in keyof T & string]: K | NestedFieldOf<K, NonNullable<T[K]>> }[keyof T & string]
 
 type NestedFieldOf<K extends string, V> =

@@ -8,6 +8,7 @@ import type { CapabilityDetails } from './capabilities.ts'
 import { createHttpClient, type HttpClient } from './http.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { pathOf, services, type ServiceName, type Services } from './services.ts'
+import { createSecrets, findSecrets, type Secrets } from './secrets.ts'
 import { readSettings } from './settings.ts'
 
 export { describe, type CapabilityDetails } from './capabilities.ts'
@@ -15,37 +16,38 @@ export * from './services.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The connection of each cloud, by the cloud's name. */
+    /** The connections by the name of the cloud. */
     clouds: Record<string, Connection>
   }
 }
 
 /**
- * A connection to one cloud: one service for each resource the cloud has. All methods throw ProblemError of the
- * catalogue in openapi/model/problem.ts and nothing else on purpose.
+ * A connection to one cloud, with one service for each resource that the cloud has. All methods throw ProblemErrors of
+ * the catalog in openapi/model/problem.ts. Any other error is a defect of the driver.
  */
 export interface Connection extends Services {
   readonly cloud: string
   readonly driver: string
-  /** Host of the cloud's API; null where it has none. */
+  /** Host of the cloud's API; null if it has none. */
   readonly host: string | null
-  /** The region it stands for. */
+  /** The region that the connection uses. */
   readonly location: string | null
-  /** What fits no pattern cannot be an id of that service, and is not asked for. */
+  /** The pattern of the ids of a service. The server answers 404 to any other id, without a call. */
   readonly ids: Readonly<Record<string, RegExp>>
-  /** Service → method → its parameters, filters and limits. May change once the cloud's version is known. */
+  /**
+   * The details of the methods, by service and method. They may change when the version of the cloud becomes known.
+   */
   readonly capabilities?: { readonly [S in ServiceName]?: Readonly<Record<string, CapabilityDetails>> }
-  readonly details?: Readonly<Record<string, CapabilityDetails>>
-  /** What the protection of a node forbids: its end alone, or, where not given, every change. */
+  /** Set if the protection of a node forbids only its end. Otherwise it forbids every change. */
   readonly protects?: 'destroy'
-  /** Resolves when the cloud answers and takes the credentials; throws the problem otherwise. */
+  /** Resolves if the cloud answers and accepts the credentials. */
   check (call: Call): Promise<void>
-  /** Drops token, catalog and caches, so that the next call reads them anew. */
+  /** Drops token, catalog and caches, so that the next call reads them again. */
   refresh (): void
   close? (): Promise<void>
 }
 
-/** The fields that tell a resource's origin. */
+/** The fields of a resource that name its origin. */
 export interface Identity {
   id: string
   cloud: string
@@ -54,46 +56,48 @@ export interface Identity {
   self: string
 }
 
-/** What a driver is handed to make one connection. */
+/** The server's side of one connection. */
 export interface Context {
-  /** The cloud's name. */
+  /** The name of the cloud. */
   cloud: string
   log: Log
-  /** Milliseconds that one call may take. */
+  /** The time limit of one call in milliseconds. */
   timeout: number
   maxInFlight: number
-  /** The limit of calls in flight, for drivers whose SDK sends by itself; the HTTP client has it built in. */
+  /** Limits the calls in flight, for drivers whose SDK sends them. The HTTP client has the limit built in. */
   limit: Limiter
   http (tls: { ca?: string, verify?: boolean }): HttpClient
-  /** Origin of a resource: `identify('key_pairs', id, …)` has its path under this cloud. */
+  /** Takes secrets that are not in the settings, such as tokens. The server masks all secrets of a connection. */
+  secrets: Pick<Secrets, 'add'>
+  /** Returns the origin of a resource, with its path under this cloud. */
   identify (service: ServiceName, id: string, location: string | null): Identity
 }
 
-/** Where settings come from, for drivers that look beside them. */
+/** Where the settings come from. */
 export interface SettingsSource {
   cloud: string
-  /** Folder that relative paths refer to. */
+  /** The folder to which relative paths refer. */
   directory: string
-  /** Folder for what must outlive the server. */
+  /** The folder for data that must survive a restart. */
   dataDirectory: string
   env: Readonly<Record<string, string | undefined>>
 }
 
 export interface Driver<Settings extends TObject = TObject> {
   name: string
-  /** What it connects to, in a few words. */
+  /** The kind of cloud, in a few words. */
   title: string
   settings: Settings
   /** The setting that an entry of `locations` sets. */
   locationSetting: string
-  /** Other names under which an entry may ask for it, each with the settings it stands for. */
+  /** Other names of the driver, each with the settings that it implies. */
   aliases?: Readonly<Record<string, Record<string, unknown>>>
   /**
-   * Fills in what is meant before the settings are checked: defaults that depend on the cloud, another file. What it
-   * returns must stay as it is when it is resolved again.
+   * Completes the settings before their check: defaults that depend on the cloud, values of another file. Resolving the
+   * result again must not change it.
    */
   resolve? (settings: Record<string, unknown>, source: SettingsSource): Record<string, unknown>
-  /** What this driver alone can do at the creation of a node: `provider_options.<driver>`. */
+  /** The schema of `provider_options.<driver>` of a node create. */
   createOptions?: TObject
   connect (settings: Static<Settings>, context: Context): Connection
 }
@@ -101,46 +105,54 @@ export interface Driver<Settings extends TObject = TObject> {
 export interface DriverOptions {
   /** Name of the cloud. */
   name: string
-  /** Seconds that one call may take; 30 where not given. */
+  /** The time limit of one call in seconds. Default: 30. */
   timeout?: number
-  /** Calls in flight at once; 32 where not given. */
+  /** The maximum number of calls in flight. Default: 32. */
   max_in_flight?: number
   [setting: string]: unknown
 }
 
 export type DriverPlugin = FastifyPluginAsync<DriverOptions> & { driver: Driver }
 
+/** The secrets of each connection that a driver plugin made. */
+export const secretsOf = new WeakMap<Connection, Secrets>()
+
 export const userAgent = 'cloud-orchestrator'
 
 /**
- * Makes a driver the Fastify plugin that adds one named cloud: `fastify.register(openstack, { name: 'default', … })`
- * connects lazily and sets `fastify.clouds.default`. Throws at registration where the settings do not fit.
+ * Makes a driver a Fastify plugin that adds one named cloud: `fastify.register(openstack, { name: 'default', … })`
+ * sets `fastify.clouds.default`. It connects at the first call. The registration fails if the settings are not valid.
  */
 export function defineDriver<Settings extends TObject> (driver: Driver<Settings>): DriverPlugin {
   const plugin = async (fastify: FastifyInstance, options: DriverOptions) => {
     const { name, timeout = 30, max_in_flight: maxInFlight = 32, ...given } = options
-    // Settings that the farm has read are resolved already, which changes nothing then.
+    // The server passes settings that are resolved already. Resolving them again changes nothing.
     const source = { cloud: name, directory: process.cwd(), dataDirectory: path.resolve('data'), env: process.env }
     const { settings, errors } = readSettings(driver.settings, driver.resolve?.(given, source) ?? given)
     if (errors.length > 0) {
       throw new Error(`cloud ${name}: ${errors.map(({ path, message }) => `${path} ${message}`).join('; ')}`)
     }
     if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
-    if (name in fastify.clouds) throw new Error(`cloud ${name} is there already`)
-    const context = createContext(driver.name, name, timeout * 1000, maxInFlight, fastify.log)
+    if (name in fastify.clouds) throw new Error(`cloud ${name} is registered twice`)
+    const secrets = createSecrets()
+    for (const secret of findSecrets(driver.settings as object, settings)) secrets.add(secret)
+    const context = createContext({
+      driver: driver.name, cloud: name, timeout: timeout * 1000, maxInFlight, log: fastify.log, secrets
+    })
     const connection = driver.connect(settings as Static<Settings>, context)
+    secretsOf.set(connection, secrets)
     fastify.clouds[name] = connection
     fastify.addHook('onClose', async () => connection.close?.())
   }
-  return Object.assign(fp(plugin, { name: `driver-${driver.name}`, fastify: '5.x' }), { driver: driver as unknown as Driver })
+  return Object.assign(fp(plugin, { name: `driver-${driver.name}`, fastify: '5.x' }), { driver: driver as Driver })
 }
 
-function createContext (driver: string, cloud: string, timeout: number, maxInFlight: number, log: Log): Context {
+type ContextOptions = Pick<Context, 'cloud' | 'log' | 'timeout' | 'maxInFlight' | 'secrets'> & { driver: string }
+
+function createContext ({ driver, ...options }: ContextOptions): Context {
+  const { cloud, timeout, maxInFlight } = options
   return {
-    cloud,
-    log,
-    timeout,
-    maxInFlight,
+    ...options,
     limit: createLimiter(maxInFlight),
     http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, ...tls }),
     identify: (service, id, location) =>
@@ -152,7 +164,7 @@ function createContext (driver: string, cloud: string, timeout: number, maxInFli
 export function capabilityOf (connection: Connection, name: string): Capability | undefined {
   const [service, method] = name.split('.') as [ServiceName, string]
   if (typeof (connection[service] as Record<string, unknown> | undefined)?.[method] !== 'function') return undefined
-  const details = connection.capabilities?.[service]?.[method] ?? connection.details?.[name]
+  const details = connection.capabilities?.[service]?.[method]
   return { parameters: [], required: [], filters: [], limits: {}, ...details }
 }
 

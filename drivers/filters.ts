@@ -4,7 +4,7 @@ import type { Filters } from './services.ts'
 export interface FilterRule {
   /** The provider's name of the filter. */
   name: string
-  /** Translates one value; returns undefined if the provider cannot express it. Without it, values are sent as they are. */
+  /** Translates one value; returns undefined if the provider cannot express it. By default values stay as they are. */
   toValues? (value: string): readonly string[] | undefined
 }
 

@@ -85,7 +85,7 @@ export default fp(async (fastify) => {
   const runFirst = async (
     key: string, fingerprint: string, path: string, run: (key: string) => Promise<Answer>, isDirect: boolean
   ): Promise<Answer> => {
-    /** Writes what came of the request, in the background if the store fails: the caller gets the answer in any case. */
+    /** Writes the outcome, in the background if the store fails: the caller gets the answer in any case. */
     const settle = async (write: () => Promise<unknown>) => {
       try {
         await write()

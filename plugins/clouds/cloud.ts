@@ -1,6 +1,6 @@
 import type { CloudSettings } from '../../config/index.ts'
 import { openCall, type Call, type Log, type OpenCall } from '../../drivers/call.ts'
-import type { Connection } from '../../drivers/driver.ts'
+import { secretsOf, type Connection } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type Health } from '../../openapi/model/index.ts'
 import { requireCapability } from './capabilities.ts'
 
@@ -57,6 +57,7 @@ export function createCloud (settings: CloudSettings, connection: Connection | u
   let health: Health = connection === undefined ? { ...unseen, status: 'disabled' } : unseen
   let aborted: ProblemError | undefined
   let runningCheck: Promise<Health> | undefined
+  const secrets = connection === undefined ? undefined : secretsOf.get(connection)
 
   const call = async <T>(to: Connection, { deadline, ...context }: CallContext, run: CloudCall<T>) => {
     if (aborted !== undefined) throw aborted
@@ -66,8 +67,9 @@ export function createCloud (settings: CloudSettings, connection: Connection | u
     try {
       const result = await run(to, open)
       if (health.status === 'down') health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
-      return result
+      return maskExtra(result)
     } catch (error) {
+      secrets?.maskError(error)
       const problem = nameCloud(error, to)
       if (problem.code === 'provider_unavailable' || problem.code === 'provider_auth_failed') health = toDown(problem)
       throw problem
@@ -75,6 +77,16 @@ export function createCloud (settings: CloudSettings, connection: Connection | u
       openCalls.delete(open)
       open.end()
     }
+  }
+
+  /** Masks the raw fields of resources. Drivers map all other fields themselves. */
+  const maskExtra = <T>(result: T): T => {
+    if (typeof result !== 'object' || result === null || secrets === undefined) return result
+    const { items = [result] } = result as { items?: unknown[] }
+    for (const item of items as { extra?: object }[]) {
+      if (item?.extra !== undefined) item.extra = secrets.maskDeep(item.extra)
+    }
+    return result
   }
 
   const createHandle = (to: Connection, context: CallContext): CloudHandle => ({

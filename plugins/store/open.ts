@@ -74,7 +74,7 @@ function createFileCheck (file: string) {
   }
 }
 
-/** Adapts a libsql database to Kysely. Releases the lock on close; libsql itself does so only after garbage collection. */
+/** Adapts a libsql database to Kysely. Releases the lock on close, which libsql does only after garbage collection. */
 function adapt (database: Database.Database, check: () => void): SqliteDatabase {
   return {
     prepare (sql) {

@@ -65,8 +65,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       operationId: 'updateNode',
       summary: 'Change name, tags or protection of a node',
       description: 'A merge patch (RFC 7396): a tag with the value null is removed, other tags stay. Some clouds ' +
-        'need several calls: if one fails, the error names the fields that were already applied. The tags are written ' +
-        'over those of the cloud: of two concurrent changes, one may be lost.',
+        'need several calls: if one fails, the error names the fields that were already applied. The tags are ' +
+        'written over those of the cloud: of two concurrent changes, one may be lost.',
       tags,
       consumes: ['application/json', 'application/merge-patch+json'],
       params: idParams,
