@@ -94,7 +94,7 @@ const plain = defineDriver({
     host: null,
     location: null,
     ids: {},
-    details: { 'nodes.create': { parameters: ['name', 'image_id', 'size_id'] } },
+    capabilities: { nodes: { create: { parameters: ['name', 'image_id', 'size_id'] } } },
     nodes: {
       list: async () => ({ items: [], next: null, applied: [] }),
       get: async (id) => { throw new ProblemError('resource_not_found', `There is no node ${id}`) },
