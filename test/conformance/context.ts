@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
+import type { Connection, ServiceName } from '../../drivers/driver.ts'
 import type { Api, ApiResponse } from '../helper/api.ts'
+import { absentIds } from './absent.ts'
 
 /** A cloud to run the suite against, reached through the HTTP API. */
 export interface Target {
-  /** Its driver: the column of the matrix. */
-  driver: string
+  app: { clouds: Readonly<Record<string, Connection | undefined>> }
   api: Api
   /** Name of the cloud. */
   cloud: string
@@ -18,25 +19,8 @@ export interface Target {
   size_id: string
   other_size_id: string
   impossible_size_id: string
-  /** Ids that could exist and do not. */
-  absent: {
-    node: string,
-    image: string,
-    size: string,
-    location: string,
-    keyPair: string,
-    network: string,
-    subnet: string,
-    router: string,
-    group: string,
-    floatingIp: string,
-    pool: string,
-    volume: string,
-    volumeType: string,
-    snapshot: string
-  }
-  /** A network that leads outside, to which routers and floating IPs go. */
-  external_network_id: string
+  /** A network that leads outside, for the routers and floating IPs of clouds that have such a network. */
+  external_network_id?: string
   /** What a create needs beside image and size, such as a network. */
   create?: object
   /** Collection, as in paths → what a create there needs on this cloud beside what the cases ask for. */
@@ -50,14 +34,17 @@ export interface Target {
   /** How the impossible size is refused: `later` by a node in `error` (where not given), or `at once` by provider_capacity. */
   capacity?: 'later' | 'at once'
   /**
-   * What the stand-in of a cloud does wrong: the name of the test that fails for it (a capability, or the title of a general
-   * one) → the reason. One that passes fails the run.
+   * Cases that fail because of faults of a stand-in: a capability, or the title of a general case → the reason. A case that
+   * passes although it is listed fails the run.
    */
-  allowed?: Readonly<Record<string, string>>
+  todo?: Readonly<Record<string, string>>
 }
 
 export interface Context extends Target {
   t: Test
+  driver: string
+  /** Ids that fit the cloud's patterns and that no resource has. */
+  absent: Readonly<Record<ServiceName, string>>
   /** Path of the cloud. */
   base: string
   capabilities: Record<string, { parameters: string[], filters: string[], limits: Record<string, number> }>
@@ -89,7 +76,8 @@ let made = 0
 
 /** What the cases have in common, for one test. */
 export function createContext (t: Test, target: Target, capabilities: Context['capabilities']): Context {
-  const { api, cloud } = target
+  const { app, api, cloud } = target
+  const connection = app.clouds[cloud]!
   const base = `/api/v2/clouds/${cloud}`
   const nodes = `${base}/nodes`
 
@@ -162,6 +150,8 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
   return {
     ...target,
     t,
+    driver: connection.driver,
+    absent: absentIds(connection.ids),
     name,
     cleanUpAt: remove,
     make,

@@ -1,10 +1,9 @@
 import { pathOf, type ServiceName } from '../../drivers/driver.ts'
-import type { Target } from './context.ts'
 
-export interface Refused {
+export interface RefusedRequest {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   path: string
-  body?: object | string
+  body?: object | string | undefined
   headers?: Record<string, string>
 }
 
@@ -32,25 +31,8 @@ const bodies: Record<string, object> = {
   'images.import': { name: 'x', disk_format: 'raw', url: 'http://127.0.0.1:9/x' }
 }
 
-const absent: Partial<Record<ServiceName, keyof Target['absent']>> = {
-  nodes: 'node',
-  images: 'image',
-  sizes: 'size',
-  locations: 'location',
-  key_pairs: 'keyPair',
-  networks: 'network',
-  subnets: 'subnet',
-  routers: 'router',
-  security_groups: 'group',
-  floating_ips: 'floatingIp',
-  floating_ip_pools: 'pool',
-  volumes: 'volume',
-  volume_types: 'volumeType',
-  snapshots: 'snapshot'
-}
-
-/** What hangs on a resource, by its method: where it is asked for. */
-const parts: Record<string, { method: Refused['method'], path: string }> = {
+/** Capabilities whose path is below that of their resource. */
+const parts: Record<string, { method: RefusedRequest['method'], path: string }> = {
   'nodes.list_nics': { method: 'GET', path: '/nics' },
   'nodes.attach_nic': { method: 'POST', path: '/nics' },
   'nodes.detach_nic': { method: 'DELETE', path: '/nics/x' },
@@ -61,23 +43,23 @@ const parts: Record<string, { method: Refused['method'], path: string }> = {
   'security_groups.destroy_rule': { method: 'DELETE', path: '/rules/x' }
 }
 
-/** The request that a capability which a cloud has not is refused for. */
-export function refusalOf (capability: string, ids: Target['absent']): Refused {
+/** A request for a capability, to be refused by a cloud that lacks it. */
+export function requestFor (capability: string, absent: Readonly<Record<ServiceName, string>>): RefusedRequest {
   const [service, method] = capability.split('.') as [ServiceName, string]
   const collection = `/${pathOf(service)}`
-  const one = `${collection}/${encodeURIComponent(ids[absent[service] ?? 'node'])}`
+  const one = `${collection}/${encodeURIComponent(absent[service])}`
   const body = bodies[capability]
-  const sent = body === undefined ? {} : { body }
   const part = parts[capability]
-  if (part !== undefined) return { method: part.method, path: one + part.path, ...sent }
+  if (part !== undefined) return { method: part.method, path: one + part.path, body }
   if (method === 'list') return { method: 'GET', path: collection }
   if (method === 'get') return { method: 'GET', path: one }
   if (method === 'destroy') return { method: 'DELETE', path: one }
   if (method === 'update') return { method: 'PATCH', path: one, body: { name: 'x' } }
-  if (method === 'create') return { method: 'POST', path: collection, ...sent }
-  if (method === 'import') return { method: 'POST', path: `${collection}/import`, ...sent }
+  if (method === 'create') return { method: 'POST', path: collection, body }
+  if (method === 'import') return { method: 'POST', path: `${collection}/import`, body }
   if (method === 'upload') {
-    return { method: 'POST', path: `${collection}/upload?name=x&disk_format=raw`, body: 'x', headers: { 'content-type': 'application/octet-stream' } }
+    const headers = { 'content-type': 'application/octet-stream' }
+    return { method: 'POST', path: `${collection}/upload?name=x&disk_format=raw`, body: 'x', headers }
   }
-  return { method: 'POST', path: `${one}/actions/${method}`, ...sent }
+  return { method: 'POST', path: `${one}/actions/${method}`, body }
 }

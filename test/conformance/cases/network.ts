@@ -54,12 +54,12 @@ async function reachableNode (context: Context) {
 }
 
 export const networkCases: Record<string, Case> = {
-  ...reading('key_pairs', 'keyPair', 1, ({ make, name }) => make('key-pairs', { name: name('key') })),
-  ...reading('networks', 'network', 1, network),
-  ...reading('subnets', 'subnet', 1, subnet),
-  ...reading('routers', 'router', 1, router),
-  ...reading('security_groups', 'group', 1, group),
-  ...reading('floating_ip_pools', 'pool', 1),
+  ...reading('key_pairs', 1, ({ make, name }) => make('key-pairs', { name: name('key') })),
+  ...reading('networks', 1, network),
+  ...reading('subnets', 1, subnet),
+  ...reading('routers', 1, router),
+  ...reading('security_groups', 1, group),
+  ...reading('floating_ip_pools', 1),
 
   'key_pairs.create': {
     title: 'makes a key pair whose private key is shown once, or imports a public key; a name that is taken is 409',
@@ -157,7 +157,7 @@ export const networkCases: Record<string, Case> = {
       }
       const overlap = await api.post(`${base}/subnets`, { network_id: made.network_id, cidr })
       t.ok(overlap.status === 422 || overlap.status === 409, 'one that overlaps is refused', { body: overlap.body })
-      const nowhere = await api.post(`${base}/subnets`, { network_id: context.absent.network, cidr })
+      const nowhere = await api.post(`${base}/subnets`, { network_id: context.absent.networks, cidr })
       t.equal(nowhere.status, 422, 'one in a network there is not is refused', { body: nowhere.body })
       t.equal(nowhere.body.errors?.[0]?.pointer, '/network_id')
     }
@@ -280,7 +280,7 @@ export const networkCases: Record<string, Case> = {
       const six = await add({ ethertype: 'IPv6', protocol: 'tcp', port_min: 22, cidr: '::/0' })
       if (takes(context, 'security_groups.create_rule', 'ethertype')) t.match(six.body, { ethertype: 'IPv6', cidr: '::/0', port_min: 22 })
       else problem(six, 501, 'not_supported')
-      const none = await add({ protocol: 'tcp', port_min: 1, remote_group_id: context.absent.group })
+      const none = await add({ protocol: 'tcp', port_min: 1, remote_group_id: context.absent.security_groups })
       t.equal(none.status, 422, 'one of a group there is not is refused', { body: none.body })
       const { body } = await api.get(self)
       t.ok(body.rules.length >= 4, 'the group has them')
@@ -399,7 +399,7 @@ export const networkCases: Record<string, Case> = {
       const { t, api, base, absent, problem } = context
       const made = await floating(context)
       t.match((await api.get(made.self)).body, { id: made.id, address: made.address })
-      problem(await api.get(`${base}/floating-ips/${absent.floatingIp}`), 404, 'resource_not_found')
+      problem(await api.get(`${base}/floating-ips/${absent.floating_ips}`), 404, 'resource_not_found')
     }
   },
   'floating_ips.create': {

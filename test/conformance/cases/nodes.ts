@@ -109,7 +109,7 @@ const states: Record<string, Case> = {
         problem(await api.post(`${base}/nodes/${id}/actions/resize`, { size_id: size }), 409, 'invalid_state')
         t.ok((await act(id, 'stop')).allowed_actions.includes('resize'), 'a stopped node is resized')
       }
-      const unknown = await api.post(`${base}/nodes/${id}/actions/resize`, { size_id: absent.size })
+      const unknown = await api.post(`${base}/nodes/${id}/actions/resize`, { size_id: absent.sizes })
       t.equal(unknown.status, 422, 'an unknown size is refused', { body: unknown.body })
       const resized = await act(id, 'resize', { size_id: size })
       t.equal(resized.size_id, size)
@@ -147,7 +147,7 @@ const states: Record<string, Case> = {
     title: 'writes the disk anew from an image; an image there is not is 422',
     async run ({ t, node, act, api, base, image_id: image, absent }) {
       const { id } = await node()
-      const unknown = await api.post(`${base}/nodes/${id}/actions/rebuild`, { image_id: absent.image })
+      const unknown = await api.post(`${base}/nodes/${id}/actions/rebuild`, { image_id: absent.images })
       t.equal(unknown.status, 422, 'an unknown image is refused', { body: unknown.body })
       t.equal((await act(id, 'rebuild', { image_id: image })).state, 'running')
     }
@@ -172,8 +172,8 @@ const states: Record<string, Case> = {
 }
 
 export const nodeCases: Record<string, Case> = {
-  ...reading('sizes', 'size', 2),
-  ...reading('locations', 'location', 2),
+  ...reading('sizes', 2),
+  ...reading('locations', 2),
   ...states,
 
   'nodes.create': {
@@ -201,10 +201,10 @@ export const nodeCases: Record<string, Case> = {
       const { items } = await api.walk(`${base}/nodes?name=${String(asked['name'])}`)
       t.equal(items.length, 1, 'one node was made')
 
-      const wrong = await api.post(`${base}/nodes`, body({ image_id: absent.image }))
+      const wrong = await api.post(`${base}/nodes`, body({ image_id: absent.images }))
       problem(wrong, 422, 'validation_failed')
       t.equal(wrong.body.errors?.[0]?.pointer, '/image_id')
-      const wrongSize = await api.post(`${base}/nodes`, body({ size_id: absent.size }))
+      const wrongSize = await api.post(`${base}/nodes`, body({ size_id: absent.sizes }))
       problem(wrongSize, 422, 'validation_failed')
       t.equal(wrongSize.body.errors?.[0]?.pointer, '/size_id')
       const most = capabilities['nodes.create']!.limits['user_data_bytes']
@@ -246,7 +246,7 @@ export const nodeCases: Record<string, Case> = {
       const { body } = await api.get(`${made.self}?include=extra`)
       t.match(body, { id: made.id, self: made.self })
       t.type(body.extra, 'object')
-      problem(await api.get(`${base}/nodes/${absent.node}`), 404, 'resource_not_found')
+      problem(await api.get(`${base}/nodes/${absent.nodes}`), 404, 'resource_not_found')
       for (const id of ['..%2fimages', 'ü'.repeat(20), 'x'.repeat(300), "'; drop"]) {
         problem(await api.get(`${base}/nodes/${encodeURIComponent(decodeURIComponent(id))}`), 404, 'resource_not_found')
       }
@@ -322,11 +322,11 @@ export const general: Case[] = [
       const asked = body()
       const good = await api.post(`${base}/nodes/validate`, asked)
       t.equal(good.body.valid, true, 'all checks are ok', { body: good.body })
-      const bad = await api.post(`${base}/nodes/validate`, { ...asked, image_id: absent.image })
+      const bad = await api.post(`${base}/nodes/validate`, { ...asked, image_id: absent.images })
       t.equal(bad.body.valid, false)
       t.equal(bad.body.checks.find(({ name }: { name: string }) => name === 'image').ok, false)
       const check = (answer: any, name: string) => answer.body.checks.find((one: { name: string }) => one.name === name)
-      const nowhere = await api.post(`${base}/nodes/validate`, { ...asked, networks: [{ network_id: absent.network }], key_pair_name: absent.keyPair })
+      const nowhere = await api.post(`${base}/nodes/validate`, { ...asked, networks: [{ network_id: absent.networks }], key_pair_name: absent.key_pairs })
       if ('networks.get' in capabilities) t.equal(check(nowhere, 'network').ok, false, 'a network there is not')
       if ('key_pairs.get' in capabilities) t.equal(check(nowhere, 'key pair').ok, false, 'a key pair there is not')
       if ('quotas.list' in capabilities) {
@@ -346,8 +346,8 @@ export const general: Case[] = [
       const asked: Record<string, object> = {
         count: { count: 2 },
         root_volume: { root_volume: { size: 10 } },
-        'networks.subnet_id': { networks: [{ subnet_id: absent.subnet }] },
-        security_group_ids: { security_group_ids: [absent.group] },
+        'networks.subnet_id': { networks: [{ subnet_id: absent.subnets }] },
+        security_group_ids: { security_group_ids: [absent.security_groups] },
         protected: { protected: true }
       }
       for (const [name, fields] of Object.entries(asked)) {

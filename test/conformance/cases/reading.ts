@@ -5,7 +5,7 @@ import { ids, type Case } from './case.ts'
 type Make = (context: Context) => Promise<unknown>
 
 /** Goes through a collection: list, pages, by name, over all clouds, extra; get, and an id there is not. */
-export function reading (service: CollectionName, absent: keyof Context['absent'], atLeast: number, make?: Make): Record<string, Case> {
+export function reading (service: CollectionName, atLeast: number, make?: Make): Record<string, Case> {
   const collection = pathOf(service)
   return {
     [`${service}.list`]: {
@@ -31,7 +31,7 @@ export function reading (service: CollectionName, absent: keyof Context['absent'
     [`${service}.get`]: {
       title: `gets each of its ${service}, and 404 for one there is not`,
       async run (context) {
-        const { t, api, base, absent: none, problem } = context
+        const { t, api, base, absent, problem } = context
         await make?.(context)
         const { items } = await api.walk(`${base}/${collection}`)
         for (const item of items.slice(0, 5)) {
@@ -39,7 +39,7 @@ export function reading (service: CollectionName, absent: keyof Context['absent'
           t.equal(status, 200)
           t.match(body, { id: item.id, name: item.name, self: item.self })
         }
-        problem(await api.get(`${base}/${collection}/${encodeURIComponent(none[absent])}`), 404, 'resource_not_found')
+        problem(await api.get(`${base}/${collection}/${encodeURIComponent(absent[service])}`), 404, 'resource_not_found')
       }
     }
   }

@@ -28,10 +28,10 @@ const deleted = async ({ t, api }: Context, self: string) => {
 }
 
 export const storageCases: Record<string, Case> = {
-  ...reading('volumes', 'volume', 1, volume),
-  ...reading('volume_types', 'volumeType', 1),
-  ...reading('snapshots', 'snapshot', 1, snapshot),
-  ...reading('images', 'image', 1),
+  ...reading('volumes', 1, volume),
+  ...reading('volume_types', 1),
+  ...reading('snapshots', 1, snapshot),
+  ...reading('images', 1),
 
   'volumes.create': {
     title: 'makes a volume, empty, of a snapshot, of an image where the cloud can; once for each key; sizes that are none, and snapshots there are not, are refused',
@@ -53,7 +53,7 @@ export const storageCases: Record<string, Case> = {
         t.equal(status, 422)
         t.equal(body.errors[0].pointer, '/size')
       }
-      const nothing = await api.post(`${base}/volumes`, { snapshot_id: absent.snapshot, size })
+      const nothing = await api.post(`${base}/volumes`, { snapshot_id: absent.snapshots, size })
       t.equal(nothing.status, 422, 'a snapshot there is not is refused', { body: nothing.body })
       t.equal(nothing.body.errors?.[0]?.pointer, '/snapshot_id')
       const asked = { name: name('volume'), size }
@@ -84,7 +84,7 @@ export const storageCases: Record<string, Case> = {
       const { t, api, node, get, done, problem, absent } = context
       const made = await node()
       const { id, self } = await volume(context)
-      const nowhere = await api.post(`${self}/actions/attach`, { node_id: absent.node })
+      const nowhere = await api.post(`${self}/actions/attach`, { node_id: absent.nodes })
       t.equal(nowhere.status, 422, 'a node there is not is refused', { body: nowhere.body })
       t.equal(nowhere.body.errors?.[0]?.pointer, '/node_id')
       await done(`${self}/actions/attach`, { node_id: made.id })

@@ -1,15 +1,15 @@
 import t from 'tap'
 import { conformance } from '../../conformance/suite.ts'
-import { allowed } from './allowed.ts'
+import { todo } from './todo.ts'
 import { buildOnMoto, exhausted } from './app.ts'
 
 t.setTimeout(600_000)
 
 t.test('EC2, as moto has it, conforms', async (t) => {
   t.setTimeout(600_000)
-  const { api, image_id } = await buildOnMoto(t, { moto: { validate: true } })
+  const { app, api, image_id } = await buildOnMoto(t, { moto: { validate: true } })
   await conformance(t, {
-    driver: 'ec2',
+    app,
     api,
     cloud: 'default',
     tightCloud: 'tight',
@@ -18,27 +18,10 @@ t.test('EC2, as moto has it, conforms', async (t) => {
     other_size_id: 't3.small',
     impossible_size_id: exhausted,
     capacity: 'at once',
-    external_network_id: '',
     // Amazon's fingerprint of an imported RSA key is of another kind than that of one it has made.
     public_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKY3onyyEWI6sNt6di3pwOM2Bk6pudV/McdylaTsJugA lab',
     quotas: ['floating_ips'],
     needs: { networks: { cidr: '10.100.0.0/16' } },
-    allowed,
-    absent: {
-      node: 'i-00000000000000000',
-      image: 'ami-00000000000000000',
-      size: 'none',
-      location: 'nowhere',
-      keyPair: 'none',
-      network: 'vpc-00000000000000000',
-      subnet: 'subnet-00000000000000000',
-      router: 'rtb-00000000000000000',
-      group: 'sg-00000000000000000',
-      floatingIp: 'eipalloc-00000000000000000',
-      pool: 'none',
-      volume: 'vol-00000000000000000',
-      volumeType: 'none',
-      snapshot: 'snap-00000000000000000'
-    }
+    todo
   })
 })
