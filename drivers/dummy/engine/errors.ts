@@ -9,7 +9,7 @@ export const errorUnless = (holds: boolean, pointer: string, message: string): F
 
 export const mustBeIdOf = (noun: string) => `must be the id of ${noun} of this cloud`
 
-/** Throws validation_failed with all the errors; returns if the list is empty. */
+/** Throws validation_failed with all the errors, if any. */
 export function rejectFields (errors: FieldError[]) {
   if (errors.length === 0) return
   const detail = errors.map(({ pointer, message }) => `${pointer} ${message}`).join('; ')
@@ -43,7 +43,7 @@ interface LabelsPatch<Name> {
   tags?: Record<string, string | null>
 }
 
-/** Applies a merge patch to name and tags. Throws validation_failed if there are too many tags. */
+/** Applies a merge patch. Throws validation_failed if there are too many tags. */
 export function mergeLabels<Name> (labels: Labels<Name>, patch: LabelsPatch<Name>): Labels<Name> {
   const { name = labels.name, tags } = patch
   return { name, tags: mergeTags(labels.tags, tags) }

@@ -23,7 +23,7 @@ const problems: Record<FaultKind, readonly [ProblemCode, string]> = {
 /** The longest time of a timer in milliseconds, which is longer than any call waits. */
 const forever = 0x7fffffff
 
-/** Waits, or throws the signal's reason when it is aborted. The outcome of an aborted change is unknown. */
+/** Waits, or throws the signal's reason when it is aborted: then the outcome of a change is unknown. */
 async function wait (ms: number, { signal }: Call, isChange: boolean) {
   if (ms === 0) return
   try {
@@ -41,7 +41,7 @@ function matches (on: string, name: string) {
   return on.endsWith('.*') && name.startsWith(on.slice(0, -1))
 }
 
-/** Returns the function that finds the rule for a call, if any. A rule counts only the calls that reach it. */
+/** Returns a function that finds the rule for a call. A rule counts only the calls that reach it. */
 function createRules (rules: readonly FaultRule[], seed: number) {
   const random = createRandom(seed)
   const counts = rules.map(() => ({ calls: 0, faults: 0 }))

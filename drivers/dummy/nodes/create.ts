@@ -84,20 +84,22 @@ const optionsOf = ({ provider_options: options }: NodeCreate) =>
 function createNode (
   store: Store, input: NodeCreate, name: string, { location, delay, delays }: Settings
 ): NodeRecord {
-  const record = store.nodes.newRecord('node')
+  const { seq, id, created_at: createdAt } = store.nodes.newRecord('node')
   const { size_id: sizeId, image_id: imageId, user_data: userData } = input
   const zones = zonesOf(location)
   const nics = sizeId === impossibleSize
     ? []
-    : createNics(store, input.networks ?? defaultNics(store), record.seq, input.security_group_ids)
+    : createNics(store, input.networks ?? defaultNics(store), seq, input.security_group_ids)
   const fault = {
-    code: '500', message: `Build of ${record.id} aborted, as the option \`fail\` requests.`
+    code: '500', message: `Build of ${id} aborted, as the option \`fail\` requests.`
   }
   const plan = planCreate(
     sizeId, input.root_volume !== undefined, optionsOf(input).fail ? fault : null
   )
+  // No spread here: with so many fields it creates a dictionary, which takes ten times as long.
   return {
-    ...record,
+    seq,
+    id,
     steps: schedulePlan(plan, delays.create ?? delay),
     name,
     status: 'BUILD',
@@ -107,14 +109,17 @@ function createNode (
     image_id: imageId,
     before: null,
     key_pair_name: input.key_pair_name ?? null,
-    availability_zone: input.availability_zone ?? zones[record.seq % zones.length]!,
+    availability_zone: input.availability_zone ?? zones[seq % zones.length]!,
     nics,
     tags: { ...input.tags },
     protected: input.protected ?? false,
     fault: null,
     // Keep the size only: user data can contain secrets, and nothing here runs it.
     user_data_bytes: userData === undefined ? null : Buffer.byteLength(userData),
-    launched_at: null
+    created_at: createdAt,
+    updated_at: createdAt,
+    launched_at: null,
+    operation: null
   }
 }
 

@@ -94,10 +94,7 @@ function bootLogOf (
   ].join('\n')
 }
 
-/**
- * Returns the boot log of a node, which is empty before the first launch, or the address of its screen. Throws
- * invalid_state if the node has no screen.
- */
+/** Returns the boot log of a node, which is empty before the first launch, or the address of its screen. */
 export function consoleOf (store: Store, node: NodeRecord, kind: Console['kind']): Console {
   if (kind === 'text') return { kind, text: bootLogOf(store, node), url: null, expires_at: null }
   if (!statesWithScreen.includes(nodeStateOf(node).state)) {

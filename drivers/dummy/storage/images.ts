@@ -20,10 +20,7 @@ const owner = 'account'
 
 type NewImage = Omit<ImageRecord, keyof BaseRecord>
 
-/**
- * The service of images: the built-in images of the cloud, and the images of the account. Of an uploaded file, only the
- * size and the hash are kept. An import fetches nothing; its image has an unknown size.
- */
+/** The built-in images and those of the account. An image of an import has an unknown size. */
 export function createImages (engine: Engine, builtIn: readonly Image[]): ImageService {
   const { open, settings: { delay, delays, page_size: pageSize }, context: { timeout } } = engine
   const seconds = delays.image ?? delay
@@ -48,9 +45,9 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
 
   const assertOwned = (id: string) => {
     if (!isBuiltIn(id)) return
-    throw new ProblemError('provider_permission_denied', `Image ${id} belongs to the cloud, not to this account`, {
-      hint: 'Only images of the account can change: create one of a node, or upload one.'
-    })
+    const detail = `Image ${id} belongs to the cloud, not to this account`
+    const hint = 'Only images of the account can change: create one of a node, or upload one.'
+    throw new ProblemError('provider_permission_denied', detail, { hint })
   }
 
   /** Adds an image that passes these statuses and then becomes active. */
