@@ -3,6 +3,7 @@ import autoload from '@fastify/autoload'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
+import actions from './plugins/actions.ts'
 import clouds from './plugins/clouds/index.ts'
 import errors from './plugins/errors.ts'
 import health from './plugins/health.ts'
@@ -13,19 +14,18 @@ import log from './plugins/log.ts'
 import nodes from './plugins/nodes.ts'
 import openapi from './plugins/openapi.ts'
 import operations from './plugins/operations/index.ts'
-import resources from './plugins/resources.ts'
 import schemas from './plugins/schemas.ts'
 import shutdown from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
 
 export interface AppOptions {
   settings: Settings
-  /** All drivers there are; `loadDrivers()` finds them. */
+  /** The available drivers by name; `loadDrivers()` finds them. */
   drivers: ReadonlyMap<string, DriverPlugin>
   logger?: FastifyServerOptions['logger']
 }
 
-/** The server, ready to listen: a table of its parts. */
+/** Composes the server from its plugins, drivers and routes. */
 export function createApp ({ settings, drivers, logger = false }: AppOptions): FastifyInstance {
   const app = Fastify({ ...serverOptions, logger })
   const options = { settings, drivers }
@@ -41,7 +41,7 @@ export function createApp ({ settings, drivers, logger = false }: AppOptions): F
   app.register(operations, options)
   app.register(idempotency)
   app.register(lists)
-  app.register(resources)
+  app.register(actions)
   app.register(nodes)
   app.register(health)
   app.register(autoload, { dir: path.join(import.meta.dirname, 'routes/v2'), options: { prefix: '/api/v2' } })

@@ -1,24 +1,24 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
-import { check } from './plugins/clouds/check.ts'
 import { loadSettings, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
 import { loadDrivers } from './drivers/load.ts'
+import { check } from './plugins/clouds/check.ts'
 import { serve } from './server.ts'
 
 const help = `orchestrator ${version}: one REST API over many clouds
 
-  orchestrator [serve]   serve the API (what npm start does)
-  orchestrator check     check the settings and every cloud; ends with 0 if all is well, 1 otherwise
+  orchestrator [serve]   serve the API (npm start does the same)
+  orchestrator check     check the settings and every cloud; exits with 0 if all are well, otherwise with 1
 
-  -c, --config FILE      settings (YAML or JSON); otherwise the file that ORCHESTRATOR_CONFIG names, or
-                         orchestrator.yaml, .yml or .json here, or a single dummy cloud
-  -h, --help             this text
-  -v, --version          the version
+  -c, --config FILE      settings file (YAML or JSON). Default: the file that ORCHESTRATOR_CONFIG names, or
+                         orchestrator.yaml, .yml or .json in the working directory, or a single dummy cloud
+  -h, --help             print this help
+  -v, --version          print the version
 
-Over the settings of the server go PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE from the environment.`
+The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE override the settings of the server.`
 
-const say = (message: string) => { process.stdout.write(`${message}\n`) }
+const print = (message: string) => { process.stdout.write(`${message}\n`) }
 
 const fail = (message: string) => {
   process.stderr.write(`${message}\n`)
@@ -28,15 +28,21 @@ const fail = (message: string) => {
 function readArguments () {
   return parseArgs({
     allowPositionals: true,
-    options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } }
+    options: {
+      config: { type: 'string', short: 'c' },
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' }
+    }
   })
 }
 
 async function main () {
-  const { values, positionals: [command = 'serve', ...more] } = readArguments()
-  if (values.help === true) return say(help)
-  if (values.version === true) return say(version)
-  if (!['serve', 'check'].includes(command) || more.length > 0) return fail(`There is no command "${[command, ...more].join(' ')}".\n\n${help}`)
+  const { values, positionals: [command = 'serve', ...others] } = readArguments()
+  if (values.help === true) return print(help)
+  if (values.version === true) return print(version)
+  if (!['serve', 'check'].includes(command) || others.length > 0) {
+    return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
+  }
 
   const drivers = await loadDrivers()
   const settings = loadSettings({ config: values.config, env: process.env, cwd: process.cwd(), drivers })
@@ -46,18 +52,25 @@ async function main () {
   }
 
   const { ok, table } = await check(settings, drivers)
-  say(table)
+  print(table)
   if (!ok) process.exitCode = 1
+}
+
+/** Returns the text for an error. A known error needs no stack. */
+function messageOf (error: unknown) {
+  const { code, message, stack } = error as NodeJS.ErrnoException
+  if (error instanceof SettingsError) return message
+  if (code === 'EADDRINUSE') {
+    return `The port is in use by another process (${message}); set PORT, or port in the settings`
+  }
+  if (code?.startsWith('ERR_PARSE_ARGS') === true) return `${message}\n\n${help}`
+  return message.startsWith('The store') ? message : stack ?? message
 }
 
 try {
   await main()
 } catch (error) {
-  const { code, message, stack } = error as NodeJS.ErrnoException
-  if (error instanceof SettingsError) fail(message)
-  else if (code === 'EADDRINUSE') fail(`The port is in use by another process (${message}); set PORT, or port in the settings`)
-  else if (code?.startsWith('ERR_PARSE_ARGS') === true) fail(`${message}\n\n${help}`)
-  else fail(message.startsWith('The store') ? message : stack ?? message)
-  // What has been started by then must not keep the process.
-  if (process.exitCode === 1) process.exit()
+  fail(messageOf(error))
+  // Parts of the server that have started must not keep the process alive.
+  process.exit()
 }

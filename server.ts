@@ -9,25 +9,31 @@ export interface ServerOptions {
   drivers: ReadonlyMap<string, DriverPlugin>
 }
 
-/** The process: listens, says where, and closes gracefully on SIGTERM and SIGINT. */
+/** Starts the server, prints its address, and closes it gracefully on SIGTERM and SIGINT. */
 export async function serve ({ settings, drivers }: ServerOptions): Promise<FastifyInstance> {
   const app = createApp({
     settings,
     drivers,
     logger: {
       level: settings.log_level,
-      // Headers and bodies are never logged; an error that brings a request or a token along is cut here.
+      // The server never logs headers and bodies. This removes them from errors that contain a request or a token.
       redact: { paths: ['*.headers', '*.authorization', '*.token', '*.password'], remove: true }
     }
   })
   const grace = closeWithGrace({ delay: 5000 }, async ({ err }) => {
-    if (err !== undefined) app.log.fatal({ err }, 'the server ends on an error')
+    if (err !== undefined) app.log.fatal({ err }, 'the server ends because of an error')
     await app.close()
   })
   app.addHook('onClose', async () => { grace.uninstall() })
 
-  const address = await app.listen({ host: settings.host, port: settings.port, listenTextResolver: (at) => `listening on ${at}` })
-  const clouds = settings.clouds.map(({ name, driver, enabled }) => `${name} (${driver}${enabled ? '' : ', disabled'})`).join(', ')
-  process.stdout.write(`Cloud Orchestrator serves ${clouds}\n  API   ${address}/api/v2/nodes\n  Docs  ${address}/docs\n`)
+  const address = await app.listen({
+    host: settings.host,
+    port: settings.port,
+    listenTextResolver: (address) => `listening on ${address}`
+  })
+  const clouds = settings.clouds.map(({ name, driver, enabled }) => `${name} (${driver}${enabled ? '' : ', disabled'})`)
+  process.stdout.write(`Cloud Orchestrator serves ${clouds.join(', ')}\n` +
+    `  API   ${address}/api/v2/nodes\n` +
+    `  Docs  ${address}/docs\n`)
   return app
 }

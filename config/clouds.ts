@@ -8,79 +8,89 @@ export interface CloudsSource extends Omit<SettingsSource, 'cloud'> {
   drivers: ReadonlyMap<string, { driver: Driver }>
 }
 
-type Common = Omit<CloudSettings, 'name' | 'settings'> & { locations?: string[] }
+type CommonSettings = Omit<CloudSettings, 'name' | 'settings'> & { locations?: string[] }
 
-const partOf = (given: Record<string, unknown>, schema: TObject, inside: boolean) =>
-  Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.properties === inside))
-
-/** `NAME`, or `NAME-location` in characters that a name may have. */
-const fullName = (name: string, location: string | undefined) =>
-  location === undefined ? name : `${name}-${location.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}`
-
-/** The clouds of the farm, `default` first; what is wrong with them goes into the report. */
-export function readClouds (farm: unknown, source: CloudsSource, report: Report): CloudSettings[] {
-  if (!isMap(farm)) {
-    report.add('clouds', `found ${describe(farm)}; expected a map of a name to {driver, …}`)
+/** Reads the clouds of the settings, `default` first. Adds every error to the report. */
+export function readClouds (clouds: unknown, source: CloudsSource, report: Report): CloudSettings[] {
+  if (!isMap(clouds)) {
+    report.add('clouds', `found ${describe(clouds)}; expected a map of a name to {driver, …}`)
     return []
   }
-  const clouds = Object.entries(farm).flatMap(([name, entry]) => readEntry(name, entry, source, report))
-  const names = clouds.map(({ name }) => name)
-  for (const name of new Set(names.filter((one, i) => names.indexOf(one) !== i))) {
+  const settings = Object.entries(clouds).flatMap(([name, entry]) => readEntry(name, entry, source, report))
+  const names = settings.map(({ name }) => name)
+  for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index))) {
     report.add('clouds', `found the name "${name}" twice; expected one cloud of each name`)
   }
-  if (Object.keys(farm).length === 0) report.add('clouds', 'found an empty map; expected at least one cloud')
+  if (Object.keys(clouds).length === 0) report.add('clouds', 'found an empty map; expected at least one cloud')
   const isDefault = ({ name }: CloudSettings) => name === 'default'
-  return [...clouds.filter(isDefault), ...clouds.filter((cloud) => !isDefault(cloud))]
+  return [...settings.filter(isDefault), ...settings.filter((cloud) => !isDefault(cloud))]
 }
 
-/** A driver by its name or an alias, with the settings that the alias stands for. */
+/** Finds a driver by its name or an alias, with the settings that the alias implies. */
 function findDriver (name: string, { drivers }: CloudsSource) {
   const driver = drivers.get(name)?.driver
   if (driver !== undefined) return { driver, preset: {} }
-  for (const { driver: one } of drivers.values()) {
-    const preset = one.aliases?.[name]
-    if (preset !== undefined) return { driver: one, preset }
+  for (const { driver } of drivers.values()) {
+    const preset = driver.aliases?.[name]
+    if (preset !== undefined) return { driver, preset }
   }
   return undefined
 }
 
-/** One entry: a cloud, or one for each of its locations. */
+/** Reads one entry: a cloud, or one cloud for each of its locations. */
 function readEntry (name: string, entry: unknown, source: CloudsSource, report: Report): CloudSettings[] {
-  const place = `clouds.${name}`
+  const path = `clouds.${name}`
   if (!isMap(entry)) {
-    report.add(place, `found ${kindOf(entry)}; expected {driver, …}`)
+    report.add(path, `found ${kindOf(entry)}; expected {driver, …}`)
     return []
   }
-  const { settings, errors } = readSettings(CloudEntry, partOf(entry, CloudEntry, true))
-  report.misfits(errors, entry, CloudEntry, `${place}.`)
-  // With a driver, what is wrong with its own settings is told beside that.
+  const { common: commonInput, own: ownInput } = splitEntry(entry)
+  const { settings, errors } = readSettings(CloudEntry, commonInput)
+  report.addErrors(errors, entry, CloudEntry, `${path}.`)
+  // Any other error does not prevent the check of the driver's own settings.
   if (errors.some(({ path }) => path === 'driver' || path.startsWith('locations'))) return []
-  const { locations, ...common } = settings as Common
+  const { locations = [undefined], ...common } = settings as CommonSettings
   const found = findDriver(common.driver, source)
   if (found === undefined) {
-    report.add(`${place}.driver`, `found "${common.driver}"; expected one of ${[...source.drivers.keys()].join(', ')}`)
+    report.add(`${path}.driver`, `found "${common.driver}"; expected one of ${[...source.drivers.keys()].join(', ')}`)
     return []
   }
   const { driver, preset } = found
-  return (locations ?? [undefined]).flatMap((location) => {
-    const cloud = fullName(name, location)
+  return locations.flatMap((location) => {
+    const cloud = nameOf(name, location)
     if (!cloudName.test(cloud)) {
-      report.add(place, `found the name "${cloud}"; expected ${String(cloudName)}`)
+      report.add(path, `found the name "${cloud}"; expected ${String(cloudName)}`)
       return []
     }
-    const where = location === undefined ? {} : { [driver.locationSetting]: location }
-    const own = { ...preset, ...partOf(entry, CloudEntry, false), ...where }
-    const settings = readOwn(own, driver, { ...source, cloud }, `${place}.`, report)
+    const input: Record<string, unknown> = { ...preset, ...ownInput }
+    if (location !== undefined) input[driver.locationSetting] = location
+    const settings = readDriverSettings(input, driver, { ...source, cloud }, `${path}.`, report)
     return settings === undefined ? [] : [{ ...common, driver: driver.name, name: cloud, settings }]
   })
 }
 
-/** The settings of the driver itself. */
-function readOwn (given: Record<string, unknown>, driver: Driver, source: SettingsSource, prefix: string, report: Report) {
+/** Splits an entry into the settings that every cloud has and the settings of the driver. */
+function splitEntry (entry: Record<string, unknown>) {
+  const { properties }: TObject = CloudEntry
+  const isCommon = ([key]: [string, unknown]) => key in properties
+  const settings = Object.entries(entry)
+  return {
+    common: Object.fromEntries(settings.filter(isCommon)),
+    own: Object.fromEntries(settings.filter((setting) => !isCommon(setting)))
+  }
+}
+
+/** `NAME`, or `NAME-location` with the characters that a name may have. */
+const nameOf = (name: string, location: string | undefined) =>
+  location === undefined ? name : `${name}-${location.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}`
+
+function readDriverSettings (
+  input: Record<string, unknown>, driver: Driver, source: SettingsSource, prefix: string, report: Report
+) {
   try {
-    const resolved = driver.resolve?.(given, source) ?? given
+    const resolved = driver.resolve?.(input, source) ?? input
     const { settings, errors } = readSettings(driver.settings, resolved)
-    report.misfits(errors, resolved, driver.settings, prefix)
+    report.addErrors(errors, resolved, driver.settings, prefix)
     return settings as Record<string, unknown>
   } catch (error) {
     report.add(prefix.slice(0, -1), (error as Error).message)

@@ -1,54 +1,63 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { SettingError } from '../drivers/settings.ts'
 
 export interface ExpandSource {
   directory: string
   env: Readonly<Record<string, string | undefined>>
 }
 
-export interface Expanded {
+export interface ExpandedSettings {
   value: unknown
-  /** Dotted paths of strings that came from a variable or a file: never to be shown. */
-  secret: Set<string>
-  errors: { path: string, message: string }[]
+  /** Dotted paths of the strings that come from a variable or a file. Messages must not contain them. */
+  secretPaths: Set<string>
+  errors: SettingError[]
 }
 
 /**
- * Replaces `${VARIABLE}` and `${VARIABLE:-default}` in every string by the environment's value, and a string
- * `file:PATH` by the content of that file without its last newline. `$${` stands for a literal `${`.
+ * Replaces `${VARIABLE}` and `${VARIABLE:-default}` in every string with the value of the environment, and a string
+ * `file:PATH` with the content of that file without its last newline. `$${` means a literal `${`.
  */
-export function expand (input: unknown, { directory, env }: ExpandSource): Expanded {
-  const secret = new Set<string>()
-  const errors: Expanded['errors'] = []
+export function expand (input: unknown, { directory, env }: ExpandSource): ExpandedSettings {
+  const secretPaths = new Set<string>()
+  const errors: SettingError[] = []
 
-  const variable = (at: string, name: string, otherwise: string | undefined) => {
-    secret.add(at)
-    const value = env[name] ?? otherwise
-    if (value === undefined) errors.push({ path: at, message: `needs the environment variable ${name}, which is not set` })
+  const readVariable = (at: string, name: string, defaultValue: string | undefined) => {
+    secretPaths.add(at)
+    const value = env[name] ?? defaultValue
+    if (value === undefined) {
+      errors.push({ path: at, message: `needs the environment variable ${name}, which is not set` })
+    }
     return value ?? ''
   }
 
-  const text = (value: string, at: string) => {
-    if (value.startsWith('file:')) {
-      const file = path.resolve(directory, value.slice('file:'.length))
-      secret.add(at)
-      try {
-        return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
-      } catch (error) {
-        errors.push({ path: at, message: `needs the file ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code})` })
-        return ''
-      }
+  const readFile = (at: string, name: string) => {
+    const file = path.resolve(directory, name)
+    secretPaths.add(at)
+    try {
+      return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      errors.push({ path: at, message: `needs the file ${file}, which cannot be read (${code})` })
+      return ''
     }
-    return value.replace(/\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g, (_, name?: string, otherwise?: string) =>
-      name === undefined ? '${' : variable(at, name, otherwise))
   }
 
-  const walk = (value: unknown, at: string): unknown => {
-    if (typeof value === 'string') return text(value, at)
-    if (Array.isArray(value)) return value.map((item, i) => walk(item, `${at}.${i}`))
+  const variable = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
+
+  const expandText = (value: string, at: string) => {
+    if (value.startsWith('file:')) return readFile(at, value.slice('file:'.length))
+    return value.replace(variable, (_, name?: string, defaultValue?: string) =>
+      name === undefined ? '${' : readVariable(at, name, defaultValue))
+  }
+
+  const expandValue = (value: unknown, at: string): unknown => {
+    if (typeof value === 'string') return expandText(value, at)
+    if (Array.isArray(value)) return value.map((item, index) => expandValue(item, `${at}.${index}`))
     if (value === null || typeof value !== 'object') return value
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, at === '' ? key : `${at}.${key}`)]))
+    return Object.fromEntries(Object.entries(value).map(([key, item]) =>
+      [key, expandValue(item, at === '' ? key : `${at}.${key}`)]))
   }
 
-  return { value: walk(input, ''), secret, errors }
+  return { value: expandValue(input, ''), secretPaths, errors }
 }

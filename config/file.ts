@@ -2,35 +2,37 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseDocument } from 'yaml'
 
-/** What is served where there is no settings file: one dummy cloud to try the API on. */
-export const defaultFarm = { clouds: { default: { driver: 'dummy' } } }
+/** The settings of a server without a settings file: one dummy cloud for trying out the API. */
+export const defaultSettings = { clouds: { default: { driver: 'dummy' } } }
 
 export interface RawSettings {
-  /** As it is named in errors; null where there is no file and the default farm is served. */
+  /** Name of the file in errors; null if there is no file. */
   file: string | null
-  /** Folder that relative paths in it refer to. */
+  /** Folder that relative paths in the settings refer to. */
   directory: string
   content: unknown
   error?: string
 }
 
-/** Reads `--config`, `ORCHESTRATOR_CONFIG`, or orchestrator.yaml, .yml or .json in the working directory: the first there is. */
+const defaultNames = ['orchestrator.yaml', 'orchestrator.yml', 'orchestrator.json']
+
+/** Reads the named file, or the first of the default names that exists in the working directory. */
 export function readSettingsFile (named: string | undefined, cwd: string): RawSettings {
   const file = named === undefined
-    ? ['orchestrator.yaml', 'orchestrator.yml', 'orchestrator.json'].map((name) => path.join(cwd, name)).find(existsSync)
+    ? defaultNames.map((name) => path.join(cwd, name)).find(existsSync)
     : path.resolve(cwd, named)
-  if (file === undefined) return { file: null, directory: cwd, content: defaultFarm }
+  if (file === undefined) return { file: null, directory: cwd, content: defaultSettings }
 
-  const directory = path.dirname(file)
-  const raw = { file: path.relative(cwd, file) || file, directory }
+  const raw = { file: path.relative(cwd, file) || file, directory: path.dirname(file) }
   try {
-    // JSON is YAML too.
+    // YAML includes JSON.
     const document = parseDocument(readFileSync(file, 'utf8'))
     const [error] = document.errors
-    // The message's first line names the place; those below quote the text, which may hold a secret.
+    // The first line of the message names the position. The lines below quote the text, which may contain a secret.
     if (error !== undefined) return { ...raw, content: {}, error: error.message.split('\n')[0]!.replace(/:$/, '') }
     return { ...raw, content: document.toJS() ?? {} }
   } catch (error) {
-    return { ...raw, content: {}, error: `cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})` }
+    const { code, message } = error as NodeJS.ErrnoException
+    return { ...raw, content: {}, error: `cannot be read (${code ?? message})` }
   }
 }

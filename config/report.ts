@@ -1,61 +1,68 @@
 import type { TSchema } from 'typebox'
-import type { SettingError } from '../drivers/settings.ts'
+import { schemaAt, type SettingError } from '../drivers/settings.ts'
 
-/** Every error of the settings, one a line: file, path, what was found, what is expected. */
+/** Every error of the settings, one in each line: file, path, the value found, the value expected. */
 export class SettingsError extends Error {
   readonly errors: readonly string[]
   constructor (errors: readonly string[]) {
-    super(`The settings have ${errors.length === 1 ? 'an error' : `${errors.length} errors`}:\n${errors.map((line) => `  ${line}`).join('\n')}`)
+    const count = errors.length === 1 ? 'an error' : `${errors.length} errors`
+    super(`The settings have ${count}:\n${errors.map((line) => `  ${line}`).join('\n')}`)
     this.name = 'SettingsError'
     this.errors = errors
   }
 }
 
-/** Collects what is wrong with the settings of one file, so that all of it is told at once. */
+/** Collects the errors of the settings of one file, to report all of them at once. */
 export interface Report {
   readonly lines: string[]
-  /** One line about a path. */
+  /** Adds one line about a path. */
   add (path: string, message: string): void
-  /** Misfits of a schema, with what was found there, unless that is or may be a secret. */
-  misfits (errors: readonly SettingError[], found: unknown, schema: TSchema, prefix?: string): void
+  /** Adds the errors of a schema with the values found, except values that are or may be secrets. */
+  addErrors (errors: readonly SettingError[], input: unknown, schema: TSchema, prefix?: string): void
 }
 
 export interface ReportOptions {
-  /** As the file is named in errors. */
+  /** Name of the file in errors. */
   file: string
-  /** Dotted paths of what came from a variable or a file. */
-  secret: ReadonlySet<string>
-  /** Dotted paths that are told already. */
-  told: ReadonlySet<string>
+  /** Dotted paths of the values that come from a variable or a file. */
+  secretPaths: ReadonlySet<string>
+  /** Dotted paths that already have an error. */
+  reportedPaths: ReadonlySet<string>
 }
 
-export function createReport ({ file, secret, told }: ReportOptions): Report {
+export function createReport ({ file, secretPaths, reportedPaths }: ReportOptions): Report {
   const lines: string[] = []
-  const add: Report['add'] = (path, message) => { lines.push(path === '' ? `${file}: ${message}` : `${file}: ${path}${message.startsWith('is ') ? '' : ':'} ${message}`) }
+
+  const add: Report['add'] = (path, message) => {
+    const separator = message.startsWith('is ') ? ' ' : ': '
+    lines.push(path === '' ? `${file}: ${message}` : `${file}: ${path}${separator}${message}`)
+  }
 
   return {
     lines,
     add,
-    misfits (errors, found, schema, prefix = '') {
+    addErrors (errors, input, schema, prefix = '') {
       for (const { path, message } of errors) {
-        const full = prefix + path
-        if (told.has(full)) continue
-        const value = at(found, path)
-        const hidden = secret.has(full) || mayBeSecret(schema, path)
-        add(full, message.startsWith('is ') ? message : `found ${hidden ? kindOf(value) : describe(value)}; ${message}`)
+        const fullPath = prefix + path
+        if (reportedPaths.has(fullPath)) continue
+        const value = valueAt(input, path)
+        const found = secretPaths.has(fullPath) || mayBeSecret(schema, path) ? kindOf(value) : describe(value)
+        add(fullPath, message.startsWith('is ') ? message : `found ${found}; ${message}`)
       }
     }
   }
 }
 
-const at = (value: unknown, path: string) =>
-  path === '' ? value : path.split('.').reduce<unknown>((here, key) => (here as Record<string, unknown> | undefined)?.[key], value)
+const valueAt = (input: unknown, path: string) => path === ''
+  ? input
+  : path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], input)
 
-/** What the schema does not know may be a secret under a misspelt name; a text in the place of a map may be what belongs into it. */
+/**
+ * An unknown setting may be a secret with a misspelled name. A text instead of a map may be a secret that belongs into
+ * the map.
+ */
 function mayBeSecret (schema: TSchema, path: string) {
-  const place = path.split('.').reduce<TSchema | undefined>((here, key) =>
-    (here as { properties?: Record<string, TSchema> } | undefined)?.properties?.[key], schema)
-  const { format, type } = (place ?? {}) as { format?: string, type?: string }
+  const { format, type } = schemaAt(schema, path.split('.')) ?? {}
   return type === undefined || type === 'object' || type === 'array' || format === 'password'
 }
 

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
-/** The version in package.json, which stands one folder up from the sources and two from the compiled files. */
+/** Reads package.json, which is one folder above the sources and two above the compiled files. */
 function readVersion (): string {
-  for (const up of ['..', '../..']) {
+  for (const folder of ['..', '../..']) {
     try {
-      const { name, version } = JSON.parse(readFileSync(path.join(import.meta.dirname, up, 'package.json'), 'utf8')) as Record<string, string>
+      const text = readFileSync(path.join(import.meta.dirname, folder, 'package.json'), 'utf8')
+      const { name, version } = JSON.parse(text) as Record<string, string>
       if (name === 'cloud-orchestrator') return version!
-    } catch { /* not there: the next place */ }
+    } catch { /* not in this folder */ }
   }
   throw new Error('package.json of cloud-orchestrator was not found')
 }

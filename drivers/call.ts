@@ -1,6 +1,6 @@
 import { ProblemError } from '../openapi/model/index.ts'
 
-/** What a driver logs to: pino's methods, so that any logger of that form will do. */
+/** The logger of a driver: the methods of pino. */
 export interface Log {
   debug (details: object, message: string): void
   info (details: object, message: string): void
@@ -8,42 +8,45 @@ export interface Log {
   error (details: object, message: string): void
 }
 
-/** What comes with each call of a connection. */
+/** The context of one call of a connection. */
 export interface Call {
-  /** Aborted at the deadline, at shutdown and, for reads, when the caller has gone; its reason is a ProblemError. */
+  /**
+   * Aborts at the deadline, at shutdown and, for reads, when the caller disconnects. Its reason is a ProblemError.
+   */
   readonly signal: AbortSignal
   readonly log: Log
   readonly requestId: string
-  /** Of a create: the id of its operation, carried into the cloud so that a lost create is found again. */
+  /** The operation id of a create. The driver stores it in the cloud, so that a lost create can be found. */
   readonly operation?: string
 }
 
 export interface CallOptions {
-  /** Milliseconds from now; Infinity for a call that may take as long as it takes. */
+  /** Milliseconds from now; Infinity for a call without a deadline. */
   timeout: number
   log: Log
   requestId: string
   operation?: string
-  /** Gives the signal that tells that the caller has gone. Asked for only if the call needs a signal at all. */
+  /** Returns a signal that aborts when the caller disconnects. Only called if the call needs a signal. */
   caller?: () => AbortSignal
 }
 
-const tooLate = (timeout: number) => new ProblemError('provider_timeout', `The cloud did not answer within ${timeout / 1000} s`)
-
-/** A call and the two ways in which it ends. */
+/** A call, with the two ways to end it. */
 export interface OpenCall extends Call {
-  /** Ends the call before its time with this reason. */
+  /** Cancels the call with this reason. */
   abort (reason: ProblemError): void
-  /** To be called when the call is over: stops its clock. */
+  /** Stops the timer. To be called when the call is over. */
   end (): void
 }
 
-const gone = () => new ProblemError('invalid_request', 'The caller closed the connection before the answer')
+const deadlineExceeded = (timeout: number) =>
+  new ProblemError('provider_timeout', `The cloud did not answer within ${timeout / 1000} s`)
+
+const callerDisconnected = () =>
+  new ProblemError('invalid_request', 'The caller closed the connection before the response')
 
 /**
- * The context of one call. The signal and its timer are made when they are first asked for, since a cloud that answers
- * from memory never does. A class, since every request makes one: as a literal with a getter it took a fifth of the time
- * of a small list.
+ * Creates the signal and its timer on first use, since a cloud that answers from memory never needs them. A class,
+ * because every request creates one: an object literal with a getter took a fifth of the time of a small list.
  */
 class TimedCall implements OpenCall {
   readonly log: Log
@@ -54,7 +57,7 @@ class TimedCall implements OpenCall {
   readonly #started = performance.now()
   #controller: AbortController | undefined
   #timer: NodeJS.Timeout | undefined
-  #early: ProblemError | undefined
+  #abortReason: ProblemError | undefined
 
   constructor ({ timeout, log, requestId, operation, caller }: CallOptions) {
     this.log = log
@@ -65,25 +68,25 @@ class TimedCall implements OpenCall {
   }
 
   get signal () {
-    return (this.#controller ??= this.#open()).signal
+    return (this.#controller ??= this.#createController()).signal
   }
 
-  #open () {
+  #createController () {
     const controller = new AbortController()
-    if (this.#early !== undefined) {
-      controller.abort(this.#early)
+    if (this.#abortReason !== undefined) {
+      controller.abort(this.#abortReason)
       return controller
     }
     if (this.#timeout !== Infinity) {
       const left = Math.max(0, this.#timeout - (performance.now() - this.#started))
-      this.#timer = setTimeout(() => controller.abort(tooLate(this.#timeout)), left)
+      this.#timer = setTimeout(() => controller.abort(deadlineExceeded(this.#timeout)), left)
     }
-    this.#caller?.().addEventListener('abort', () => controller.abort(gone()), { once: true })
+    this.#caller?.().addEventListener('abort', () => controller.abort(callerDisconnected()), { once: true })
     return controller
   }
 
   abort (reason: ProblemError) {
-    this.#early = reason
+    this.#abortReason = reason
     this.#controller?.abort(reason)
   }
 
@@ -92,18 +95,16 @@ class TimedCall implements OpenCall {
   }
 }
 
-/** Makes the context of one call. */
+/** Creates the context of one call. */
 export const openCall = (options: CallOptions): OpenCall => new TimedCall(options)
 
-/** Runs a part of a call that has no deadline under one of its own, in milliseconds. */
-export async function within<T> (
-  { signal, log, requestId, operation }: Call, timeout: number, run: (call: Call) => Promise<T>
-): Promise<T> {
+/** Runs a part of a call that has no deadline with a deadline of its own, in milliseconds. */
+export async function within<T> (call: Call, timeout: number, run: (call: Call) => Promise<T>): Promise<T> {
+  const { signal, log, requestId, operation } = call
   const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(tooLate(timeout)), timeout)
-  const either = AbortSignal.any([signal, controller.signal])
+  const timer = setTimeout(() => controller.abort(deadlineExceeded(timeout)), timeout)
   try {
-    return await run({ signal: either, log, requestId, ...(operation === undefined ? {} : { operation }) })
+    return await run({ signal: AbortSignal.any([signal, controller.signal]), log, requestId, operation })
   } finally {
     clearTimeout(timer)
   }

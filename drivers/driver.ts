@@ -148,16 +148,21 @@ function createContext (driver: string, cloud: string, timeout: number, maxInFli
   }
 }
 
-/** The capabilities of a connection: its methods, with what the driver tells of them. */
+/** Returns a capability of a connection; undefined if the connection lacks the method. */
+export function capabilityOf (connection: Connection, name: string): Capability | undefined {
+  const [service, method] = name.split('.') as [ServiceName, string]
+  if (typeof (connection[service] as Record<string, unknown> | undefined)?.[method] !== 'function') return undefined
+  const details = connection.capabilities?.[service]?.[method] ?? connection.details?.[name]
+  return { parameters: [], required: [], filters: [], limits: {}, ...details }
+}
+
+/** Returns all capabilities of a connection by name: its methods with the details that the driver describes. */
 export function capabilitiesOf (connection: Connection): Record<string, Capability> {
-  const capabilities: Record<string, Capability> = {}
-  for (const service of services) {
-    for (const [method, value] of Object.entries(connection[service] ?? {})) {
-      if (typeof value !== 'function' || method === 'findCreated') continue
-      const name = `${service}.${method}`
-      const details = connection.capabilities?.[service]?.[method] ?? connection.details?.[name]
-      capabilities[name] = { parameters: [], required: [], filters: [], limits: {}, ...details }
-    }
-  }
-  return capabilities
+  const names = services.flatMap((service) => Object.keys(connection[service] ?? {})
+    .filter((method) => method !== 'findCreated')
+    .map((method) => `${service}.${method}`))
+  return Object.fromEntries(names.flatMap((name) => {
+    const capability = capabilityOf(connection, name)
+    return capability === undefined ? [] : [[name, capability]]
+  }))
 }

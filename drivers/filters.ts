@@ -29,3 +29,19 @@ export function translateFilters (
     return [{ name, values }]
   })
 }
+
+/** Translates filters to query parameters, for clouds whose filters have one value each. */
+export const toQuery = (filters: Filters, rules: Readonly<Record<string, FilterRule>>): Record<string, string> =>
+  Object.fromEntries(translateFilters(filters, rules, 1).map(({ name, values }) => [name, values[0]!]))
+
+/** Half of a four-byte character, which some databases of clouds cannot hold. */
+export const surrogate = /[\ud800-\udfff]/
+
+const isExact = (value: string) => value !== '' && !value.includes('*') && !surrogate.test(value)
+
+/** Translates a value for a cloud that compares exactly: without wildcards and four-byte characters. */
+export const toExactName = (name: string): readonly string[] | undefined => isExact(name) ? [name] : undefined
+
+/** Returns the only value of a filter, if a cloud that compares exactly finds the same; otherwise undefined. */
+export const exactValue = (values: readonly string[] = []): string | undefined =>
+  values.length === 1 ? toExactName(values[0]!)?.[0] : undefined

@@ -5,12 +5,12 @@ import { createLimiter } from './limiter.ts'
 import { watchStream } from './stream.ts'
 
 export interface HttpOptions {
-  /** Milliseconds that a call may take in all; connecting gets at most half of it. */
+  /** Milliseconds that a call may take in all. At most half of it is for connecting. */
   timeout: number
   maxInFlight: number
-  /** PEM of a certificate authority to trust, beside or instead of the system's. */
+  /** PEM of the certificate authorities to trust instead of the default ones. */
   ca?: string
-  /** Whether to check the server's certificate; true where not given. */
+  /** Whether to check the certificate of the cloud. Default: true. */
   verify?: boolean
   userAgent: string
 }
@@ -23,43 +23,48 @@ export interface HttpRequest {
   headers?: Record<string, string>
   /** Sent as JSON. */
   body?: unknown
-  /** Sent as it comes, in the place of `body`, and never twice. It must not stand still for longer than a call may take. */
+  /** Sent as it arrives, instead of `body`, and never retried. It must not stall for longer than `timeout`. */
   stream?: AsyncIterable<Uint8Array>
-  /** Whether it changes nothing and may be repeated; true for GET and HEAD where not given. */
+  /** Whether the request changes nothing and may be retried. Default: true for GET and HEAD. */
   read?: boolean
 }
 
 export interface HttpResponse {
   status: number
   headers: Record<string, string>
-  /** The parsed JSON; undefined where the body is empty, says `202 Accepted` in plain words, or, with an error status, is not JSON. */
+  /**
+   * The parsed JSON. undefined if the body is empty, is plain text with the status 202, or is not JSON with an error
+   * status.
+   */
   body: unknown
 }
 
 export interface HttpClient {
   /**
-   * Sends one request and reads its whole answer, of any status. Throws ProblemError: provider_unavailable (no
-   * connection), provider_timeout (deadline), provider_error (connection lost, or a 2xx that is not JSON). Of a change,
-   * `outcomeUnknown` tells whether a byte of it may have reached the cloud.
+   * Sends one request and reads its whole response, of any status. Throws ProblemError: provider_unavailable (no
+   * connection), provider_timeout (deadline), provider_error (connection lost, or a 2xx that is not JSON). The
+   * `outcomeUnknown` of a change says whether a byte of it may have reached the cloud.
    */
   request (request: HttpRequest, call: Call): Promise<HttpResponse>
   close (): Promise<void>
 }
 
-/** Errors that say that nothing was sent: any request may be repeated after them. */
-const unsent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
-/** Errors of a connection that was there: only reads are repeated. */
-const broken = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', ...unsent])
-const busy = new Set([429, 500, 502, 503, 504])
+/** Error codes that prove that nothing was sent: any request may be retried after them. */
+const unsentCodes = new Set([
+  'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'
+])
+/** Error codes of a lost connection: only reads are retried after them. */
+const connectionLostCodes = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+const retryableStatuses = new Set([429, 500, 502, 503, 504])
 const maxRetries = 3
-const maxBody = 64 * 1024 * 1024
+const maxBodySize = 64 * 1024 * 1024
 
-/** Retries cost one each and requests earn a tenth, so that a cloud in trouble gets at most a tenth more calls. */
-function createBudget () {
-  const most = 10
-  let left = most
+/** A retry costs one, a request earns a tenth. So a cloud in trouble gets at most a tenth more calls. */
+function createRetryBudget () {
+  const maximum = 10
+  let left = maximum
   return {
-    earn () { left = Math.min(most, left + 0.1) },
+    earn () { left = Math.min(maximum, left + 0.1) },
     spend () {
       if (left < 1) return false
       left--
@@ -68,7 +73,7 @@ function createBudget () {
   }
 }
 
-/** Seconds or a date, as milliseconds from now; undefined where it is neither. */
+/** Converts seconds or a date to milliseconds from now; returns undefined for any other value. */
 export function parseRetryAfter (value: unknown): number | undefined {
   if (typeof value !== 'string' || value === '') return undefined
   const seconds = Number(value)
@@ -76,8 +81,8 @@ export function parseRetryAfter (value: unknown): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
-/** Whether an error says that nothing was sent. */
-export const isUnsent = (error: unknown) => unsent.has(codeOf(error))
+/** Whether an error proves that nothing was sent. */
+export const isUnsent = (error: unknown) => unsentCodes.has(codeOf(error))
 
 const codeOf = (error: unknown): string => {
   const { code, cause, errors } = error as { code?: string, cause?: unknown, errors?: unknown[] }
@@ -86,38 +91,46 @@ const codeOf = (error: unknown): string => {
   return errors?.[0] === undefined ? '' : codeOf(errors[0])
 }
 
-/** The one HTTP client for clouds: a pool of connections, retries within a budget, a limit of requests in flight. */
+/** Creates the HTTP client of a cloud: a pool of connections, retries within a budget, a limit of parallel requests. */
 export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, userAgent }: HttpOptions): HttpClient {
-  const budget = createBudget()
+  const budget = createRetryBudget()
   const limit = createLimiter(maxInFlight)
 
-  /** Full jitter on 100, 200, 400 ms, or as long as the cloud says; none where that would outlast the deadline. */
-  const delayOf = (counter: number, headers: unknown) => {
-    const told = parseRetryAfter((headers as Record<string, string> | undefined)?.['retry-after'])
-    if (told !== undefined) return told > timeout / 2 ? undefined : told
+  /**
+   * Milliseconds before a retry: `Retry-After`, or full jitter on 100, 200, 400 ms. undefined if the cloud demands a
+   * wait of more than half of `timeout`.
+   */
+  const retryDelay = (counter: number, headers: Record<string, string> | undefined) => {
+    const retryAfter = parseRetryAfter(headers?.['retry-after'])
+    if (retryAfter !== undefined) return retryAfter > timeout / 2 ? undefined : retryAfter
     return Math.random() * 100 * 2 ** (counter - 1)
   }
 
-  /** Loaded with the first request: a farm whose clouds are not asked over HTTP by this client does without undici's 20 MB. */
+  const mayRetry = (error: unknown, statusCode: number | undefined, read: boolean) => {
+    if (statusCode !== undefined) return read && retryableStatuses.has(statusCode)
+    return isUnsent(error) || (read && connectionLostCodes.has(codeOf(error)))
+  }
+
+  /** Loads undici with the first request: it takes 20 MB, which a server without HTTP clouds does not need. */
   const connect = async () => {
     const { Agent, interceptors } = await import('undici')
     const agent = new Agent({
       connections: maxInFlight,
-      // The deadline of the call rules; undici's own timeouts are up to half a second late.
+      // The deadline of the call applies. The timeouts of undici are up to half a second late.
       headersTimeout: 0,
       bodyTimeout: 0,
-      maxResponseSize: maxBody,
+      maxResponseSize: maxBodySize,
       keepAliveTimeout: 30_000,
-      connect: { timeout: Math.min(timeout / 2, 10_000), rejectUnauthorized: verify, ...(ca === undefined ? {} : { ca }) }
+      connect: { timeout: Math.min(timeout / 2, 10_000), rejectUnauthorized: verify, ca }
     })
     const dispatcher = agent.compose(interceptors.retry({
       throwOnError: false,
       retry (error, { state, opts }, done) {
-        const { statusCode, headers } = error as unknown as { statusCode?: number, headers?: unknown }
-        const read = (opts as unknown as { read: boolean }).read
-        const again = statusCode === undefined ? (read ? broken : unsent).has(codeOf(error)) : read && busy.has(statusCode)
-        const delay = delayOf(state.counter, headers)
-        if (!again || delay === undefined || state.counter > maxRetries || !budget.spend()) return done(error)
+        const { statusCode, headers } = error as { statusCode?: number, headers?: Record<string, string> }
+        const { read } = opts as { read?: boolean }
+        const delay = retryDelay(state.counter, headers)
+        const isAllowed = mayRetry(error, statusCode, read === true) && state.counter <= maxRetries
+        if (!isAllowed || delay === undefined || !budget.spend()) return done(error)
         setTimeout(() => done(null), delay)
       }
     }))
@@ -133,7 +146,7 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
       headers: {
         accept: 'application/json',
         'user-agent': userAgent,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        'content-type': body === undefined ? undefined : 'application/json',
         ...headers
       },
       body: body === undefined ? null : JSON.stringify(body),
@@ -142,15 +155,19 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
     }
     const { agent, dispatcher } = await (connected ??= connect())
     const started = performance.now()
-    const response = await (stream === undefined ? dispatcher.request(options) : sendStream(agent, options, stream, call))
+    const response = stream === undefined
+      ? await dispatcher.request(options)
+      : await sendStream(agent, options, stream, call)
     const text = await response.body.text()
     const elapsed = Math.round(performance.now() - started)
     call.log.debug({ method, url, status: response.statusCode, elapsed_ms: elapsed }, 'call to the cloud')
-    return { status: response.statusCode, headers: flat(response.headers), text }
+    return { status: response.statusCode, headers: flatten(response.headers), text }
   }
 
-  /** Without retries: what has been read of a stream cannot be sent again. */
-  const sendStream = async (agent: Agent, options: Dispatcher.RequestOptions, stream: AsyncIterable<Uint8Array>, call: Call) => {
+  /** Sends without retries: the part of a stream that was read cannot be sent again. */
+  const sendStream = async (
+    agent: Agent, options: Dispatcher.RequestOptions, stream: AsyncIterable<Uint8Array>, call: Call
+  ) => {
     const { body, signal, end } = watchStream(stream, timeout, call.signal)
     try {
       return await agent.request({ ...options, body, signal })
@@ -172,8 +189,8 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
           throw explain(error, read, call)
         }
       }, call.signal)
-      const acceptedInWords = status === 202 && /^text\/plain\b/i.test(headers['content-type'] ?? '')
-      return { status, headers, body: acceptedInWords ? undefined : parse(text, status, read) }
+      const isPlainAccepted = status === 202 && /^text\/plain\b/i.test(headers['content-type'] ?? '')
+      return { status, headers, body: isPlainAccepted ? undefined : parse(text, status, read) }
     },
     close: async () => (await connected)?.agent.destroy()
   }
@@ -182,44 +199,52 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
 function withQuery (url: string, query: Record<string, unknown> = {}) {
   const { pathname, searchParams } = new URL(url)
   for (const [key, value] of Object.entries(query)) {
-    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined && one !== null) searchParams.append(key, String(one))
+    const values: unknown[] = Array.isArray(value) ? value : [value]
+    for (const item of values) {
+      if (item !== undefined && item !== null) searchParams.append(key, String(item))
+    }
   }
   const search = searchParams.toString()
   return search === '' ? pathname : `${pathname}?${search}`
 }
 
-const flat = (headers: Record<string, string | string[] | undefined>) =>
-  Object.fromEntries(Object.entries(headers).map(([key, value]) => [key, Array.isArray(value) ? value.join(', ') : value ?? '']))
+const flatten = (headers: Record<string, string | string[] | undefined>) =>
+  Object.fromEntries(Object.entries(headers).map(([key, value]) =>
+    [key, Array.isArray(value) ? value.join(', ') : value ?? '']))
 
 function parse (text: string, status: number, read: boolean) {
   if (text === '') return undefined
   try {
     return JSON.parse(text) as unknown
   } catch (cause) {
-    // An HTML error page says no more than its status.
+    // An HTML error page has no more information than its status.
     if (status >= 300) return undefined
-    throw new ProblemError('provider_error', 'The cloud answered with something that is not JSON', { cause, outcomeUnknown: !read })
+    throw new ProblemError('provider_error', 'The response of the cloud is not JSON', { cause, outcomeUnknown: !read })
   }
 }
 
 function explain (error: unknown, read: boolean, { signal }: Call) {
-  const told = signal.aborted ? signal.reason : error
+  const reason: unknown = signal.aborted ? signal.reason : error
   const outcomeUnknown = !read && !isUnsent(error)
-  if (told instanceof ProblemError) return new ProblemError(told.code, told.message, { cause: error, outcomeUnknown })
+  if (reason instanceof ProblemError) return reason.with({ cause: error, outcomeUnknown })
   return explainTransport(error, read)
 }
 
-/** A failure of the transport in the words of the catalogue: by the code of Node.js or of undici, in the error or its cause. */
+/** Converts an error of the transport to one of the catalog, by the code of Node.js or undici in it or its cause. */
 export function explainTransport (error: unknown, read: boolean): ProblemError {
   const code = codeOf(error)
-  const outcomeUnknown = !read && !isUnsent(error)
-  if (unsent.has(code)) return new ProblemError('provider_unavailable', `The cloud cannot be reached (${code})`, { cause: error })
+  if (isUnsent(error)) {
+    return new ProblemError('provider_unavailable', `The cloud cannot be reached (${code})`, { cause: error })
+  }
   if (code.startsWith('ERR_TLS') || code.includes('CERT') || code.includes('SIGNED')) {
     return new ProblemError('provider_unavailable', `The certificate of the cloud is not trusted (${code})`, {
-      cause: error, hint: 'Set `cacert` to the authority of this cloud, or `verify: false` where that is safe.'
+      cause: error,
+      hint: 'Set `cacert` to the certificate authority of this cloud, or `verify: false` if that is safe.'
     })
   }
-  const unreachable = code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET'
-  return new ProblemError(unreachable ? 'provider_unavailable' : 'provider_error',
-    `The connection to the cloud broke before its answer was complete${code === '' ? '' : ` (${code})`}`, { cause: error, outcomeUnknown })
+  const problemCode = connectionLostCodes.has(code) ? 'provider_unavailable' : 'provider_error'
+  const suffix = code === '' ? '' : ` (${code})`
+  return new ProblemError(problemCode, `The connection to the cloud broke before the response was complete${suffix}`, {
+    cause: error, outcomeUnknown: !read
+  })
 }

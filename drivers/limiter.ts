@@ -1,32 +1,32 @@
-/** Runs functions, at most so many at a time; the others wait in line. */
+/** Runs functions, at most a fixed number at once. The others wait in line. */
 export type Limiter = <T>(run: () => Promise<T>, signal: AbortSignal) => Promise<T>
 
 /**
- * A limit of calls in flight. One that waits leaves the line when its signal is aborted, and throws the reason: nothing
- * of it has been sent then.
+ * Creates a limiter of parallel calls. If the signal of a waiting call aborts, the call leaves the line and throws the
+ * reason. It has sent nothing by then.
  */
-export function createLimiter (most: number): Limiter {
+export function createLimiter (maxRunning: number): Limiter {
   const waiting = new Set<() => void>()
   let running = 0
 
-  const enter = (signal: AbortSignal) => new Promise<void>((resolve, reject) => {
-    const go = () => {
+  const waitForTurn = (signal: AbortSignal) => new Promise<void>((resolve, reject) => {
+    const start = () => {
       signal.removeEventListener('abort', leave)
       running++
       resolve()
     }
     const leave = () => {
-      waiting.delete(go)
+      waiting.delete(start)
       reject(signal.reason)
     }
     signal.addEventListener('abort', leave, { once: true })
-    waiting.add(go)
+    waiting.add(start)
   })
 
   return async (run, signal) => {
     signal.throwIfAborted()
-    if (running < most) running++
-    else await enter(signal)
+    if (running < maxRunning) running++
+    else await waitForTurn(signal)
     try {
       return await run()
     } finally {

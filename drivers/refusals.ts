@@ -1,4 +1,4 @@
-import { ProblemError } from '../openapi/model/index.ts'
+import { ProblemError, type ProblemCode } from '../openapi/model/index.ts'
 
 /** Maps the wording, or the code, of a provider's refusal to the request field at fault. */
 export interface FieldRefusal {
@@ -26,6 +26,19 @@ export function pointToField (
 ): ProblemError | undefined {
   const rule = rules.find(({ pattern }) => pattern.test(text))
   return rule && pointTo(rule.pointer, error)
+}
+
+/**
+ * Points a refusal with one of these codes to the field that it names. By default a missing resource counts as a refusal,
+ * because clouds answer 404 to an unknown id in a request.
+ */
+export function explainFields (
+  error: unknown,
+  rules: readonly FieldRefusal[],
+  codes: readonly ProblemCode[] = ['provider_rejected', 'resource_not_found']
+): unknown {
+  if (!(error instanceof ProblemError) || !codes.includes(error.code)) return error
+  return pointToField(error, rules) ?? error
 }
 
 /** Runs a call and throws `explain(error)` in place of each error. */

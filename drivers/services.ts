@@ -1,38 +1,49 @@
 import type {
-  Console, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPool, Image, ImageCreate, ImageDestroy, ImageImport, ImageUpdate,
-  ImageUpload, KeyPair, KeyPairCreate, Location, Network, NetworkCreate, NetworkUpdate, Nic, NicCreate, Node, NodeCreate,
-  NodeSecurityGroup, NodeUpdate, NodeVerb, NodeVerbInput, ProblemError, Quota, ResourceKind, Router, RouterCreate, RouterInterface,
-  RouterUpdate, SecurityGroup, SecurityGroupCreate, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Size, Snapshot,
-  SnapshotCreate, SnapshotUpdate, Subnet, SubnetCreate, SubnetUpdate, Volume, VolumeAttach, VolumeCreate, VolumeDetach, VolumeExtend,
-  VolumeType, VolumeUpdate
+  Console, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPool, Image, ImageCreate, ImageDestroy,
+  ImageImport, ImageUpdate, ImageUpload, KeyPair, KeyPairCreate, Location, Network, NetworkCreate, NetworkUpdate, Nic,
+  NicCreate, Node, NodeCreate, NodeSecurityGroup, NodeUpdate, NodeVerb, NodeVerbInput, ProblemError, Quota,
+  ResourceKind, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
+  SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Size, Snapshot, SnapshotCreate, SnapshotUpdate,
+  Subnet, SubnetCreate, SubnetUpdate, Volume, VolumeAttach, VolumeCreate, VolumeDetach, VolumeExtend, VolumeType,
+  VolumeUpdate
 } from '../openapi/model/index.ts'
 import type { Call } from './call.ts'
 
-/** Field name → the values it may have. Those of one field are alternatives; of `tag` (`key=value` or `key`) all must hold. */
+/** Values by field name. The values of a field are alternatives; but of `tag` (`key=value` or `key`) all must match. */
 export type Filters = Readonly<Record<string, readonly string[]>>
 
 export interface ReadOptions {
-  /** Whether `extra` is wanted: the cloud's raw fields. */
+  /** Whether to return `extra`, the raw fields of the cloud. */
   extra: boolean
+  /**
+   * True if the caller needs no more than id, name, the states, `allowed_actions`, `protected`, `progress` and `fault`:
+   * the driver may leave out reads that serve other fields, such as ports.
+   */
+  brief?: boolean
 }
 
 export interface ListQuery extends ReadOptions {
-  /** A wish: a driver may return fewer or more, as its cloud pages. */
+  /** The preferred size of the page. A driver may return fewer or more items, as its cloud pages. */
   limit: number
-  /** What the list before returned as `next`; null for the first page. */
+  /** `next` of the previous page; null for the first page. */
   token: string | null
-  /** Any of them may be handed on to the cloud if it then returns all that match, or more: the core applies them all again. */
+  /**
+   * A driver may pass any of them on to the cloud, if the cloud returns all matching items, or more. The server applies
+   * all of them again.
+   */
   filters: Filters
+  /** If given, the caller needs only these resources. A driver may ignore it. */
+  ids?: readonly string[]
 }
 
 export interface ListResult<T> {
   items: T[]
-  /** Where the next page begins; null ends the list. */
+  /** The token of the next page; null ends the list. */
   next: string | null
   applied?: string[]
-  /** How many there are in all: of the whole list, not of this page. */
+  /** Number of items of the whole list. */
   total?: number
-  /** Set where the items are all there but lack something, and why. */
+  /** Set if all items are in the list but lack details: the reason. */
   partial?: ProblemError
 }
 
@@ -41,27 +52,30 @@ export interface ResourceRef {
   id: string
 }
 
-/** When a change has ended, as data: it is kept with its operation and survives a restart. */
+/** The end of a change, as data: the server stores it with the operation, so it survives a restart. */
 export interface Until {
-  /** Done once the resource shows one of these states and is not in transition. Empty, without `gone`: acceptance is the end. */
+  /**
+   * The change ends when the resource has one of these states and is not in transition. If there are none, and `gone`
+   * is not true, it ends when the cloud accepts it.
+   */
   states: string[]
-  /** Where given, its `provider_state` must be one of these too. */
+  /** If given, the `provider_state` must also be one of these. */
   provider_states?: string[]
-  /** Done once the resource is no longer there (or terminated, or deleted). */
+  /** If true, the change ends when the resource does not exist, or is terminated or deleted. */
   gone?: boolean
 }
 
-/** What the cloud accepted. */
+/** A change that the cloud accepted. */
 export interface Change {
   resources: ResourceRef[]
   until: Until
-  /** Shown once, in the first answer, and kept nowhere. */
+  /** Only in the first response. The server does not store them. */
   secrets?: Record<string, string>
 }
 
-/** A create whose answer was lost. */
+/** A create whose response was lost. */
 export interface LostCreate<Input = NodeCreate> {
-  /** The operation id that the create carried into the cloud. */
+  /** The operation id, which the create stored in the cloud. */
   id: string
   input: Input
 }
@@ -72,50 +86,53 @@ export interface ReadService<T> {
   get (id: string, options: ReadOptions, call: Call): Promise<T>
 }
 
-/** Resources that the cloud makes, changes and deletes at once: a driver waits out a short `pending`. */
+/** Resources that the cloud creates, changes and deletes at once. A driver waits for the end of a short `pending`. */
 export interface DirectService<T, Create, Update> extends ReadService<T> {
   create? (input: Create, call: Call): Promise<T>
-  /** Sets what the merge patch names; returns the resource as it is then. */
+  /** Applies the merge patch and returns the changed resource. */
   update? (id: string, patch: Update, call: Call): Promise<T>
   destroy? (id: string, call: Call): Promise<void>
 }
 
-/** Resources whose making and deleting takes its time. */
+/** Resources that take time to create and delete. */
 export interface SlowService<T, Create, Update> extends ReadService<T> {
   create? (input: Create, call: Call): Promise<Change>
   /**
-   * Looks for what a lost create made: empty where it made nothing. `since` is when the create was sent, at the latest.
-   * Without this method a lost create is outcome_unknown.
+   * Finds the resources that a lost create created; returns none if it created none. `since` is when the create was
+   * sent, or earlier. Without this method, a lost create is outcome_unknown.
    */
   findCreated? (lost: LostCreate<Create>, since: Date, call: Call): Promise<ResourceRef[]>
-  /** Sets what the merge patch names; returns the resource as it is then. */
+  /** Applies the merge patch and returns the changed resource. */
   update? (id: string, patch: Update, call: Call): Promise<T>
   destroy? (id: string, call: Call): Promise<Change>
 }
 
 type NodeVerbs = { [V in NodeVerb]: (id: string, input: NodeVerbInput[V], call: Call) => Promise<Change> }
 
-/** Nodes of a cloud. `update` sets name, tags and protection. */
+/** `update` changes name, tags and protection. */
 export interface NodeService extends SlowService<Node, NodeCreate, NodeUpdate>, Partial<NodeVerbs> {
   list_nics? (id: string, call: Call): Promise<Nic[]>
   attach_nic? (id: string, input: NicCreate, call: Call): Promise<Change>
   detach_nic? (id: string, nicId: string, call: Call): Promise<Change>
-  /** On all its NICs. Does nothing where it is there already. */
+  /** Adds the group to every NIC of the node. Does nothing if the NICs have it. */
   add_security_group? (id: string, input: NodeSecurityGroup, call: Call): Promise<void>
   remove_security_group? (id: string, groupId: string, call: Call): Promise<void>
   console? (id: string, kind: Console['kind'], call: Call): Promise<Console>
 }
 
-/** The filter `owner` has two words beside accounts: `all` and, where a driver lists the filter, `self`. The driver alone applies those. */
+/**
+ * The filter `owner` has two values beside account ids: `all` and, if a driver describes the filter, `self`. Only the
+ * driver applies these two.
+ */
 export interface ImageService extends SlowService<Image, ImageCreate, ImageUpdate> {
   destroy? (id: string, call: Call, options?: ImageDestroy): Promise<Change>
-  /** Makes an image of a file, which is streamed: it never is in memory as a whole. */
+  /** Creates an image from a file. The file is streamed, since it may not fit into memory. */
   upload? (input: ImageUpload, file: AsyncIterable<Uint8Array>, call: Call): Promise<Change>
-  /** Has the cloud fetch a file. */
+  /** Creates an image from a file that the cloud downloads. */
   import? (input: ImageImport, call: Call): Promise<Change>
 }
 
-/** The name of a key pair is its id. The answer of `create` has the private key under `secrets`. */
+/** The id of a key pair is its name. The result of `create` may have the private key in `secrets`. */
 export type KeyPairService = Omit<DirectService<KeyPair, KeyPairCreate, never>, 'update'>
 
 export type NetworkService = DirectService<Network, NetworkCreate, NetworkUpdate>
@@ -133,7 +150,7 @@ export interface SecurityGroupService extends DirectService<SecurityGroup, Secur
 
 export interface FloatingIpService extends Omit<DirectService<FloatingIp, FloatingIpCreate, never>, 'update'> {
   associate? (id: string, input: FloatingIpAssociate, call: Call): Promise<FloatingIp>
-  /** Does nothing where it is associated with nothing. */
+  /** Does nothing if the address is not associated. */
   disassociate? (id: string, call: Call): Promise<FloatingIp>
 }
 
@@ -149,7 +166,7 @@ export interface QuotaService {
   list (call: Call): Promise<Quota[]>
 }
 
-/** What a cloud has: one service for each of its resources. Each method that exists is a capability, `nodes.create` and so on. */
+/** The services of a cloud, one for each kind of resource. Each method that exists is a capability: `nodes.create`. */
 export interface Services {
   nodes?: NodeService
   images?: ImageService
@@ -169,12 +186,12 @@ export interface Services {
 }
 
 export const services = [
-  'nodes', 'images', 'sizes', 'locations', 'key_pairs', 'networks', 'subnets', 'routers', 'security_groups', 'floating_ips',
-  'floating_ip_pools', 'volumes', 'volume_types', 'snapshots', 'quotas'
+  'nodes', 'images', 'sizes', 'locations', 'key_pairs', 'networks', 'subnets', 'routers', 'security_groups',
+  'floating_ips', 'floating_ip_pools', 'volumes', 'volume_types', 'snapshots', 'quotas'
 ] as const satisfies (keyof Services)[]
 export type ServiceName = typeof services[number]
-/** Services whose resources are listed in pages. */
+/** The services whose resources are listed in pages. */
 export type CollectionName = Exclude<ServiceName, 'quotas'>
 
-/** As a service stands in paths: `key-pairs`. */
+/** The path segment of a service: `key-pairs`. */
 export const pathOf = (service: ServiceName) => service.replaceAll('_', '-')

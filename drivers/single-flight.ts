@@ -1,10 +1,11 @@
 import { openCall, type Call } from './call.ts'
 
 /**
- * One run for all who ask while it is under way. The run has a deadline of its own, so that it does not end with the
- * caller who happened to be first; each caller waits no longer than its own signal allows, and throws its reason then.
+ * Shares one run between all callers that ask while it is in progress. The run has its own deadline, in milliseconds,
+ * so that it does not end with its first caller. Each caller waits until its own signal aborts, and then throws the
+ * reason.
  */
-export function createFlight<T> (timeout: number, run: (call: Call) => Promise<T>): (call: Call) => Promise<T> {
+export function createSingleFlight<T> (timeout: number, run: (call: Call) => Promise<T>): (call: Call) => Promise<T> {
   let flight: Promise<T> | undefined
 
   const start = ({ log, requestId }: Call) => {
@@ -13,7 +14,7 @@ export function createFlight<T> (timeout: number, run: (call: Call) => Promise<T
       call.end()
       flight = undefined
     })
-    // Whoever still waits is told below; with nobody waiting this is nobody's error.
+    // Each caller gets the error from `untilAborted`. Without callers, the error is not an unhandled rejection.
     running.catch(() => {})
     return running
   }
@@ -24,7 +25,11 @@ export function createFlight<T> (timeout: number, run: (call: Call) => Promise<T
   }
 }
 
-function untilAborted<T> (promise: Promise<T>, signal: AbortSignal) {
+/** The former name of `createSingleFlight`. */
+export const createFlight = createSingleFlight
+
+/** Resolves with the promise, or rejects with the reason of the signal if this is aborted before. */
+export function untilAborted<T> (promise: Promise<T>, signal: AbortSignal) {
   return new Promise<T>((resolve, reject) => {
     const leave = () => reject(signal.reason)
     if (signal.aborted) return leave()

@@ -1,36 +1,36 @@
 import { Readable } from 'node:stream'
 import { ProblemError } from '../openapi/model/index.ts'
 
-/** A file on its way, and the signal that ends it when it no longer moves. */
-export interface Moving {
+export interface WatchedStream {
   body: Readable
+  /** Aborts when the caller aborts, or when the stream stalls. */
   signal: AbortSignal
-  /** To be called when the request is over: stops the clock. */
+  /** Stops the timer. To be called when the request is over. */
   end (): void
 }
 
 /**
- * Watches a file that is sent: how long it takes is nobody's concern, but it must not stand still for longer than
- * `patience` milliseconds, be it for its sender or for the cloud. The file is not closed when the cloud wants no more of
- * it: its sender still waits for the answer.
+ * Watches a file that is sent to a cloud. The transfer may take any time, but neither the sender nor the cloud may
+ * stall for more than `idleTimeout` milliseconds. If the cloud stops reading, the file is not closed: its sender still
+ * waits for the response.
  */
-export function watchStream (file: AsyncIterable<Uint8Array>, patience: number, caller: AbortSignal): Moving {
+export function watchStream (file: AsyncIterable<Uint8Array>, idleTimeout: number, caller: AbortSignal): WatchedStream {
   const controller = new AbortController()
-  let reading = false
+  let isReading = false
 
-  const tooLong = () => reading
-    ? new ProblemError('invalid_request', `Nothing of the file came for ${patience / 1000} s`)
-    : new ProblemError('provider_timeout', `The cloud took nothing of the file for ${patience / 1000} s`)
-  const timer = setTimeout(() => controller.abort(tooLong()), patience)
+  const stalled = () => isReading
+    ? new ProblemError('invalid_request', `The sender sent nothing of the file for ${idleTimeout / 1000} s`)
+    : new ProblemError('provider_timeout', `The cloud accepted nothing of the file for ${idleTimeout / 1000} s`)
+  const timer = setTimeout(() => controller.abort(stalled()), idleTimeout)
 
-  async function * parts () {
+  async function * readParts () {
     const iterator = file[Symbol.asyncIterator]()
     for (;;) {
-      reading = true
+      isReading = true
       const { done, value } = await iterator.next().catch((cause: unknown) => {
-        throw new ProblemError('invalid_request', 'The file broke off before its end', { cause })
+        throw new ProblemError('invalid_request', 'The file ended before it was complete', { cause })
       })
-      reading = false
+      isReading = false
       timer.refresh()
       if (done === true) return
       yield value
@@ -39,7 +39,7 @@ export function watchStream (file: AsyncIterable<Uint8Array>, patience: number, 
   }
 
   return {
-    body: Readable.from(parts(), { objectMode: false }),
+    body: Readable.from(readParts(), { objectMode: false }),
     signal: AbortSignal.any([caller, controller.signal]),
     end: () => clearTimeout(timer)
   }

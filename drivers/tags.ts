@@ -1,39 +1,42 @@
 import { ProblemError, type FieldError } from '../openapi/model/index.ts'
 
-/** The tag that carries an operation's id into a cloud that has no better place for it, so that a lost create is found again. */
+/**
+ * The tag that stores the id of an operation in the cloud, so that a lost create can be found. For clouds that have no
+ * better place for it.
+ */
 export const operationKey = 'orchestrator:operation'
 
-/** Tags as they are shown: without the one that is ours. */
-export function toTags (kept: Record<string, string> = {}): Record<string, string> {
-  if (kept[operationKey] === undefined) return kept
-  const { [operationKey]: _, ...tags } = kept
-  return tags
+/** Returns the tags of a resource without the tag of this server. */
+export function toTags (tags: Record<string, string> = {}): Record<string, string> {
+  if (tags[operationKey] === undefined) return tags
+  const { [operationKey]: _, ...others } = tags
+  return others
 }
 
-/** What a cloud takes as tags. */
+/** The tags that a cloud accepts. */
 export interface TagRules {
   key: RegExp
-  /** What `key` is, in words. */
+  /** Describes `key` in a message. */
   words: string
-  /** Characters that a value may have. */
+  /** Maximum length of a value in characters. */
   value: number
 }
 
-/** Where a tag is in a request. */
+/** The JSON Pointer of a tag in a request. */
 export const pointerOf = (name: string) => `/tags/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
 
-function fault (name: string, value: string | null, { key, words, value: longest }: TagRules): string | undefined {
-  if (name === operationKey) return 'is kept by this server and cannot be set'
-  if (!key.test(name)) return `has a key that this cloud does not take: ${words}`
-  if (value !== null && [...value].length > longest) return `is longer than ${longest} characters, the most that this cloud takes`
-  return undefined
+function errorOf (name: string, value: string | null, rules: TagRules): string | undefined {
+  if (name === operationKey) return 'is reserved for this server and cannot be set'
+  if (!rules.key.test(name)) return `has a key that this cloud does not accept: ${rules.words}`
+  if (value === null || [...value].length <= rules.value) return undefined
+  return `is too long: this cloud accepts at most ${rules.value} characters`
 }
 
-/** Refuses tags that the cloud would refuse, each by its name. Throws validation_failed. */
+/** Checks the tags of a request. Throws validation_failed with every tag that the cloud does not accept. */
 export function checkTags (tags: Readonly<Record<string, string | null>>, rules: TagRules) {
   const errors = Object.entries(tags).flatMap(([name, value]): FieldError[] => {
-    const message = fault(name, value, rules)
+    const message = errorOf(name, value, rules)
     return message === undefined ? [] : [{ in: 'body', pointer: pointerOf(name), message }]
   })
-  if (errors.length > 0) throw new ProblemError('validation_failed', 'The cloud cannot keep these tags', { errors })
+  if (errors.length > 0) throw new ProblemError('validation_failed', 'The cloud does not accept these tags', { errors })
 }

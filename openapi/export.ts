@@ -4,7 +4,7 @@ import { createApp } from '../app.ts'
 import { loadSettings } from '../config/index.ts'
 import { loadDrivers } from '../drivers/load.ts'
 
-/** The document of a server with one dummy cloud in memory: it must not depend on the farm. Ends with a newline. */
+/** Renders the document of a server without clouds, since it must not depend on the settings. */
 export async function renderDocument (): Promise<string> {
   const drivers = await loadDrivers()
   const settings = loadSettings({ env: { STORE_FILE: ':memory:' }, cwd: import.meta.dirname, drivers })
@@ -17,8 +17,10 @@ export async function renderDocument (): Promise<string> {
   }
 }
 
-/** Where the exported document is kept: `openapi/openapi.json` of the repository. */
-export const documentFile = path.join(import.meta.dirname, path.extname(import.meta.filename) === '.js' ? '../../openapi' : '.', 'openapi.json')
+const isCompiled = path.extname(import.meta.filename) === '.js'
+
+/** `openapi/openapi.json` of the repository. */
+export const documentFile = path.join(import.meta.dirname, isCompiled ? '../../openapi' : '.', 'openapi.json')
 
 if (process.argv[1] === import.meta.filename) {
   await writeFile(documentFile, await renderDocument())

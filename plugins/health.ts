@@ -3,22 +3,33 @@ import fp from 'fastify-plugin'
 import { ok, ProblemError } from '../openapi/model/index.ts'
 
 const Status = Type.Object({ status: Type.Enum(['ok'], { type: 'string' }) })
-// Asked every few seconds by whoever watches the server: not worth a log line each.
+// Monitoring polls these routes every few seconds. They log only problems.
 const quiet = { logLevel: 'warn' as const }
 
-/** Whether the process lives, and whether it can serve. Clouds do not count: one that is down is no fault of this server. */
+/** Liveness and readiness. A cloud that is down changes neither: it is not a failure of this server. */
 export default fp(async (fastify) => {
   fastify.get('/health/live', {
     ...quiet,
-    schema: { operationId: 'getLiveness', summary: 'Whether the process lives', tags: ['Server'], response: ok(Status, 'It lives.') }
+    schema: {
+      operationId: 'getLiveness',
+      summary: 'Check that the process runs',
+      tags: ['Server'],
+      response: ok(Status, 'The process runs.')
+    }
   }, async () => ({ status: 'ok' as const }))
 
   fastify.get('/health/ready', {
     ...quiet,
-    schema: { operationId: 'getReadiness', summary: 'Whether the server can serve', tags: ['Server'], response: ok(Status, 'It can, even where clouds are down.') }
+    schema: {
+      operationId: 'getReadiness',
+      summary: 'Check that the server can answer requests',
+      description: 'A cloud that is down does not change the result.',
+      tags: ['Server'],
+      response: ok(Status, 'The server can answer requests.')
+    }
   }, async () => {
     if (fastify.closing) throw new ProblemError('shutting_down', 'The server is shutting down')
-    await fastify.store.selectFrom('cursors').select('id').limit(1).execute()
+    await fastify.probeStore()
     return { status: 'ok' as const }
   })
 }, { name: 'health', dependencies: ['store', 'shutdown'] })

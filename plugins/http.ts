@@ -5,19 +5,19 @@ import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
 import { LogController, type FastifyServerOptions, type RouteOptions } from 'fastify'
 import { Type } from 'typebox'
-import { ProblemError } from '../openapi/model/index.ts'
+import { ProblemError, problems } from '../openapi/model/index.ts'
 import { sendProblem } from './errors.ts'
 
 const addFormats = formats as unknown as (ajv: Ajv) => void
 
-/** Addresses with the length of their prefix: `10.0.0.0/24`. */
+/** Whether a text is an address with a prefix length: `10.0.0.0/24`. */
 export const isCidr = (value: string) => {
   const [, address = '', length = ''] = /^([^/]+)\/(\d{1,3})$/.exec(value) ?? []
   const version = isIP(address)
   return version !== 0 && Number(length) <= (version === 4 ? 32 : 128)
 }
 
-/** Ajv as this contract needs it: all errors at once, nothing coerced or dropped in bodies. */
+/** Creates a validator that reports all errors at once. It coerces and removes nothing in bodies. */
 const createAjv = (coerceTypes: false | 'array') => {
   const ajv = new Ajv({
     coerceTypes,
@@ -26,7 +26,7 @@ const createAjv = (coerceTypes: false | 'array') => {
     allErrors: true,
     allowUnionTypes: true,
     strictRequired: false,
-    // Our own schemas need no check against the schema of schemas: it would lengthen the start and each first use.
+    // Tests check our own schemas against the meta schema. Doing it here would slow down the start and each first use.
     meta: false,
     validateSchema: false,
     keywords: ['example', 'discriminator']
@@ -39,7 +39,7 @@ const createAjv = (coerceTypes: false | 'array') => {
 
 let last: { models: unknown[], body: Ajv, others: Ajv } | undefined
 
-/** Fastify asks anew for each plugin that has routes: one pair serves all with the same models. */
+/** Fastify calls this for each plugin that has routes. Plugins with the same models share one pair of validators. */
 function ajvFor (models: unknown[]) {
   if (last?.models.length === models.length && models.every((model, i) => model === last!.models[i])) return last
   last = { models, body: createAjv(false), others: createAjv('array') }
@@ -50,8 +50,8 @@ function ajvFor (models: unknown[]) {
   return last
 }
 
-/** To compile the schemas of all routes would take longer than all the rest of a start. */
-function compiledAtFirstUse (compile: () => ValidateFunction): ValidateFunction {
+/** Compiles a schema at its first use. Compiling all schemas at the start would take longer than the rest of it. */
+function compileAtFirstUse (compile: () => ValidateFunction): ValidateFunction {
   let compiled: ValidateFunction | undefined
   const validate = ((value: unknown) => {
     compiled ??= compile()
@@ -64,10 +64,10 @@ function compiledAtFirstUse (compile: () => ValidateFunction): ValidateFunction 
 
 const validId = /^[\w.:-]{1,128}$/
 
-/** Options of the Fastify server that the contract rests on; each is a default of Fastify's that it cannot live with. */
+/** Options of the Fastify server that the contract requires in place of Fastify's defaults. */
 export const serverOptions: FastifyServerOptions = {
   bodyLimit: 1024 * 1024,
-  // plugins/shutdown.ts answers it as a problem.
+  // plugins/shutdown.ts answers with a problem instead.
   return503OnClosing: false,
   logController: new LogController({ disableRequestLogging: true }),
   requestIdHeader: false,
@@ -75,30 +75,36 @@ export const serverOptions: FastifyServerOptions = {
     const given = headers['x-request-id']
     return typeof given === 'string' && validId.test(given) ? given : randomUUID()
   },
-  // Ids are long at some clouds, and a foreign one is a 404, not a 414.
+  // Some clouds have long ids, and an id that is too long is a 404, not a 414.
   routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: true },
   frameworkErrors: (error, request, reply) => { sendProblem(error, request as never, reply as never) },
   clientErrorHandler (error, socket) {
     if (!socket.writable) return
     const body = JSON.stringify({
       type: '/docs#invalid_request',
-      title: 'The request cannot be parsed',
+      title: problems.invalid_request.title,
       status: 400,
       code: 'invalid_request',
-      detail: `This is not HTTP as it is spoken here (${error.code})`,
+      detail: `The request is not valid HTTP/1.1 (${error.code})`,
       retryable: false,
       hint: 'Correct the request.'
     })
-    socket.end(`HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+    const head = [
+      'HTTP/1.1 400 Bad Request',
+      'Content-Type: application/problem+json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close'
+    ]
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
   },
   schemaController: {
     compilersFactory: {
       buildValidator (schemas: Record<string, unknown>) {
         const { body, others } = ajvFor(Object.values(schemas))
         return (({ schema, httpPart }: { schema: object, httpPart?: string }) =>
-          compiledAtFirstUse(() => (httpPart === 'body' ? body : others).compile(schema))) as never
+          compileAtFirstUse(() => (httpPart === 'body' ? body : others).compile(schema))) as never
       },
-      // JSON.stringify is as fast, and a schema here would only drop what it does not know. Tests validate every answer.
+      // JSON.stringify is as fast as a compiled serializer, which drops unknown fields. Tests validate every answer.
       buildSerializer: () => () => JSON.stringify
     }
   }
@@ -108,21 +114,24 @@ const noQuery = Type.Object({}, { additionalProperties: false })
 
 const mayHaveBody = ({ schema }: RouteOptions) => (schema as { body?: unknown } | undefined)?.body !== undefined
 
-/** How requests are read: JSON and merge patches, empty bodies, no body where none belongs; ids on every answer. */
+/**
+ * Parses requests (JSON, merge patches, empty bodies), refuses unexpected bodies, and adds X-Request-Id to answers.
+ */
 export default fp(async (fastify) => {
   const parse = fastify.getDefaultJsonParser('error', 'error')
   fastify.removeAllContentTypeParsers()
-  fastify.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request, body, done) => {
-    // Many clients send the header with every request.
+  const jsonTypes = ['application/json', 'application/merge-patch+json']
+  fastify.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (request, body, done) => {
+    // Many clients send the content type with every request, also without a body.
     if (body === '') return done(null, undefined)
     parse(request, body as string, done)
   })
 
   fastify.addHook('onRoute', (route) => {
-    // A parameter that does nothing here may have been meant as a condition.
+    // An unknown parameter is an error, because the caller may have meant it as a condition.
     if (route.schema?.operationId !== undefined) route.schema.querystring ??= noQuery
     if (mayHaveBody(route)) {
-      // An empty body is {}: nothing is missing where nothing is required, and what is required is named where it is.
+      // An empty body counts as {}, so that the validation names the fields that are required.
       route.preValidation = [async (request) => {
         if (request.body === undefined) request.body = {}
       }, ...[route.preValidation ?? []].flat()]

@@ -1,17 +1,21 @@
-import { createHash } from 'node:crypto'
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ProblemError, toProblem, type Problem } from '../openapi/model/index.ts'
+import { canonicalize, hashText } from './fingerprint.ts'
+import { writeUntilDone } from './store/index.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Answers a creating request, once for each Idempotency-Key: the same request with the same key gets the first answer
-     * again. `run` is given the key, which it hands on to the operation that it starts. With `direct` there is no
-     * operation: if the server dies meanwhile, the second request is told that the outcome is not known.
+     * Answers a creating request once for each Idempotency-Key: the same request with the same key gets the first
+     * answer again. `run` passes the key on to the operation that it starts. With `direct` there is no operation: if
+     * the server stops during the first request, the second is answered with outcome_unknown.
      */
-    once (
-      request: FastifyRequest, reply: FastifyReply, run: (key: string | undefined) => Promise<Answer>, options?: { direct: boolean }
+    idempotent (
+      request: FastifyRequest,
+      reply: FastifyReply,
+      run: (key: string | undefined) => Promise<Answer>,
+      options?: { direct: boolean }
     ): Promise<never>
   }
 }
@@ -22,106 +26,122 @@ export interface Answer {
   body: object
 }
 
-/** Draft 07 of the header has it as a quoted string; without quotes it is as clear. */
+/** Reads the key. Draft 07 of the header has a quoted string; the quotes are optional here. */
 function parseKey (header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined
   const key = [header].flat().join(',').replace(/^"(.*)"$/, '$1')
   if (/^[\x21-\x7e ]{1,255}$/.test(key)) return key
-  throw new ProblemError('validation_failed', 'The Idempotency-Key is not one', {
-    errors: [{ in: 'header', pointer: '/idempotency-key', message: 'must be 1 to 255 printable ASCII characters' }]
+  const message = 'must be 1 to 255 printable ASCII characters'
+  throw new ProblemError('validation_failed', `Idempotency-Key ${message}`, {
+    errors: [{ in: 'header', pointer: '/idempotency-key', message }]
   })
 }
 
-/** The same for two bodies with the same content, whatever the order of their keys. */
-function canonical (value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
-  const entries = Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`
-}
+/** Identifies equal requests. */
+const requestFingerprint = ({ method, url, body }: FastifyRequest) =>
+  hashText(`${method} ${url.split('?', 1)[0]}\n${canonicalize(body)}`)
 
-const fingerprintOf = ({ method, url, body }: FastifyRequest) =>
-  createHash('sha256').update(`${method} ${url.split('?', 1)[0]}\n${canonical(body)}`).digest('hex')
-
-/** In the place of an operation's id, where the cloud is asked without one. */
+/** Stands in place of an operation's id if the request has none. */
 const direct = 'direct'
 
-/** What is shown once is not shown again: it is in no store. */
+/** The store never contains secrets, so a replayed answer lacks them. */
 const withoutSecrets = ({ status, headers, body }: Answer): Answer => {
   const { secrets, ...rest } = body as { secrets?: unknown }
   return { status, headers, body: rest }
 }
 
-const write = (reply: FastifyReply, { status, headers, body }: Answer) => {
+const send = (reply: FastifyReply, { status, headers, body }: Answer) => {
   if (status >= 400) reply.type('application/problem+json')
-  // The reply is what a handler may return, whatever its schema.
   return reply.code(status).headers(headers).send(body) as never
 }
 
-/** Idempotency-Key on creating requests, in the store, for 24 hours. */
+/** Idempotency-Key on creating requests, kept in the store for 24 hours. */
 export default fp(async (fastify) => {
   const { store } = fastify
+  /** Keys whose first request is under way, or whose answer is not in the store yet. */
   const running = new Set<string>()
+  const unwritten = new Set<string>()
 
-  const inProgress = () => new ProblemError('idempotency_in_progress',
-    'The first request with this Idempotency-Key has no answer yet', { retry_after: 1 })
-
-  /** The answer to a key that was used before; undefined where nothing came of it, so that this is a first request. */
-  const replay = async (key: string, fingerprint: string): Promise<Answer | undefined> => {
-    const kept = await store.selectFrom('idempotency_keys').selectAll().where('key', '=', key).executeTakeFirst()
-    if (kept === undefined) return undefined
-    if (kept.fingerprint !== fingerprint) {
-      throw new ProblemError('idempotency_mismatch', 'This Idempotency-Key came with another request before')
+  /** Returns the answer for a key that was used before; undefined if this counts as the first request. */
+  const findAnswer = async (key: string, fingerprint: string): Promise<Answer | undefined> => {
+    const row = await store.selectFrom('idempotency_keys').selectAll().where('key', '=', key).executeTakeFirst()
+    if (row === undefined) return undefined
+    if (row.fingerprint !== fingerprint) {
+      throw new ProblemError('idempotency_mismatch', 'Another request used this Idempotency-Key before')
     }
-    if (kept.answer !== null) return JSON.parse(kept.answer) as Answer
-    if (kept.operation_id === null) {
+    if (row.answer !== null) return JSON.parse(row.answer) as Answer
+    if (row.operation_id === null) {
       await store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
       return undefined
     }
-    if (kept.operation_id === direct) {
-      throw new ProblemError('outcome_unknown', 'The server ended while the first request with this Idempotency-Key was under way')
+    if (row.operation_id === direct) {
+      throw new ProblemError('outcome_unknown', 'The server stopped during the first request with this Idempotency-Key')
     }
-    // The server died before it could answer; its operation lives.
-    const body = await fastify.operations.get(kept.operation_id)
+    // The server stopped before it could answer. Its operation continues.
+    const body = await fastify.operations.get(row.operation_id)
     return { status: 202, headers: { location: body.self }, body }
   }
 
-  const first = async (
-    key: string, fingerprint: string, request: FastifyRequest, run: (key: string) => Promise<Answer>, isDirect: boolean
+  const runFirst = async (
+    key: string, fingerprint: string, path: string, run: (key: string) => Promise<Answer>, isDirect: boolean
   ): Promise<Answer> => {
-    const drop = () => store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
+    /** Writes what came of the request, in the background if the store fails: the caller gets the answer in any case. */
+    const settle = async (write: () => Promise<unknown>) => {
+      try {
+        await write()
+      } catch (err) {
+        fastify.log.error({ err }, 'the store did not accept the answer to an Idempotency-Key; this is tried again')
+        unwritten.add(key)
+        writeUntilDone(write, () => fastify.closing).then(() => unwritten.delete(key))
+      }
+    }
+    const remove = () => store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
     const keep = (answer: Answer) =>
       store.updateTable('idempotency_keys').set({ answer: JSON.stringify(answer) }).where('key', '=', key).execute()
-    await store.insertInto('idempotency_keys')
-      .values({ key, fingerprint, operation_id: isDirect ? direct : null, answer: null, created_at: new Date().toISOString() }).execute()
+    const findOperation = () =>
+      store.selectFrom('idempotency_keys').select('operation_id').where('key', '=', key).executeTakeFirst()
+    await store.insertInto('idempotency_keys').values({
+      key, fingerprint, operation_id: isDirect ? direct : null, answer: null, created_at: new Date().toISOString()
+    }).execute()
     try {
       const answer = await run(key)
-      await keep(withoutSecrets(answer))
+      await settle(() => keep(withoutSecrets(answer)))
       return answer
     } catch (error) {
-      // Refused before anything was asked of the cloud, or in a way that may pass: the same request may be sent again.
-      const { operation_id: asked = null } = await store.selectFrom('idempotency_keys').select('operation_id')
-        .where('key', '=', key).executeTakeFirst() ?? {}
-      const problem = error instanceof ProblemError ? toProblem(error, { instance: request.url.split('?', 1)[0]! }) : undefined
-      if (asked === null || problem === undefined || problem.retryable) await drop()
-      else await keep({ status: problem.status, headers: {}, body: problem })
+      await settle(async () => {
+        const { operation_id: operation = null } = await findOperation() ?? {}
+        // Nothing was sent to the cloud.
+        if (operation === null) return remove()
+        // A defect of the server: what the cloud did is unknown, so the key stays with its operation.
+        if (!(error instanceof ProblemError)) return
+        const problem = toProblem(error, { instance: path })
+        // The same request may succeed later, so the key is free again.
+        if (problem.retryable) return remove()
+        await keep({ status: problem.status, headers: {}, body: problem })
+      })
       throw error
     }
   }
 
-  fastify.decorate('once', async (request, reply, run, options) => {
+  fastify.decorate('idempotent', async (request, reply, run, options) => {
     const key = parseKey(request.headers['idempotency-key'])
-    if (key === undefined) return write(reply, await run(undefined))
-    if (running.has(key)) throw inProgress()
+    if (key === undefined) return send(reply, await run(undefined))
+    if (running.has(key) || unwritten.has(key)) {
+      const detail = 'The first request with this Idempotency-Key has no answer yet'
+      throw new ProblemError('idempotency_in_progress', detail, { retry_after: 1 })
+    }
     running.add(key)
     try {
-      const fingerprint = fingerprintOf(request)
-      const before = await replay(key, fingerprint)
-      if (before === undefined) return write(reply, await first(key, fingerprint, request, run, options?.direct ?? false))
+      const fingerprint = requestFingerprint(request)
+      const first = await findAnswer(key, fingerprint)
+      if (first === undefined) {
+        const path = request.url.split('?', 1)[0]!
+        return send(reply, await runFirst(key, fingerprint, path, run, options?.direct ?? false))
+      }
       reply.header('idempotency-replayed', 'true')
-      // A problem tells the request it answers.
-      const body = before.status < 400 ? before.body : { ...before.body as Problem, request_id: request.id }
-      return write(reply, { ...before, body })
+      // A problem has the id of the request that it answers.
+      const body = first.status < 400 ? first.body : { ...first.body as Problem, request_id: request.id }
+      return send(reply, { ...first, body })
     } finally {
       running.delete(key)
     }

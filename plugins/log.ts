@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { Settings } from '../config/index.ts'
 
-/** One line for each request, when it has been answered. The query is left out: names and tags are the caller's own. */
+/** Logs one line for each answered request. It omits the query, which may contain names and tags of the caller. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   if (!settings.log_requests) return
   fastify.addHook('onResponse', (request, reply, done) => {

@@ -6,8 +6,8 @@ import { models } from '../openapi/model/index.ts'
 const pascal = (name: string) => name.replaceAll(/(?:^|[-_])([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 /**
- * Registers the models, so that routes can refer to them and the document names them. `ProviderOptions` is composed of
- * what all drivers can do, not those in use: the document must not depend on the farm.
+ * Registers the models, so that routes can refer to them and the document contains them. `ProviderOptions` has the
+ * options of all drivers, not only of those in use, because the document must not depend on the settings.
  */
 export default fp(async (fastify, { drivers }: { drivers: ReadonlyMap<string, DriverPlugin> }) => {
   for (const schema of models) fastify.addSchema(schema)
@@ -22,7 +22,7 @@ export default fp(async (fastify, { drivers }: { drivers: ReadonlyMap<string, Dr
   fastify.addSchema({
     $id: 'ProviderOptions',
     type: 'object',
-    description: 'What one driver alone can do, under the name of that driver.',
+    description: 'Options of one driver, under the name of that driver.',
     properties,
     additionalProperties: false
   })

@@ -3,28 +3,28 @@ import { ProblemError } from '../openapi/model/index.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Whether the server has begun to close. */
+    /** Whether the server is closing. */
     readonly closing: boolean
   }
 }
 
-/** Milliseconds in which answers under way may end; then every connection is closed. */
+/** Milliseconds for answers under way to end. Then the server closes every connection. */
 const grace = 700
 
 /**
- * Closes fast and completely: waits are answered with what is known, reads with 503, changes under way with their
- * operation, which the next start takes up.
+ * Closes fast and completely: waits are answered with the operation as it is, reads with 503, changes under way with
+ * their operation, which the next start continues.
  */
 export default fp(async (fastify) => {
   let closing = false
   const ended = () => new ProblemError('shutting_down', 'The server is shutting down', { retry_after: 1 })
   fastify.decorate('closing', { getter: () => closing })
 
-  // On a connection that was not idle a request may still come.
+  // A request may still arrive on a connection that was not idle.
   fastify.addHook('onRequest', (_request, _reply, done) => done(closing ? ended() : undefined))
 
   fastify.addHook('onSend', (_request, reply, _payload, done) => {
-    // A client that keeps the connection would hold up the end.
+    // An idle connection would delay the close.
     if (closing) reply.header('connection', 'close')
     done()
   })

@@ -1,14 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import type { TSchema } from 'typebox'
-import { pathOf, type CollectionName, type DirectService } from '../drivers/driver.ts'
-import { createHeaders, created, gone, ok, operationAnswer, preferHeader, type ResourceKind } from '../openapi/model/index.ts'
-import { changer } from '../plugins/clouds/index.ts'
-import { sendAnswer } from '../plugins/operations/index.ts'
-import { cloudParams, idParams, withArticle } from './collection.ts'
+import type { Call } from '../drivers/call.ts'
+import { pathOf, type CollectionName, type Connection } from '../drivers/driver.ts'
+import {
+  createHeaders, created, noContent, ok, operationAnswer, preferHeader, type ResourceKind
+} from '../openapi/model/index.ts'
+import { cloudParams, idParams, withArticle, type IdParams } from './collection.ts'
 
-interface Changes {
+/** The changing routes of one collection. A route exists for each schema that is given. */
+export interface ChangeRoutes {
   service: CollectionName
-  /** The model's name, `Volume`: operationIds are made of it. */
+  /** The name of the model, `Volume`. The operationIds contain it. */
   name: string
   tag: string
   singular: string
@@ -17,134 +19,147 @@ interface Changes {
   update?: TSchema
 }
 
-interface Params { cloud: string, id: string }
+type Input = Record<string, unknown>
+type Method = (...input: [...unknown[], call: Call]) => Promise<object>
 
-const summaries = ({ singular }: Changes) => ({
-  create: `Create ${withArticle(singular)}`, update: `Change ${withArticle(singular)}`, destroy: `Delete ${withArticle(singular)}`
-})
+/** A method of a service whose input the route's schema has validated. */
+const methodOf = (connection: Connection, service: CollectionName, method: string) =>
+  (connection[service] as unknown as Record<string, Method>)[method]!
 
-/** PATCH, which every cloud does at once. */
-function updateRoute (fastify: FastifyInstance, changes: Changes) {
-  const { service, name, tag, singular, model, update } = changes
+const mergePatch = 'A merge patch (RFC 7396). Some clouds need several calls: if one fails, the error names the ' +
+  'fields that were already applied.'
+
+/** PATCH, which every cloud completes before it answers. */
+function updateRoute (fastify: FastifyInstance, { service, name, tag, singular, model, update }: ChangeRoutes) {
   if (update === undefined) return
-  fastify.patch(`/clouds/:cloud/${pathOf(service)}/:id`, {
+  fastify.patch<{ Params: IdParams, Body: Input }>(`/clouds/:cloud/${pathOf(service)}/:id`, {
     schema: {
       operationId: `update${name}`,
-      summary: summaries(changes).update,
-      description: 'A merge patch (RFC 7396). Where a cloud needs several calls, a failure says what was applied before it.',
+      summary: `Change ${withArticle(singular)}`,
+      description: mergePatch,
       tags: [tag],
       consumes: ['application/json', 'application/merge-patch+json'],
       params: idParams,
       body: update,
-      response: ok(model, `The ${singular} as it is now.`)
+      response: ok(model, `The ${singular} after the change.`)
     }
-  }, async (request) => {
-    const { cloud, id } = request.params as Params
-    return fastify.resources.now(cloud, `${service}.update`, request.body as object, changer(request), (connection, call) =>
-      (connection[service] as unknown as DirectService<object, object, object>).update!(id, request.body as object, call))
-  })
+  }, async ({ cloud, params: { id }, body }) =>
+    fastify.actions.callDirect(cloud, `${service}.update`, body, (connection, call) =>
+      methodOf(connection, service, 'update')(id, body, call)))
 }
 
-/** POST, PATCH and DELETE of resources that a cloud makes at once. */
-export function directRoutes (fastify: FastifyInstance, changes: Changes) {
-  const { service, name, tag, singular, model, create } = changes
-  const { resources } = fastify
+/** POST, PATCH and DELETE of resources that a cloud creates and deletes before it answers. */
+export function directRoutes (fastify: FastifyInstance, routes: ChangeRoutes) {
+  const { service, name, tag, singular, model, create } = routes
+  const { actions } = fastify
   const path = `/clouds/:cloud/${pathOf(service)}`
-  const serviceOf = (connection: object) => (connection as Record<string, unknown>)[service] as DirectService<object, object, object>
 
-  fastify.post(path, {
+  fastify.post<{ Body: Input }>(path, {
     schema: {
       operationId: `create${name}`,
-      summary: summaries(changes).create,
+      summary: `Create ${withArticle(singular)}`,
       tags: [tag],
       params: cloudParams,
       headers: createHeaders,
       body: create,
       response: created(model, `The ${singular}.`)
     }
-  }, async (request, reply) => fastify.once(request, reply, async () => {
-    const { cloud } = request.params as Params
-    const body = await resources.now(cloud, `${service}.create`, request.body as object, changer(request), (connection, call) =>
-      serviceOf(connection).create!(request.body as object, call))
-    return { status: 201, headers: { location: (body as { self: string }).self }, body }
+  }, async (request, reply) => fastify.idempotent(request, reply, async () => {
+    const resource = await actions.callDirect(request.cloud, `${service}.create`, request.body, (connection, call) =>
+      methodOf(connection, service, 'create')(request.body, call))
+    return { status: 201, headers: { location: (resource as { self: string }).self }, body: resource }
   }, { direct: true }))
 
-  updateRoute(fastify, changes)
+  updateRoute(fastify, routes)
 
-  fastify.delete(`${path}/:id`, {
-    schema: { operationId: `delete${name}`, summary: summaries(changes).destroy, tags: [tag], params: idParams, response: gone() }
-  }, async (request, reply) => {
-    const { cloud, id } = request.params as Params
-    await resources.now(cloud, `${service}.destroy`, {}, changer(request), (connection, call) => serviceOf(connection).destroy!(id, call))
+  fastify.delete<{ Params: IdParams }>(`${path}/:id`, {
+    schema: {
+      operationId: `delete${name}`,
+      summary: `Delete ${withArticle(singular)}`,
+      tags: [tag],
+      params: idParams,
+      response: noContent(`The ${singular} was deleted.`)
+    }
+  }, async ({ cloud, params: { id } }, reply) => {
+    await actions.callDirect(cloud, `${service}.destroy`, {}, (connection, call) =>
+      methodOf(connection, service, 'destroy')(id, call))
     return reply.code(204).send()
   })
 }
 
-/** POST, PATCH and DELETE of resources that take their time: operations. `destroy` is the query of the last. */
-export function slowRoutes (fastify: FastifyInstance, changes: Changes & { kind: ResourceKind, destroy?: TSchema }) {
-  const { service, name, tag, kind, create, destroy } = changes
-  const { resources, operations } = fastify
+/** The changing routes of resources whose creation and deletion take time. `destroy` is the query of DELETE. */
+export interface SlowRoutes extends ChangeRoutes {
+  kind: ResourceKind
+  destroy?: TSchema
+}
+
+/** POST, PATCH and DELETE of resources whose creation and deletion take time, as operations. */
+export function slowRoutes (fastify: FastifyInstance, routes: SlowRoutes) {
+  const { service, name, tag, singular, kind, create, destroy } = routes
+  const { actions, operations } = fastify
   const path = `/clouds/:cloud/${pathOf(service)}`
 
-  fastify.post(path, {
+  fastify.post<{ Body: Input }>(path, {
     schema: {
       operationId: `create${name}`,
-      summary: summaries(changes).create,
+      summary: `Create ${withArticle(singular)}`,
       tags: [tag],
       params: cloudParams,
       headers: createHeaders,
       body: create,
       response: operationAnswer()
     }
-  }, async (request, reply) => fastify.once(request, reply, async (key) => {
-    const { cloud } = request.params as Params
-    return operations.answer(await resources.create(cloud, service, request.body as object, changer(request), key), request)
-  }))
+  }, async (request, reply) => fastify.idempotent(request, reply, async (key) =>
+    operations.answer(await actions.create(request.cloud, service, request.body, key), request)))
 
-  updateRoute(fastify, changes)
+  updateRoute(fastify, routes)
 
-  fastify.delete(`${path}/:id`, {
+  fastify.delete<{ Params: IdParams, Querystring: Input }>(`${path}/:id`, {
     schema: {
       operationId: `delete${name}`,
-      summary: summaries(changes).destroy,
+      summary: `Delete ${withArticle(singular)}`,
       tags: [tag],
       params: idParams,
       headers: preferHeader,
       ...(destroy === undefined ? {} : { querystring: destroy }),
       response: operationAnswer()
     }
-  }, async (request, reply) => {
-    const { cloud, id } = request.params as Params
-    // What is not wanted is not asked for.
-    const input = Object.fromEntries(Object.entries(request.query as object).filter(([, value]) => value !== false))
-    const started = await resources.act({ cloud, service, kind, id, method: 'destroy', input }, changer(request))
-    return sendAnswer(reply, await operations.answer(started, request))
+  }, async ({ cloud, params: { id }, query }, reply) => {
+    // An option that is false is the same as no option, also at a cloud that does not have it.
+    const input = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== false))
+    return reply.operation(await actions.run(cloud, { kind, id, method: 'destroy', input }))
   })
 }
 
-/** An action that takes its time: `POST …/{id}/actions/{verb}`. */
-export function slowAction (fastify: FastifyInstance, { service, tag, kind, verb, operationId, summary, body }: {
-  service: CollectionName, tag: string, kind: ResourceKind, verb: string, operationId: string, summary: string, body: TSchema
-}) {
-  fastify.post(`/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`, {
-    schema: { operationId, summary, tags: [tag], params: idParams, headers: preferHeader, body, response: operationAnswer() }
-  }, async (request, reply) => {
-    const { cloud, id } = request.params as Params
-    const started = await fastify.resources.act({ cloud, service, kind, id, method: verb, input: request.body as object }, changer(request))
-    return sendAnswer(reply, await fastify.operations.answer(started, request))
-  })
+export interface ActionRoute {
+  service: CollectionName
+  tag: string
+  /** The method of the service, and the last step of the path. */
+  verb: string
+  operationId: string
+  summary: string
+  body: TSchema
 }
 
-/** An action that a cloud does at once and that answers with the resource. */
-export function directAction (fastify: FastifyInstance, { service, tag, verb, operationId, summary, body, model }: {
-  service: CollectionName, tag: string, verb: string, operationId: string, summary: string, body: TSchema, model: TSchema
-}) {
-  type Method = (id: string, input: object, call: unknown) => Promise<object>
-  fastify.post(`/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`, {
-    schema: { operationId, summary, tags: [tag], params: idParams, body, response: ok(model, 'The resource as it is now.') }
-  }, async (request) => {
-    const { cloud, id } = request.params as Params
-    return fastify.resources.now(cloud, `${service}.${verb}`, request.body as object, changer(request), (connection, call) =>
-      (connection[service] as unknown as Record<string, Method>)[verb]!(id, request.body as object, call))
-  })
+/** `POST …/{id}/actions/{verb}` for an action that takes time, as an operation. */
+export function slowAction (fastify: FastifyInstance, route: ActionRoute & { kind: ResourceKind }) {
+  const { service, tag, kind, verb, operationId, summary, body } = route
+  fastify.post<{ Params: IdParams, Body: Input }>(`/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`, {
+    schema: {
+      operationId, summary, tags: [tag], params: idParams, headers: preferHeader, body, response: operationAnswer()
+    }
+  }, async ({ cloud, params: { id }, body: input }, reply) =>
+    reply.operation(await fastify.actions.run(cloud, { kind, id, method: verb, input })))
+}
+
+/** `POST …/{id}/actions/{verb}` for an action that a cloud completes at once. The answer is the resource. */
+export function directAction (fastify: FastifyInstance, route: ActionRoute & { model: TSchema }) {
+  const { service, tag, verb, operationId, summary, body, model } = route
+  fastify.post<{ Params: IdParams, Body: Input }>(`/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`, {
+    schema: {
+      operationId, summary, tags: [tag], params: idParams, body, response: ok(model, 'The resource after the action.')
+    }
+  }, async ({ cloud, params: { id }, body: input }) =>
+    fastify.actions.callDirect(cloud, `${service}.${verb}`, input, (connection, call) =>
+      methodOf(connection, service, verb)(id, input, call)))
 }

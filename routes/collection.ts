@@ -1,17 +1,17 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import type { TProperties, TSchema } from 'typebox'
+import type { TObject, TProperties, TSchema } from 'typebox'
 import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
-import { cloudFilter, commaSeparated, getQuery, listQuery, ok, pageAnswer, propertiesOf } from '../openapi/model/index.ts'
-import { methodOf } from '../plugins/clouds/capabilities.ts'
-import { reader } from '../plugins/clouds/index.ts'
+import {
+  cloudFilter, getQuery, isCommaSeparated, listQuery, ok, pageAnswer, propertiesOf
+} from '../openapi/model/index.ts'
 
 export interface CollectionRoutes {
   service: CollectionName
-  /** The model's name, `Node`: operationIds are made of it. */
+  /** The name of the model, `Node`. The operationIds contain it. */
   name: string
   tag: string
-  /** As they read in a sentence. */
+  /** The nouns as they read in a sentence. */
   singular: string
   plural: string
   filters: TProperties
@@ -22,23 +22,25 @@ export interface CollectionRoutes {
 const cloud = Type.String({ description: 'Name of the cloud.' })
 export const cloudParams = Type.Object({ cloud })
 export const idParams = Type.Object({ cloud, id: Type.String({ description: "The provider's id." }) })
+export interface IdParams { cloud: string, id: string }
 
-/** `a,b` as it may be written for parameters that may also be repeated. */
+/** Splits `a,b` in query parameters that may also be repeated. */
 export async function splitCommas (request: FastifyRequest) {
   const query = request.query as Record<string, unknown>
+  const { properties } = request.routeOptions.schema!.querystring as TObject
   for (const key in query) {
-    if (!commaSeparated.has(key)) continue
+    if (!isCommaSeparated(key, properties[key])) continue
     query[key] = [query[key]].flat().flatMap((value) => String(value).split(',')).filter((value) => value !== '')
   }
 }
 
 export const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
 
-/** The reading routes that every collection has: list over one cloud, list over all, get. */
+/** The reading routes of every collection: list over all clouds, list over one cloud, get. */
 export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncTypebox {
   const { service, name, tag, singular, plural, filters, model, page } = routes
   return async (fastify) => {
-    const { lists, farm } = fastify
+    const { lists } = fastify
     const collection = { service, properties: propertiesOf(name) }
     const path = pathOf(service)
 
@@ -47,7 +49,7 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
       schema: {
         operationId: `listAll${name}s`,
         summary: `List ${plural} of all clouds`,
-        description: 'A cloud that fails is told in `sources` and leaves this walk; the others are listed all the same.',
+        description: 'If a cloud fails, `sources` reports it, and later pages skip that cloud.',
         tags: [tag],
         querystring: listQuery({ ...filters, ...cloudFilter }),
         response: pageAnswer(page)
@@ -65,7 +67,7 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
         response: pageAnswer(page)
       }
     }, (request, reply) => {
-      methodOf(request.cloud, `${service}.list`)
+      request.cloud.require(`${service}.list`)
       return lists.one(collection, request.params.cloud, request, reply)
     })
 
@@ -79,12 +81,10 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
         querystring: getQuery,
         response: ok(model, `The ${singular}.`)
       }
-    }, async (request) => {
-      const { params: { cloud, id }, query } = request
-      methodOf(request.cloud, `${service}.get`)
+    }, async ({ cloud, params: { id }, query }) => {
+      cloud.require(`${service}.get`)
       const extra = query.include?.includes('extra') ?? false
-      return farm.call(cloud, reader(request), (connection, call) =>
-        (connection[service] as unknown as ReadService<object>).get(id, { extra }, call))
+      return cloud.call((connection, call) => (connection[service] as ReadService<object>).get(id, { extra }, call))
     })
   }
 }

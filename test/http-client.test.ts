@@ -13,27 +13,28 @@ const log = Fastify().log
 const calls: OpenCall[] = []
 
 function open (timeout = 10_000, caller?: AbortSignal) {
-  const call = openCall({ timeout, log, requestId: 't', ...(caller === undefined ? {} : { caller: () => caller }) })
+  const call = openCall({ timeout, log, requestId: 't', caller: caller && (() => caller) })
   calls.push(call)
   return call
 }
 
-// The clock of a call that is not ended keeps the process.
+// The timer of an open call would keep the process alive.
 t.teardown(() => { for (const call of calls) call.end() })
 
-interface Got { method: string, url: string, headers: http.IncomingHttpHeaders, body: string, at: number }
-/** Answers the request that has been read; `n` counts from 1. */
-type Answer = (response: http.ServerResponse, n: number, got: Got) => void
+interface ReceivedRequest { method: string, url: string, headers: http.IncomingHttpHeaders, body: string, at: number }
+/** Answers request number `n`, which counts from 1. */
+type Answer = (response: http.ServerResponse, n: number, request: ReceivedRequest) => void
 
-/** A cloud that answers as it is told, and keeps what it got. */
+/** Starts a cloud that answers with `answer` and records the requests. */
 async function cloud (t: Test, answer: Answer) {
-  const got: Got[] = []
+  const got: ReceivedRequest[] = []
   const server = http.createServer(async (request, response) => {
-    const one = { method: request.method!, url: request.url!, headers: request.headers, body: '', at: performance.now() }
-    got.push(one)
+    const { method, url, headers } = request
+    const received = { method: method!, url: url!, headers, body: '', at: performance.now() }
+    got.push(received)
     const n = got.length
-    for await (const chunk of request.setEncoding('utf8')) one.body += String(chunk)
-    answer(response, n, one)
+    for await (const chunk of request.setEncoding('utf8')) received.body += String(chunk)
+    answer(response, n, received)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -56,19 +57,28 @@ const json = (response: http.ServerResponse, body: unknown, status = 200, header
   response.end(JSON.stringify(body))
 }
 
-/** What a request fails with, which must be a ProblemError. */
+/** Returns the error of a request, which must be a ProblemError. */
 async function failure (t: Test, request: Promise<unknown>): Promise<ProblemError> {
   const error = await request.then(() => undefined, (error: unknown) => error)
   t.ok(error instanceof ProblemError, 'it fails with a problem', { error })
   return error as ProblemError
 }
 
-const post = (url: string, more: Partial<HttpRequest> = {}): HttpRequest => ({ method: 'POST', url, body: { name: 'web' }, ...more })
+const post = (url: string, more: Partial<HttpRequest> = {}): HttpRequest =>
+  ({ method: 'POST', url, body: { name: 'web' }, ...more })
 
-t.test('a request goes out as JSON with its query and headers, and its answer is parsed whatever its status', async (t) => {
-  const { url, got } = await cloud(t, (response, n) => json(response, { n }, n === 1 ? 200 : 404, { 'x-two': ['a', 'b'] }))
+const get = (url: string): HttpRequest => ({ method: 'GET', url })
+
+t.test('a request is sent as JSON with its query and headers; the response is parsed at any status', async (t) => {
+  const { url, got } = await cloud(t, (response, n) =>
+    json(response, { n }, n === 1 ? 200 : 404, { 'x-two': ['a', 'b'] }))
   const { request } = client(t)
-  const first = await request({ method: 'GET', url: `${url}?a=1`, query: { b: ['x y', 'ü&'], none: undefined, nil: null, c: 2 }, headers: { 'x-token': 's' } }, open())
+  const first = await request({
+    method: 'GET',
+    url: `${url}?a=1`,
+    query: { b: ['x y', 'ü&'], none: undefined, nil: null, c: 2 },
+    headers: { 'x-token': 's' }
+  }, open())
   t.match(first, { status: 200, body: { n: 1 }, headers: { 'x-two': 'a, b' } })
   t.equal(got[0]!.url, '/v2/servers?a=1&b=x+y&b=%C3%BC%26&c=2')
   t.match(got[0]!.headers, { accept: 'application/json', 'user-agent': 'tests', 'x-token': 's' })
@@ -94,15 +104,17 @@ t.test('a success that is no JSON is an error of the cloud; of a change nobody k
   for (const text of ['<html>Sign in</html>', '{"servers": [', 'null}']) {
     const { url } = await cloud(t, (response) => { response.writeHead(200, { 'content-type': 'text/html' }).end(text) })
     const { request } = client(t)
-    t.match(await failure(t, request({ method: 'GET', url }, open())), { code: 'provider_error', outcomeUnknown: false })
+    t.match(await failure(t, request(get(url), open())), { code: 'provider_error', outcomeUnknown: false })
     t.match(await failure(t, request(post(url), open())), { code: 'provider_error', outcomeUnknown: true })
-    t.match(await failure(t, request(post(url, { read: true }), open())), { outcomeUnknown: false }, 'a search by POST is a read')
+    const search = post(url, { read: true })
+    t.match(await failure(t, request(search, open())), { outcomeUnknown: false }, 'a search by POST is a read')
   }
 })
 
 t.test('a read is repeated where the cloud is busy, three times at most', async (t) => {
   for (const status of [429, 500, 502, 503, 504]) {
-    const { url, got } = await cloud(t, (response, n) => json(response, { n }, n < 4 ? status : 200, { 'retry-after': '0' }))
+    const { url, got } = await cloud(t, (response, n) =>
+      json(response, { n }, n < 4 ? status : 200, { 'retry-after': '0' }))
     const { request } = client(t)
     t.match(await request({ method: 'GET', url }, open()), { status: 200, body: { n: 4 } }, String(status))
     t.equal(got.length, 4)
@@ -111,7 +123,8 @@ t.test('a read is repeated where the cloud is busy, three times at most', async 
   const { request } = client(t)
   t.match(await request({ method: 'GET', url }, open()), { status: 503, body: { n: 4 } }, 'then it is told as it is')
   t.equal(got.length, 4)
-  t.match(await request(post(url, { read: true }), open()), { status: 503, body: { n: 8 } }, 'a search by POST is a read')
+  const search = post(url, { read: true })
+  t.match(await request(search, open()), { status: 503, body: { n: 8 } }, 'a search by POST is a read')
 })
 
 t.test('what is not passing is not repeated', async (t) => {
@@ -137,7 +150,7 @@ t.test('the cloud says how long to wait, and is left alone where that is too lon
 
   const far = await cloud(t, (response) => json(response, {}, 429, { 'retry-after': '6' }))
   const started = performance.now()
-  t.match(await client(t).request({ method: 'GET', url: far.url }, open()), { status: 429, headers: { 'retry-after': '6' } })
+  t.match(await client(t).request(get(far.url), open()), { status: 429, headers: { 'retry-after': '6' } })
   t.ok(performance.now() - started < 5000, 'more than half of the time there is')
   t.equal(far.got.length, 1)
 })
@@ -167,11 +180,11 @@ t.test('a change is repeated where it was not sent at all', async (t) => {
   const { server, url, port, got } = await cloud(t, (response) => json(response, {}, 202))
   server.close()
   await once(server, 'close')
-  // Its port is taken again as soon as the first attempt has been refused.
+  // The server listens again as soon as the first attempt has been refused.
   const refused = () => { if (!server.listening) server.listen(port, '127.0.0.1') }
   diagnostics.subscribe('undici:client:connectError', refused)
   t.teardown(() => diagnostics.unsubscribe('undici:client:connectError', refused))
-  // The longest of the waits that are drawn.
+  // The longest possible jitter.
   t.intercept(Math, 'random', { value: () => 0.999 })
   t.equal((await client(t).request(post(url), open())).status, 202)
   t.equal(got.length, 1)
@@ -182,7 +195,9 @@ t.test('a cloud that nobody can reach is unavailable, and of a change it is know
   server.close()
   await once(server, 'close')
   const { request } = client(t)
-  t.match(await failure(t, request({ method: 'GET', url }, open())), { code: 'provider_unavailable', outcomeUnknown: false, message: /ECONNREFUSED/ })
+  t.match(await failure(t, request(get(url), open())), {
+    code: 'provider_unavailable', outcomeUnknown: false, message: /ECONNREFUSED/
+  })
   t.match(await failure(t, request(post(url), open())), { code: 'provider_unavailable', outcomeUnknown: false })
 })
 
@@ -193,17 +208,19 @@ t.test('retries are few where everything fails', async (t) => {
   t.ok(got.length >= 40 && got.length <= 30 + 10 + 3, 'ten, and one for every ten calls', { requests: got.length })
 })
 
-t.test('a call ends at its deadline, before the head of the answer, within its body, and while it waits to repeat', async (t) => {
+t.test('a call ends at its deadline: before the response, within its body, and before a retry', async (t) => {
   const { url } = await cloud(t, (response, _, { url, method }) => {
     if (url.endsWith('/body')) return response.writeHead(200, { 'content-length': 100 }).write('{"half":')
     if (url.endsWith('/busy') && method === 'GET') return json(response, {}, 503, { 'retry-after': '1' })
   })
   const { request } = client(t)
-  for (const [path, method] of [['', 'GET'], ['', 'POST'], ['/body', 'GET'], ['/body', 'POST'], ['/busy', 'GET']] as const) {
+  const cases = [['', 'GET'], ['', 'POST'], ['/body', 'GET'], ['/body', 'POST'], ['/busy', 'GET']] as const
+  for (const [path, method] of cases) {
     const started = performance.now()
     const error = await failure(t, request({ method, url: `${url}${path}` }, open(200)))
     const took = performance.now() - started
-    t.match(error, { code: 'provider_timeout', message: /0\.2 s/, outcomeUnknown: method === 'POST' }, `${method} ${path}`)
+    const outcomeUnknown = method === 'POST'
+    t.match(error, { code: 'provider_timeout', message: /0\.2 s/, outcomeUnknown }, `${method} ${path}`)
     t.ok(took >= 190 && took < 800, `${method} ${path}: in time`, { took })
   }
 })
@@ -245,7 +262,7 @@ t.test('no more calls are in flight than the cloud shall have, and none is lost'
     held.add(response)
     most = Math.max(most, held.size)
     if (held.size < 3 && got.length < 20) return
-    // Later, so that one too many would be seen.
+    // Later, so that the server would see a call too many.
     setImmediate(() => {
       for (const one of held) json(one, {})
       held.clear()
@@ -315,7 +332,8 @@ t.test('who leaves the line of a limit does not run, and those behind move up', 
   await first
   t.equal(await third, 'third')
   t.notOk(ran)
-  await t.rejects(limit(async () => { ran = true }, leaving.signal), { message: 'gone' }, 'who has left already does not come in')
+  const late = limit(async () => { ran = true }, leaving.signal)
+  await t.rejects(late, { message: 'gone' }, 'a call that is already aborted does not run')
   t.notOk(ran)
   t.equal(await limit(async () => 'next', staying.signal), 'next')
 })
@@ -329,7 +347,8 @@ t.test('a call makes its signal when it is asked for, with what is left of its t
   ended.end()
   const shut = open()
   shut.abort(new ProblemError('shutting_down', 'The server is shutting down'))
-  t.match(shut.signal, { aborted: true, reason: { code: 'shutting_down' } }, 'one that was ended before is aborted from the beginning')
+  const aborted = { aborted: true, reason: { code: 'shutting_down' } }
+  t.match(shut.signal, aborted, 'the signal of a call that was aborted earlier is aborted from the beginning')
   await once(open(100).signal, 'abort')
   t.notOk(signal.aborted, 'a call that is over has no deadline any more')
 })

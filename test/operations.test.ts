@@ -5,7 +5,7 @@ import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { ProblemError } from '../openapi/model/index.ts'
-import { judge, judgeLost, type Seen } from '../plugins/operations/outcome.ts'
+import { judgeChange, judgeLostChange, type ResourceStatus } from '../plugins/operations/outcome.ts'
 import type { Api } from './helper/api.ts'
 import { build, dummy } from './helper/app.ts'
 
@@ -225,7 +225,7 @@ t.test('a create is not sent again before that is sure', async (t) => {
 t.test('a create that is lost each time is given up, and it is told that nobody knows', async (t) => {
   const { api } = await build(t, one({ timeout: 0.1, faults: [lost('reset', 'before', 'nodes.create', 3)] }, hasty))
   const { body } = await create(api, {}, { prefer: 'wait=30' })
-  t.match(body, { status: 'failed', error: { code: 'outcome_unknown', detail: /asked 3 times/, hint: String } })
+  t.match(body, { status: 'failed', error: { code: 'outcome_unknown', detail: /sent 3 times/, hint: String } })
   t.equal(await count(api), 0, 'it was not sent a fourth time')
 })
 
@@ -430,12 +430,12 @@ t.test('a secret is in the first answer, and nowhere else', async (t) => {
   t.same(holding('MARK-OF-USER-DATA'), [], 'and what it was created with is kept no longer than needed')
 })
 
-const seen = (state: string, more: Partial<Seen> = {}): Seen => ({ state, provider_state: null, transitioning: false, ...more })
+const seen = (state: string, more: Partial<ResourceStatus> = {}): ResourceStatus => ({ state, provider_state: null, transitioning: false, ...more })
 
 t.test('what a resource shows decides whether a change has ended', async (t) => {
   const stopped = { until: { states: ['stopped'] }, fromState: 'running', waited: 0 }
-  const verdict = (asked: Partial<Parameters<typeof judge>[0]>, shown: Seen | null) => {
-    const result = judge({ ...stopped, ...asked }, shown)
+  const verdict = (asked: Partial<Parameters<typeof judgeChange>[0]>, shown: ResourceStatus | null) => {
+    const result = judgeChange({ ...stopped, ...asked }, shown)
     return result instanceof ProblemError ? result.code : result
   }
   t.equal(verdict({}, seen('stopped')), 'succeeded')
@@ -464,31 +464,31 @@ t.test('what a resource shows decides whether a change has ended', async (t) => 
   const either = { until: { states: ['running', 'stopped'] } }
   t.equal(verdict(either, seen('running')), 'succeeded')
 
-  const error = judge(stopped, seen('error', { fault: { code: '500', message: 'No room' } })) as ProblemError
+  const error = judgeChange(stopped, seen('error', { fault: { code: '500', message: 'No room' } })) as ProblemError
   t.equal(error.message, 'No room')
   t.match(error.details, { retryable: false, provider_error: { code: '500', message: 'No room', request_id: null } })
-  const mute = judge(stopped, seen('error', { fault: null })) as ProblemError
+  const mute = judgeChange(stopped, seen('error', { fault: null })) as ProblemError
   t.match(mute.details.provider_error, { code: null, message: null })
-  t.match((judge({ ...stopped, waited: 1e6 }, seen('paused')) as ProblemError).details, { state: 'paused' })
+  t.match((judgeChange({ ...stopped, waited: 1e6 }, seen('paused')) as ProblemError).details, { state: 'paused' })
 })
 
 t.test('what a resource shows decides what a lost action has done', async (t) => {
-  t.equal(judgeLost('nodes.destroy', null), 'succeeded')
-  t.equal(judgeLost('nodes.destroy', seen('terminated')), 'succeeded')
-  t.same(judgeLost('nodes.destroy', seen('terminating', { transitioning: true })), { until: { states: ['terminated'], gone: true } })
-  t.equal(judgeLost('nodes.destroy', seen('running')), 'unknown')
-  t.equal(judgeLost('nodes.stop', null), 'unknown')
-  t.equal(judgeLost('nodes.stop', seen('stopped')), 'succeeded')
-  t.equal(judgeLost('nodes.stop', seen('running')), 'unknown')
-  t.same(judgeLost('nodes.stop', seen('stopping', { transitioning: true })), { until: { states: ['stopped'] } })
-  t.equal(judgeLost('nodes.reboot', seen('running')), 'unknown', 'it ran before')
-  t.same(judgeLost('nodes.reboot', seen('rebooting', { transitioning: true })), { until: { states: ['running'] } })
+  t.equal(judgeLostChange('nodes.destroy', null), 'succeeded')
+  t.equal(judgeLostChange('nodes.destroy', seen('terminated')), 'succeeded')
+  t.same(judgeLostChange('nodes.destroy', seen('terminating', { transitioning: true })), { until: { states: ['terminated'], gone: true } })
+  t.equal(judgeLostChange('nodes.destroy', seen('running')), 'unknown')
+  t.equal(judgeLostChange('nodes.stop', null), 'unknown')
+  t.equal(judgeLostChange('nodes.stop', seen('stopped')), 'succeeded')
+  t.equal(judgeLostChange('nodes.stop', seen('running')), 'unknown')
+  t.same(judgeLostChange('nodes.stop', seen('stopping', { transitioning: true })), { until: { states: ['stopped'] } })
+  t.equal(judgeLostChange('nodes.reboot', seen('running')), 'unknown', 'it ran before')
+  t.same(judgeLostChange('nodes.reboot', seen('rebooting', { transitioning: true })), { until: { states: ['running'] } })
   for (const action of ['resize', 'rebuild', 'confirm_resize', 'revert_resize', 'shelve']) {
-    t.equal(judgeLost(`nodes.${action}`, seen(action === 'shelve' ? 'suspended' : 'running')), 'unknown', `${action} does not show in the state`)
+    t.equal(judgeLostChange(`nodes.${action}`, seen(action === 'shelve' ? 'suspended' : 'running')), 'unknown', `${action} does not show in the state`)
   }
-  t.equal(judgeLost('nodes.start', seen('error')), 'unknown')
-  t.equal(judgeLost('volumes.attach', seen('in_use')), 'succeeded')
-  t.equal(judgeLost('volumes.extend', seen('available')), 'unknown')
-  t.equal(judgeLost('volumes.destroy', null), 'succeeded')
-  t.equal(judgeLost('volumes.paint', seen('available')), 'unknown', 'of what nobody knows nothing is concluded')
+  t.equal(judgeLostChange('nodes.start', seen('error')), 'unknown')
+  t.equal(judgeLostChange('volumes.attach', seen('in_use')), 'succeeded')
+  t.equal(judgeLostChange('volumes.extend', seen('available')), 'unknown')
+  t.equal(judgeLostChange('volumes.destroy', null), 'succeeded')
+  t.equal(judgeLostChange('volumes.paint', seen('available')), 'unknown', 'of what nobody knows nothing is concluded')
 })

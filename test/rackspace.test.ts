@@ -9,7 +9,13 @@ async function start (t: Test, options: RackspaceOptions = {}) {
   return fake
 }
 
-const cloudOf = ({ url, username, apiKey }: Rackspace) => ({ driver: 'rackspace', auth_url: url, username, api_key: apiKey, region: 'DFW' })
+const cloudOf = ({ url, username, apiKey }: Rackspace) => ({
+  driver: 'rackspace',
+  auth_url: url,
+  username,
+  api_key: apiKey,
+  region: 'DFW'
+})
 
 t.setTimeout(120_000)
 
@@ -51,6 +57,14 @@ t.test('Rackspace conforms', async (t) => {
     }
   })
   const versions = ['openstack-api-version', 'x-openstack-nova-api-version']
-  t.same(fake.requests.filter(({ headers }) => versions.some((header) => header in headers)), [], 'no request names a version')
-  t.same([...new Set(fake.requests.map(({ service }) => service))].sort(), ['blockstorage', 'identity', 'servers'], 'and none goes elsewhere')
+  t.same(
+    fake.requests.filter(({ headers }) => versions.some((header) => header in headers)),
+    [],
+    'no request names a version'
+  )
+  t.same(
+    [...new Set(fake.requests.map(({ service }) => service))].sort(),
+    ['blockstorage', 'identity', 'servers'],
+    'and none goes elsewhere'
+  )
 })

@@ -1,90 +1,100 @@
 import { join, resolve } from 'node:path'
-import { defineDriver, type CapabilityDetails, type Connection, type Context } from '../driver.ts'
-import { createCatalog } from './catalog.ts'
-import { mostUserData } from './create.ts'
-import { createWay } from './faults.ts'
-import { listFilters } from './list.ts'
-import { createNetworking, networkDetails, networkIds } from './network/index.ts'
-import { createNodes } from './nodes.ts'
-import { createReads } from './page.ts'
-import { createOptions, settings, type Settings } from './settings.ts'
-import { createState } from './state.ts'
-import { createStorage, storageDetails, storageIds } from './storage/index.ts'
-import { mostTags } from './tags.ts'
-import { createView } from './view.ts'
+import { defineDriver, type Connection, type Context, type Services } from '../driver.ts'
+import {
+  createCatalog, createEngine, createInterceptor, createOptions, createQuotas,
+  createStaticService, settings, type Settings
+} from './engine/index.ts'
+import {
+  createFloatingIpPools, createFloatingIps, floatingIpCapabilities, releaseFloatingIps
+} from './network/floating-ips.ts'
+import { createKeyPairs, keyPairCapabilities } from './network/key-pairs.ts'
+import {
+  createNetworks, createSubnets, networkCapabilities, subnetCapabilities
+} from './network/networks.ts'
+import { createRouters, routerCapabilities } from './network/routers.ts'
+import { createSecurityGroups, securityGroupCapabilities } from './network/security-groups.ts'
+import { createNodes, nodeCapabilities } from './nodes/nodes.ts'
+import { releaseVolumes } from './storage/attachments.ts'
+import { createImages, imageCapabilities } from './storage/images.ts'
+import { createSnapshots, snapshotCapabilities } from './storage/snapshots.ts'
+import { createVolumes, volumeCapabilities } from './storage/volumes.ts'
 
 const ids = {
   nodes: /^node-[0-9a-f]{8}$/,
   images: /^img-[a-z0-9-]+$/,
   sizes: /^dummy\.[a-z]+$/,
   locations: /^[a-z0-9][a-z0-9-]*$/,
-  ...networkIds,
-  ...storageIds
+  key_pairs: /^[^\p{Cc}]{1,255}$/u,
+  networks: /^net-[a-z0-9]+$/,
+  subnets: /^subnet-[a-z0-9]+$/,
+  routers: /^router-[0-9a-f]{8}$/,
+  security_groups: /^sg-[a-z0-9]+$/,
+  floating_ips: /^fip-[0-9a-f]{8}$/,
+  floating_ip_pools: /^net-[a-z0-9]+$/,
+  volumes: /^vol-[0-9a-f]{8}$/,
+  volume_types: /^[a-z]+$/,
+  snapshots: /^snap-[0-9a-f]{8}$/
 }
 
-const details: Record<string, CapabilityDetails> = {
-  'nodes.list': { filters: [...listFilters] },
-  'nodes.create': {
-    parameters: [
-      'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks', 'networks.network_id',
-      'networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids', 'security_group_ids', 'root_volume',
-      'root_volume.size', 'root_volume.type', 'root_volume.delete_on_termination', 'tags', 'count', 'protected', 'provider_options'
-    ],
-    limits: { user_data_bytes: mostUserData }
-  },
-  'nodes.update': { parameters: ['name', 'tags', 'protected'], limits: { tags: mostTags } },
-  'nodes.reboot': { parameters: ['type'] },
-  'nodes.resize': { parameters: ['size_id'] },
-  'nodes.rebuild': { parameters: ['image_id'] },
-  ...networkDetails,
-  ...storageDetails
+const capabilities: Connection['capabilities'] = {
+  nodes: nodeCapabilities,
+  key_pairs: keyPairCapabilities,
+  networks: networkCapabilities,
+  subnets: subnetCapabilities,
+  routers: routerCapabilities,
+  security_groups: securityGroupCapabilities,
+  floating_ips: floatingIpCapabilities,
+  images: imageCapabilities,
+  volumes: volumeCapabilities,
+  snapshots: snapshotCapabilities
 }
 
-function connect (given: Settings, context: Context): Connection {
-  const { location, page_size: pageSize } = given
-  const state = createState(given)
-  const onItsWay = createWay(given, context.limit)
+function connect (settings: Settings, context: Context): Connection {
+  const { location, page_size: pageSize } = settings
+  const engine = createEngine(settings, context, [releaseVolumes, releaseFloatingIps])
   const catalog = createCatalog(context, location)
-  const network = createNetworking(given, state, context)
-  const storage = createStorage(given, context, state, catalog.images)
+  const { interceptServices, interceptMethods } = createInterceptor(settings, context.limit)
+  const services: Services = {
+    nodes: createNodes(engine),
+    key_pairs: createKeyPairs(engine),
+    networks: createNetworks(engine),
+    subnets: createSubnets(engine),
+    routers: createRouters(engine),
+    security_groups: createSecurityGroups(engine),
+    floating_ips: createFloatingIps(engine),
+    floating_ip_pools: createFloatingIpPools(engine),
+    images: createImages(engine, catalog.images),
+    volumes: createVolumes(engine),
+    volume_types: createStaticService(catalog.volumeTypes, 'volume type', pageSize),
+    snapshots: createSnapshots(engine),
+    quotas: createQuotas(engine),
+    sizes: createStaticService(catalog.sizes, 'size', pageSize),
+    locations: createStaticService(catalog.locations, 'location', pageSize)
+  }
   return {
     cloud: context.cloud,
     driver: 'dummy',
     host: null,
     location,
     ids,
-    details,
-    nodes: onItsWay('nodes', createNodes(given, state, createView(context, location, state.volumesOf))),
-    key_pairs: onItsWay('key_pairs', network.key_pairs),
-    networks: onItsWay('networks', network.networks),
-    subnets: onItsWay('subnets', network.subnets),
-    routers: onItsWay('routers', network.routers),
-    security_groups: onItsWay('security_groups', network.security_groups),
-    floating_ips: onItsWay('floating_ips', network.floating_ips),
-    floating_ip_pools: onItsWay('floating_ip_pools', network.floating_ip_pools),
-    images: onItsWay('images', storage.images),
-    volumes: onItsWay('volumes', storage.volumes),
-    volume_types: onItsWay('volume_types', storage.volume_types),
-    snapshots: onItsWay('snapshots', storage.snapshots),
-    quotas: onItsWay('quotas', storage.quotas),
-    sizes: onItsWay('sizes', createReads(catalog.sizes, 'size', pageSize)),
-    locations: onItsWay('locations', createReads(catalog.locations, 'location', pageSize)),
-    ...onItsWay('', { check: async () => { await state.open() } }),
-    // Nothing here is a copy of something elsewhere.
+    capabilities,
+    ...interceptServices(services),
+    ...interceptMethods({ check: async () => { await engine.open() } }),
+    // Nothing to refresh: this cloud has no caches of remote data.
     refresh () {},
-    close: state.close
+    close: engine.close
   }
 }
 
 /**
- * A little cloud of its own inside the server: to try the server and its clients before there is a cloud, and to meet
- * slow answers, failures and rare states on purpose. Its machine and its words for states are Nova's, Cinder's and
- * Glance's. It keeps no contents: of an uploaded file only length and hash, and what an import names is never fetched. The
- * address of a console leads nowhere: names under .invalid never do.
+ * A small cloud inside the server, for trying the server and its clients without a real cloud, and for testing slow
+ * answers, failures and rare states. Its rules and statuses are those of Nova, Cinder and Glance. It keeps no contents:
+ * of an uploaded file it keeps the size and the hash, an import fetches nothing, and the address of a console does not
+ * resolve.
  */
 export default defineDriver({
   name: 'dummy',
-  title: 'A cloud inside this server, to try it with',
+  title: 'A cloud inside this server, for trying it',
   settings,
   locationSetting: 'location',
   createOptions,

@@ -1,8 +1,8 @@
 import type { Connection, ServiceName } from '../driver.ts'
 import type { Service } from './client/catalog.ts'
 
-/** What the services of a connection are made of, where that is not Nova, which every cloud has. */
-const ofOpenstack: Partial<Record<ServiceName, Service>> = {
+/** The cloud service behind each service of a connection, other than Nova, which every cloud has. */
+const requiredServices: Partial<Record<ServiceName, Service>> = {
   images: 'image',
   networks: 'network',
   subnets: 'network',
@@ -15,13 +15,15 @@ const ofOpenstack: Partial<Record<ServiceName, Service>> = {
   snapshots: 'volume'
 }
 
-/** Hides the services that the cloud does not offer, from when its catalog is known. */
-export function hideMissing (connection: Connection, offers: (service: Service) => boolean, needs = ofOpenstack): Connection {
-  for (const [name, service] of Object.entries(needs)) {
+/** Hides the services that the cloud does not have, as soon as its catalog is known. */
+export function hideMissing (
+  connection: Connection, hasService: (service: Service) => boolean, required = requiredServices
+): Connection {
+  for (const [name, service] of Object.entries(required)) {
     const { get, value } = Object.getOwnPropertyDescriptor(connection, name) ?? {}
     Object.defineProperty(connection, name, {
       enumerable: true,
-      get: () => offers(service) ? get === undefined ? value : get() : undefined
+      get: () => hasService(service) ? get === undefined ? value : get() : undefined
     })
   }
   return connection

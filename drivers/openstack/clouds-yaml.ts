@@ -8,32 +8,36 @@ import { Settings } from './client/settings.ts'
 type Fields = Record<string, unknown>
 
 /**
- * Follows `from: clouds.yaml#NAME`: the entry of the user's own file, with secure.yaml beside it, below the settings
- * that are given here. A bare `clouds.yaml` is looked for where OpenStack's own clients look, any other path from the
- * folder of the settings. Keys of the file that are not known here are left out: other tools use them. Throws an Error
- * that says what was searched, or which names there are.
+ * Reads the entry that `from: clouds.yaml#NAME` refers to, with the secure.yaml beside it. The
+ * given settings override the entry. A bare `clouds.yaml` is searched for like OpenStack's own
+ * clients do; any other path is relative to the folder of the settings. Unknown keys are ignored,
+ * since other tools use them. Throws an Error that lists the searched files or the existing names.
  */
 export function resolve (settings: Fields, source: SettingsSource): Fields {
-  const given = typeof settings.cacert === 'string'
-    ? { ...settings, cacert: absolute(settings.cacert, source.directory, source) }
-    : settings
+  const given = withAbsoluteCacert(settings, source.directory, source)
   if (typeof settings.from !== 'string') return given
   const [, file = '', name = ''] = /^(.*?)(?:#(.*))?$/s.exec(settings.from) ?? []
   const found = findFile(file, source)
   return merge(toSettings(readEntry(found, name, source), found, source), given)
 }
 
-/** In the order of openstacksdk (`openstack/config/loader.py`). */
+/** Searches the folders in the order of openstacksdk (`openstack/config/loader.py`). */
 function findFile (file: string, { directory, env }: SettingsSource) {
   if (file !== 'clouds.yaml') {
-    const one = path.resolve(directory, file)
-    if (!existsSync(one)) throw new Error(`from: there is no ${one}`)
-    return one
+    const resolved = path.resolve(directory, file)
+    if (!existsSync(resolved)) throw new Error(`from: there is no ${resolved}`)
+    return resolved
   }
-  const folders = [directory, path.join(env.HOME ?? homedir(), '.config', 'openstack'), '/etc/openstack']
+  const folders = [
+    directory,
+    path.join(env.HOME ?? homedir(), '.config', 'openstack'),
+    '/etc/openstack'
+  ]
   const places = [
     ...(env.OS_CLIENT_CONFIG_FILE ? [env.OS_CLIENT_CONFIG_FILE] : []),
-    ...folders.flatMap((folder) => [path.join(folder, 'clouds.yaml'), path.join(folder, 'clouds.yml')])
+    ...folders.flatMap(
+      (folder) => [path.join(folder, 'clouds.yaml'), path.join(folder, 'clouds.yml')]
+    )
   ]
   const found = places.find((place) => existsSync(place))
   if (found === undefined) throw new Error(`from: there is no clouds.yaml; searched: ${places.join(', ')}`)
@@ -44,12 +48,17 @@ function readEntry (file: string, name: string, { env }: SettingsSource) {
   const clouds = readClouds(file)
   const entry = Object.hasOwn(clouds, name) ? clouds[name] : undefined
   if (!isFields(entry)) {
-    const what = name === '' ? 'from: write the name of the cloud behind #' : `from: ${file} has no cloud ${name}`
-    throw new Error(`${what}; there are: ${Object.keys(clouds).join(', ') || 'none'}`)
+    const reason = name === '' ? 'from: write the name of the cloud behind #' : `from: ${file} has no cloud ${name}`
+    throw new Error(`${reason}; there are: ${Object.keys(clouds).join(', ') || 'none'}`)
   }
-  const beside = ['secure.yaml', 'secure.yml'].map((secure) => path.join(path.dirname(file), secure))
-  const secure = [...(env.OS_CLIENT_SECURE_FILE ? [env.OS_CLIENT_SECURE_FILE] : []), ...beside].find((place) => existsSync(place))
-  const secrets = secure === undefined ? {} : readClouds(secure)
+  const folder = path.dirname(file)
+  const places = [
+    env.OS_CLIENT_SECURE_FILE || '',
+    path.join(folder, 'secure.yaml'),
+    path.join(folder, 'secure.yml')
+  ]
+  const secureFile = places.find((place) => existsSync(place))
+  const secrets = secureFile === undefined ? {} : readClouds(secureFile)
   return Object.hasOwn(secrets, name) && isFields(secrets[name]) ? merge(entry, secrets[name]) : entry
 }
 
@@ -58,7 +67,7 @@ function readClouds (file: string): Fields {
   try {
     content = parse(readFileSync(file, 'utf8'))
   } catch (error) {
-    // The parser's message quotes the file, and there are passwords in it.
+    // The parser's message quotes the file, which contains passwords.
     const place = (error as { linePos?: Array<{ line: number }> }).linePos?.[0]?.line
     throw new Error(`from: ${file} cannot be read as YAML${place === undefined ? '' : ` (line ${place})`}`)
   }
@@ -66,37 +75,39 @@ function readClouds (file: string): Fields {
   return isFields(clouds) ? clouds : {}
 }
 
-/** Names that openstacksdk still takes for others. */
-const older: Readonly<Record<string, string>> = { endpoint_type: 'interface', tenant_name: 'project_name', tenant_id: 'project_id' }
-
-const known = Object.keys(Settings.properties)
-const knownAuth = Object.keys(Settings.properties.auth.properties)
-
-const pick = (from: Fields, keys: readonly string[]) =>
-  Object.fromEntries(keys.filter((key) => from[key] !== undefined && from[key] !== null).map((key) => [key, from[key]]))
-
-const renamed = (from: Fields) => Object.fromEntries(Object.entries(from).map(([key, value]) => [older[key] ?? key, value]))
-
-function toSettings (entry: Fields, file: string, source: SettingsSource): Fields {
-  const top = renamed(entry)
-  const auth = pick({ ...top, ...renamed(isFields(entry.auth) ? entry.auth : {}) }, knownAuth)
-  const settings = pick(top, known.filter((key) => key !== 'auth' && key !== 'from'))
-  const region = settings.region_name ?? firstRegion(entry.regions)
-  return {
-    ...settings,
-    auth: withDomains(auth, entry.auth),
-    ...(region === undefined ? {} : { region_name: region }),
-    ...(typeof settings.cacert === 'string' ? { cacert: absolute(settings.cacert, path.dirname(file), source) } : {})
-  }
+/** Old names that openstacksdk still accepts. */
+const currentNames: Readonly<Record<string, string>> = {
+  endpoint_type: 'interface', tenant_name: 'project_name', tenant_id: 'project_id'
 }
 
-/** `regions` lists names, or objects with a name; a client takes the first where `region_name` is not set. */
+const knownTop = Object.keys(Settings.properties).filter((key) => key !== 'auth' && key !== 'from')
+const knownAuth = Object.keys(Settings.properties.auth.properties)
+
+function pick (fields: Fields, keys: readonly string[]): Fields {
+  const existing = keys.filter((key) => fields[key] !== undefined && fields[key] !== null)
+  return Object.fromEntries(existing.map((key) => [key, fields[key]]))
+}
+
+const rename = (fields: Fields) =>
+  Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [currentNames[key] ?? key, value])
+  )
+
+function toSettings (entry: Fields, file: string, source: SettingsSource): Fields {
+  const top = rename(entry)
+  const auth = pick({ ...top, ...rename(isFields(entry.auth) ? entry.auth : {}) }, knownAuth)
+  const settings = pick({ region_name: firstRegion(entry.regions), ...top }, knownTop)
+  const resolved = { ...settings, auth: withDomains(auth, entry.auth) }
+  return withAbsoluteCacert(resolved, path.dirname(file), source)
+}
+
+/** `regions` lists names, or objects with a name. Clients take the first if `region_name` is not set. */
 function firstRegion (regions: unknown) {
   const first = Array.isArray(regions) ? regions[0] as unknown : undefined
   return isFields(first) ? first.name : first
 }
 
-/** `default_domain_*` stands for the domains of user and project that are not named. */
+/** `default_domain_*` is the domain of a user and a project that have none of their own. */
 function withDomains (auth: Fields, raw: unknown) {
   const { default_domain_id: id, default_domain_name: name } = isFields(raw) ? raw : {}
   const domain = (owner: string) => {
@@ -107,17 +118,23 @@ function withDomains (auth: Fields, raw: unknown) {
   return { ...domain('user'), ...domain('project'), ...auth }
 }
 
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Deep: what the second has wins. */
-function merge (below: Fields, above: Fields): Fields {
-  const both = Object.entries(above).map(([key, value]) => {
-    const under = below[key]
-    return [key, isFields(value) && isFields(under) ? merge(under, value) : value]
+/** Merges two maps deeply. The values of `overrides` win. */
+function merge (base: Fields, overrides: Fields): Fields {
+  const merged = Object.entries(overrides).map(([key, value]) => {
+    const other = base[key]
+    return [key, isFields(value) && isFields(other) ? merge(other, value) : value]
   })
-  return { ...below, ...Object.fromEntries(both) }
+  return { ...base, ...Object.fromEntries(merged) }
 }
 
-function absolute (file: string, directory: string, { env }: SettingsSource) {
-  return path.resolve(directory, file.replace(/^~(?=\/)/, env.HOME ?? homedir()))
+function withAbsoluteCacert (settings: Fields, directory: string, { env }: SettingsSource): Fields {
+  const { cacert } = settings
+  if (typeof cacert !== 'string') return settings
+  return {
+    ...settings,
+    cacert: path.resolve(directory, cacert.replace(/^~(?=\/)/, env.HOME ?? homedir()))
+  }
 }

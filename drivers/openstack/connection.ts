@@ -1,40 +1,37 @@
 import { readAuthority } from '../authority.ts'
 import type { Call } from '../call.ts'
-import type { CapabilityDetails, Connection, Context, ServiceName } from '../driver.ts'
-import { capabilityDetails } from './capabilities.ts'
-import { createClient } from './client/client.ts'
-import { createFloatingIpPools, createFloatingIps } from './network/floating-ips.ts'
-import { createImages } from './image/images.ts'
-import { missingCredentials } from './client/keystone.ts'
-import { createKeyPairs } from './compute/key-pairs.ts'
-import { createLocations } from './compute/locations.ts'
-import type { VersionRange } from './client/microversions.ts'
-import { createNetworks } from './network/networks.ts'
-import { createNeutron } from './network/neutron.ts'
-import { createNodes } from './compute/nodes.ts'
+import type { Connection, Context, ServiceName } from '../driver.ts'
+import { printableName, uuid } from '../ids.ts'
 import { hideMissing } from './available-services.ts'
-import { createQuotas } from './quotas.ts'
+import { bind } from './client/bind.ts'
+import { createClient } from './client/client.ts'
+import { missingCredentials } from './client/keystone.ts'
+import type { VersionRange } from './client/microversions.ts'
 import { resources } from './client/resources.ts'
-import { createRouters } from './network/routers.ts'
-import { createSecurityGroups } from './network/security-groups.ts'
 import { createSession } from './client/session.ts'
 import type { Settings } from './client/settings.ts'
+import * as keyPairs from './compute/key-pairs.ts'
+import { createLocations } from './compute/locations.ts'
+import { createNodes, nodeCapabilities } from './compute/nodes.ts'
 import { createSizes } from './compute/sizes.ts'
-import { createSubnets } from './network/subnets.ts'
-import { createSnapshots } from './storage/snapshots.ts'
-import { createVolumeTypes } from './storage/volume-types.ts'
-import { createVolumes } from './storage/volumes.ts'
-
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-/** Flavors, zones and key pairs have the names that somebody gives them. */
-const printable = /^[^\p{C}/]{1,255}$/u
+import * as images from './image/images.ts'
+import * as floatingIps from './network/floating-ips.ts'
+import * as networks from './network/networks.ts'
+import { createNeutron } from './network/neutron.ts'
+import * as routers from './network/routers.ts'
+import * as securityGroups from './network/security-groups.ts'
+import * as subnets from './network/subnets.ts'
+import { createQuotas } from './quotas.ts'
+import * as snapshots from './storage/snapshots.ts'
+import * as volumeTypes from './storage/volume-types.ts'
+import * as volumes from './storage/volumes.ts'
 
 const ids = {
   nodes: uuid,
   images: uuid,
-  sizes: printable,
-  locations: printable,
-  key_pairs: printable,
+  sizes: printableName,
+  locations: printableName,
+  key_pairs: printableName,
   networks: uuid,
   subnets: uuid,
   routers: uuid,
@@ -47,8 +44,8 @@ const ids = {
 }
 
 /**
- * Connects to a cloud of OpenStack, without a call. Throws an Error where the settings lack a credential or the file of
- * the certificate authority.
+ * Connects to an OpenStack cloud, without a call. Throws an Error if the settings lack a credential
+ * or if the file of the certificate authority cannot be read.
  */
 export function connect (settings: Settings, context: Context): Connection {
   const { auth, verify, cacert } = settings
@@ -56,16 +53,17 @@ export function connect (settings: Settings, context: Context): Connection {
   if (auth === undefined || missing !== undefined) throw new Error(`cloud ${context.cloud}: ${missing}`)
 
   const { timeout } = context
-  const http = context.http({
-    ...(verify === undefined ? {} : { verify }), ...(cacert === undefined ? {} : { ca: readAuthority(cacert, 'cacert', context.cloud) })
-  })
+  const ca = cacert === undefined ? undefined : readAuthority(cacert, 'cacert', context.cloud)
+  const http = context.http({ verify, ca })
   const session = createSession({ ...settings, auth }, http, timeout)
   const client = createClient({ session, http, timeout, microversions: true })
+  const servers = bind(client, resources.server, { service: 'compute' })
   const neutron = createNeutron(client)
   const region = () => session.region() ?? settings.region_name ?? null
-  const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
-  const images = createImages({ client, timeout, identify: identifyIn('images') })
-  const details = memoize(capabilityDetails)
+  const identifyIn = (collection: ServiceName) => (id: string) =>
+    context.identify(collection, id, region())
+  const glance = images.createImages({ client, timeout, identify: identifyIn('images') })
+  const capabilities = memoizeCapabilities()
 
   const connection: Connection = {
     cloud: context.cloud,
@@ -73,46 +71,66 @@ export function connect (settings: Settings, context: Context): Connection {
     host: new URL(auth.auth_url).host,
     get location () { return region() },
     ids,
-    get details () { return details(client.knownVersions()) },
+    get capabilities () { return capabilities(client.knownVersions()) },
     nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes'), neutron }),
-    get images () { return images.service() },
+    get images () { return glance.service() },
     sizes: createSizes(client, identifyIn('sizes')),
-    key_pairs: createKeyPairs(client, identifyIn('key_pairs')),
-    networks: createNetworks(neutron, identifyIn('networks')),
-    subnets: createSubnets(neutron, identifyIn('subnets')),
-    routers: createRouters(neutron, identifyIn('routers')),
-    security_groups: createSecurityGroups(neutron, identifyIn('security_groups')),
-    floating_ips: createFloatingIps(neutron, identifyIn('floating_ips')),
-    floating_ip_pools: createFloatingIpPools(neutron, identifyIn('floating_ip_pools')),
+    key_pairs: keyPairs.createKeyPairs(client, identifyIn('key_pairs')),
+    networks: networks.createNetworks(neutron, identifyIn('networks')),
+    subnets: subnets.createSubnets(neutron, identifyIn('subnets')),
+    routers: routers.createRouters(neutron, identifyIn('routers')),
+    security_groups: securityGroups.createSecurityGroups(neutron, identifyIn('security_groups')),
+    floating_ips: floatingIps.createFloatingIps(neutron, identifyIn('floating_ips')),
+    floating_ip_pools: floatingIps.createFloatingIpPools(neutron, identifyIn('floating_ip_pools')),
     locations: createLocations({ client, region, identify: identifyIn('locations') }),
-    volumes: createVolumes(client, identifyIn('volumes')),
-    volume_types: createVolumeTypes(client, identifyIn('volume_types')),
-    snapshots: createSnapshots(client, identifyIn('snapshots')),
+    volumes: volumes.createVolumes(client, identifyIn('volumes')),
+    volume_types: volumeTypes.createVolumeTypes(client, identifyIn('volume_types')),
+    snapshots: snapshots.createSnapshots(client, identifyIn('snapshots')),
     quotas: createQuotas(client),
-    /** The version document is open to all; only a list shows whether Nova takes the token. */
+    /**
+     * Reads a list too, since Nova shows its versions to anyone; only a list shows whether the
+     * token is valid.
+     */
     async check (call: Call) {
       await client.versions(call)
-      await client.list({ service: 'compute' }, call, (token, none, headers) => resources.server.list(token, none, { limit: 1 }, headers))
-      // What Glance can do is told as soon as it is known; without it the cloud is up all the same.
-      await images.discover(call).catch(() => {})
+      await servers.list({ limit: 1 }, call)
+      // Reads what Glance can import. The cloud works without that answer.
+      await glance.discover(call).catch(() => {})
     },
     refresh () {
       session.refresh()
       client.refresh()
-      images.forget()
+      glance.forget()
     },
     close: () => http.close()
   }
-  return hideMissing(connection, session.offers)
+  return hideMissing(connection, session.hasService)
 }
 
-type Details = Record<string, CapabilityDetails>
-
-/** The details of the versions last asked for: they are read with every request. */
-function memoize (make: (range: VersionRange | null | undefined) => Details) {
-  let last: { range: VersionRange | null | undefined, details: Details } | undefined
-  return (range: VersionRange | null | undefined) => {
-    if (last === undefined || last.range !== range) last = { range, details: make(range) }
-    return last.details
+/** Describes the services anew only if the known versions of Nova change, since each request reads them. */
+function memoizeCapabilities () {
+  let lastRange: KnownVersions
+  let capabilities: Connection['capabilities']
+  return (range: KnownVersions) => {
+    if (capabilities === undefined || range !== lastRange) capabilities = describeServices(range)
+    lastRange = range
+    return capabilities
   }
 }
+
+type KnownVersions = VersionRange | null | undefined
+
+const describeServices = (range: KnownVersions): Connection['capabilities'] => ({
+  nodes: nodeCapabilities(range),
+  networks: networks.capabilities,
+  subnets: subnets.capabilities,
+  routers: routers.capabilities,
+  security_groups: securityGroups.capabilities,
+  floating_ips: floatingIps.capabilities,
+  floating_ip_pools: floatingIps.poolCapabilities,
+  images: images.capabilities,
+  key_pairs: keyPairs.capabilities,
+  volumes: volumes.capabilities,
+  volume_types: volumeTypes.capabilities,
+  snapshots: snapshots.capabilities
+})

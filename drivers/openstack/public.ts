@@ -1,26 +1,26 @@
 /**
- * What other drivers may build on: clouds that speak Nova's API behind another identity service or catalog. They bring a
- * session of their own, and make client and services with it.
+ * The API of this driver for other drivers: clouds that have Nova's API behind another identity
+ * service or catalog. They bring a session of their own and make the client and the services with
+ * it.
  */
-export { toToken, type Access, type Session } from './client/access.ts'
-export { cinder, cinderV1, readOne, readPage, type Dialect } from './storage/cinder.ts'
-export { createClient, encodeId, malformed, type Client, type ClientOptions, type Send } from './client/client.ts'
-export type { Service } from './client/catalog.ts'
-export { problemOf } from './client/errors.ts'
-export { createFlight } from '../single-flight.ts'
-export { nodeFilters } from './client/filters.ts'
-export { createKeeper, type Granted } from './client/token-cache.ts'
-export { createKeyPairs } from './compute/key-pairs.ts'
-export { isPrivate } from './compute/addresses.ts'
-export { toNode, type NodeMapping, type Server } from './compute/node-mapping.ts'
-export { userDataBytes } from './compute/node-create.ts'
-export { createNodes, type NodesOptions } from './compute/nodes.ts'
 export { hideMissing } from './available-services.ts'
-export { readFrom } from './client/paging.ts'
-export { fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row } from './quotas.ts'
-export { pointed, type RefusedField } from './compute/refusals.ts'
+export { bind, type RefusalContext } from './client/bind.ts'
+export type { Service } from './client/catalog.ts'
+export { createClient, malformed, type Client } from './client/client.ts'
+export { problemOf } from './client/errors.ts'
+export { createReadService } from './client/read-service.ts'
 export { resources } from './client/resources.ts'
-export { createSizes, toSize, type Flavor } from './compute/sizes.ts'
-export { createSnapshots, snapshotFilters } from './storage/snapshots.ts'
+export { createAccess, createTokenCache, type Grant, type Session } from './client/token-cache.ts'
+export { toFixedAddress } from './compute/addresses.ts'
+export { capabilities as keyPairCapabilities, createKeyPairs } from './compute/key-pairs.ts'
+export { userDataBytes } from './compute/node-create.ts'
+export { createNodes } from './compute/nodes.ts'
+export { createSizes } from './compute/sizes.ts'
+export { createImageOfNode } from './image/image-of-node.ts'
+export {
+  fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row
+} from './quotas.ts'
+export { cinder, cinderV1 } from './storage/cinder.ts'
+export { capabilities as cinderSnapshotCapabilities, createSnapshots } from './storage/snapshots.ts'
 export { toVolumeType, type CinderType } from './storage/volume-types.ts'
 export { createVolumes } from './storage/volumes.ts'

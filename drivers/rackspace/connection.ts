@@ -1,36 +1,72 @@
 import { readAuthority } from '../authority.ts'
-import type { Call } from '../call.ts'
-import type { Connection, Context, ServiceName } from '../driver.ts'
-import { cinderV1, createClient, createKeyPairs, createSizes, createSnapshots, hideMissing, resources } from '../openstack/public.ts'
-import { details } from './capabilities.ts'
-import { createImages } from './images.ts'
-import { createNetworks } from './networks.ts'
-import { createNodes } from './nodes.ts'
-import { waitOverLimit } from './rate-limit-retry.ts'
+import { describe, type Connection, type Context, type ReadService, type ServiceName } from '../driver.ts'
+import { printableName } from '../ids.ts'
+import {
+  bind,
+  cinderV1,
+  createClient,
+  createKeyPairs,
+  createSizes,
+  createSnapshots,
+  hideMissing,
+  keyPairCapabilities,
+  resources
+} from '../openstack/public.ts'
+import type { Size } from '../../openapi/model/index.ts'
+import { capabilities as imageCapabilities, createImages } from './images.ts'
+import { capabilities as networkCapabilities, createNetworks } from './networks.ts'
+import { capabilities as nodeCapabilities, createNodes } from './nodes.ts'
 import { createQuotas } from './quotas.ts'
+import { retryOverLimit } from './rate-limit-retry.ts'
 import { createSession } from './session.ts'
 import type { Settings } from './settings.ts'
-import { createVolumeTypes } from './volume-types.ts'
-import { createVolumes } from './volumes.ts'
+import {
+  capabilities as volumeCapabilities,
+  createVolumes,
+  createVolumeTypes,
+  snapshotCapabilities
+} from './volumes.ts'
 
-/** The guides promise UUIDs of some things only, and stand-ins of this cloud keep to none; `detail` is a path of its lists. */
+/**
+ * The guides promise UUIDs only for some resources, and stand-ins of this cloud for none. `detail`
+ * is excluded because it is a path of the lists.
+ */
 const id = /^(?!detail$)[^\p{C}/]{1,255}$/u
 
 const ids = {
-  nodes: id, images: id, sizes: id, key_pairs: /^[^\p{C}/]{1,255}$/u, networks: id, volumes: id, volume_types: id, snapshots: id
+  nodes: id,
+  images: id,
+  sizes: id,
+  key_pairs: printableName,
+  networks: id,
+  volumes: id,
+  volume_types: id,
+  snapshots: id
 }
 
-/** Connects to an account in one region, without a call. Throws an Error where the file of the certificate authority cannot be read. */
+const capabilities: Connection['capabilities'] = {
+  nodes: nodeCapabilities,
+  images: imageCapabilities,
+  sizes: describe<ReadService<Size>>({ list: { limits: { limit: 1000 } } }),
+  key_pairs: keyPairCapabilities,
+  networks: networkCapabilities,
+  volumes: volumeCapabilities,
+  snapshots: snapshotCapabilities
+}
+
+/**
+ * Connects to an account in one region, without a call. Throws an Error if the file of the
+ * certificate authority cannot be read.
+ */
 export function connect (settings: Settings, context: Context): Connection {
   const { verify, cacert } = settings
   const { cloud, timeout } = context
-  const plain = context.http({
-    ...(verify === undefined ? {} : { verify }), ...(cacert === undefined ? {} : { ca: readAuthority(cacert, 'cacert', cloud) })
-  })
-  const http = waitOverLimit(plain, timeout)
+  const ca = cacert === undefined ? undefined : readAuthority(cacert, 'cacert', cloud)
+  const http = retryOverLimit(context.http({ verify, ca }), timeout)
   const session = createSession(settings, http, timeout)
-  // Rackspace's Nova is older than microversions: none is ever sent.
+  // Rackspace's Nova is older than microversions.
   const client = createClient({ session, http, timeout, microversions: false })
+  const servers = bind(client, resources.server, { service: 'compute' })
   const region = () => session.region() ?? settings.region ?? null
   const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
 
@@ -38,9 +74,11 @@ export function connect (settings: Settings, context: Context): Connection {
     cloud,
     driver: 'rackspace',
     host: new URL(settings.auth_url).host,
-    get location () { return region() },
+    get location () {
+      return region()
+    },
     ids,
-    details,
+    capabilities,
     nodes: createNodes(client, identifyIn('nodes')),
     images: createImages(client, identifyIn('images')),
     sizes: createSizes(client, identifyIn('sizes')),
@@ -50,12 +88,16 @@ export function connect (settings: Settings, context: Context): Connection {
     volume_types: createVolumeTypes(client, identifyIn('volume_types')),
     snapshots: createSnapshots(client, identifyIn('snapshots'), cinderV1),
     quotas: createQuotas(client),
-    /** A list shows that the account, the region and the token are right. */
-    async check (call: Call) {
-      await client.list({ service: 'compute' }, call, (token, none, headers) => resources.server.list(token, none, { limit: 1 }, headers))
+    /** Lists a server, which proves that the account, the region and the token are right. */
+    async check (call) {
+      await servers.list({ limit: 1 }, call)
     },
     refresh: () => session.refresh(),
     close: () => http.close()
   }
-  return hideMissing(connection, session.offers, { volumes: 'volume', volume_types: 'volume', snapshots: 'volume' })
+  return hideMissing(connection, session.hasService, {
+    volumes: 'volume',
+    volume_types: 'volume',
+    snapshots: 'volume'
+  })
 }

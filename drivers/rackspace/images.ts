@@ -1,27 +1,79 @@
-import type { Image, ImageState } from '../../openapi/model/index.ts'
+import { defres } from 'openstack-client'
+import { ProblemError, type Image, type ImageState } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import type { Filters, Identity, ImageService, ListQuery, ListResult, ReadOptions } from '../driver.ts'
-import { encodeId, type Client } from '../openstack/public.ts'
-import { createImageChanges } from './image-changes.ts'
-import { toImageTags, withoutOperation } from './image-tags.ts'
-import { novaImage, readImages, upstream, type NovaImage } from './nova-images.ts'
+import { toChange, untilGone } from '../changes.ts'
+import { describe, type Identity, type ImageService } from '../driver.ts'
+import { toExactName, type FilterRule } from '../filters.ts'
+import { bind, createImageOfNode, createReadService, type Client } from '../openstack/public.ts'
+import { explainFields, type FieldRefusal } from '../refusals.ts'
+import { runSteps, type Step } from '../steps.ts'
+import { checkImageTags, imageOperationKey, toImageTags, withoutOperation } from './image-tags.ts'
 
-/** What Nova makes of Glance's statuses (`nova/api/openstack/compute/views/images.py`); QUEUED was told by older ones. */
-const statuses: Readonly<Record<string, ImageState>> = {
-  ACTIVE: 'available', SAVING: 'pending', QUEUED: 'pending', PREPARING: 'pending', DELETED: 'deleted', ERROR: 'error', FAILED: 'error'
+export const capabilities = describe<ImageService>({
+  list: { filters: ['name', 'state'], limits: { limit: 1000 } },
+  create: { parameters: ['name', 'node_id', 'tags'], limits: { tag_characters: 255 } },
+  update: { parameters: ['tags'], limits: { tag_characters: 255 } }
+})
+
+/** An image of Nova. Its metadata has the fields that are properties in Glance. */
+export interface NovaImage {
+  id: string
+  name?: string | null
+  status: string
+  created?: string
+  updated?: string
+  minRam?: number
+  minDisk?: number
+  metadata?: Record<string, string>
+  server?: { id: string }
+  'OS-EXT-IMG-SIZE:size'?: number
 }
 
-/** An image of Nova as an image. Those of Rackspace are everybody's, those made of servers one's own. */
+/** Nova's calls for images. openstack-client has only those of Glance. */
+const imageCalls = {
+  ...defres('compute', '/images', 'image', { only: ['show', 'del'] }),
+  ...defres('compute', '/images/detail', 'image', { only: ['list'] })
+}
+
+/** Keys are removed one by one, so that the metadata of the cloud is not written back. */
+const metadataCalls = {
+  ...defres('compute', '/images/:image_id/metadata', 'metadata', { only: ['create'] }),
+  ...defres('compute', '/images/:image_id/metadata/:id', null, { only: [], del: ['del', ''] })
+}
+
+/**
+ * Nova's form of Glance's statuses (`nova/api/openstack/compute/views/images.py`). Older versions
+ * have QUEUED.
+ */
+const statuses: Readonly<Record<string, ImageState>> = {
+  ACTIVE: 'available',
+  SAVING: 'pending',
+  QUEUED: 'pending',
+  PREPARING: 'pending',
+  DELETED: 'deleted',
+  ERROR: 'error',
+  FAILED: 'error'
+}
+
+/** Nova compares names exactly. Of the states only `available` has exactly one status. */
+const filterRules: Readonly<Record<string, FilterRule>> = {
+  name: { name: 'name', toValues: toExactName },
+  state: { name: 'status', toValues: (state) => (state === 'available' ? ['ACTIVE'] : undefined) }
+}
+
+const createFields: readonly FieldRefusal[] = [
+  { pattern: /^(instance|server) .*not (be )?found/i, pointer: '/node_id' },
+  { pattern: /image name|attribute name|name/i, pointer: '/name' },
+  { pattern: /metadata/i, pointer: '/tags' }
+]
+
+const updateFields: readonly FieldRefusal[] = [{ pattern: /metadata/i, pointer: '/tags' }]
+
+/** Converts an image of Nova. The images of Rackspace are public, those of servers private. */
 export function toImage (image: NovaImage, identity: Identity, extra: boolean): Image {
   const { metadata = {} } = image
-  const kind = metadata['image_type']
+  const { image_type: type, os_type: family, os_distro: distro, os_version: version, arch } = metadata
   return {
-    // Not spread: an object that begins with a spread is slow to make.
-    id: identity.id,
-    cloud: identity.cloud,
-    driver: identity.driver,
-    location: identity.location,
-    self: identity.self,
     name: image.name ?? null,
     state: statuses[image.status.toUpperCase()] ?? 'unknown',
     provider_state: image.status,
@@ -31,41 +83,82 @@ export function toImage (image: NovaImage, identity: Identity, extra: boolean): 
     min_ram: image.minRam ?? null,
     min_disk: image.minDisk ?? null,
     size_bytes: image['OS-EXT-IMG-SIZE:size'] ?? null,
-    architecture: metadata['arch']?.replace('x86-64', 'x86_64') ?? null,
-    os: { family: metadata['os_type'] ?? null, distro: metadata['os_distro'] ?? null, version: metadata['os_version'] ?? null },
-    visibility: kind === 'base' ? 'public' : kind === 'snapshot' ? 'private' : null,
+    architecture: arch?.replace('x86-64', 'x86_64') ?? null,
+    os: { family: family ?? null, distro: distro ?? null, version: version ?? null },
+    visibility: type === 'base' ? 'public' : type === 'snapshot' ? 'private' : null,
     owner: null,
-    is_snapshot: kind === undefined ? null : kind === 'snapshot',
-    ...(extra ? { extra: withoutOperation(image) } : {})
+    is_snapshot: type === undefined ? null : type === 'snapshot',
+    extra: extra ? withoutOperation(image) : undefined,
+    ...identity
   }
 }
 
-export const imageFilters = ['name', 'state']
-
-/** Nova compares names as they are; of the states only ACTIVE stands for all of one. */
-function pushDown ({ name, state }: Filters) {
-  const query: Record<string, unknown> = {}
-  const [wanted = ''] = name?.length === 1 ? name : []
-  if (wanted !== '' && !/[*\ud800-\udfff]/.test(wanted)) query['name'] = wanted
-  if (state?.length === 1 && state[0] === 'available') query['status'] = 'ACTIVE'
-  return { query, applied: [...('name' in query ? ['name'] : []), ...('status' in query ? ['state'] : [])] }
-}
-
-/** Images of Nova: Rackspace's own and those made of the account's servers. */
+/**
+ * Images of Nova: those of Rackspace, and those made of the account's servers. Nova cannot rename
+ * an image.
+ */
 export function createImages (client: Client, identify: (id: string) => Identity): ImageService {
-  const get = async (id: string, { extra }: ReadOptions, call: Call): Promise<Image> => {
-    const image = await client.show<NovaImage>(upstream, call, (token, region, headers) =>
-      novaImage.show(token, region, encodeId(id), {}, headers))
-    return toImage(image, identify(image.id), extra)
+  const images = bind<NovaImage>(client, imageCalls, { service: 'compute' })
+  const metadata = bind(client, metadataCalls, { service: 'compute' })
+  const createImage = createImageOfNode(client, createFields)
+  const service = createReadService(
+    images,
+    (image, extra) => toImage(image, identify(image.id), extra),
+    filterRules
+  )
+  const readImage = (id: string, call: Call) => service.get(id, { extra: false }, call)
+
+  /** Removes a tag, if it is there. */
+  const removeTag = async (id: string, key: string, call: Call) => {
+    try {
+      await metadata.of(id).remove(key, call)
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.code !== 'resource_not_found') throw error
+      // Throws resource_not_found if the image is missing, not the tag.
+      await readImage(id, call)
+    }
+  }
+
+  const toSteps = (id: string, tags: Record<string, string | null>, call: Call): Step[] => {
+    const added = Object.entries(tags).filter(([, value]) => value !== null)
+    const removed = Object.keys(tags).filter((key) => tags[key] === null)
+    const add = () => metadata.post(id, Object.fromEntries(added), call)
+    return [
+      ...(added.length === 0 ? [] : [{ field: 'tags', run: add }]),
+      ...removed.map((key) => ({ field: `tags.${key}`, run: () => removeTag(id, key, call) }))
+    ]
   }
 
   return {
-    async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Image>> {
-      const { query, applied } = pushDown(filters)
-      const { items, next } = await readImages(client, { ...query, limit }, token, call)
-      return { items: items.map((image) => toImage(image, identify(image.id), extra)), next, applied }
+    ...service,
+
+    async create (input, call) {
+      checkImageTags(input.tags)
+      const metadata = { ...input.tags, [imageOperationKey]: call.operation }
+      const id = await createImage(input, metadata, call)
+      return toChange('image', id, { states: ['available'] })
     },
-    get,
-    ...createImageChanges(client, (id, call) => get(id, { extra: false }, call))
+
+    /**
+     * Compares the name too, because an image may inherit the metadata of the image that its node
+     * was made from.
+     */
+    async findCreated (lost, _since, call) {
+      const all = await images.all({ limit: 1000 }, call)
+      return all
+        .filter((image) => image.name === lost.input.name && image.metadata?.[imageOperationKey] === lost.id)
+        .map(({ id }) => ({ kind: 'image', id }))
+    },
+
+    async update (id, { tags = {} }, call) {
+      checkImageTags(tags)
+      const read = () => readImage(id, call)
+      return runSteps(toSteps(id, tags, call), read, async (error) => explainFields(error, updateFields))
+    },
+
+    async destroy (id, call) {
+      await images.remove(id, call)
+      return toChange('image', id, untilGone)
+    }
   }
 }

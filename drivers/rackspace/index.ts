@@ -4,8 +4,8 @@ import { createOptions } from './nodes.ts'
 import { resolve, Settings } from './settings.ts'
 
 /**
- * Rackspace's public cloud: Nova v2 and Cinder v1 behind Identity v2.0. What Rackspace offers with Keystone v3 is plain
- * OpenStack.
+ * Rackspace's public cloud: Nova v2 and Cinder v1 behind Identity v2.0. What Rackspace offers with
+ * Keystone v3 is plain OpenStack.
  */
 export default defineDriver({
   name: 'rackspace',

@@ -1,39 +1,41 @@
-import { defres, type Read, type Write } from 'openstack-client'
-import { ProblemError, type Network, type NetworkCreate } from '../../openapi/model/index.ts'
-import type { Call } from '../call.ts'
-import type { Identity, ListQuery, ListResult, NetworkService, ReadOptions } from '../driver.ts'
+import { defres } from 'openstack-client'
+import { ProblemError, type Network } from '../../openapi/model/index.ts'
+import { describe, type Identity, type NetworkService } from '../driver.ts'
 import { invalid } from '../invalid.ts'
-import { encodeId, malformed, pointed, readFrom, type Client, type RefusedField } from '../openstack/public.ts'
+import { bind, createReadService, type Client, type RefusalContext } from '../openstack/public.ts'
+import { pointToField, type FieldRefusal } from '../refusals.ts'
 
-/** PublicNet and ServiceNet, which every account has; a node is on both where its create names no network. */
+export const capabilities = describe<NetworkService>({
+  create: { parameters: ['name', 'cidr'], required: ['cidr'] }
+})
+
+/**
+ * PublicNet and ServiceNet, which every account has. A node is on both if its create names no
+ * network.
+ */
 export const publicNet = '00000000-0000-0000-0000-000000000000'
 export const serviceNet = '11111111-1111-1111-1111-111111111111'
 
-/** A network as Cloud Networks tells it; the two that are everybody's have no block. */
+const isShared = (id: string) => id === publicNet || id === serviceNet
+
+/** A network of Cloud Networks. PublicNet and ServiceNet have no block. */
 export interface CloudNetwork {
   id: string
   label: string
   cidr?: string
 }
 
-interface Calls {
-  list: Read
-  show: Read<[id: string]>
-  create: Write
-  del: Write<[id: string]>
-}
+const networkCalls = defres('compute', '/os-networksv2', 'network', {
+  only: ['list', 'show', 'create', 'del']
+})
 
-const network = defres<Calls>('compute', '/os-networksv2', 'network', { only: ['list', 'show', 'create', 'del'] })
-
-const upstream = { service: 'compute' } as const
-
-const fields: readonly RefusedField[] = [
-  { said: /cidr|does not contain enough/i, pointer: '/cidr' }, { said: /label|name/i, pointer: '/name' }
+const fields: readonly FieldRefusal[] = [
+  { pattern: /cidr|does not contain enough/i, pointer: '/cidr' },
+  { pattern: /label|name/i, pointer: '/name' }
 ]
 
-/** A network of Cloud Networks as a network: it is there as soon as it is made, and has no more than a label and a block. */
+/** Converts a network of Cloud Networks, which has only a label and a block. */
 export const toNetwork = (raw: CloudNetwork, identity: Identity, extra: boolean): Network => ({
-  ...identity,
   name: raw.label,
   state: 'available',
   provider_state: null,
@@ -42,60 +44,48 @@ export const toNetwork = (raw: CloudNetwork, identity: Identity, extra: boolean)
   tags: {},
   cidrs: raw.cidr === undefined ? [] : [raw.cidr],
   is_external: raw.id === publicNet,
-  shared: raw.id === publicNet || raw.id === serviceNet,
+  shared: isShared(raw.id),
   mtu: null,
   subnet_ids: [],
-  ...(extra ? { extra: { ...raw } } : {})
+  extra: extra ? { ...raw } : undefined,
+  ...identity
 })
 
-/** Networks of Cloud Networks (`/os-networksv2` of Nova): isolated ones can be made and deleted, and never change. */
+/**
+ * Networks of Cloud Networks (`/os-networksv2` of Nova). Isolated networks can be made and deleted,
+ * but not changed.
+ */
 export function createNetworks (client: Client, identify: (id: string) => Identity): NetworkService {
+  const networks = bind<CloudNetwork>(client, networkCalls, { service: 'compute', explain })
+  const convert = (raw: CloudNetwork, extra: boolean) => toNetwork(raw, identify(raw.id), extra)
+
   return {
-    async list ({ limit, token, extra }: ListQuery, call: Call): Promise<ListResult<Network>> {
-      const { items, next } = await readFrom(token, (marker) => client.list<CloudNetwork>(upstream, call, (access, region, headers) =>
-        network.list(access, region, { limit, ...marker }, headers)))
-      return { items: items.map((raw) => toNetwork(raw, identify(raw.id), extra)), next, applied: [] }
-    },
-
-    async get (id: string, { extra }: ReadOptions, call: Call) {
-      const raw = await client.show<CloudNetwork>(upstream, call, (token, region, headers) =>
-        network.show(token, region, encodeId(id), {}, headers))
-      return toNetwork(raw, identify(raw.id), extra)
-    },
-
-    async create ({ name, cidr }: NetworkCreate, call: Call) {
+    ...createReadService(networks, convert),
+    async create ({ name, cidr }, call) {
       if (cidr === undefined) throw invalid('/cidr', 'is required by this cloud')
-      try {
-        const made = await client.change(upstream, call, (token, region, headers) =>
-          network.create(token, region, { label: name, cidr }, {}, headers)) as CloudNetwork | undefined
-        if (typeof made?.id !== 'string') throw malformed('compute', false)
-        return toNetwork(made, identify(made.id), false)
-      } catch (error) {
-        throw explainCreate(error)
-      }
+      return convert(await networks.create({ label: name, cidr }, call, { fields }), false)
     },
-
-    async destroy (id: string, call: Call) {
-      try {
-        await client.change(upstream, call, (token, region, headers) => network.del(token, region, encodeId(id), undefined, {}, headers))
-      } catch (error) {
-        throw explainDestroy(error, id)
-      }
-    }
+    destroy: (id, call) => networks.remove(id, call)
   }
 }
 
-function explainCreate (error: unknown) {
-  if (!(error instanceof ProblemError) || error.code !== 'provider_rejected') return error
-  if (/too many networks/i.test(error.message)) return again('provider_quota_exceeded', error)
-  return pointed(error, fields) ?? error
+/** Explains a refused create, or a refused deletion, which is of an id. */
+function explain (error: unknown, { ids: [id], fields }: RefusalContext) {
+  if (!(error instanceof ProblemError)) return error
+  return id === undefined ? explainCreate(error, fields) : explainDestroy(error, id)
 }
 
-/** A network with servers on it is refused as forbidden, as are the two that are everybody's. */
-function explainDestroy (error: unknown, id: string) {
-  if (!(error instanceof ProblemError) || (error.code !== 'provider_permission_denied' && error.code !== 'invalid_state')) return error
-  return id === publicNet || id === serviceNet ? again('protected', error, 'It belongs to Rackspace; leave it.') : again('in_use', error)
+function explainCreate (error: ProblemError, fields: readonly FieldRefusal[]) {
+  if (error.code !== 'provider_rejected') return error
+  if (/too many networks/i.test(error.message)) return error.with({ code: 'provider_quota_exceeded' })
+  return pointToField(error, fields) ?? error
 }
 
-const again = (code: 'provider_quota_exceeded' | 'in_use' | 'protected', error: ProblemError, hint?: string) =>
-  new ProblemError(code, error.message, { ...error.details, cause: error, ...(hint === undefined ? {} : { hint }) })
+/** Rackspace answers 403 to a network with servers, and to the two that all accounts share. */
+function explainDestroy (error: ProblemError, id: string) {
+  if (error.code !== 'provider_permission_denied' && error.code !== 'invalid_state') return error
+  if (isShared(id)) {
+    return error.with({ code: 'protected', hint: 'It belongs to Rackspace and cannot be deleted.' })
+  }
+  return error.with({ code: 'in_use' })
+}

@@ -1,34 +1,65 @@
 import { Type } from 'typebox'
-import { ProblemError, type Console } from '../../openapi/model/index.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import type { Change, Identity, NodeService } from '../driver.ts'
-import { createNodes as createNovaNodes, encodeId, malformed, resources, type Client } from '../openstack/public.ts'
+import { describe, type Change, type Identity, type NodeService } from '../driver.ts'
+import {
+  bind,
+  createNodes as createNovaNodes,
+  malformed,
+  resources,
+  userDataBytes,
+  type Client
+} from '../openstack/public.ts'
+import { explaining } from '../refusals.ts'
 import { createNics } from './nics.ts'
 
-/** What this cloud alone can do at a creation, under Nova's names. */
+export const capabilities = describe<NodeService>({
+  list: { filters: ['name', 'state', 'image_id'], limits: { limit: 1000 } },
+  create: {
+    parameters: [
+      'name', 'image_id', 'size_id', 'key_pair_name', 'user_data', 'networks',
+      'networks.network_id', 'tags', 'root_volume', 'root_volume.size',
+      'root_volume.delete_on_termination', 'provider_options',
+      'provider_options.rackspace.config_drive', 'provider_options.rackspace.disk_config'
+    ],
+    limits: { user_data_bytes: userDataBytes, tag_characters: 255 }
+  },
+  update: { parameters: ['name', 'tags'], limits: { tag_characters: 255 } },
+  reboot: { parameters: ['type'] },
+  rescue: { parameters: ['image_id'] },
+  resize: { parameters: ['size_id'] },
+  rebuild: { parameters: ['image_id'] },
+  attach_nic: { parameters: ['network_id'], required: ['network_id'] },
+  console: { parameters: ['kind.url'] }
+})
+
+/** Create options that only this cloud has, under Nova's names. */
 export const createOptions = Type.Object({
-  config_drive: Type.Optional(Type.Boolean({ description: 'Hand metadata and user data to the node on a drive of its own.' })),
+  config_drive: Type.Optional(Type.Boolean({
+    description: 'Provide metadata and user data on a drive of the node.'
+  })),
   disk_config: Type.Optional(Type.Enum(['AUTO', 'MANUAL'], {
-    type: 'string', description: 'AUTO: the root partition takes the whole disk; MANUAL: as the image has it.'
+    type: 'string',
+    description: 'AUTO: the root partition takes the whole disk. MANUAL: as in the image.'
   }))
 }, { additionalProperties: false })
 
 /**
- * What Rackspace documents of Nova's actions, and `os-start` and `os-stop`, which servers of some flavors take. There is
- * no pausing, suspending, shelving, locking or restoring.
+ * Nova's actions that Rackspace documents, and `os-start` and `os-stop`, which servers of some
+ * flavors accept. Rackspace has no pause, suspend, shelve, lock and restore.
  */
 const methods = new Set([
-  'list', 'get', 'create', 'findCreated', 'update', 'destroy', 'start', 'stop', 'reboot', 'resize', 'confirm_resize', 'revert_resize', 'rebuild',
-  'rescue', 'unrescue'
+  'list', 'get', 'create', 'findCreated', 'update', 'destroy', 'start', 'stop', 'reboot', 'resize',
+  'confirm_resize', 'revert_resize', 'rebuild', 'rescue', 'unrescue'
 ])
 
-/** Servers of Rackspace as nodes. */
+/** Servers of Rackspace. */
 export function createNodes (client: Client, identify: (id: string) => Identity): NodeService {
   const nodes = createNovaNodes({ client, driver: 'rackspace', identify, methods })
   return {
     ...nodes,
-    start: ofSomeFlavors(nodes.start!, 'nodes.start'),
-    stop: ofSomeFlavors(nodes.stop!, 'nodes.stop'),
+    start: explainUnsupported(nodes.start!, 'nodes.start'),
+    stop: explainUnsupported(nodes.stop!, 'nodes.stop'),
     ...createNics(client),
     console: createConsole(client)
   }
@@ -36,29 +67,46 @@ export function createNodes (client: Client, identify: (id: string) => Identity)
 
 type Verb = (id: string, input: object, call: Call) => Promise<Change>
 
-/** A server whose flavor cannot be stopped is told from one that is in the wrong state: Nova knows no such action then, or forbids it. */
-const ofSomeFlavors = (verb: Verb, capability: string): Verb => async (id, input, call) => {
-  try {
-    return await verb(id, input, call)
-  } catch (error) {
-    if (!(error instanceof ProblemError)) throw error
-    const unknown = error.code === 'provider_rejected' && /no such action/i.test(error.message)
-    if (!unknown && error.code !== 'provider_permission_denied' && error.code !== 'not_supported') throw error
-    throw new ProblemError('not_supported', `Rackspace does not start and stop nodes of this size: ${error.message}`, {
-      ...error.details, capability, cause: error, hint: 'Only nodes of some sizes can be stopped. Stop it from inside, or make an image and destroy it.'
-    })
-  }
-}
+/**
+ * Distinguishes a flavor that cannot be stopped from a wrong state: Nova then forbids the action or
+ * does not know it.
+ */
+const explainUnsupported =
+  (verb: Verb, capability: string): Verb =>
+    (id, input, call) =>
+      explaining(
+        (error) => {
+          if (!(error instanceof ProblemError)) return error
+          const isUnknown = error.code === 'provider_rejected' && /no such action/i.test(error.message)
+          if (!isUnknown && error.code !== 'provider_permission_denied' && error.code !== 'not_supported') {
+            return error
+          }
+          return error.with({
+            code: 'not_supported',
+            detail: `Rackspace does not start and stop nodes of this size: ${error.message}`,
+            capability,
+            hint: 'Only nodes of some sizes can be stopped. Stop it from inside, or make an image and destroy it.'
+          })
+        },
+        () => verb(id, input, call)
+      )
 
-/** The screen of a node, by Rackspace's only kind of console. What a node has written is not told. */
-const createConsole = (client: Client) => async (id: string, kind: Console['kind'], call: Call): Promise<Console> => {
-  if (kind === 'text') {
-    throw new ProblemError('not_supported', 'This cloud does not tell what a node has written', {
-      driver: 'rackspace', capability: 'nodes.console.text', hint: 'Ask with `kind=url`.'
-    })
+/** Makes the URL of a node's screen, the only kind of console that Rackspace has. */
+function createConsole (client: Client): NodeService['console'] {
+  const actions = bind(client, resources.serverAction, { service: 'compute' })
+
+  return async (id, kind, call) => {
+    if (kind === 'text') {
+      throw new ProblemError('not_supported', 'This cloud does not provide the text output of a node', {
+        driver: 'rackspace',
+        capability: 'nodes.console.text',
+        hint: 'Use `kind=url`.'
+      })
+    }
+    const body = { 'os-getVNCConsole': { type: 'xvpvnc' } }
+    const answer = await actions.post(id, body, call, { isRead: true })
+    const { url } = (answer as { console?: { url?: unknown } }).console ?? {}
+    if (typeof url !== 'string') throw malformed('compute', true)
+    return { kind, text: null, url, expires_at: null }
   }
-  const { console } = await client.show<{ console?: { url?: unknown } }>({ service: 'compute' }, call, (token, region, headers) =>
-    resources.serverAction.create(token, region, encodeId(id), { 'os-getVNCConsole': { type: 'xvpvnc' } }, {}, headers))
-  if (typeof console?.url !== 'string') throw malformed('compute', true)
-  return { kind, text: null, url: console.url, expires_at: null }
 }

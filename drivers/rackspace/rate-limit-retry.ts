@@ -1,56 +1,66 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Call } from '../call.ts'
-import { parseRetryAfter, type HttpClient, type HttpRequest, type HttpResponse } from '../http.ts'
+import { parseRetryAfter, type HttpClient, type HttpResponse } from '../http.ts'
 import { problemOf } from '../openstack/public.ts'
 
-const most = 3
+const maxRetries = 3
 
 /**
- * Waits where Rackspace says that there were too many requests: 413 `overLimit` with `Retry-After`. Such a request was
- * not looked at, so a change is repeated too. Never waits longer than half of `timeout` (milliseconds) in all: then the
- * refusal is the answer.
+ * Retries a request that was over the rate limit: Rackspace answers 413 `overLimit` with
+ * `Retry-After`. It has not processed such a request, so a change is repeated too. The waits take
+ * at most half of `timeout` (milliseconds) in all; after that the refusal is returned.
  */
-export function waitOverLimit (http: HttpClient, timeout: number): HttpClient {
-  const request = async (asked: HttpRequest, call: Call): Promise<HttpResponse> => {
-    let patience = timeout / 2
-    for (let tries = 0; ; tries++) {
-      const response = withRetryAfter(await http.request(asked, call))
-      const wait = waitOf(response)
-      // What has been read of a stream is gone.
-      if (wait === undefined || wait > patience || tries === most || asked.stream !== undefined) return response
-      patience -= wait
-      try {
-        // Those who wait together do not come back together.
-        await delay(wait + Math.random() * 50, undefined, { signal: call.signal })
-      } catch {
-        return response
+export function retryOverLimit (http: HttpClient, timeout: number): HttpClient {
+  return {
+    async request (request, call) {
+      let budget = timeout / 2
+      for (let retries = 0; ; retries++) {
+        const response = withRetryAfter(await http.request(request, call))
+        const wait = waitOf(response)
+        // A stream cannot be sent again.
+        if (wait === undefined || wait > budget || retries === maxRetries || request.stream !== undefined) {
+          return response
+        }
+        budget -= wait
+        try {
+          // Jitter, so that requests that wait together do not return together.
+          await delay(wait + Math.random() * 50, undefined, { signal: call.signal })
+        } catch {
+          return response
+        }
       }
-    }
+    },
+    close: () => http.close()
   }
-  return { request, close: () => http.close() }
 }
 
-/** Milliseconds to wait; undefined where the answer does not ask for that. */
+/** Milliseconds to wait; undefined if the answer is not over the rate limit. */
 function waitOf (response: HttpResponse) {
   if (response.status !== 413) return undefined
   const { code } = problemOf(response, { service: 'cloud', read: true })
   return code === 'provider_rate_limited' ? parseRetryAfter(response.headers['retry-after']) : undefined
 }
 
+interface OverLimit {
+  retryAfter?: unknown
+  retryAt?: unknown
+  message?: unknown
+}
+
 /**
- * Some limits tell the moment in their body only: `{"overLimit": {"retryAfter": "54"}}` or a date, which one of Rackspace's
- * proxies calls `retryAt` and writes as `2012-11-14T21:51:28UTC`. Others are no limits of requests at all: `Maximum number
- * of metadata items exceeds 40` comes with `Retry-After: 0`, which misleads.
+ * Some limits have the time only in their body: `{"overLimit": {"retryAfter": "54"}}` or a date,
+ * which one of Rackspace's proxies calls `retryAt` and writes as `2012-11-14T21:51:28UTC`. Others
+ * are not rate limits: `Maximum number of metadata items exceeds 40` has a misleading `Retry-After:
+ * 0`.
  */
 function withRetryAfter (response: HttpResponse): HttpResponse {
   const { status, headers, body } = response
   if (status !== 413) return response
-  const { overLimit } = (body ?? {}) as { overLimit?: { retryAfter?: unknown, retryAt?: unknown, message?: unknown } }
-  if (/exceeds/i.test(String(overLimit?.message))) {
+  const { overLimit = {} } = (body ?? {}) as { overLimit?: OverLimit }
+  if (/exceeds/i.test(String(overLimit.message))) {
     const { 'retry-after': _, ...others } = headers
     return { ...response, headers: others }
   }
-  if (headers['retry-after'] !== undefined) return response
-  const told = overLimit?.retryAfter ?? overLimit?.retryAt
-  return typeof told === 'string' ? { ...response, headers: { ...headers, 'retry-after': told.replace(/UTC$/, 'Z') } } : response
+  const time = overLimit.retryAfter ?? overLimit.retryAt
+  if (headers['retry-after'] !== undefined || typeof time !== 'string') return response
+  return { ...response, headers: { ...headers, 'retry-after': time.replace(/UTC$/, 'Z') } }
 }

@@ -1,66 +1,44 @@
 import type { HttpClient } from '../http.ts'
-import { createKeeper, toToken, type Access, type Granted, type Service, type Session } from '../openstack/public.ts'
+import {
+  createAccess,
+  createTokenCache,
+  type Grant,
+  type Service,
+  type Session
+} from '../openstack/public.ts'
 import { findEndpoint, hasService, type Catalog } from './catalog.ts'
-import { authRequest, enter, tokensUrl, type Entry } from './identity.ts'
+import { authenticate, authRequest, tokensUrl, type IdentityGrant } from './identity.ts'
 import type { Settings } from './settings.ts'
 
-type Token = ReturnType<Access['of']>
-
-interface Account extends Granted {
-  catalog: Catalog
-  region: string | undefined
-}
-
-export interface RackspaceSession extends Session {
-  /** Whether the account has a service; true as long as its catalog was not seen. */
-  offers (service: Service): boolean
-}
-
-/** Keeps one token of Identity v2.0 for an account in one region: the one of the settings, or where the account is at home. */
-export function createSession (settings: Settings, http: HttpClient, timeout: number): RackspaceSession {
+/**
+ * Makes the session of an account in one region: that of the settings, or the account's default
+ * region. It holds one token of Identity v2.0.
+ */
+export function createSession (settings: Settings, http: HttpClient, timeout: number): Session {
   const url = tokensUrl(settings.auth_url)
   const body = authRequest(settings)
-  const keeper = createKeeper<Account>({
-    timeout, issuer: 'Identity', ask: async (call) => accountOf(await enter(http, url, body, call), settings.region)
+  return createTokenCache({
+    timeout,
+    issuer: 'Identity',
+    authenticate: async (call) => toGrant(await authenticate(http, url, body, call), settings.region)
   })
-
-  return {
-    access: keeper.access,
-    renew: keeper.renew,
-    refresh: keeper.refresh,
-    region: () => keeper.last()?.access.region ?? null,
-    offers (service) {
-      const last = keeper.last()
-      return last === undefined || hasService(last.catalog, service, last.region)
-    }
-  }
 }
 
-function accountOf ({ token, catalog, defaultRegion, lifetime }: Entry, wanted: string | undefined): Account {
-  const region = wanted ?? defaultRegion
-  const tokens = new Map<Service, Token>()
-  const make = (service: Service) => {
-    const made = toToken(token, { [service]: findEndpoint(catalog, service, region).url })
-    tokens.set(service, made)
-    return made
-  }
-  const { tenant, place } = homeOf(catalog, region)
-  const access: Access = {
-    token,
-    of: (service) => tokens.get(service) ?? make(service),
-    region: place,
-    ...(tenant === undefined ? {} : { project: tenant }),
-    accepted: false
-  }
-  return { access, catalog, region, lifetime }
+function toGrant ({ token, catalog, defaultRegion, lifetime }: IdentityGrant, wanted = defaultRegion): Grant {
+  const findUrls = (service: Service) => ({ [service]: findEndpoint(catalog, service, wanted).url })
+  const access = createAccess({ token, ...findHome(catalog, wanted), findUrls })
+  return { access, lifetime, hasService: (service) => hasService(catalog, service, wanted) }
 }
 
-/** Account number and region of the servers; where there are none to call, each call tells why. */
-function homeOf (catalog: Catalog, region: string | undefined) {
+/**
+ * Finds region and account number of the compute endpoint. If there is no endpoint, each call
+ * throws the reason.
+ */
+function findHome (catalog: Catalog, wanted: string | undefined) {
   try {
-    const { tenant, region: place } = findEndpoint(catalog, 'compute', region)
-    return { tenant, place }
+    const { region, tenant } = findEndpoint(catalog, 'compute', wanted)
+    return { region, project: tenant }
   } catch {
-    return { tenant: undefined, place: region ?? null }
+    return { region: wanted ?? null }
   }
 }

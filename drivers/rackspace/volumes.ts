@@ -1,23 +1,57 @@
-import type { Volume } from '../../openapi/model/index.ts'
-import type { Identity, VolumeService } from '../driver.ts'
+import type { Volume, VolumeType } from '../../openapi/model/index.ts'
+import {
+  describe,
+  type Identity,
+  type ReadService,
+  type SnapshotService,
+  type VolumeService
+} from '../driver.ts'
 import { invalid } from '../invalid.ts'
-import { cinderV1, createVolumes as createCinderVolumes, type Client } from '../openstack/public.ts'
+import {
+  bind,
+  cinder,
+  cinderSnapshotCapabilities,
+  cinderV1,
+  createVolumes as createCinderVolumes,
+  toVolumeType,
+  type CinderType,
+  type Client
+} from '../openstack/public.ts'
 import { pointerOf } from '../tags.ts'
 
-/** Where Cloud Block Storage writes the place of a volume: into its metadata, beside what the user has there. */
-const place = 'storage-node'
+export const capabilities = describe<VolumeService>({
+  list: { filters: ['name'], limits: { limit: 1000 } },
+  create: {
+    parameters: ['name', 'size', 'type', 'snapshot_id', 'image_id', 'tags'],
+    limits: { tag_characters: 255 }
+  },
+  update: { parameters: ['name', 'tags'], limits: { tag_characters: 255 } },
+  attach: { parameters: ['node_id', 'device'] },
+  detach: { parameters: ['node_id'] }
+})
+
+/** Version 1 of Cinder filters snapshots only by name. */
+export const snapshotCapabilities = {
+  ...cinderSnapshotCapabilities,
+  ...describe<SnapshotService>({ list: { filters: ['name'], limits: { limit: 1000 } } })
+}
+
+/**
+ * The metadata key in which Cloud Block Storage keeps the place of a volume, beside the keys of the
+ * user.
+ */
+const placeKey = 'storage-node'
 
 function withoutPlace (volume: Volume): Volume {
-  if (volume.tags[place] === undefined) return volume
-  const { [place]: _, ...tags } = volume.tags
-  return { ...volume, tags }
+  const { [placeKey]: _, ...tags } = volume.tags
+  return placeKey in volume.tags ? { ...volume, tags } : volume
 }
 
-function checkPlace (tags: Readonly<Record<string, string | null>> = {}) {
-  if (place in tags) throw invalid(pointerOf(place), 'is kept by the cloud and cannot be set')
+function checkTags (tags: Readonly<Record<string, string | null>> = {}) {
+  if (placeKey in tags) throw invalid(pointerOf(placeKey), 'is kept by the cloud and cannot be set')
 }
 
-/** Volumes of Cloud Block Storage, which is Cinder v1. They keep their size. */
+/** Volumes of Cloud Block Storage, which is Cinder v1. They cannot be extended. */
 export function createVolumes (client: Client, identify: (id: string) => Identity): VolumeService {
   const { extend: _, ...volumes } = createCinderVolumes(client, identify, cinderV1)
   return {
@@ -28,12 +62,33 @@ export function createVolumes (client: Client, identify: (id: string) => Identit
     },
     get: async (id, options, call) => withoutPlace(await volumes.get(id, options, call)),
     async create (input, call) {
-      checkPlace(input.tags)
+      checkTags(input.tags)
       return volumes.create!(input, call)
     },
     async update (id, patch, call) {
-      checkPlace(patch.tags)
+      checkTags(patch.tags)
       return withoutPlace(await volumes.update!(id, patch, call))
     }
+  }
+}
+
+/** The type of a volume that names none, by Rackspace's guide. */
+const defaultType = 'SATA'
+
+/** Volume types of Cloud Block Storage: SATA and SSD. Their list has one page. */
+export function createVolumeTypes (
+  client: Client,
+  identify: (id: string) => Identity
+): ReadService<VolumeType> {
+  const types = bind<CinderType>(client, cinder.type, { service: 'volume' })
+  const convert = (type: CinderType, extra: boolean) =>
+    toVolumeType(type, type.name === defaultType, identify(String(type.id)), extra)
+
+  return {
+    async list ({ extra }, call) {
+      const { items } = await types.list({}, call)
+      return { items: items.map((type) => convert(type, extra)), next: null }
+    },
+    get: async (id, { extra }, call) => convert(await types.show(id, call), extra)
   }
 }

@@ -1,16 +1,23 @@
-import { Type, type Static, type TSchema } from 'typebox'
+import { Type, type Static, type TOptional, type TProperties, type TSchema } from 'typebox'
+import { model } from './model.ts'
 
-/** A scalar or JSON null: one `type` array, which is validated at once, where `anyOf` would try each branch. */
+/** A scalar or JSON null. One `type` array is faster to validate than `anyOf`, which tries each branch. */
 export function nullable<T extends TSchema & { type: string }> (schema: T) {
   const values = 'enum' in schema ? { enum: [...schema.enum as unknown[], null] } : {}
   return Type.Unsafe<Static<T> | null>({ ...schema, ...values, type: [schema.type, 'null'] })
 }
 
+const describedBy = (description?: string) => description === undefined ? {} : { description }
+
+export const nullableString = (description?: string) => nullable(Type.String(describedBy(description)))
+export const nullableInteger = (description?: string) => nullable(Type.Integer(describedBy(description)))
+export const nullableBoolean = (description?: string) => nullable(Type.Boolean(describedBy(description)))
+
 /** A model or JSON null. */
 export const nullableRef = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ anyOf: [schema, { type: 'null' }] })
 
-/** A map with free keys. `Type.Record` would test every key against a pattern. */
+/** A map with any keys. `Type.Record` would test every key against a pattern. */
 export function map<T extends TSchema> (values: T, options: Record<string, unknown> = {}) {
   return Type.Unsafe<Record<string, Static<T>>>({ type: 'object', additionalProperties: values, ...options })
 }
@@ -19,45 +26,75 @@ export function map<T extends TSchema> (values: T, options: Record<string, unkno
 export function openEnum<const T extends readonly string[]> (values: T, description: string) {
   return {
     ...Type.Unsafe<T[number]>({
-      enum: [...values], description: `${description} More values may come: a client must accept one that is not listed.`
+      enum: [...values],
+      description: `${description} More values may be added: clients must accept values that are not listed.`
     }),
     type: 'string'
   }
 }
 
-/** A moment in RFC 3339, UTC. */
+export const strings = (description: string) => Type.Array(Type.String(), { description })
+
+type Optional<T extends TProperties> = { [K in keyof T]: TOptional<T[K]> }
+
+/** The body of a create or of an action. Any field that is not in the schema is an error. */
+export function inputObject<Required extends TProperties, T extends TProperties = Record<never, never>> (
+  required: Required, optional?: T, options: object = {}
+) {
+  const entries = Object.entries(optional ?? {}).map(([name, schema]) => [name, Type.Optional(schema)])
+  const properties = { ...required, ...Object.fromEntries(entries) as Optional<T> }
+  return Type.Object(properties, { additionalProperties: false, ...options })
+}
+
+/** The body of a PATCH, a merge patch (RFC 7396) with at least one field. */
+export const patchObject = <T extends TProperties>(fields: T, options: object = {}) =>
+  inputObject({}, fields, { minProperties: 1, ...options })
+
+/** A time in RFC 3339, UTC, or null. */
 export const Timestamp = (description: string) =>
   nullable(Type.String({ format: 'date-time', description, examples: ['2026-01-31T12:00:00.000Z'] }))
 
-/** A provider's id, as it comes. */
-export const Id = (description: string, options: Record<string, unknown> = {}) =>
-  Type.String({ minLength: 1, maxLength: 255, description, ...options })
+/** An id of the provider, unchanged. */
+export const Id = (description: string) => Type.String({ minLength: 1, maxLength: 255, description })
 
-export const Tags = map(Type.String({ maxLength: 1024 }), {
-  description: 'Key and value labels.', maxProperties: 200, examples: [{ env: 'prod' }]
-})
-
-/** Tags of a merge patch. */
-export const TagsPatch = map(nullable(Type.String({ maxLength: 1024 })), {
-  maxProperties: 200, description: 'Tags to set; null removes one; those not named stay.'
-})
-
-/** A name that says something. */
+/** The pattern excludes names of blanks alone. */
 export const Name = Type.String({ minLength: 1, maxLength: 255, pattern: '\\S', examples: ['web-1'] })
 
-/** What every resource of every cloud has. `state` is added by each resource, with its own values. */
-export const resource = {
-  id: Type.String({ description: "The provider's own id, never remapped." }),
-  name: nullable(Type.String({ description: 'The name, or null where the cloud has none.' })),
+export const Cidr = Type.String({ maxLength: 49, format: 'cidr', examples: ['10.0.0.0/24', '2001:db8::/64'] })
+export const Ip = Type.String({ maxLength: 45, format: 'ip', examples: ['10.0.0.1'] })
+export const IpVersion = nullableInteger('4 or 6.')
+
+export const Tags = map(Type.String({ maxLength: 1024 }), {
+  description: 'Labels: keys and values.', maxProperties: 200, examples: [{ env: 'prod' }]
+})
+
+export const TagsPatch = map(nullable(Type.String({ maxLength: 1024 })), {
+  maxProperties: 200, description: 'Tags to set. null removes a tag. Other tags do not change.'
+})
+
+/** The fields that most updates have. */
+export const nameAndTagsPatch = { name: Name, tags: TagsPatch }
+
+/** The fields of every resource of every cloud. Each resource adds its own `state`. */
+const resource = {
+  id: Type.String({ description: "The provider's own id, unchanged." }),
+  name: nullableString('The name, or null if the cloud has none.'),
   cloud: Type.String({ description: 'Name of the cloud in this server.' }),
   driver: Type.String({ description: 'Name of the driver of that cloud.' }),
-  location: nullable(Type.String({ description: 'Id of the region, or null where the cloud has none.' })),
-  provider_state: nullable(Type.String({ description: "The provider's own word for the state." })),
+  location: nullableString('Id of the region, or null if the cloud has none.'),
+  provider_state: nullableString("The provider's own name of the state."),
   created_at: Timestamp('When the resource was created.'),
-  updated_at: Timestamp('When the resource was changed last.'),
+  updated_at: Timestamp('When the resource last changed.'),
   tags: Tags,
-  self: Type.String({ description: "The resource's path in this API, unique over all clouds." }),
+  self: Type.String({ description: 'Path of the resource in this API, unique over all clouds.' }),
   extra: Type.Optional(map(Type.Unknown(), {
-    description: "The cloud's own fields, as it sent them. Only with `include=extra`."
+    description: "The cloud's own fields, unchanged. Only with `include=extra`."
   }))
 }
+
+/** Names the model of a resource. */
+export const resourceModel = <T extends TProperties>(id: string, description: string, fields: T) =>
+  model(id, Type.Object({ ...resource, ...fields }, { description }))
+
+/** The state of a resource that has no states but these. */
+export const availability = openEnum(['available', 'unavailable', 'unknown'], 'Whether the resource can be used.')

@@ -1,33 +1,68 @@
-import { capabilitiesOf, type Connection } from '../../drivers/driver.ts'
-import { ProblemError } from '../../openapi/model/index.ts'
+import { capabilityOf, type Connection } from '../../drivers/driver.ts'
+import { ProblemError, type Capability, type FieldError } from '../../openapi/model/index.ts'
 
 export const notSupported = ({ cloud, driver }: Connection, capability: string) =>
   new ProblemError('not_supported', `The cloud ${cloud} cannot do ${capability}`, { cloud, driver, capability })
 
-/** A method of a cloud's service. Throws not_supported, naming the capability, where the cloud has none. */
-export function methodOf (connection: Connection, capability: string): (...input: never[]) => Promise<unknown> {
-  const [service, method] = capability.split('.') as [string, string]
-  const found = (connection as unknown as Record<string, Record<string, unknown> | undefined>)[service]?.[method]
-  if (typeof found !== 'function') throw notSupported(connection, capability)
-  return found as (...input: never[]) => Promise<unknown>
-}
-
-/** The fields that a request uses, dotted: `networks.fixed_ip`. What means the same as leaving it out does not count. */
-function usedParameters (input: object): string[] {
+/** Returns the field names of a request, dotted: `networks.fixed_ip`. Ignores values that equal the default. */
+function listFields (input: object): string[] {
   return Object.entries(input).flatMap(([name, value]) => {
+    if (value === undefined) return []
     if (name === 'count' && value === 1) return []
     if (name === 'protected' && value === false) return []
-    // Options of a driver are checked by its own schema, tags are free.
-    if (name === 'tags' || name === 'provider_options' || value === null || typeof value !== 'object') return [name]
-    const below = new Set([value].flat().flatMap((item) => typeof item === 'object' ? Object.keys(item as object) : []))
-    return [name, ...[...below].map((key) => `${name}.${key}`)]
+    // The driver's own schema checks provider_options. Tags have free keys.
+    const isOpaque = name === 'tags' || name === 'provider_options'
+    if (isOpaque || value === null || typeof value !== 'object') return [name]
+    const items = [value].flat().filter((item) => typeof item === 'object')
+    const nested = new Set(items.flatMap((item) => Object.keys(item as object)))
+    return [name, ...[...nested].map((key) => `${name}.${key}`)]
   })
 }
 
-/** Throws not_supported for the first field that this cloud does not honour, before any call. */
-export function mustHonour (connection: Connection, capability: string, input: object) {
-  methodOf(connection, capability)
-  const known = new Set(capabilitiesOf(connection)[capability]?.parameters)
-  const unknown = usedParameters(input).find((name) => !known.has(name))
-  if (unknown !== undefined) throw notSupported(connection, `${capability}.${unknown}`)
+const fieldError = (pointer: string, message: string): FieldError => ({ in: 'body', pointer, message })
+
+/** A name as a step of a JSON Pointer (RFC 6901). */
+const escapeStep = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')
+
+interface LimitedInput {
+  user_data?: string
+  tags?: Record<string, string | null>
+}
+
+function findExceededLimits (input: LimitedInput, limits: Capability['limits']) {
+  const { user_data_bytes: maxBytes, tag_characters: maxCharacters } = limits
+  const errors: FieldError[] = []
+  const bytes = Buffer.byteLength(input.user_data ?? '')
+  if (maxBytes !== undefined && bytes > maxBytes) {
+    errors.push(fieldError('/user_data', `has ${bytes} bytes; this cloud accepts at most ${maxBytes}`))
+  }
+  for (const [key, value] of Object.entries(input.tags ?? {})) {
+    if (maxCharacters === undefined || value === null || [...value].length <= maxCharacters) continue
+    const message = `is longer than ${maxCharacters} characters, the maximum of this cloud`
+    errors.push(fieldError(`/tags/${escapeStep(key)}`, message))
+  }
+  return errors
+}
+
+/**
+ * Checks a request against a capability of a cloud, before any call. Throws not_supported if the cloud lacks the
+ * capability or does not honour a field of the input, and validation_failed if the input lacks a field that this cloud
+ * requires or exceeds a limit of the cloud. Without an input, only the capability is checked.
+ */
+export function requireCapability (connection: Connection, name: string, input?: object) {
+  const capability = capabilityOf(connection, name)
+  if (capability === undefined) throw notSupported(connection, name)
+  if (input === undefined) return
+  const { parameters, required, limits } = capability
+  const fields = listFields(input)
+  const unknown = fields.find((field) => !parameters.includes(field))
+  if (unknown !== undefined) throw notSupported(connection, `${name}.${unknown}`)
+  const missing = required.filter((field) => !fields.includes(field))
+  const errors = [
+    ...missing.map((field) => fieldError(`/${field.replaceAll('.', '/')}`, 'is required by this cloud')),
+    ...findExceededLimits(input, limits)
+  ]
+  if (errors.length === 0) return
+  const detail = errors.map(({ pointer, message }) => `${pointer} ${message}`).join('; ')
+  throw new ProblemError('validation_failed', detail, { errors })
 }

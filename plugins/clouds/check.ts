@@ -3,29 +3,40 @@ import type { Settings } from '../../config/index.ts'
 import type { DriverPlugin } from '../../drivers/driver.ts'
 import { createFarm } from './farm.ts'
 
-interface Line { cloud: string, driver: string, host: string, result: string, ms: string, detail: string }
+const columns = ['cloud', 'driver', 'host', 'result', 'ms', 'detail'] as const
+type Row = Record<typeof columns[number], string>
 
-/** Asks every cloud how it is, all at once, and tells it as a table. Resolves to whether all enabled clouds are up. */
-export async function check (settings: Settings, drivers: ReadonlyMap<string, DriverPlugin>): Promise<{ ok: boolean, table: string }> {
+/** Checks all clouds in parallel and returns the results as a table, with whether all enabled clouds are up. */
+export async function check (settings: Settings, drivers: ReadonlyMap<string, DriverPlugin>) {
   const app = Fastify({ logger: false })
   app.decorate('clouds', Object.create(null))
   for (const { name, driver, enabled, timeout, max_in_flight, settings: own } of settings.clouds) {
     if (enabled) app.register(drivers.get(driver)!, { ...own, name, timeout, max_in_flight })
   }
   await app.ready()
+
   const farm = createFarm(settings.clouds, app.clouds)
-  const lines = await Promise.all(farm.entries.map(async ({ settings: { name, driver }, connection }): Promise<Line> => {
-    const { status, elapsed_ms: ms, problem } = await farm.check(name, { requestId: 'check', log: app.log })
-    const detail = problem === null ? '' : `${problem.code}: ${problem.detail}. ${problem.hint}`
-    return { cloud: name, driver, host: connection?.host ?? '-', result: status, ms: ms === null ? '-' : String(ms), detail }
+  const rows = await Promise.all(farm.clouds.map(async (cloud): Promise<Row> => {
+    const { name, settings: { driver }, connection } = cloud
+    const { status, elapsed_ms: ms, problem } = await cloud.check({ requestId: 'check', log: app.log })
+    return {
+      cloud: name,
+      driver,
+      host: connection?.host ?? '-',
+      result: status,
+      ms: String(ms ?? '-'),
+      detail: problem === null ? '' : `${problem.code}: ${problem.detail}. ${problem.hint}`
+    }
   }))
   await app.close()
-  return { ok: lines.every(({ result }) => result === 'up' || result === 'disabled'), table: format(lines) }
+  return { ok: rows.every(({ result }) => result === 'up' || result === 'disabled'), table: format(rows) }
 }
 
-function format (lines: readonly Line[]): string {
-  const columns = ['cloud', 'driver', 'host', 'result', 'ms', 'detail'] as const
-  const rows = [Object.fromEntries(columns.map((name) => [name, name.toUpperCase()])) as unknown as Line, ...lines]
-  const widths = columns.map((name) => Math.max(...rows.map((row) => row[name].length)))
-  return rows.map((row) => columns.map((name, i) => row[name].padEnd(widths[i]!)).join('  ').trimEnd()).join('\n')
+function format (rows: readonly Row[]): string {
+  const header = columns.map((column) => column.toUpperCase())
+  const lines = [header, ...rows.map((row) => columns.map((column) => row[column]))]
+  const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]!.length)))
+  return lines
+    .map((line) => line.map((cell, index) => cell.padEnd(widths[index]!)).join('  ').trimEnd())
+    .join('\n')
 }

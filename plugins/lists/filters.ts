@@ -3,20 +3,24 @@ import type { ListParameters } from '../../openapi/model/index.ts'
 
 const notFilters = new Set(['limit', 'cursor', 'sort', 'fields', 'include', 'partial', 'cloud'])
 
-/** The filters in a query, each with its values. */
+/** Returns the filters of a query, each with its values. */
 export function filtersOf (query: ListParameters): Filters {
   const filters: Record<string, string[]> = {}
   const tags = [...query.tag ?? []]
   for (const [key, value] of Object.entries(query)) {
     if (value === undefined || notFilters.has(key) || key === 'tag') continue
-    if (key.startsWith('tag.')) tags.push(...[value].flat().map((one) => `${key.slice('tag.'.length)}=${String(one)}`))
-    else filters[key] = Array.isArray(value) ? value : [String(value)]
+    if (key.startsWith('tag.')) {
+      const name = key.slice('tag.'.length)
+      tags.push(...[value].flat().map((text) => `${name}=${String(text)}`))
+    } else {
+      filters[key] = Array.isArray(value) ? value : [String(value)]
+    }
   }
   return tags.length === 0 ? filters : { ...filters, tag: tags }
 }
 
-/** Whether a name fits a pattern in which `*` stands for any text: one walk through it, so that no pattern is slow. */
-export function fits (pattern: string, name: string): boolean {
+/** Whether a name matches a pattern in which `*` stands for any text. Runs in linear time for every pattern. */
+export function matchesPattern (pattern: string, name: string): boolean {
   const [first, ...rest] = pattern.split('*')
   if (rest.length === 0) return pattern === name
   const last = rest.pop()!
@@ -42,21 +46,21 @@ const hasTag = (wanted: string) => {
   }
 }
 
-/** Words of a filter that stand for what only the cloud can tell. */
+/** Words of a filter that only the cloud itself can evaluate. */
 const scopes: Readonly<Record<string, readonly string[]>> = { owner: ['all', 'self'] }
 
 /**
- * The filter with a word in it that the cloud itself must understand; undefined where there is none. Everything is what a
- * cloud lists without a filter, unless it knows better.
+ * Returns the filter that has a word which the cloud itself must evaluate; undefined if there is none. `all` needs no
+ * evaluation: a cloud that does not know it lists everything without a filter.
  */
 export const scopeOf = (filters: Filters): string | undefined => Object.entries(scopes).find(([field]) =>
   filters[field]?.includes('self') === true && !filters[field].includes('all'))?.[0]
 
-/** What every item of a list must pass; undefined where there is no filter. */
+/** Returns the test that every item of a list must pass; undefined if there is no filter. */
 export function matcher (filters: Filters): ((item: object) => boolean) | undefined {
   const tests = Object.entries(filters).flatMap(([field, values]): ((item: Item) => boolean)[] => {
     if (field === 'tag') return values.map(hasTag)
-    if (field === 'name') return [({ name }) => name !== null && fits(values[0]!, name as string)]
+    if (field === 'name') return [({ name }) => name !== null && matchesPattern(values[0]!, name as string)]
     if (scopes[field]?.some((word) => values.includes(word)) === true) return []
     const wanted = new Set(values)
     return [(item) => wanted.has(String(item[field]))]

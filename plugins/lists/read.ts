@@ -1,15 +1,16 @@
-import { capabilitiesOf, type Connection, type Filters, type ServiceName } from '../../drivers/driver.ts'
+import { capabilityOf, type Connection, type Filters, type ServiceName } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type Source } from '../../openapi/model/index.ts'
 import { notSupported } from '../clouds/capabilities.ts'
-import type { CallFrom, Farm } from '../clouds/farm.ts'
-import type { Place } from './cursor.ts'
+import type { CallContext } from '../clouds/cloud.ts'
+import type { Farm } from '../clouds/farm.ts'
+import type { Position } from './cursor.ts'
 import { scopeOf } from './filters.ts'
 
-/** One page of one cloud. */
-export interface Read {
+/** One page of one cloud, or its failure. */
+export interface CloudPage {
   cloud: string
   items: object[]
-  /** The items' token, for a cut within them. */
+  /** The token of this page. */
   token: string | null
   next: string | null
   total?: number
@@ -17,29 +18,34 @@ export interface Read {
   error?: ProblemError
 }
 
-export interface ReadInput {
+export interface PageRequest {
   farm: Farm
   service: ServiceName
-  from: CallFrom
+  context: CallContext
   filters: Filters
   extra: boolean
 }
 
 interface ListService {
-  list (query: object, call: unknown): Promise<{ items: object[], next: string | null, total?: number, partial?: ProblemError }>
+  list (query: object, call: unknown): Promise<{
+    items: object[], next: string | null, total?: number, partial?: ProblemError
+  }>
 }
 
-/** Throws not_supported where a filter has a word that the cloud does not understand. */
-function mustUnderstand (connection: Connection, service: ServiceName, filters: Filters) {
+/** Throws not_supported if a filter has a word that the cloud does not understand. */
+function checkScope (connection: Connection, service: ServiceName, filters: Filters) {
   const scope = scopeOf(filters)
-  if (scope === undefined || capabilitiesOf(connection)[`${service}.list`]?.filters.includes(scope) === true) return
-  throw notSupported(connection, `${service}.list.${scope}`)
+  if (scope === undefined) return
+  const isKnown = capabilityOf(connection, `${service}.list`)?.filters.includes(scope) === true
+  if (!isKnown) throw notSupported(connection, `${service}.list.${scope}`)
 }
 
-/** Reads one page of one cloud. Never throws what the cloud did: that is told in `error` and in `source`. */
-export async function readPage ({ farm, service, from, filters, extra }: ReadInput, { cloud, token }: Place, limit: number): Promise<Read> {
+/** Reads one page of one cloud. Never throws a failure of the cloud: `error` and `source` report it. */
+export async function readPage (
+  { farm, service, context, filters, extra }: PageRequest, { cloud, token }: Position, limit: number
+): Promise<CloudPage> {
   const started = performance.now()
-  const source = (status: Source['status'], count: number, problem?: ProblemError): Source => ({
+  const toSource = (status: Source['status'], count: number, problem?: ProblemError): Source => ({
     cloud,
     status,
     count,
@@ -48,19 +54,19 @@ export async function readPage ({ farm, service, from, filters, extra }: ReadInp
     problem: problem === undefined ? null : toProblem(problem)
   })
   try {
-    const page = await farm.call(cloud, from, (connection, call) => {
-      const list = connection[service] as ListService | undefined
-      if (list === undefined) throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })
-      mustUnderstand(connection, service, filters)
-      return list.list({ limit, token, filters, extra }, call)
+    const { items, next, total, partial } = await farm.handle(cloud, context).call((connection, call) => {
+      const lister = connection[service] as ListService | undefined
+      if (lister === undefined) {
+        throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })
+      }
+      checkScope(connection, service, filters)
+      return lister.list({ limit, token, filters, extra }, call)
     })
-    const { items, next, total, partial } = page
-    return {
-      cloud, items, token, next, source: source(partial === undefined ? 'ok' : 'partial', items.length, partial), ...(total === undefined ? {} : { total })
-    }
+    const source = toSource(partial === undefined ? 'ok' : 'partial', items.length, partial)
+    return { cloud, items, token, next, total, source }
   } catch (thrown) {
     const error = thrown as ProblemError
     const status = error.code === 'provider_timeout' ? 'timeout' : 'error'
-    return { cloud, items: [], token, next: null, source: { ...source(status, 0, error), as_of: null }, error }
+    return { cloud, items: [], token, next: null, source: { ...toSource(status, 0, error), as_of: null }, error }
   }
 }

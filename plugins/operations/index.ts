@@ -3,12 +3,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { ProblemError, type Operation } from '../../openapi/model/index.ts'
 import { fingerprint, readCursor, writeCursor } from '../lists/cursor.ts'
-import { createEngine, type Engine, type Started } from './engine.ts'
+import { createEngine, type Engine } from './engine.ts'
 import { createRows, isEnded, toOperation, type OperationQuery } from './rows.ts'
+import type { StartedOperation } from './start.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     operations: Operations
+  }
+  interface FastifyReply {
+    /** Answers with an operation: 202 while it runs, 200 when it ended within the time of `Prefer: wait`. */
+    operation (started: StartedOperation): Promise<never>
   }
 }
 
@@ -18,73 +23,70 @@ export interface OperationAnswer {
   body: Operation
 }
 
-export type OperationPageQuery = Omit<OperationQuery, 'after'> & { cursor?: string | undefined }
+export type OperationPageQuery = Omit<OperationQuery, 'after'> & { cursor?: string }
 
-export interface Operations extends Pick<Engine, 'start' | 'done' | 'running'> {
-  /** Throws resource_not_found. Holds the answer for so many seconds while it has not ended. */
+export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report'> {
+  /** Throws resource_not_found. Waits at most `waitSeconds` for the end of the operation. */
   get (id: string, waitSeconds?: number, caller?: AbortSignal): Promise<Operation>
   /** Newest first. Throws invalid_request for a cursor of another query. */
   page (query: OperationPageQuery): Promise<{ items: Operation[], next_cursor: string | null, total: null }>
-  /** What a request that started or joined an operation is answered with, after `Prefer: wait`. */
-  answer (started: Started, request: FastifyRequest): Promise<OperationAnswer>
+  /** The answer to a request that started or joined an operation, after `Prefer: wait`. */
+  answer (started: StartedOperation, request: FastifyRequest): Promise<OperationAnswer>
 }
 
-/** Longest that an answer is held, in seconds: proxies on the way give up at a minute or two. */
-export const longestWait = 60
+/** The longest wait in seconds. Proxies give up after one or two minutes. */
+export const maxWait = 60
 
-/** `Prefer: wait=30` (RFC 7240) as seconds; other preferences are not ours. */
+/** Reads the seconds of `Prefer: wait=30` (RFC 7240). Other preferences are ignored. */
 export function parsePrefer (header: string | string[] | undefined): number | undefined {
   const wait = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?/i.exec([header ?? ''].flat().join(','))?.[1]
-  return wait === undefined ? undefined : Math.min(Number(wait), longestWait)
+  return wait === undefined ? undefined : Math.min(Number(wait), maxWait)
 }
 
-export function sendAnswer (reply: FastifyReply, { status, headers, body }: OperationAnswer) {
-  return reply.code(status).headers(headers).send(body) as never
-}
-
-/** Changes that take their time: kept in the store, watched until they end, taken up again at start. */
+/** Changes that take time: recorded in the store, followed until they end, continued after a restart. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
-  const rows = createRows(fastify.store)
+  const rows = createRows(fastify.store, fastify.log)
   const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log })
 
   const get: Operations['get'] = async (id, waitSeconds = 0, caller) => {
     await engine.wait(id, waitSeconds * 1000, caller)
     const row = await engine.get(id)
-    if (row === undefined) throw new ProblemError('resource_not_found', `There is no operation ${id}`)
+    if (row === undefined) throw new ProblemError('resource_not_found', `No operation has the id ${id}`)
     return toOperation(row)
   }
 
   fastify.decorate('operations', {
     start: engine.start,
-    done: engine.done,
-    running: engine.running,
+    succeed: engine.succeed,
+    join: engine.join,
+    report: engine.report,
     get,
     async page ({ limit, cursor, ...query }) {
       const bound = fingerprint('operations', query)
       const walk = cursor === undefined ? undefined : await readCursor(cursor, bound, fastify.store)
-      const after = walk?.after === undefined ? {} : { after: String(walk.after[0]) }
-      // One more than asked for tells whether there is a next page.
-      const found = await rows.list({ ...query, ...after, limit: limit + 1 })
+      const after = walk?.after === undefined ? undefined : String(walk.after[0])
+      // One more than the limit shows whether there is a next page.
+      const found = await rows.list({ ...query, after, limit: limit + 1 })
       const items = found.slice(0, limit).map(toOperation)
       const last = found.length > limit ? items.at(-1) : undefined
       const next = last === undefined ? null : await writeCursor({ query: bound, after: [last.id] }, fastify.store)
       return { items, next_cursor: next, total: null }
     },
-    async answer ({ row, secrets }, request) {
+    async answer ({ row: { id }, secrets }, request) {
       const wait = parsePrefer(request.headers.prefer)
-      if (wait !== undefined) await engine.wait(row.id, wait * 1000, request.signal)
-      const operation = toOperation(row)
-      return {
-        status: isEnded(row) ? 200 : 202,
-        headers: {
-          location: operation.self,
-          ...(isEnded(row) ? {} : { 'retry-after': '1' }),
-          ...(wait === undefined ? {} : { 'preference-applied': `wait=${wait}` })
-        },
-        body: secrets === undefined ? operation : { ...operation, secrets }
-      }
+      const operation = await get(id, wait, wait === undefined ? undefined : request.signal)
+      const ended = isEnded(operation)
+      const headers: Record<string, string> = { location: operation.self }
+      if (!ended) headers['retry-after'] = '1'
+      if (wait !== undefined) headers['preference-applied'] = `wait=${wait}`
+      return { status: ended ? 200 : 202, headers, body: secrets === undefined ? operation : { ...operation, secrets } }
     }
   } satisfies Operations)
+
+  fastify.decorateReply('operation', async function (this: FastifyReply, started) {
+    const { status, headers, body } = await fastify.operations.answer(started, this.request)
+    return this.code(status).headers(headers).send(body) as never
+  })
 
   fastify.addHook('onReady', () => engine.resume())
   fastify.addHook('preClose', async () => { engine.stop() })

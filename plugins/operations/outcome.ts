@@ -1,106 +1,102 @@
 import type { Until } from '../../drivers/driver.ts'
-import { ProblemError, type ResourceKind } from '../../openapi/model/index.ts'
+import { nodeActionDetails, ProblemError, type ResourceKind } from '../../openapi/model/index.ts'
 
-/** What of a resource tells how far a change has come. */
-export interface Seen {
+/** The fields of a resource that show how far a change has come. */
+export interface ResourceStatus {
   state: string
   provider_state: string | null
+  /** Whether the cloud is changing the resource. */
   transitioning: boolean
+  progress?: number | null
   fault?: { code: string | null, message: string | null } | null
 }
 
-/** A resource as its service shows it. */
-export interface Shown extends Omit<Seen, 'transitioning'> {
+/** A resource as its service returns it. Only nodes have `transitioning`. */
+export interface ResourceView extends Omit<ResourceStatus, 'transitioning'> {
   id: string
   transitioning?: boolean
 }
 
-/** States in which the cloud is at work on what is not a node. */
-const passing = new Set([
+/** States in which the cloud changes a resource that is not a node. */
+const transitionStates = new Set([
   'creating', 'pending', 'attaching', 'detaching', 'updating', 'backing_up', 'restoring', 'migrating', 'deleting'
 ])
 
-export const toSeen = (kind: ResourceKind, shown: Shown): Seen =>
-  ({ ...shown, transitioning: kind === 'node' ? shown.transitioning === true : passing.has(shown.state) })
+export const toStatus = (kind: ResourceKind, view: ResourceView): ResourceStatus => ({
+  ...view, transitioning: kind === 'node' ? view.transitioning === true : transitionStates.has(view.state)
+})
 
-export interface Asked {
+export interface AcceptedChange {
   until: Until
-  /** The resource's state before; null where it was not there. */
+  /** The state of the resource before the change; null if it did not exist. */
   fromState: string | null
-  /** Milliseconds since the cloud accepted it. */
+  /** Milliseconds since the cloud accepted the change. */
   waited: number
 }
 
 export type Verdict = 'waiting' | 'succeeded' | ProblemError
 
-/** Milliseconds in which a resource may rest in another state before the change counts as lost. */
-const settle = 60_000
+/** Milliseconds that a resource may stay in another state before the change counts as lost. */
+const maxUnchanged = 60_000
 
-/** Whether a change has ended, from what the cloud shows: `seen` is null where the resource is not there. */
-export function judge ({ until, fromState, waited }: Asked, seen: Seen | null): Verdict {
-  if (seen === null || seen.state === 'terminated' || seen.state === 'deleted') {
+/** Judges from the status of a resource whether a change has ended. The status is null if there is no resource. */
+export function judgeChange (
+  { until, fromState, waited }: AcceptedChange, status: ResourceStatus | null
+): Verdict {
+  if (status === null || status.state === 'terminated' || status.state === 'deleted') {
     if (until.gone === true) return 'succeeded'
-    // A cloud that could not make it may end it by itself, and say why.
-    if (seen?.fault != null) return failed(seen, 'The cloud ended the resource')
-    return new ProblemError('resource_not_found', 'The resource was destroyed before this had ended')
+    // A cloud that cannot complete a create may delete the resource itself, and show the reason.
+    if (status?.fault != null) return toFailure(status, 'The cloud ended the resource')
+    return new ProblemError('resource_not_found', 'The resource was destroyed before the operation ended')
   }
-  const there = until.states.includes(seen.state) && (until.provider_states?.includes(seen.provider_state ?? '') ?? true)
-  if (there && !seen.transitioning) return 'succeeded'
-  if (seen.transitioning) return 'waiting'
-  if (seen.state === 'error' && fromState !== 'error') {
-    return failed(seen, 'The cloud put the resource into the state error')
+  const isInEndState = until.states.includes(status.state) &&
+    (until.provider_states?.includes(status.provider_state ?? '') ?? true)
+  if (isInEndState && !status.transitioning) return 'succeeded'
+  if (status.transitioning) return 'waiting'
+  if (status.state === 'error' && fromState !== 'error') {
+    return toFailure(status, 'The cloud put the resource into the state error')
   }
-  if (waited < settle || seen.state === 'unknown') return 'waiting'
+  if (waited < maxUnchanged || status.state === 'unknown') return 'waiting'
+  const seconds = maxUnchanged / 1000
   return new ProblemError('outcome_unknown',
-    `The cloud accepted this, but the resource has been ${seen.state} for ${settle / 1000} s since`, { state: seen.state })
+    `The cloud accepted the change, but the resource has been ${status.state} for ${seconds} s since`,
+    { state: status.state })
 }
 
-function failed ({ fault }: Seen, otherwise: string) {
+function toFailure ({ fault }: ResourceStatus, otherwise: string) {
   const { code = null, message = null } = fault ?? {}
   return new ProblemError('provider_error', message ?? otherwise, {
     retryable: false, provider_error: { code, message, request_id: null }
   })
 }
 
-interface Expected {
-  states: string[]
-  /** Whether being in that state proves it: otherwise a change must have been seen on the way. */
-  proves: boolean
+interface ExpectedEnd {
+  endStates: readonly string[]
+  /** Whether an end state proves that the action was executed. Otherwise the server must have seen a transition. */
+  endStateIsProof: boolean
 }
 
-/** Where each action leads. It is what ends an action whose answer was lost: then the driver could not say it. */
-const expected: Record<string, Expected> = {
-  'nodes.start': { states: ['running'], proves: true },
-  'nodes.stop': { states: ['stopped'], proves: true },
-  'nodes.reboot': { states: ['running'], proves: false },
-  'nodes.pause': { states: ['paused'], proves: true },
-  'nodes.suspend': { states: ['suspended'], proves: true },
-  'nodes.resume': { states: ['running'], proves: true },
-  'nodes.shelve': { states: ['suspended'], proves: false },
-  'nodes.rescue': { states: ['rescued'], proves: true },
-  'nodes.unrescue': { states: ['running', 'stopped'], proves: true },
-  'nodes.resize': { states: ['running', 'stopped'], proves: false },
-  'nodes.confirm_resize': { states: ['running', 'stopped'], proves: false },
-  'nodes.revert_resize': { states: ['running', 'stopped'], proves: false },
-  'nodes.rebuild': { states: ['running', 'stopped'], proves: false },
-  'nodes.restore': { states: ['running', 'stopped'], proves: true },
-  'nodes.destroy': { states: ['terminated'], proves: true },
-  'volumes.attach': { states: ['in_use'], proves: true },
-  'volumes.detach': { states: ['available'], proves: true },
-  'volumes.extend': { states: ['available', 'in_use'], proves: false },
-  'volumes.destroy': { states: ['deleted'], proves: true },
-  'snapshots.destroy': { states: ['deleted'], proves: true },
-  'images.destroy': { states: ['deleted'], proves: true }
+/** The end of each action. An action whose answer was lost ends by it, because the driver returned no `until`. */
+const expectedEnds: Readonly<Record<string, ExpectedEnd>> = {
+  ...Object.fromEntries(Object.entries(nodeActionDetails).map(([action, details]) => [`nodes.${action}`, details])),
+  'volumes.attach': { endStates: ['in_use'], endStateIsProof: true },
+  'volumes.detach': { endStates: ['available'], endStateIsProof: true },
+  'volumes.extend': { endStates: ['available', 'in_use'], endStateIsProof: false },
+  'volumes.destroy': { endStates: ['deleted'], endStateIsProof: true },
+  'snapshots.destroy': { endStates: ['deleted'], endStateIsProof: true },
+  'images.destroy': { endStates: ['deleted'], endStateIsProof: true }
 }
 
 /**
- * What an action of this kind (`nodes.stop`) whose answer was lost has come to; where it is seen under way, `until` tells
- * how its end will be known.
+ * Judges an action of this kind (`nodes.stop`) whose answer was lost. If the cloud is changing the resource, the action
+ * is under way and `until` tells when it has ended.
  */
-export function judgeLost (kind: string, seen: Seen | null): 'succeeded' | 'unknown' | { until: Until } {
-  const { states, proves } = expected[kind] ?? { states: [], proves: false }
+export function judgeLostChange (
+  kind: string, status: ResourceStatus | null
+): 'succeeded' | 'unknown' | { until: Until } {
+  const { endStates, endStateIsProof } = expectedEnds[kind] ?? { endStates: [], endStateIsProof: false }
   const gone = kind.endsWith('.destroy')
-  if (seen === null) return gone ? 'succeeded' : 'unknown'
-  if (seen.transitioning) return { until: { states, ...(gone ? { gone } : {}) } }
-  return proves && states.includes(seen.state) ? 'succeeded' : 'unknown'
+  if (status === null) return gone ? 'succeeded' : 'unknown'
+  if (status.transitioning) return { until: { states: [...endStates], ...(gone ? { gone } : {}) } }
+  return endStateIsProof && endStates.includes(status.state) ? 'succeeded' : 'unknown'
 }

@@ -1,9 +1,12 @@
 import { v7 as uuid } from 'uuid'
+import type { Log } from '../../drivers/call.ts'
 import type { Until } from '../../drivers/driver.ts'
-import type { Operation, OperationResource, OperationStatus, OperationTarget, Problem } from '../../openapi/model/index.ts'
+import {
+  ProblemError, type Operation, type OperationResource, type OperationStatus, type OperationTarget, type Problem
+} from '../../openapi/model/index.ts'
 import type { Store, Tables } from '../store/index.ts'
 
-/** An operation as it is kept. */
+/** An operation in the store. */
 export interface OperationRow {
   id: string
   kind: string
@@ -16,22 +19,24 @@ export interface OperationRow {
   target: OperationTarget | null
   resources: OperationResource[]
   error: Problem | null
-  /** When it is over; null while that is not known. */
+  /** When the operation has ended; null until the cloud has accepted the change. */
   until: Until | null
-  /** Of a create: what to create, kept only until the cloud has accepted it. */
+  /** The body of a create, kept only until the cloud has accepted it. */
   input: object | null
-  /** When the cloud was asked last. */
+  /** Identifies equal requests. Rows of earlier versions lack it. */
+  input_hash?: string
+  /** When the change was sent last. */
   sent_at: string
-  /** How often the cloud was asked. */
+  /** How often the change was sent. */
   attempts: number
-  /** The target's state before. */
+  /** The state of the target before the change. */
   from_state: string | null
 }
 
 export const isEnded = ({ status }: { status: OperationStatus }) =>
   status === 'succeeded' || status === 'failed' || status === 'cancelled'
 
-/** As the API shows it. */
+/** Converts a row to the operation of the API. */
 export function toOperation (row: OperationRow): Operation {
   const { id, kind, status, cloud, created_at, finished_at, phase, progress, target, resources, error } = row
   return {
@@ -53,7 +58,7 @@ export function toOperation (row: OperationRow): Operation {
 
 export interface OperationQuery {
   limit: number
-  /** The id after which the page begins: ids sort by time, newest first. */
+  /** The id after which the page begins. Ids sort by time; the newest comes first. */
   after?: string | undefined
   clouds?: readonly string[] | undefined
   statuses?: readonly string[] | undefined
@@ -62,14 +67,34 @@ export interface OperationQuery {
   resource?: string | undefined
 }
 
-const toColumns = ({ id, kind, status, cloud, created_at, finished_at, ...content }: OperationRow): Tables['operations'] =>
-  ({ id, kind, status, cloud, created_at, finished_at, content: JSON.stringify(content) })
+function toColumns (row: OperationRow): Tables['operations'] {
+  const { id, kind, status, cloud, created_at, finished_at, ...content } = row
+  return { id, kind, status, cloud, created_at, finished_at, content: JSON.stringify(content) }
+}
 
-const fromColumns = ({ content, ...columns }: Tables['operations']) =>
-  ({ ...columns, ...JSON.parse(content) as object }) as OperationRow
+/** Throws internal_error if the row is damaged. */
+function fromColumns ({ content, ...columns }: Tables['operations']) {
+  try {
+    return { ...columns, ...JSON.parse(content) as object } as OperationRow
+  } catch (cause) {
+    throw new ProblemError('internal_error', `The row of the operation ${columns.id} in the store is damaged`, {
+      cause, hint: 'Look at the resources of the operation at the cloud, and restore the store from a backup.'
+    })
+  }
+}
 
-/** What an operation needs of the store: one small transaction per step. */
-export function createRows (store: Store) {
+/** Reads and writes operations, with one small transaction for each step. */
+export function createRows (store: Store, log: Log) {
+  /** Converts rows. Omits damaged ones, so that one of them does not spoil a list or the start. */
+  const readRows = (rows: readonly Tables['operations'][]) => rows.flatMap((row) => {
+    try {
+      return [fromColumns(row)]
+    } catch (err) {
+      log.error({ err, operation: row.id }, 'a row of the store is damaged and is left out')
+      return []
+    }
+  })
+
   const linkResources = async (db: Store, row: OperationRow) => {
     const linked = [row.target, ...row.resources].filter((one) => one !== null)
     const values = linked.map(({ self, id }) => ({ operation_id: row.id, self, resource_id: id }))
@@ -78,7 +103,9 @@ export function createRows (store: Store) {
   }
 
   return {
-    create (fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'from_state'>): OperationRow {
+    create (
+      fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state'>
+    ): OperationRow {
       const now = new Date().toISOString()
       return {
         id: uuid(),
@@ -96,19 +123,21 @@ export function createRows (store: Store) {
       }
     },
 
-    /** Writes a new row and, with it, that an idempotency key belongs to it. */
+    /** Inserts a row and links it to its idempotency key. */
     async insert (row: OperationRow, idempotencyKey?: string) {
       await store.transaction().execute(async (db) => {
         await db.insertInto('operations').values(toColumns(row)).execute()
         await linkResources(db, row)
         if (idempotencyKey === undefined) return
-        await db.updateTable('idempotency_keys').set({ operation_id: row.id }).where('key', '=', idempotencyKey).execute()
+        await db.updateTable('idempotency_keys').set({ operation_id: row.id })
+          .where('key', '=', idempotencyKey).execute()
       })
     },
 
     async update (row: OperationRow) {
       await store.transaction().execute(async (db) => {
-        await db.updateTable('operations').set(toColumns(row)).where('id', '=', row.id).execute()
+        await db.updateTable('operations').set(toColumns(row))
+          .where('id', '=', row.id).where('finished_at', 'is', null).execute()
         await linkResources(db, row)
       })
     },
@@ -120,7 +149,7 @@ export function createRows (store: Store) {
 
     async unended (): Promise<OperationRow[]> {
       const rows = await store.selectFrom('operations').selectAll().where('finished_at', 'is', null).execute()
-      return rows.map((row) => fromColumns(row))
+      return readRows(rows)
     },
 
     async list ({ limit, after, clouds, statuses, kinds, resource }: OperationQuery): Promise<OperationRow[]> {
@@ -134,7 +163,7 @@ export function createRows (store: Store) {
           .where(resource.startsWith('/') ? 'self' : 'resource_id', '=', resource))
       }
       const rows = await query.execute()
-      return rows.map((row) => fromColumns(row))
+      return readRows(rows)
     }
   }
 }

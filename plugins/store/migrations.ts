@@ -1,6 +1,6 @@
 import type { Kysely, Migration } from 'kysely'
 
-/** Plain column types only, so that another SQL database can take the same schema. Times are RFC 3339 in UTC, which sorts. */
+/** Uses only portable column types, so that other SQL databases can have the same schema. Times are RFC 3339 in UTC. */
 const operations: Migration = {
   async up (db: Kysely<unknown>) {
     await db.schema.createTable('operations')
@@ -15,7 +15,8 @@ const operations: Migration = {
     await db.schema.createIndex('operations_status').on('operations').columns(['status', 'finished_at']).execute()
 
     await db.schema.createTable('operation_resources')
-      .addColumn('operation_id', 'varchar(36)', (column) => column.notNull().references('operations.id').onDelete('cascade'))
+      .addColumn('operation_id', 'varchar(36)', (column) =>
+        column.notNull().references('operations.id').onDelete('cascade'))
       .addColumn('self', 'text', (column) => column.notNull())
       .addColumn('resource_id', 'text', (column) => column.notNull())
       .addPrimaryKeyConstraint('operation_resources_key', ['operation_id', 'self'])
@@ -39,4 +40,13 @@ const operations: Migration = {
   }
 }
 
-export const migrations: Record<string, Migration> = { '0001-operations': operations }
+const probes: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('probes')
+      .addColumn('id', 'integer', (column) => column.primaryKey())
+      .addColumn('written_at', 'varchar(24)', (column) => column.notNull())
+      .execute()
+  }
+}
+
+export const migrations: Record<string, Migration> = { '0001-operations': operations, '0002-probes': probes }

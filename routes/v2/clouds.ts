@@ -1,13 +1,13 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { capabilitiesOf } from '../../drivers/driver.ts'
-import { Cloud, CloudList, ok, type CloudSummary } from '../../openapi/model/index.ts'
-import type { FarmEntry } from '../../plugins/clouds/farm.ts'
-import { reader } from '../../plugins/clouds/index.ts'
+import { Cloud as CloudModel, CloudList, ok, type CloudSummary } from '../../openapi/model/index.ts'
+import type { Cloud } from '../../plugins/clouds/cloud.ts'
+import { readContext } from '../../plugins/clouds/context.ts'
+import { cloudParams } from '../collection.ts'
 
 const tags = ['Clouds']
-const params = Type.Object({ cloud: Type.String({ description: 'Name of the cloud.' }) })
 
-const summary = ({ settings: { name, driver, enabled }, connection, health }: FarmEntry): CloudSummary => ({
+const toSummary = ({ name, settings: { driver, enabled }, connection, health }: Cloud): CloudSummary => ({
   name,
   driver,
   host: connection?.host ?? null,
@@ -17,6 +17,10 @@ const summary = ({ settings: { name, driver, enabled }, connection, health }: Fa
   self: `/api/v2/clouds/${name}`
 })
 
+const toCloud = (cloud: Cloud): CloudModel => ({
+  ...toSummary(cloud), capabilities: cloud.connection === undefined ? {} : capabilitiesOf(cloud.connection)
+})
+
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { farm } = fastify
 
@@ -24,42 +28,42 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     schema: {
       operationId: 'listClouds',
       summary: 'List the clouds of this server',
-      description: 'Each with its health as it was last seen; `default` comes first.',
+      description: 'Each cloud has its health as last seen. `default` comes first.',
       tags,
       response: ok(CloudList, 'All clouds.')
     }
-  }, async () => ({ items: farm.entries.map(summary) }))
+  }, async () => ({ items: farm.clouds.map(toSummary) }))
 
   fastify.get('/clouds/:cloud', {
     schema: {
       operationId: 'getCloud',
       summary: 'Get a cloud with its health and capabilities',
-      description: 'The cloud is asked: the health is that of this moment.',
+      description: 'The server calls the cloud, so the health is the present one.',
       tags,
-      params,
-      response: ok(Cloud, 'The cloud.')
+      params: cloudParams,
+      response: ok(CloudModel, 'The cloud.')
     }
   }, async (request) => {
-    const entry = farm.entry(request.params.cloud)
-    await farm.check(request.params.cloud, reader(request))
-    return { ...summary(entry), capabilities: entry.connection === undefined ? {} : capabilitiesOf(entry.connection) }
+    const cloud = farm.get(request.params.cloud)
+    await cloud.check(readContext(request))
+    return toCloud(cloud)
   })
 
   fastify.post('/clouds/:cloud/actions/refresh', {
     schema: {
       operationId: 'refreshCloud',
       summary: 'Drop token, catalog and caches of a cloud',
-      description: 'They are read anew at once, and the health tells how that went.',
+      description: 'The server then calls the cloud, and the health shows the result.',
       tags,
-      params,
+      params: cloudParams,
       body: Type.Object({}, { additionalProperties: false }),
-      response: ok(Cloud, 'The cloud, as it is now.')
+      response: ok(CloudModel, 'The cloud after the refresh.')
     }
   }, async (request) => {
-    const { cloud } = request.params
-    request.cloud.refresh()
-    await farm.check(cloud, reader(request))
-    return { ...summary(farm.entry(cloud)), capabilities: capabilitiesOf(request.cloud) }
+    const cloud = farm.get(request.params.cloud)
+    request.cloud.connection.refresh()
+    await cloud.check(readContext(request))
+    return toCloud(cloud)
   })
 }
 

@@ -9,23 +9,23 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     name,
     title,
     aliases: Object.keys(aliases),
-    clouds: fastify.farm.entries.filter(({ settings }) => settings.driver === name).map(({ settings }) => settings.name),
+    clouds: fastify.farm.clouds.filter(({ settings }) => settings.driver === name).map((cloud) => cloud.name),
     self: `/api/v2/drivers/${name}`
   })
 
   fastify.get('/drivers', {
     schema: {
       operationId: 'listDrivers',
-      summary: 'List the drivers there are',
+      summary: 'List the available drivers',
       tags,
-      response: ok(DriverList, 'All drivers, whether a cloud uses them or not.')
+      response: ok(DriverList, 'All drivers, also those that no cloud uses.')
     }
   }, async () => ({ items: [...fastify.drivers.values()].map(({ driver }) => summary(driver)) }))
 
   fastify.get('/drivers/:driver', {
     schema: {
       operationId: 'getDriver',
-      summary: 'Get a driver with the schema of its settings',
+      summary: 'Get a driver and the schema of its settings',
       tags,
       params: Type.Object({ driver: Type.String({ description: 'Name of the driver.' }) }),
       response: ok(DriverDetails, 'The driver.')
@@ -33,7 +33,9 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   }, async ({ params }) => {
     const plugin = fastify.drivers.get(params.driver)
     if (plugin === undefined) {
-      throw new ProblemError('resource_not_found', `There is no driver "${params.driver.slice(0, 64)}"`, { hint: 'GET /api/v2/drivers lists the drivers there are.' })
+      throw new ProblemError('resource_not_found', `No driver is named "${params.driver.slice(0, 64)}"`, {
+        hint: 'GET /api/v2/drivers lists the available drivers.'
+      })
     }
     const { driver } = plugin
     const schema = (of: object) => of as Record<string, unknown>

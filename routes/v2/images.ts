@@ -1,57 +1,64 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, createHeaders, Image, ImageCreate, ImageDestroy, ImageImport, ImagePage, imageStates, ImageUpdate, ImageUpload, operationAnswer
+  anyOf, createHeaders, Image, ImageCreate, ImageDestroy, ImageImport, ImagePage, imageStates, ImageUpdate, ImageUpload,
+  operationAnswer
 } from '../../openapi/model/index.ts'
-import { changer } from '../../plugins/clouds/index.ts'
-import { sendAnswer } from '../../plugins/operations/index.ts'
 import { slowRoutes } from '../changes.ts'
 import { cloudParams, collectionRoutes } from '../collection.ts'
 
-const images = { service: 'images' as const, kind: 'image' as const, name: 'Image', tag: 'Images', singular: 'image', model: Image }
+const images = {
+  service: 'images', kind: 'image', name: 'Image', tag: 'Images', singular: 'image', model: Image
+} as const
+
+interface CloudParams { cloud: string }
 
 export default async function routes (fastify: FastifyInstance) {
-  const { resources, operations } = fastify
+  const { actions, operations } = fastify
 
   await fastify.register(collectionRoutes({
     ...images,
     plural: 'images',
     page: ImagePage,
     filters: {
-      state: anyOf('Only these states.', imageStates),
-      visibility: anyOf('Only these.', ['public', 'private', 'shared', 'community']),
-      architecture: anyOf('Only these architectures.'),
-      owner: anyOf('Only those of these accounts. `self` is the own account, at clouds whose `images.list` has this filter; others refuse the word. ' +
-        '`all` is whoever has images for this account, also where a cloud shows a choice of them otherwise, as EC2 does.')
+      state: anyOf('Only images in these states.', imageStates),
+      visibility: anyOf('Only images of these visibilities.', ['public', 'private', 'shared', 'community']),
+      architecture: anyOf('Only images of these architectures.'),
+      owner: anyOf('Only images of these accounts. `self` is the own account; a cloud whose capability `images.list` ' +
+        'lacks this filter answers 501 to it. `all` includes every image that the account may use, also at clouds ' +
+        'that list only a selection by default, such as EC2.')
     }
   }))
   slowRoutes(fastify, { ...images, create: ImageCreate, update: ImageUpdate, destroy: ImageDestroy })
 
-  fastify.post<{ Params: { cloud: string }, Body: ImageImport }>('/clouds/:cloud/images/import', {
+  fastify.post<{ Params: CloudParams, Body: ImageImport }>('/clouds/:cloud/images/import', {
     schema: {
       operationId: 'importImage',
-      summary: 'Have the cloud fetch an image from a URL',
+      summary: 'Let the cloud download an image from a URL',
       tags: ['Images'],
       params: cloudParams,
       headers: createHeaders,
       body: ImageImport,
       response: operationAnswer()
     }
-  }, async (request, reply) => fastify.once(request, reply, async () => {
-    const { params: { cloud }, body } = request
-    const started = await resources.once(cloud, 'images.import', body, changer(request), (connection, call) => connection.images!.import!(body, call))
+  }, async (request, reply) => fastify.idempotent(request, reply, async () => {
+    const { cloud, body } = request
+    const started = await actions.start(cloud, 'images.import', body, (connection, call) =>
+      connection.images!.import!(body, call))
     return operations.answer(started, request)
   }))
 
-  // The file is streamed on to the cloud as it comes: no parser, no limit.
+  // The file is streamed to the cloud as it arrives: no parser, no size limit.
   await fastify.register(async (uploads) => {
     uploads.removeAllContentTypeParsers()
     uploads.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
 
-    uploads.post<{ Params: { cloud: string }, Querystring: ImageUpload, Body: AsyncIterable<Uint8Array> }>('/clouds/:cloud/images/upload', {
+    uploads.post<{
+      Params: CloudParams, Querystring: ImageUpload, Body: AsyncIterable<Uint8Array>
+    }>('/clouds/:cloud/images/upload', {
       bodyLimit: Number.MAX_SAFE_INTEGER,
       schema: {
         operationId: 'uploadImage',
-        summary: 'Make an image of the file in the body',
+        summary: 'Create an image from the file in the body',
         consumes: ['application/octet-stream'],
         tags: ['Images'],
         params: cloudParams,
@@ -59,13 +66,13 @@ export default async function routes (fastify: FastifyInstance) {
         body: { type: 'string', format: 'binary', description: 'The file.' },
         response: operationAnswer()
       },
-      validatorCompiler: ({ schema, httpPart }) => httpPart === 'body' ? () => true : fastify.validatorCompiler!({ schema, httpPart } as never)
-    }, async (request, reply) => {
-      const { params: { cloud }, query, body } = request
-      const from = { ...changer(request), deadline: false as const }
-      const started = await resources.once(cloud, 'images.upload', query, from, (connection, call) =>
-        connection.images!.upload!(query, body, call))
-      return sendAnswer(reply, await operations.answer(started, request))
+      validatorCompiler: ({ schema, httpPart }) =>
+        httpPart === 'body' ? () => true : fastify.validatorCompiler!({ schema, httpPart } as never)
+    }, async ({ cloud, query, body, headers }, reply) => {
+      const size = Number(headers['content-length'] ?? NaN)
+      const started = await actions.upload(cloud, 'images.upload', query, { body, size }, (connection, call, file) =>
+        connection.images!.upload!(query, file, call))
+      return reply.operation(started)
     })
   })
 }

@@ -3,7 +3,9 @@ import { KeyPair, KeyPairCreate, KeyPairPage } from '../../openapi/model/index.t
 import { directRoutes } from '../changes.ts'
 import { collectionRoutes } from '../collection.ts'
 
-const keyPairs = { service: 'key_pairs' as const, name: 'KeyPair', tag: 'Key pairs', singular: 'key pair', model: KeyPair }
+const keyPairs = {
+  service: 'key_pairs', name: 'KeyPair', tag: 'Key pairs', singular: 'key pair', model: KeyPair
+} as const
 
 export default async function routes (fastify: FastifyInstance) {
   await fastify.register(collectionRoutes({ ...keyPairs, plural: 'key pairs', page: KeyPairPage, filters: {} }))

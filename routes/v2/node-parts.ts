@@ -1,32 +1,39 @@
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 import {
-  Console, createHeaders, gone, NicCreate, NicList, NodeSecurityGroup, ok, operationAnswer, preferHeader, withProblems
+  Console, createHeaders, NicCreate, NicList, noContent, NodeSecurityGroup, ok, operationAnswer, preferHeader
 } from '../../openapi/model/index.ts'
-import { methodOf } from '../../plugins/clouds/capabilities.ts'
-import { changer, reader } from '../../plugins/clouds/index.ts'
-import { sendAnswer } from '../../plugins/operations/index.ts'
-import { idParams } from '../collection.ts'
+import { idParams, type IdParams } from '../collection.ts'
 
 const tags = ['Nodes']
-interface Params { cloud: string, id: string }
 const nicParams = Type.Object({ ...idParams.properties, nic: Type.String({ description: 'Id of the NIC.' }) })
-const groupParams = Type.Object({ ...idParams.properties, group: Type.String({ description: 'Id of the security group.' }) })
+const groupParams = Type.Object({
+  ...idParams.properties, group: Type.String({ description: 'Id of the security group.' })
+})
+const consoleQuery = Type.Object({
+  kind: Type.Enum(['text', 'url'], { type: 'string', default: 'text' })
+}, { additionalProperties: false })
 
-/** What hangs on a node: NICs, security groups, the console. */
+const nodePath = '/clouds/:cloud/nodes/:id'
+
+/** The parts of a node: NICs, security groups, the console. */
 export default async function routes (fastify: FastifyInstance) {
-  const { farm, resources, operations } = fastify
-  const node = '/clouds/:cloud/nodes/:id'
+  const { actions, operations } = fastify
 
-  fastify.get<{ Params: Params }>(`${node}/nics`, {
-    schema: { operationId: 'listNodeNics', summary: 'List the NICs of a node', tags, params: idParams, response: ok(NicList, 'All its NICs.') }
-  }, async (request) => {
-    const { cloud, id } = request.params
-    methodOf(request.cloud, 'nodes.list_nics')
-    return { items: await farm.call(cloud, reader(request), ({ nodes }, call) => nodes!.list_nics!(id, call)) }
+  fastify.get<{ Params: IdParams }>(`${nodePath}/nics`, {
+    schema: {
+      operationId: 'listNodeNics',
+      summary: 'List the NICs of a node',
+      tags,
+      params: idParams,
+      response: ok(NicList, 'All NICs of the node.')
+    }
+  }, async ({ cloud, params: { id } }) => {
+    cloud.require('nodes.list_nics')
+    return { items: await cloud.call(({ nodes }, call) => nodes!.list_nics!(id, call)) }
   })
 
-  fastify.post<{ Params: Params, Body: NicCreate }>(`${node}/nics`, {
+  fastify.post<{ Params: IdParams, Body: NicCreate }>(`${nodePath}/nics`, {
     schema: {
       operationId: 'attachNodeNic',
       summary: 'Attach a NIC to a node',
@@ -36,62 +43,66 @@ export default async function routes (fastify: FastifyInstance) {
       body: NicCreate,
       response: operationAnswer()
     }
-  }, async (request, reply) => fastify.once(request, reply, async () => {
-    const { params: { cloud, id }, body } = request
-    return operations.answer(await fastify.nodes.change(cloud, id, 'attach_nic', body, changer(request), (nodes, call) =>
-      nodes.attach_nic!(id, body, call)), request)
+  }, async (request, reply) => fastify.idempotent(request, reply, async () => {
+    const { cloud, params: { id }, body } = request
+    const started = await actions.start(cloud, 'nodes.attach_nic', body, ({ nodes }, call) =>
+      nodes!.attach_nic!(id, body, call), { kind: 'node', id })
+    return operations.answer(started, request)
   }))
 
-  fastify.delete<{ Params: Params & { nic: string } }>(`${node}/nics/:nic`, {
+  fastify.delete<{ Params: IdParams & { nic: string } }>(`${nodePath}/nics/:nic`, {
     schema: {
-      operationId: 'detachNodeNic', summary: 'Detach a NIC from a node', tags, params: nicParams, headers: preferHeader, response: operationAnswer()
+      operationId: 'detachNodeNic',
+      summary: 'Detach a NIC from a node',
+      tags,
+      params: nicParams,
+      headers: preferHeader,
+      response: operationAnswer()
     }
-  }, async (request, reply) => {
-    const { cloud, id, nic } = request.params
-    return sendAnswer(reply, await operations.answer(await fastify.nodes.change(cloud, id, 'detach_nic', {}, changer(request), (nodes, call) =>
-      nodes.detach_nic!(id, nic, call)), request))
-  })
+  }, async ({ cloud, params: { id, nic } }, reply) =>
+    reply.operation(await actions.start(cloud, 'nodes.detach_nic', {}, ({ nodes }, call) =>
+      nodes!.detach_nic!(id, nic, call), { kind: 'node', id })))
 
-  fastify.post<{ Params: Params, Body: NodeSecurityGroup }>(`${node}/security-groups`, {
+  fastify.post<{ Params: IdParams, Body: NodeSecurityGroup }>(`${nodePath}/security-groups`, {
     schema: {
       operationId: 'addNodeSecurityGroup',
-      summary: 'Put a security group on every NIC of a node',
+      summary: 'Add a security group to every NIC of a node',
       tags,
       params: idParams,
       body: NodeSecurityGroup,
-      response: withProblems({ 204: { type: 'null', description: 'It is there.' } })
+      response: noContent('Every NIC has the security group.')
     }
-  }, async (request, reply) => {
-    const { params: { cloud, id }, body } = request
-    await resources.now(cloud, 'nodes.add_security_group', body, changer(request), ({ nodes }, call) => nodes!.add_security_group!(id, body, call))
+  }, async ({ cloud, params: { id }, body }, reply) => {
+    await actions.callDirect(cloud, 'nodes.add_security_group', body, ({ nodes }, call) =>
+      nodes!.add_security_group!(id, body, call))
     return reply.code(204).send()
   })
 
-  fastify.delete<{ Params: Params & { group: string } }>(`${node}/security-groups/:group`, {
+  fastify.delete<{ Params: IdParams & { group: string } }>(`${nodePath}/security-groups/:group`, {
     schema: {
-      operationId: 'removeNodeSecurityGroup', summary: 'Take a security group from every NIC of a node', tags, params: groupParams, response: gone()
+      operationId: 'removeNodeSecurityGroup',
+      summary: 'Remove a security group from every NIC of a node',
+      tags,
+      params: groupParams,
+      response: noContent('No NIC has the security group.')
     }
-  }, async (request, reply) => {
-    const { cloud, id, group } = request.params
-    await resources.now(cloud, 'nodes.remove_security_group', {}, changer(request), ({ nodes }, call) =>
+  }, async ({ cloud, params: { id, group } }, reply) => {
+    await actions.callDirect(cloud, 'nodes.remove_security_group', {}, ({ nodes }, call) =>
       nodes!.remove_security_group!(id, group, call))
     return reply.code(204).send()
   })
 
-  fastify.get<{ Params: Params, Querystring: { kind: 'text' | 'url' } }>(`${node}/console`, {
+  fastify.get<{ Params: IdParams, Querystring: { kind: 'text' | 'url' } }>(`${nodePath}/console`, {
     schema: {
       operationId: 'getNodeConsole',
-      summary: "Get a node's console: what it has written, or where its screen can be seen",
+      summary: "Get a node's console: its output as text, or the URL of its screen",
       tags,
       params: idParams,
-      querystring: Type.Object({
-        kind: Type.Enum(['text', 'url'], { type: 'string', default: 'text' })
-      }, { additionalProperties: false }),
+      querystring: consoleQuery,
       response: ok(Console, 'The console.')
     }
-  }, async (request) => {
-    const { params: { cloud, id }, query: { kind } } = request
-    methodOf(request.cloud, 'nodes.console')
-    return farm.call(cloud, reader(request), ({ nodes }, call) => nodes!.console!(id, kind, call))
+  }, async ({ cloud, params: { id }, query: { kind } }) => {
+    cloud.require('nodes.console')
+    return cloud.call(({ nodes }, call) => nodes!.console!(id, kind, call))
   })
 }

@@ -1,36 +1,22 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
-  anyOf, createHeaders, Node, NodeCreate, NodePage, nodeStates, NodeUpdate, nodeVerbBodies, nodeVerbs, ok, operationAnswer, preferHeader,
-  Validation
+  anyOf, createHeaders, Node, NodeCreate, NodePage, nodeStates, NodeUpdate, nodeVerbDetails, nodeVerbs, ok,
+  operationAnswer, preferHeader, Validation
 } from '../../openapi/model/index.ts'
-import { changer, reader } from '../../plugins/clouds/index.ts'
-import { sendAnswer } from '../../plugins/operations/index.ts'
 import { cloudParams, collectionRoutes, idParams } from '../collection.ts'
 
 const tags = ['Nodes']
 
-/** What each verb does, in words that a search for the clouds' own terms finds. */
-const summaries: Record<typeof nodeVerbs[number], string> = {
-  start: 'Start a stopped node',
-  stop: 'Stop a node; it is not destroyed',
-  reboot: 'Reboot a node',
-  pause: 'Pause a node: it stays in memory and does not run',
-  suspend: 'Suspend a node to disk',
-  resume: 'Resume a paused, suspended or shelved node (unpause, resume, unshelve)',
-  shelve: 'Shelve a node: its disk is kept as an image, its place is freed',
-  rescue: 'Boot a node from a rescue image',
-  unrescue: 'Leave rescue',
-  resize: 'Give a node another size (flavor, instance type)',
-  confirm_resize: 'Keep the new size',
-  revert_resize: 'Go back to the old size',
-  rebuild: 'Write the disk of a node anew from an image',
-  restore: 'Restore a node that was destroyed, where the cloud keeps it for a while'
-}
+const toCamelCase = (verb: string) => verb.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
-const camel = (verb: string) => verb.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+const destroyQuery = Type.Object({
+  if_state: Type.Optional(Type.Enum([...nodeStates], {
+    type: 'string', description: 'Destroy the node only in this state; otherwise the answer is 412.'
+  }))
+}, { additionalProperties: false })
 
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
-  const { nodes, operations } = fastify
+  const { nodes, actions, operations } = fastify
 
   await fastify.register(collectionRoutes({
     service: 'nodes',
@@ -41,7 +27,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     model: Node,
     page: NodePage,
     filters: {
-      state: anyOf('Only these states.', nodeStates),
+      state: anyOf('Only nodes in these states.', nodeStates),
       image_id: anyOf('Only nodes of these images.'),
       size_id: anyOf('Only nodes of these sizes.'),
       availability_zone: anyOf('Only nodes in these zones.')
@@ -58,8 +44,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       body: NodeCreate,
       response: operationAnswer()
     }
-  }, async (request, reply) => fastify.once(request, reply, async (key) =>
-    operations.answer(await nodes.create(request.params.cloud, request.body, changer(request), key), request)))
+  }, async (request, reply) => fastify.idempotent(request, reply, async (key) =>
+    operations.answer(await nodes.create(request.cloud, request.body, key), request)))
 
   fastify.post('/clouds/:cloud/nodes/validate', {
     schema: {
@@ -70,23 +56,25 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       body: Type.Unsafe<unknown>({ ...NodeCreate }),
       response: ok(Validation, 'Each check and its result.')
     },
-    // An invalid body is a check that failed, and no error.
+    // An invalid body is a failed check, not an error.
     attachValidation: true
-  }, async (request) => nodes.validate(request.params.cloud, request.body as NodeCreate, request.validationError, reader(request)))
+  }, async ({ cloud, body, validationError }) => nodes.validate(cloud, body as NodeCreate, validationError))
 
   fastify.patch('/clouds/:cloud/nodes/:id', {
     schema: {
       operationId: 'updateNode',
       summary: 'Change name, tags or protection of a node',
-      description: 'A merge patch (RFC 7396): a tag of null is removed, tags not named stay. Where a cloud needs several calls, ' +
-        'a failure says what was applied before it. Tags are written over those the cloud had: of two writers at once, one may lose.',
+      description: 'A merge patch (RFC 7396): a tag with the value null is removed, other tags stay. Some clouds ' +
+        'need several calls: if one fails, the error names the fields that were already applied. The tags are written ' +
+        'over those of the cloud: of two concurrent changes, one may be lost.',
       tags,
       consumes: ['application/json', 'application/merge-patch+json'],
       params: idParams,
       body: NodeUpdate,
-      response: ok(Node, 'The node as it is now.')
+      response: ok(Node, 'The node after the change.')
     }
-  }, async (request) => nodes.update(request.params.cloud, request.params.id, request.body, changer(request)))
+  }, async ({ cloud, params: { id }, body }) =>
+    actions.callDirect(cloud, 'nodes.update', body, (connection, call) => connection.nodes!.update!(id, body, call)))
 
   fastify.delete('/clouds/:cloud/nodes/:id', {
     schema: {
@@ -95,31 +83,26 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       tags,
       params: idParams,
       headers: preferHeader,
-      querystring: Type.Object({
-        if_state: Type.Optional(Type.Enum([...nodeStates], { type: 'string', description: 'Only if the node is in this state; 412 otherwise.' }))
-      }, { additionalProperties: false }),
+      querystring: destroyQuery,
       response: operationAnswer()
     }
-  }, async (request, reply) => {
-    const { params: { cloud, id }, query } = request
-    return sendAnswer(reply, await operations.answer(await nodes.destroy(cloud, id, query.if_state, changer(request)), request))
-  })
+  }, async ({ cloud, params: { id }, query }, reply) =>
+    reply.operation(await nodes.destroy(cloud, id, query.if_state)))
 
   for (const verb of nodeVerbs) {
+    const { summary, body } = nodeVerbDetails[verb]
     fastify.post(`/clouds/:cloud/nodes/:id/actions/${verb}`, {
       schema: {
-        operationId: `${camel(verb)}Node`,
-        summary: summaries[verb],
+        operationId: `${toCamelCase(verb)}Node`,
+        summary,
         tags,
         params: idParams,
         headers: preferHeader,
-        body: nodeVerbBodies[verb],
+        body,
         response: operationAnswer()
       }
-    }, async (request, reply) => {
-      const { params: { cloud, id }, body } = request
-      return sendAnswer(reply, await operations.answer(await nodes.act(cloud, id, verb, body, changer(request)), request))
-    })
+    }, async ({ cloud, params: { id }, body: input }, reply) =>
+      reply.operation(await nodes.runVerb(cloud, id, verb, input as object)))
   }
 }
 

@@ -1,14 +1,16 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { anyOf, cloudFilter, ok, Operation, OperationPage, operationStatuses, pageAnswer, paging, ProblemError, queryOf } from '../../openapi/model/index.ts'
-import { longestWait, parsePrefer } from '../../plugins/operations/index.ts'
+import {
+  anyOf, cloudFilter, ok, Operation, OperationPage, operationStatuses, pageAnswer, paging, ProblemError, queryOf
+} from '../../openapi/model/index.ts'
+import { maxWait, parsePrefer } from '../../plugins/operations/index.ts'
+import { uuid } from '../../drivers/ids.ts'
 import { idParams, splitCommas } from '../collection.ts'
 
 const tags = ['Operations']
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 const filters = {
-  status: anyOf('Only these.', operationStatuses),
-  kind: anyOf('Only these kinds, as `nodes.create`.')
+  status: anyOf('Only operations of these statuses.', operationStatuses),
+  kind: anyOf('Only operations of these kinds, such as `nodes.create`.')
 }
 
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
@@ -19,13 +21,15 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     schema: {
       operationId: 'listOperations',
       summary: 'List operations, the newest first',
-      description: 'Ended ones are kept for 7 days where the settings say nothing else.',
+      description: 'Ended operations are kept for 7 days by default (setting `operations.keep_days`).',
       tags,
       querystring: queryOf({
         ...paging,
         ...cloudFilter,
         ...filters,
-        resource: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, description: 'Id or `self` of a resource it is about.' }))
+        resource: Type.Optional(Type.String({
+          minLength: 1, maxLength: 1024, description: 'Id or `self` of a resource of the operation.'
+        }))
       }),
       response: pageAnswer(OperationPage)
     }
@@ -42,25 +46,31 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       querystring: queryOf({ ...paging, ...filters }),
       response: pageAnswer(OperationPage)
     }
-  }, async ({ params: { cloud, id }, query: { limit, cursor, status, kind } }) =>
-    operations.page({ limit, cursor, statuses: status, kinds: kind, resource: `/api/v2/clouds/${cloud}/nodes/${encodeURIComponent(id)}` }))
+  }, async ({ params: { cloud, id }, query: { limit, cursor, status, kind } }) => {
+    const resource = `/api/v2/clouds/${cloud}/nodes/${encodeURIComponent(id)}`
+    return operations.page({ limit, cursor, statuses: status, kinds: kind, resource })
+  })
 
   fastify.get('/operations/:id', {
     schema: {
       operationId: 'getOperation',
-      summary: 'Get an operation, at once or when it has ended',
+      summary: 'Get an operation, at once or when it ends',
       tags,
       params: Type.Object({ id: Type.String({ description: 'Id of the operation.' }) }),
       querystring: Type.Object({
         wait: Type.Optional(Type.Integer({
-          minimum: 0, maximum: longestWait, description: 'Holds the answer until it has ended, for so many seconds. `Prefer: wait=30` does the same.'
+          minimum: 0,
+          maximum: maxWait,
+          description: 'Seconds to wait at most for the end of the operation. `Prefer: wait=30` does the same.'
         }))
       }, { additionalProperties: false }),
-      response: ok(Operation, 'The operation, ended or not.')
+      response: ok(Operation, 'The operation, ended or under way.')
     }
   }, async (request, reply) => {
     const { params: { id }, query, headers } = request
-    if (!uuid.test(id)) throw new ProblemError('resource_not_found', `"${id.slice(0, 64)}" is no id of an operation`)
+    if (!uuid.test(id)) {
+      throw new ProblemError('resource_not_found', `"${id.slice(0, 64)}" cannot be the id of an operation`)
+    }
     const wait = query.wait ?? parsePrefer(headers.prefer)
     const operation = await operations.get(id, wait, wait === undefined ? undefined : request.signal)
     if (operation.finished_at === null) reply.header('retry-after', '1')

@@ -6,16 +6,21 @@ import formats from 'ajv-formats'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { openCall } from '../../drivers/call.ts'
-import type { Change, Connection, ImageService, NodeService, ReadService, SnapshotService, VolumeService } from '../../drivers/driver.ts'
+import type {
+  Change, Connection, ImageService, NodeService, ReadService, SnapshotService, VolumeService
+} from '../../drivers/driver.ts'
 import dummy from '../../drivers/dummy/index.ts'
-import { models, ProblemError, type NodeCreate, type SnapshotCreate, type VolumeCreate } from '../../openapi/model/index.ts'
+import {
+  models, ProblemError, type NodeCreate, type SnapshotCreate, type VolumeCreate
+} from '../../openapi/model/index.ts'
 
 const log = Fastify().log
-const call = (options: { timeout?: number, operation?: string } = {}) => openCall({ timeout: 1000, log, requestId: 't', ...options })
+const call = (options: { timeout?: number, operation?: string } = {}) =>
+  openCall({ timeout: 1000, log, requestId: 't', ...options })
 const query = { limit: 100, token: null, filters: {}, extra: false }
 const plain = { extra: false }
 
-/** A cloud of its own whose changes are instant and which keeps nothing, unless told otherwise. */
+/** Starts a new cloud. By default its changes take effect at once, and it has no state file. */
 async function start (t: Test, settings: Record<string, unknown> = {}) {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
@@ -43,31 +48,34 @@ async function start (t: Test, settings: Record<string, unknown> = {}) {
     getSnapshot: (id: string) => snapshots.get(id, plain, call()),
     getImage: (id: string, extra = false) => images.get(id, { extra }, call()),
     attach: (id: string, nodeId: string, device?: string) =>
-      volumes.attach(id, { node_id: nodeId, ...(device === undefined ? {} : { device }) }, call()),
-    detach: (id: string, nodeId?: string) => volumes.detach(id, nodeId === undefined ? {} : { node_id: nodeId }, call()),
+      volumes.attach(id, { node_id: nodeId, device }, call()),
+    detach: (id: string, nodeId?: string) =>
+      volumes.detach(id, { node_id: nodeId }, call()),
     extend: (id: string, size: number) => volumes.extend(id, { size }, call()),
     quota: async (name: string) => (await cloud.quotas.list(call())).find(({ resource }) => resource === name)
   }
 }
 
-/** Sets the clock, and lets it be moved by seconds. */
+/** Stops the clock. Returns a function that advances it by seconds. */
 function stopClock (t: Test) {
   let now = Date.parse('2026-05-01T12:00:00.000Z')
   t.intercept(Date, 'now', { value: () => now })
   return (seconds: number) => { now += seconds * 1000 }
 }
 
-/** The fields that a refusal names. */
+/** Returns the code and the pointers of an error. */
 const pointersOf = async (refused: Promise<unknown>) => {
   const error = await refused.then(() => undefined, (error: ProblemError) => error)
   return [error?.code, error?.details.errors?.map(({ pointer }) => pointer)]
 }
 const invalid = (...pointers: string[]) => ['validation_failed', pointers]
 
-t.test('a volume is made empty, of a snapshot and of an image', async (t) => {
+t.test('a volume is created empty, from a snapshot and from an image', async (t) => {
   const pass = stopClock(t)
   const { volumes, volume, snapshot, getVolume } = await start(t, { delay: 2 })
-  const change = await volumes.create({ name: 'data', size: 5, type: 'fast', availability_zone: 'local-b', tags: { a: 'b' } }, call())
+  const change = await volumes.create(
+    { name: 'data', size: 5, type: 'fast', availability_zone: 'local-b', tags: { a: 'b' } }, call()
+  )
   t.same(change.until, { states: ['available'] })
   const { id } = change.resources[0]!
   t.match(await getVolume(id), { state: 'creating', provider_state: 'creating' })
@@ -92,7 +100,14 @@ t.test('a volume is made empty, of a snapshot and of an image', async (t) => {
   pass(1)
   t.match(await getVolume(system), { state: 'creating', provider_state: 'downloading' })
   pass(1)
-  t.match(await getVolume(system), { name: null, state: 'available', bootable: true, image_id: 'img-debian-12', type: 'standard', availability_zone: 'local-a' })
+  t.match(await getVolume(system), {
+    name: null,
+    state: 'available',
+    bootable: true,
+    image_id: 'img-debian-12',
+    type: 'standard',
+    availability_zone: 'local-a'
+  })
   const [ofData, ofSystem] = [await snapshot(id), await snapshot(system)]
   pass(2)
   const first = (await volumes.create({ snapshot_id: ofData }, call())).resources[0]!.id
@@ -101,41 +116,50 @@ t.test('a volume is made empty, of a snapshot and of an image', async (t) => {
   t.match(await getVolume(second), { size: 20, type: 'standard', bootable: true, snapshot_id: ofSystem })
 })
 
-t.test('a create of a volume names every field at fault', async (t) => {
+t.test('a create of a volume reports every invalid field', async (t) => {
   const pass = stopClock(t)
   const { volumes, volume, snapshot, node, image } = await start(t, { delay: 1 })
   const create = (input: VolumeCreate) => pointersOf(volumes.create(input, call()))
-  t.same(await create({ size: 1, type: 'none', image_id: 'img-none', availability_zone: 'moon' }), invalid('/type', '/image_id', '/availability_zone'))
+  t.same(
+    await create({ size: 1, type: 'none', image_id: 'img-none', availability_zone: 'moon' }),
+    invalid('/type', '/image_id', '/availability_zone')
+  )
   t.same(await create({ size: 2, image_id: 'img-debian-12' }), invalid('/size'), 'less than the image needs')
   t.same(await create({}), invalid('/size'))
   t.same(await create({ size: 1, snapshot_id: 'snap-00000000' }), invalid('/snapshot_id'))
   const id = await volume({ size: 5 })
   pass(1)
   const taken = await snapshot(id)
-  t.same(await create({ snapshot_id: taken }), invalid('/snapshot_id'), 'it is not complete yet')
+  t.same(await create({ snapshot_id: taken }), invalid('/snapshot_id'), 'it is not available yet')
   pass(1)
   t.same(await create({ snapshot_id: taken, size: 4 }), invalid('/size'), 'less than the snapshot')
   t.same(await create({ snapshot_id: taken, image_id: 'img-debian-12', size: 9 }), invalid('/image_id'))
   const source = await node()
   pass(1)
-  t.same(await create({ size: 40, image_id: await image(source) }), invalid('/image_id'), 'it is not complete yet')
+  t.same(await create({ size: 40, image_id: await image(source) }), invalid('/image_id'), 'it is not available yet')
   t.equal((await volumes.list(query, call())).total, 1)
 })
 
-t.test('a volume is attached to one node, which tells it, and detached', async (t) => {
+t.test('a volume is attached to one node, which lists it, and detached', async (t) => {
   const pass = stopClock(t)
   const { node, volume, attach, detach, getNode, getVolume, volumes } = await start(t, { delay: 2 })
   const [web, id, other] = [await node(), await volume(), await volume()]
-  await t.rejects(attach(id, web), { code: 'invalid_state', details: { state: 'creating' } }, 'not before it is there')
+  await t.rejects(
+    attach(id, web), { code: 'invalid_state', details: { state: 'creating' } }, 'the volume is not created yet'
+  )
   pass(2)
   t.same((await getNode(web)).volume_ids, [])
   t.same((await attach(id, web)).until, { states: ['in_use'] })
-  t.match(await getVolume(id), { state: 'attaching', attachments: [{ node_id: web, device: '/dev/vdb', state: 'attaching' }] })
+  t.match(await getVolume(id), {
+    state: 'attaching', attachments: [{ node_id: web, device: '/dev/vdb', state: 'attaching' }]
+  })
   t.same((await getNode(web)).volume_ids, [id])
   await t.rejects(attach(id, web), { code: 'in_use' })
   await t.rejects(volumes.destroy(id, call()), { code: 'in_use' })
   pass(2)
-  t.match(await getVolume(id), { state: 'in_use', provider_state: 'in-use', attachments: [{ node_id: web, device: '/dev/vdb', state: 'in_use' }] })
+  t.match(await getVolume(id), {
+    state: 'in_use', provider_state: 'in-use', attachments: [{ node_id: web, device: '/dev/vdb', state: 'in_use' }]
+  })
   await t.rejects(attach(id, web), { code: 'in_use' })
   await attach(other, web)
   pass(2)
@@ -150,23 +174,25 @@ t.test('a volume is attached to one node, which tells it, and detached', async (
   t.same((await getNode(web)).volume_ids, [other])
   await t.rejects(detach(id), { code: 'invalid_state', details: { state: 'available' } })
   await attach(id, web)
-  t.equal((await getVolume(id)).attachments[0]!.device, '/dev/vdb', 'what became free is given out again')
+  t.equal((await getVolume(id)).attachments[0]!.device, '/dev/vdb', 'the freed device is assigned again')
 })
 
-t.test('a device may be asked for, and a node has only so many', async (t) => {
+t.test('a request can name the device, and a node has a limited number of devices', async (t) => {
   const { node, volume, attach, getVolume, getNode } = await start(t)
   const [web, id] = [await node(), await volume()]
-  for (const device of ['/dev/vda', '/dev/sdb', 'vdb']) t.same(await pointersOf(attach(id, web, device)), invalid('/device'), device)
+  for (const device of ['/dev/vda', '/dev/sdb', 'vdb']) {
+    t.same(await pointersOf(attach(id, web, device)), invalid('/device'), device)
+  }
   await attach(id, web, '/dev/vdz')
   t.equal((await getVolume(id)).attachments[0]!.device, '/dev/vdz')
-  t.same(await pointersOf(attach(await volume(), web, '/dev/vdz')), invalid('/device'), 'it is taken')
+  t.same(await pointersOf(attach(await volume(), web, '/dev/vdz')), invalid('/device'), 'the device is in use')
   for (let n = 0; n < 24; n++) await attach(await volume(), web)
   t.equal((await getNode(web)).volume_ids!.length, 25)
   t.equal((await getNode(web)).volume_ids!.at(-1), id, 'in the order of their devices')
   await t.rejects(attach(await volume(), web), { code: 'provider_quota_exceeded' })
 })
 
-t.test('a node must be there, at rest and unprotected for its volumes to change', async (t) => {
+t.test('volumes change only on a node that exists, is not changing and is not protected', async (t) => {
   const pass = stopClock(t)
   const { node, nodes, volume, attach, detach } = await start(t, { delay: 1 })
   const [id, web] = [await volume(), await node()]
@@ -175,7 +201,9 @@ t.test('a node must be there, at rest and unprotected for its volumes to change'
   await nodes.suspend(web, {}, call())
   await t.rejects(attach(id, web), { code: 'invalid_state', details: { state: 'stopping' } })
   pass(1)
-  await t.rejects(attach(id, web), { code: 'invalid_state', details: { state: 'suspended', allowed_actions: ['reboot', 'resume', 'shelve', 'destroy'] } })
+  await t.rejects(attach(id, web), {
+    code: 'invalid_state', details: { state: 'suspended', allowed_actions: ['reboot', 'resume', 'shelve', 'destroy'] }
+  })
   await nodes.resume(web, {}, call())
   pass(1)
   await nodes.stop(web, {}, call())
@@ -191,7 +219,7 @@ t.test('a node must be there, at rest and unprotected for its volumes to change'
   await detach(id)
 })
 
-t.test('a volume grows, free or in use, and never shrinks', async (t) => {
+t.test('a volume can be extended, available or in use, and never shrinks', async (t) => {
   const pass = stopClock(t)
   const { node, volume, attach, extend, getVolume } = await start(t, { delay: 1 })
   const [id, web] = [await volume({ size: 2 }), await node()]
@@ -210,7 +238,7 @@ t.test('a volume grows, free or in use, and never shrinks', async (t) => {
   t.match(await getVolume(id), { state: 'in_use', size: 9 })
 })
 
-t.test('a volume is deleted when nothing needs it any more', async (t) => {
+t.test('a volume can be deleted when it has no attachment and no snapshots', async (t) => {
   const pass = stopClock(t)
   const { volume, volumes, snapshot, snapshots, getVolume, getSnapshot } = await start(t, { delay: 1 })
   const id = await volume()
@@ -235,16 +263,22 @@ t.test('a volume is deleted when nothing needs it any more', async (t) => {
   await t.rejects(volumes.update(id, { name: 'x' }, call()), { code: 'resource_not_found' })
 })
 
-t.test('the volumes of a node that has gone are free', async (t) => {
+t.test('the volumes of a destroyed node are available', async (t) => {
   const pass = stopClock(t)
-  const { node, nodes, volume, attach, extend, getVolume } = await start(t, { delays: { destroy: 5, volume: 1 }, soft_delete_seconds: 60 })
+  const { node, nodes, volume, attach, extend, getVolume } = await start(t, {
+    delays: { destroy: 5, volume: 1 }, soft_delete_seconds: 60
+  })
   const [web, id, growing, leaving] = [await node(), await volume(), await volume(), await volume()]
   pass(1)
   for (const one of [id, growing, leaving]) await attach(one, web)
   pass(1)
   await nodes.destroy(web, call())
   pass(5)
-  t.match(await getVolume(id), { state: 'in_use', attachments: [{ node_id: web }] }, 'a node that can be restored keeps its own')
+  t.match(
+    await getVolume(id),
+    { state: 'in_use', attachments: [{ node_id: web }] },
+    'a node that can be restored keeps its volumes'
+  )
   pass(59.5)
   await extend(growing, 7)
   pass(0.5)
@@ -253,7 +287,7 @@ t.test('the volumes of a node that has gone are free', async (t) => {
   t.match(await getVolume(growing), { state: 'available', size: 7, attachments: [] })
 })
 
-t.test('a snapshot is taken of a volume, also of one that is attached', async (t) => {
+t.test('a snapshot can be taken of a volume, also while it is attached', async (t) => {
   const pass = stopClock(t)
   const { node, volume, attach, snapshots, snapshot, getSnapshot } = await start(t, { delay: 2 })
   const [id, web] = [await volume({ size: 3 }), await node()]
@@ -263,7 +297,9 @@ t.test('a snapshot is taken of a volume, also of one that is attached', async (t
   await attach(id, web)
   await t.rejects(snapshot(id), { code: 'invalid_state', details: { state: 'attaching' } })
   pass(2)
-  const change = await snapshots.create({ volume_id: id, name: 'nightly', description: 'of the night', tags: { a: 'b' } }, call())
+  const change = await snapshots.create(
+    { volume_id: id, name: 'nightly', description: 'of the night', tags: { a: 'b' } }, call()
+  )
   t.same(change.until, { states: ['available'] })
   const taken = change.resources[0]!.id
   t.match(await getSnapshot(taken), { state: 'creating', progress: 0 })
@@ -271,12 +307,20 @@ t.test('a snapshot is taken of a volume, also of one that is attached', async (t
   t.match(await getSnapshot(taken), { state: 'creating', progress: 50 })
   pass(1)
   t.match(await getSnapshot(taken), {
-    name: 'nightly', description: 'of the night', state: 'available', progress: 100, volume_id: id, size: 3, tags: { a: 'b' }
+    name: 'nightly',
+    description: 'of the night',
+    state: 'available',
+    progress: 100,
+    volume_id: id,
+    size: 3,
+    tags: { a: 'b' }
   })
-  t.match(await snapshots.update(taken, { name: 'weekly', tags: { a: null, c: 'd' } }, call()), { name: 'weekly', tags: { a: undefined, c: 'd' } })
+  t.match(await snapshots.update(taken, { name: 'weekly', tags: { a: null, c: 'd' } }, call()), {
+    name: 'weekly', tags: { a: undefined, c: 'd' }
+  })
 })
 
-t.test('names and tags of volumes are merged', async (t) => {
+t.test('a merge patch changes names and tags of volumes', async (t) => {
   const { volume, volumes, getVolume } = await start(t)
   const id = await volume({ name: 'one', tags: { a: '1', b: '2' } })
   t.match(await volumes.update(id, { tags: { a: null, c: '3' } }, call()), { name: 'one', tags: { b: '2', c: '3' } })
@@ -286,7 +330,7 @@ t.test('names and tags of volumes are merged', async (t) => {
   t.same(await pointersOf(volumes.update(id, { tags: many }, call())), invalid('/tags'))
 })
 
-t.test('there are two types of volumes', async (t) => {
+t.test('the cloud has two volume types', async (t) => {
   const { cloud } = await start(t)
   const { items } = await cloud.volume_types.list(query, call())
   t.same(items.map(({ name, is_default: usual }) => [name, usual]), [['standard', true], ['fast', false]])
@@ -294,7 +338,7 @@ t.test('there are two types of volumes', async (t) => {
   await t.rejects(cloud.volume_types.get('none', plain, call()), { code: 'resource_not_found' })
 })
 
-t.test('an image is made of a node, and nodes and volumes of it', async (t) => {
+t.test('an image is created from a node, and nodes and volumes from the image', async (t) => {
   const pass = stopClock(t)
   const { images, node, nodes, image, volume, getImage, getNode, cloud } = await start(t, { delay: 2 })
   t.same(await pointersOf(image('node-00000000')), invalid('/node_id'))
@@ -324,7 +368,11 @@ t.test('an image is made of a node, and nodes and volumes of it', async (t) => {
     os: { distro: 'ubuntu', version: '24.04' },
     tags: { a: 'b' }
   })
-  t.same(await pointersOf(node({ image_id: id, size_id: 'dummy.tiny' })), invalid('/size_id', '/size_id'), 'too little memory and disk')
+  t.same(
+    await pointersOf(node({ image_id: id, size_id: 'dummy.tiny' })),
+    invalid('/size_id', '/size_id'),
+    'too little memory and disk'
+  )
   t.same(await pointersOf(volume({ image_id: id, size: 19 })), invalid('/size'))
   await volume({ image_id: id, size: 20 })
   const made = await node({ image_id: id })
@@ -341,7 +389,7 @@ t.test('an image is made of a node, and nodes and volumes of it', async (t) => {
   t.same(await pointersOf(nodes.rebuild(web, { image_id: id }, call())), invalid('/image_id'))
 })
 
-t.test('images of the account can be changed, those built in cannot', async (t) => {
+t.test('images of the account can change, built-in images cannot', async (t) => {
   const { images, node, image } = await start(t)
   const id = await image(await node())
   t.match(await images.update(id, { name: 'silver', tags: { a: 'b' }, visibility: 'shared' }, call()), {
@@ -353,7 +401,7 @@ t.test('images of the account can be changed, those built in cannot', async (t) 
   await t.rejects(images.update('img-none', { name: 'x' }, call()), { code: 'resource_not_found' })
 })
 
-t.test('pages of images go on from those built in to those of the account', async (t) => {
+t.test('pages list the built-in images, then the images of the account', async (t) => {
   const { images, node, image } = await start(t, { page_size: 100 })
   const web = await node()
   const own = []
@@ -373,16 +421,22 @@ t.test('pages of images go on from those built in to those of the account', asyn
   }
   const { next } = await images.list({ ...query, limit: 5 }, call())
   await images.destroy(own[1]!, call())
-  t.same((await images.list({ ...query, token: next }, call())).items.map(({ id }) => id), own.slice(2), 'after one that has gone')
+  t.same(
+    (await images.list({ ...query, token: next }, call())).items.map(({ id }) => id),
+    own.slice(2),
+    'the page continues after a deleted image'
+  )
 })
 
-t.test('an uploaded file is measured and not kept', async (t) => {
+t.test('an upload computes the size and hash of the file and does not keep it', async (t) => {
   const pass = stopClock(t)
   const file = join(t.testdir(), 'state.json')
   const { images, getImage, node } = await start(t, { state_file: file, delay: 1 })
   const piece = Buffer.alloc(100_000, 'top secret ')
   const pieces = async function * () { for (let n = 0; n < 30; n++) yield piece }
-  const change = await images.upload({ name: 'own', disk_format: 'qcow2', min_ram: 600, min_disk: 2, architecture: 'aarch64' }, pieces(), call())
+  const change = await images.upload(
+    { name: 'own', disk_format: 'qcow2', min_ram: 600, min_disk: 2, architecture: 'aarch64' }, pieces(), call()
+  )
   t.same(change.until, { states: ['available'] })
   const { id } = change.resources[0]!
   t.match(await getImage(id), { state: 'pending', size_bytes: 3_000_000 })
@@ -402,10 +456,14 @@ t.test('an uploaded file is measured and not kept', async (t) => {
     extra: { disk_format: 'qcow2', checksum: hash.digest('hex') }
   })
   t.notMatch(readFileSync(file, 'utf8'), /secret/)
-  t.same(await pointersOf(node({ image_id: id, size_id: 'dummy.tiny' })), invalid('/size_id'), 'its memory counts')
+  t.same(
+    await pointersOf(node({ image_id: id, size_id: 'dummy.tiny' })),
+    invalid('/size_id'),
+    'the size has too little memory'
+  )
 })
 
-t.test('an upload that breaks off, or takes too long, leaves nothing', async (t) => {
+t.test('an upload that is interrupted or too slow leaves no image', async (t) => {
   const { images } = await start(t)
   const input = { name: 'own', disk_format: 'raw' } as const
   const broken = async function * () {
@@ -418,30 +476,36 @@ t.test('an upload that breaks off, or takes too long, leaves nothing', async (t)
     yield Buffer.from('half')
     await new Promise<void>((resolve) => { release = resolve })
   }
-  await t.rejects(images.upload(input, endless(), call({ timeout: 20 })), { code: 'provider_timeout', outcomeUnknown: false })
+  await t.rejects(images.upload(input, endless(), call({ timeout: 20 })), {
+    code: 'provider_timeout', outcomeUnknown: false
+  })
   release()
   const hasty = await start(t, { timeout: 0.02 })
   const standing = hasty.images.upload(input, endless(), call({ timeout: Infinity }))
-  await t.rejects(standing, { code: 'invalid_request', message: /Nothing of the file came/, outcomeUnknown: false })
+  await t.rejects(standing, { code: 'invalid_request', message: /sent nothing of the file/, outcomeUnknown: false })
   release()
   const late = call()
   late.abort(new ProblemError('shutting_down', 'bye'))
   await t.rejects(images.upload(input, endless(), late), { code: 'shutting_down' })
-  t.equal((await images.list(query, call())).total, 3, 'only those built in')
+  t.equal((await images.list(query, call())).total, 3, 'only the built-in images')
 })
 
-t.test('an import fetches nothing: after a while an image of unknown length stands for it', async (t) => {
+t.test('an import fetches nothing and ends with an image of unknown size', async (t) => {
   const pass = stopClock(t)
   const { images, getImage } = await start(t, { delays: { image: 4 } })
-  const change = await images.import({ name: 'far', disk_format: 'iso', url: 'http://127.0.0.1:9/none.iso', min_disk: 1, tags: { a: 'b' } }, call())
+  const change = await images.import(
+    { name: 'far', disk_format: 'iso', url: 'http://127.0.0.1:9/none.iso', min_disk: 1, tags: { a: 'b' } }, call()
+  )
   const { id } = change.resources[0]!
   pass(2)
   t.match(await getImage(id), { state: 'pending', provider_state: 'importing' })
   pass(2)
-  t.match(await getImage(id), { name: 'far', state: 'available', size_bytes: null, min_disk: 1, is_snapshot: false, tags: { a: 'b' } })
+  t.match(await getImage(id), {
+    name: 'far', state: 'available', size_bytes: null, min_disk: 1, is_snapshot: false, tags: { a: 'b' }
+  })
 })
 
-t.test('quotas are told, and hold for volumes and snapshots', async (t) => {
+t.test('quotas are listed, and limit volumes and snapshots', async (t) => {
   const { cloud, node, volume, volumes, snapshot, snapshots, extend, quota } = await start(t, {
     quotas: { nodes: 3, volumes: 2, volume_storage: 10, snapshots: 1 }
   })
@@ -464,56 +528,76 @@ t.test('quotas are told, and hold for volumes and snapshots', async (t) => {
   await snapshots.destroy(taken, call())
   await snapshot(id)
   await t.rejects(node({ count: 3 }), { code: 'provider_quota_exceeded', message: /nodes: 1 of 3 used, 3 more/ })
-  t.equal((await quota('nodes'))!.used, 1, 'not even one of three was made')
+  t.equal((await quota('nodes'))!.used, 1, 'none of the three nodes was created')
 })
 
-t.test('quotas hold for networks and floating IPs too', async (t) => {
+t.test('quotas limit networks and floating IPs', async (t) => {
   const { cloud, quota } = await start(t)
   const [networks, ips] = [(await quota('networks'))!, (await quota('floating_ips'))!]
   t.match([networks, ips], [{ limit: null }, { limit: null, used: 0 }])
   const tight = await start(t, { quotas: { networks: networks.used! + 1, floating_ips: 1 } })
   await tight.cloud.networks.create!({ name: 'one' }, call())
-  await t.rejects(tight.cloud.networks.create!({ name: 'two' }, call()), { code: 'provider_quota_exceeded', message: /networks/ })
+  await t.rejects(tight.cloud.networks.create!({ name: 'two' }, call()), {
+    code: 'provider_quota_exceeded', message: /networks/
+  })
   await tight.cloud.floating_ips.create!({}, call())
-  await t.rejects(tight.cloud.floating_ips.create!({}, call()), { code: 'provider_quota_exceeded', message: /floating_ips: 1 of 1/ })
+  await t.rejects(tight.cloud.floating_ips.create!({}, call()), {
+    code: 'provider_quota_exceeded', message: /floating_ips: 1 of 1/
+  })
   t.equal((await tight.quota('networks'))!.used, networks.used! + 1)
-  t.ok((await cloud.networks.list(query, call())).total! > networks.used!, 'one that leads outside does not count')
+  t.ok((await cloud.networks.list(query, call())).total! > networks.used!, 'an external network does not count')
 })
 
-t.test('several nodes are made at once, all or none', async (t) => {
+t.test('one create adds several nodes, all or none', async (t) => {
   const { nodes, node, getNode, cloud } = await start(t)
   const input = { name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small' }
   const { resources, until } = await nodes.create({ ...input, count: 3 }, call({ operation: 'op-1' }))
   t.same(until, { states: ['running'] })
   t.same(await Promise.all(resources.map(async ({ id }) => (await getNode(id)).name)), ['web-1', 'web-2', 'web-3'])
   const addresses = await Promise.all(resources.map(async ({ id }) => (await getNode(id)).private_ips))
-  t.equal(new Set(addresses.flat()).size, addresses.flat().length, 'each with addresses of its own')
+  t.equal(new Set(addresses.flat()).size, addresses.flat().length, 'all addresses are different')
   t.same(await nodes.findCreated({ id: 'op-1', input }, new Date(), call()), resources)
-  t.equal((await getNode(await node({ count: 1 }))).name, 'web', 'one has the name as it is')
+  t.equal((await getNode(await node({ count: 1 }))).name, 'web', 'a single node has the name without a number')
 
   const network = await cloud.networks.create!({ name: 'small' }, call())
   const subnet = await cloud.subnets.create!({ network_id: network.id, cidr: '10.9.9.0/30' }, call())
   const before = (await nodes.list(query, call())).total
-  const many = nodes.create({ ...input, count: 4, networks: [{ subnet_id: subnet.id }], root_volume: {} }, call({ operation: 'op-2' }))
+  const many = nodes.create(
+    { ...input, count: 4, networks: [{ subnet_id: subnet.id }], root_volume: {} }, call({ operation: 'op-2' })
+  )
   await t.rejects(many, { code: 'provider_capacity' })
   t.equal((await nodes.list(query, call())).total, before)
   t.equal((await cloud.volumes.list(query, call())).total, 0)
   t.same(await nodes.findCreated({ id: 'op-2', input }, new Date(), call()), [])
-  t.same(await pointersOf(node({ count: 2, networks: [{ subnet_id: subnet.id, fixed_ip: '10.9.9.2' }] })), invalid('/networks/0/fixed_ip'))
+  t.same(
+    await pointersOf(node({ count: 2, networks: [{ subnet_id: subnet.id, fixed_ip: '10.9.9.2' }] })),
+    invalid('/networks/0/fixed_ip')
+  )
 })
 
-t.test('a node may boot from a volume, which goes with it unless told otherwise', async (t) => {
+t.test('a node can boot from a volume, which is deleted with it by default', async (t) => {
   const pass = stopClock(t)
   const { node, nodes, volumes, getNode, getVolume, snapshot, detach } = await start(t, { delay: 4 })
   const rootOf = async (id: string) => (await getNode(id)).volume_ids![0]!
   const web = await node({ root_volume: {}, image_id: 'img-windows-2022', size_id: 'dummy.medium' })
-  const tiny = await node({ root_volume: { size: 9, type: 'fast', delete_on_termination: false }, image_id: 'img-ubuntu-24-04', size_id: 'dummy.small' })
+  const tiny = await node({
+    root_volume: { size: 9, type: 'fast', delete_on_termination: false },
+    image_id: 'img-ubuntu-24-04',
+    size_id: 'dummy.small'
+  })
   pass(2)
   t.match(await getNode(web), { state: 'pending', provider_task_state: 'block_device_mapping' })
-  t.match(await getVolume(await rootOf(web)), { state: 'creating', provider_state: 'downloading', attachments: [{ state: 'creating' }] })
+  t.match(await getVolume(await rootOf(web)), {
+    state: 'creating', provider_state: 'downloading', attachments: [{ state: 'creating' }]
+  })
   pass(2)
   t.match(await getVolume(await rootOf(web)), {
-    state: 'in_use', size: 40, type: 'standard', bootable: true, image_id: 'img-windows-2022', attachments: [{ node_id: web, device: '/dev/vda' }]
+    state: 'in_use',
+    size: 40,
+    type: 'standard',
+    bootable: true,
+    image_id: 'img-windows-2022',
+    attachments: [{ node_id: web, device: '/dev/vda' }]
   })
   const kept = await rootOf(tiny)
   t.match(await getVolume(kept), { size: 9, type: 'fast' })
@@ -525,31 +609,41 @@ t.test('a node may boot from a volume, which goes with it unless told otherwise'
   for (const id of [web, tiny, held]) await nodes.destroy(id, call())
   pass(4)
   const { items } = await volumes.list(query, call())
-  t.same(items.map(({ id, state }) => [id, state]), [[kept, 'available'], [snapped, 'available']], 'one with snapshots stays')
+  t.same(
+    items.map(
+      ({ id, state }) => [id, state]
+    ), [[kept, 'available'], [snapped, 'available']], 'a root volume with snapshots is not deleted'
+  )
 })
 
-t.test('the disk of a size does not count for a node with a root volume, the size of that does', async (t) => {
+t.test('for a node with a root volume, the size of the volume counts instead of the disk', async (t) => {
   const { node, nodes, volumes, getNode } = await start(t)
   const windows = { image_id: 'img-windows-2022', size_id: 'dummy.medium' }
-  t.same(await pointersOf(node({ ...windows, root_volume: { size: 39, type: 'none' } })), invalid('/root_volume/size', '/root_volume/type'))
+  t.same(
+    await pointersOf(node({ ...windows, root_volume: { size: 39, type: 'none' } })),
+    invalid('/root_volume/size', '/root_volume/type')
+  )
   const small = await node({ image_id: 'img-ubuntu-24-04', size_id: 'dummy.medium', root_volume: { size: 100 } })
   await nodes.resize(small, { size_id: 'dummy.small' }, call())
   const broken = await node({ size_id: 'dummy.impossible', root_volume: {} })
-  t.same((await getNode(broken)).volume_ids, [], 'what found no host has no disk')
+  t.same((await getNode(broken)).volume_ids, [], 'a node without a host has no disk')
   t.equal((await volumes.list(query, call())).total, 1)
 })
 
-t.test('a console tells what a node has written, and where its screen would be', async (t) => {
+t.test('a console returns the boot log or the address of the screen', async (t) => {
   const pass = stopClock(t)
   const { node, nodes } = await start(t, { delay: 1 })
   const web = await node({ name: 'frontend' })
   const text = await nodes.console(web, 'text', call())
-  t.same(text, { kind: 'text', text: '', url: null, expires_at: null }, 'nothing before it has started')
+  t.same(text, { kind: 'text', text: '', url: null, expires_at: null }, 'the log is empty before the first launch')
   await t.rejects(nodes.console(web, 'url', call()), { code: 'invalid_state', details: { state: 'pending' } })
   pass(1)
   t.match(await nodes.console(web, 'text', call()), { text: /Debian 12 on node frontend[^]*frontend login: $/ })
   t.match(await nodes.console(web, 'url', call()), {
-    kind: 'url', text: null, url: new RegExp(`^https://console\\.dummy\\.invalid/nodes/${web}\\?token=[0-9a-f]{32}$`), expires_at: '2026-05-01T12:10:01.000Z'
+    kind: 'url',
+    text: null,
+    url: new RegExp(`^https://console\\.dummy\\.invalid/nodes/${web}\\?token=[0-9a-f]{32}$`),
+    expires_at: '2026-05-01T12:10:01.000Z'
   })
   await nodes.stop(web, {}, call())
   pass(1)
@@ -557,8 +651,10 @@ t.test('a console tells what a node has written, and where its screen would be',
   await t.rejects(nodes.console('node-00000000', 'text', call()), { code: 'resource_not_found' })
 })
 
-t.test('a lost create is found by its operation, which nobody sees', async (t) => {
-  const faults = ['volumes', 'snapshots', 'images'].map((service) => ({ on: `${service}.create`, when: 'after', kind: 'unavailable', times: 1, skip: 1 }))
+t.test('a lost create is found by its operation, which is not shown', async (t) => {
+  const faults = ['volumes', 'snapshots', 'images'].map(
+    (service) => ({ on: `${service}.create`, when: 'after', kind: 'unavailable', times: 1, skip: 1 })
+  )
   const { cloud, volume, volumes, snapshots, snapshot, images, image, node } = await start(t, { faults })
   const [id, web] = [await volume(), await node()]
   await snapshot(id)
@@ -570,7 +666,8 @@ t.test('a lost create is found by its operation, which nobody sees', async (t) =
   await t.rejects(images.create(inputs.images, call({ operation: 'op-1' })), lost)
   for (const [name, kind] of [['volumes', 'volume'], ['snapshots', 'snapshot'], ['images', 'image']] as const) {
     const service = cloud[name] as Required<VolumeService>
-    const find = (operation: string) => service.findCreated({ id: operation, input: inputs[name] as VolumeCreate }, new Date(), call())
+    const find = (operation: string) =>
+      service.findCreated({ id: operation, input: inputs[name] as VolumeCreate }, new Date(), call())
     t.same(await find('op-2'), [])
     const [found, ...more] = await find('op-1')
     t.match(found, { kind, id: String })
@@ -581,7 +678,7 @@ t.test('a lost create is found by its operation, which nobody sees', async (t) =
   }
 })
 
-t.test('what it shows fits the model, and ids fit their patterns', async (t) => {
+t.test('all resources are valid in the model, and all ids match their patterns', async (t) => {
   const ajv = new Ajv({ strict: false, schemas: models })
   formats.default(ajv)
   const { cloud, node, volume, attach, snapshot, image } = await start(t)
@@ -590,10 +687,18 @@ t.test('what it shows fits the model, and ids fit their patterns', async (t) => 
   await attach(id, web)
   await snapshot(id)
   await image(web)
-  for (const [schema, service] of [['Volume', 'volumes'], ['VolumeType', 'volume_types'], ['Snapshot', 'snapshots'], ['Image', 'images'], ['Node', 'nodes']] as const) {
+  for (const [schema, service] of [
+    ['Volume', 'volumes'],
+    ['VolumeType', 'volume_types'],
+    ['Snapshot', 'snapshots'],
+    ['Image', 'images'],
+    ['Node', 'nodes']
+  ] as const) {
     const validate = ajv.getSchema(schema)!
     for (const extra of [false, true]) {
-      const { items } = await (cloud[service] as ReadService<{ id: string, self: string }>).list({ ...query, extra }, call())
+      const { items } = await (cloud[service] as ReadService<{ id: string, self: string }>).list(
+        { ...query, extra }, call()
+      )
       t.ok(items.length > 0)
       for (const item of items) {
         t.ok(validate(item), ajv.errorsText(validate.errors))
@@ -605,7 +710,7 @@ t.test('what it shows fits the model, and ids fit their patterns', async (t) => 
   }
 })
 
-t.test('volumes, snapshots and images outlive the server, and time goes on while it is away', async (t) => {
+t.test('the state file keeps volumes, snapshots and images, and changes go on while the server is down', async (t) => {
   const pass = stopClock(t)
   const file = join(t.testdir(), 'state.json')
   const before = await start(t, { state_file: file, delay: 10 })
@@ -622,15 +727,19 @@ t.test('volumes, snapshots and images outlive the server, and time goes on while
   t.match(await after.getSnapshot(taken), { state: 'available' })
   t.match(await after.getImage(made), { state: 'available' })
   await after.nodes.destroy(web, call())
-  // Nobody looks while the node goes.
+  // No request reads the store while the node ends.
   pass(10)
   const last = await start(t, { state_file: file, delay: 10 })
   t.match(await last.getVolume(id), { state: 'available', attachments: [] })
 })
 
-t.test('faults and latency meet every service', async (t) => {
-  const on = ['volumes.attach', 'volume_types.list', 'snapshots.destroy', 'images.upload', 'quotas.list', 'nodes.console']
-  const { cloud, volume, volumes, snapshots, images, nodes, node } = await start(t, { faults: on.map((on) => ({ on, kind: 'error' })) })
+t.test('faults and latency apply to every service', async (t) => {
+  const on = [
+    'volumes.attach', 'volume_types.list', 'snapshots.destroy', 'images.upload', 'quotas.list', 'nodes.console'
+  ]
+  const { cloud, volume, volumes, snapshots, images, nodes, node } = await start(t, {
+    faults: on.map((on) => ({ on, kind: 'error' }))
+  })
   const [id, web] = [await volume(), await node()]
   const nothing = async function * () {}
   const asked: Array<() => Promise<unknown>> = [

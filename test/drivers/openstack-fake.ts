@@ -3,11 +3,20 @@ import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import type { Test } from 'tap'
 import { openCall } from '../../drivers/call.ts'
-import type { Connection, ImageService, NodeService, QuotaService, ReadService, SnapshotService, VolumeService } from '../../drivers/driver.ts'
+import type {
+  Connection,
+  ImageService,
+  NodeService,
+  QuotaService,
+  ReadService,
+  SnapshotService,
+  VolumeService
+} from '../../drivers/driver.ts'
 import openstack from '../../drivers/openstack/index.ts'
 import { ProblemError, type Location, type NodeCreate, type Size, type VolumeType } from '../../openapi/model/index.ts'
 
-export interface Asked {
+/** A request that the fake cloud has received. */
+export interface FakeRequest {
   method: string
   path: string
   query: URLSearchParams
@@ -15,13 +24,15 @@ export interface Asked {
   body: unknown
 }
 
+export type Asked = FakeRequest
+
 export interface Answer {
   status?: number
   body?: unknown
   headers?: Record<string, string>
 }
 
-export type Routes = Record<string, Answer | ((asked: Asked) => Answer)>
+export type Routes = Record<string, Answer | ((request: FakeRequest) => Answer)>
 
 interface Cloud extends Connection {
   nodes: Required<NodeService>
@@ -35,16 +46,26 @@ interface Cloud extends Connection {
 }
 
 export const id = '00000000-0000-4000-8000-000000000001'
-export const server = { id, name: 'web', status: 'ACTIVE', metadata: {}, 'OS-SRV-USG:launched_at': '2026-01-01T00:00:00.000000' }
+export const server = {
+  id,
+  name: 'web',
+  status: 'ACTIVE',
+  metadata: {},
+  'OS-SRV-USG:launched_at': '2026-01-01T00:00:00.000000'
+}
 const nothing: Answer = { status: 404, body: { itemNotFound: { code: 404, message: 'no' } } }
 const versions = { version: { version: '2.93', min_version: '2.1' } }
 
-/** A cloud of OpenStack that answers as told: `METHOD /path` below its endpoints → answer. Keeps what it was asked. */
+/** Starts a fake OpenStack cloud. `routes` maps `METHOD /path` below its endpoints to answers. Records all requests. */
 export async function start (t: Test, given: Routes = {}, settings: object = {}, { volumes = true } = {}) {
-  const asked: Asked[] = []
+  const asked: FakeRequest[] = []
   let tokens = 0
   const routes: Routes = {
-    'POST /v3/auth/tokens': () => ({ status: 201, body: { token: tokenBody() }, headers: { 'x-subject-token': `token-${++tokens}` } }),
+    'POST /v3/auth/tokens': () => ({
+      status: 201,
+      body: { token: tokenBody() },
+      headers: { 'x-subject-token': `token-${++tokens}` }
+    }),
     'GET /compute/v2.1/': { body: versions },
     'GET /compute/v2.1/servers/detail': { body: { servers: [server] } },
     [`GET /compute/v2.1/servers/${id}`]: { body: { server } },
@@ -74,7 +95,8 @@ export async function start (t: Test, given: Routes = {}, settings: object = {},
     expires_at: new Date(Date.now() + 3600_000).toISOString(),
     project: { id: 'p' },
     catalog: [
-      { type: 'compute', endpoints: endpoint(`${base}/compute/v2.1`) }, { type: 'image', endpoints: endpoint(`${base}/image`) },
+      { type: 'compute', endpoints: endpoint(`${base}/compute/v2.1`) },
+      { type: 'image', endpoints: endpoint(`${base}/image`) },
       { type: 'network', endpoints: endpoint(`${base}/network/v2.0/`) },
       ...(volumes ? [{ type: 'block-storage', endpoints: endpoint(`${base}/volume/v3/p`) }] : [])
     ]

@@ -1,17 +1,23 @@
 import t from 'tap'
 import { isPrivate, toAddresses } from '../../drivers/openstack/compute/addresses.ts'
-import { namePattern, pushDown } from '../../drivers/openstack/client/filters.ts'
 import { imageStatuses, toImage } from '../../drivers/openstack/image/images.ts'
 import { toZone } from '../../drivers/openstack/compute/locations.ts'
 import { situationOf, toNode, type Server } from '../../drivers/openstack/compute/node-mapping.ts'
-import { nodeState, statusStates } from '../../drivers/openstack/compute/node-states.ts'
-import type { Port } from '../../drivers/openstack/network/ports.ts'
+import { namePattern, toServerQuery } from '../../drivers/openstack/compute/servers.ts'
+import { nodeState, statusStates } from '../../drivers/nova-states.ts'
+import type { Port } from '../../drivers/openstack/network/neutron.ts'
 import { toSize } from '../../drivers/openstack/compute/sizes.ts'
 import { fromTagList, novaTags } from '../../drivers/openstack/client/tags.ts'
 import { checkTags, toTags } from '../../drivers/tags.ts'
 import { imageStates, nodeStates, nodeVerbs, type ProblemError } from '../../openapi/model/index.ts'
 
-const identity = { id: 'x', cloud: 'default', driver: 'openstack', location: 'RegionOne', self: '/api/v2/clouds/default/nodes/x' }
+const identity = {
+  id: 'x',
+  cloud: 'default',
+  driver: 'openstack',
+  location: 'RegionOne',
+  self: '/api/v2/clouds/default/nodes/x'
+}
 const can = new Set<string>([...nodeVerbs, 'destroy'])
 
 /** `{ state: 'word word' }` as `{ word: state }`. */
@@ -27,7 +33,8 @@ t.test('each status of Nova and Rackspace without a task is one state', async (t
     suspended: 'SUSPENDED SHELVED SHELVED_OFFLOADED',
     paused: 'PAUSED',
     rescued: 'RESCUE',
-    reconfiguring: 'RESIZE REVERT_RESIZE REBUILD PASSWORD QUEUE_RESIZE PREP_RESIZE SHARE_IP SHARE_IP_NO_CONFIG DELETE_IP',
+    reconfiguring:
+      'RESIZE REVERT_RESIZE REBUILD PASSWORD QUEUE_RESIZE PREP_RESIZE SHARE_IP SHARE_IP_NO_CONFIG DELETE_IP',
     migrating: 'MIGRATING',
     terminated: 'DELETED SOFT_DELETED',
     error: 'ERROR',
@@ -47,10 +54,11 @@ t.test('each task state of Nova wins over the status', async (t) => {
   const wanted = byWord({
     pending: 'scheduling block_device_mapping networking spawning',
     starting: 'powering-on resuming unpausing unshelving restoring',
-    stopping: 'powering-off suspending pausing shelving shelving_image_pending_upload shelving_image_uploading shelving_offloading',
+    stopping: `powering-off suspending pausing shelving shelving_image_pending_upload
+      shelving_image_uploading shelving_offloading`,
     rebooting: 'rebooting reboot_pending reboot_started rebooting_hard reboot_pending_hard reboot_started_hard',
-    reconfiguring: `resize_prep resize_migrating resize_migrated resize_finish resize_reverting resize_confirming rebuilding
-      rebuild_block_device_mapping rebuild_spawning updating_password rescuing unrescuing`,
+    reconfiguring: `resize_prep resize_migrating resize_migrated resize_finish resize_reverting resize_confirming
+      rebuilding rebuild_block_device_mapping rebuild_spawning updating_password rescuing unrescuing`,
     migrating: 'migrating',
     terminating: 'deleting soft-deleting'
   })
@@ -62,7 +70,14 @@ t.test('each task state of Nova wins over the status', async (t) => {
   }
   t.equal(nodeState('SHELVED_OFFLOADED', 'spawning'), 'starting')
   t.equal(nodeState('DELETED', 'deleting'), 'terminated')
-  for (const task of ['image_snapshot', 'image_snapshot_pending', 'image_pending_upload', 'image_uploading', 'image_backup', 'brand-new']) {
+  for (const task of [
+    'image_snapshot',
+    'image_snapshot_pending',
+    'image_pending_upload',
+    'image_uploading',
+    'image_backup',
+    'brand-new'
+  ]) {
     t.equal(nodeState('ACTIVE', task), 'running', task)
     t.equal(nodeState('SHUTOFF', task), 'stopped', task)
   }
@@ -70,7 +85,10 @@ t.test('each task state of Nova wins over the status', async (t) => {
 
 t.test('actions are those that Nova accepts', async (t) => {
   const allowed = (status: string, more: Partial<Server> = {}) =>
-    situationOf({ id: 'x', status, 'OS-SRV-USG:launched_at': '2026-01-01T00:00:00.000000', image: { id: 'i' }, ...more }, can).actions.join(' ')
+    situationOf(
+      { id: 'x', status, 'OS-SRV-USG:launched_at': '2026-01-01T00:00:00.000000', image: { id: 'i' }, ...more },
+      can
+    ).actions.join(' ')
   const table: ReadonlyArray<readonly [string, string]> = [
     ['ACTIVE', 'stop reboot pause suspend shelve rescue resize rebuild destroy'],
     ['SHUTOFF', 'start reboot shelve resize rebuild destroy'],
@@ -88,12 +106,24 @@ t.test('actions are those that Nova accepts', async (t) => {
     ['NEW', [...nodeVerbs, 'destroy'].join(' ')]
   ]
   for (const [status, actions] of table) t.equal(allowed(status), actions, status)
-  t.equal(allowed('ERROR', { 'OS-SRV-USG:launched_at': null }), 'destroy', 'what was never started can only be destroyed')
+  t.equal(
+    allowed('ERROR', { 'OS-SRV-USG:launched_at': null }),
+    'destroy',
+    'what was never started can only be destroyed'
+  )
   t.equal(allowed('ACTIVE', { 'OS-EXT-STS:task_state': 'image_uploading' }), 'destroy', 'a snapshot holds all else')
   t.equal(allowed('ACTIVE', { 'OS-EXT-STS:task_state': 'powering-off' }), 'destroy')
-  t.equal(allowed('ACTIVE', { image: '' }), 'stop reboot pause suspend shelve resize destroy', 'a root volume is neither rescued nor rebuilt')
+  t.equal(
+    allowed('ACTIVE', { image: '' }),
+    'stop reboot pause suspend shelve resize destroy',
+    'a root volume is neither rescued nor rebuilt'
+  )
   t.equal(allowed('SHUTOFF', { image: '' }), 'start reboot shelve resize destroy')
-  t.equal(situationOf({ id: 'x', status: 'ACTIVE' }, new Set(['stop'])).actions.join(), 'stop', 'only what the driver can')
+  t.equal(
+    situationOf({ id: 'x', status: 'ACTIVE' }, new Set(['stop'])).actions.join(),
+    'stop',
+    'only what the driver can'
+  )
 })
 
 const server: Server = {
@@ -108,14 +138,24 @@ const server: Server = {
   key_name: 'key',
   progress: 0,
   locked: true,
-  addresses: { private: [{ addr: '10.0.0.5', version: 4, 'OS-EXT-IPS:type': 'fixed', 'OS-EXT-IPS-MAC:mac_addr': 'fa:16:3e:00:00:01' }] },
+  addresses: {
+    private: [
+      { addr: '10.0.0.5', version: 4, 'OS-EXT-IPS:type': 'fixed', 'OS-EXT-IPS-MAC:mac_addr': 'fa:16:3e:00:00:01' }
+    ]
+  },
   'OS-EXT-STS:task_state': null,
   'OS-EXT-AZ:availability_zone': 'nova',
   'OS-SRV-USG:launched_at': '2026-01-01T00:00:05.123456',
   'os-extended-volumes:volumes_attached': [{ id: 'vol' }]
 }
-const port = (more: Partial<Port> = {}): Port =>
-  ({ id: 'nic', device_id: 'x', network_id: 'net', mac_address: 'fa:16:3e:00:00:01', security_groups: ['sg1', 'sg2'], ...more })
+const port = (more: Partial<Port> = {}): Port => ({
+  id: 'nic',
+  device_id: 'x',
+  network_id: 'net',
+  mac_address: 'fa:16:3e:00:00:01',
+  security_groups: ['sg1', 'sg2'],
+  ...more
+})
 
 t.test('a server is a node', async (t) => {
   const ports = new Map([['x', [port(), port({ id: 'nic2', mac_address: 'b', security_groups: ['sg2', 'sg3'] })]]])
@@ -136,7 +176,16 @@ t.test('a server is a node', async (t) => {
     architecture: null,
     private_ips: ['10.0.0.5'],
     public_ips: [],
-    addresses: [{ address: '10.0.0.5', kind: 'fixed', scope: 'private', network_id: 'net', nic_id: 'nic', mac: 'fa:16:3e:00:00:01' }],
+    addresses: [
+      {
+        address: '10.0.0.5',
+        kind: 'fixed',
+        scope: 'private',
+        network_id: 'net',
+        nic_id: 'nic',
+        mac: 'fa:16:3e:00:00:01'
+      }
+    ],
     security_group_ids: ['sg1', 'sg2', 'sg3'],
     volume_ids: ['vol'],
     lifecycle: null,
@@ -150,7 +199,10 @@ t.test('a server is a node', async (t) => {
 })
 
 t.test('what is not known is null', async (t) => {
-  const bare = toNode({ id: 'x', status: 'BUILD', image: '', 'OS-EXT-AZ:availability_zone': '' }, { identity, ports: null, can, extra: false })
+  const bare = toNode(
+    { id: 'x', status: 'BUILD', image: '', 'OS-EXT-AZ:availability_zone': '' },
+    { identity, ports: null, can, extra: false }
+  )
   t.match(bare, {
     name: null,
     created_at: null,
@@ -168,10 +220,14 @@ t.test('what is not known is null', async (t) => {
   })
   const unread = toNode(server, { identity, ports: null, can, extra: false })
   t.match(unread.addresses, [{ network_id: null, nic_id: null, mac: 'fa:16:3e:00:00:01' }])
-  t.strictSame(toNode(server, { identity, ports: new Map(), can, extra: false }).security_group_ids, [], 'read, and there are none')
+  t.strictSame(
+    toNode(server, { identity, ports: new Map(), can, extra: false }).security_group_ids,
+    [],
+    'read, and there are none'
+  )
 })
 
-t.test('extra holds the cloud\'s fields, but no secret', async (t) => {
+t.test("extra holds the cloud's fields, but no secret", async (t) => {
   const raw = { ...server, adminPass: 'p', user_data: 'u', 'OS-EXT-SRV-ATTR:user_data': 'u' } as Server
   const { extra } = toNode(raw, { identity, ports: null, can, extra: true })
   t.match(extra, { status: 'ACTIVE', locked: true, metadata: { env: 'prod' } })
@@ -179,28 +235,68 @@ t.test('extra holds the cloud\'s fields, but no secret', async (t) => {
 })
 
 t.test('a fault and a progress are told', async (t) => {
-  const failed = toNode({ ...server, status: 'ERROR', fault: { code: 500, message: 'No valid host was found.' } }, { identity, ports: null, can, extra: false })
+  const failed = toNode(
+    { ...server, status: 'ERROR', fault: { code: 500, message: 'No valid host was found.' } },
+    { identity, ports: null, can, extra: false }
+  )
   t.strictSame(failed.fault, { code: '500', message: 'No valid host was found.' })
-  t.equal(toNode({ ...server, status: 'RESIZE', progress: 50 }, { identity, ports: null, can, extra: false }).progress, 50)
+  t.equal(
+    toNode({ ...server, status: 'RESIZE', progress: 50 }, { identity, ports: null, can, extra: false }).progress,
+    50
+  )
 })
 
 t.test('addresses are public or private', async (t) => {
   for (const [address, version] of [
-    ['10.1.2.3', 4], ['172.16.0.1', 4], ['172.31.255.1', 4], ['192.168.1.1', 4], ['169.254.1.1', 4], ['100.64.0.1', 4], ['127.0.0.1', 4],
-    ['fd00::1', 6], ['fc00::1', 6], ['fe80::1', 6], ['FEBF::1', 6], ['::1', 6]
-  ] as const) t.ok(isPrivate(address, version), address)
+    ['10.1.2.3', 4],
+    ['172.16.0.1', 4],
+    ['172.31.255.1', 4],
+    ['192.168.1.1', 4],
+    ['169.254.1.1', 4],
+    ['100.64.0.1', 4],
+    ['127.0.0.1', 4],
+    ['fd00::1', 6],
+    ['fc00::1', 6],
+    ['fe80::1', 6],
+    ['FEBF::1', 6],
+    ['::1', 6]
+  ] as const) {
+    t.ok(isPrivate(address, version), address)
+  }
   for (const [address, version] of [
-    ['203.0.113.1', 4], ['172.32.0.1', 4], ['172.15.0.1', 4], ['192.169.0.1', 4], ['100.128.0.1', 4], ['2001:db8::1', 6], ['::10', 6]
-  ] as const) t.notOk(isPrivate(address, version), address)
+    ['203.0.113.1', 4],
+    ['172.32.0.1', 4],
+    ['172.15.0.1', 4],
+    ['192.169.0.1', 4],
+    ['100.128.0.1', 4],
+    ['2001:db8::1', 6],
+    ['::10', 6]
+  ] as const) {
+    t.notOk(isPrivate(address, version), address)
+  }
 
   const mac = 'fa:16:3e:00:00:01'
-  const floating = toAddresses({
-    n: [{ addr: '10.0.0.5', version: 4, 'OS-EXT-IPS-MAC:mac_addr': mac }, { addr: '10.9.9.9', version: 4, 'OS-EXT-IPS:type': 'floating', 'OS-EXT-IPS-MAC:mac_addr': mac }]
-  }, [port()])
-  t.match(floating, [{ kind: 'fixed', scope: 'private', nic_id: 'nic' }, { kind: 'floating', scope: 'public', nic_id: 'nic' }])
+  const floating = toAddresses(
+    {
+      n: [
+        { addr: '10.0.0.5', version: 4, 'OS-EXT-IPS-MAC:mac_addr': mac },
+        { addr: '10.9.9.9', version: 4, 'OS-EXT-IPS:type': 'floating', 'OS-EXT-IPS-MAC:mac_addr': mac }
+      ]
+    },
+    [port()]
+  )
+  t.match(floating, [
+    { kind: 'fixed', scope: 'private', nic_id: 'nic' },
+    { kind: 'floating', scope: 'public', nic_id: 'nic' }
+  ])
 
-  const twins = [port({ id: 'a', fixed_ips: [{ ip_address: '10.0.0.4' }] }), port({ id: 'b', fixed_ips: [{ ip_address: '10.0.0.5' }] })]
-  t.match(toAddresses({ n: [{ addr: '10.0.0.5', version: 4, 'OS-EXT-IPS-MAC:mac_addr': mac }] }, twins), [{ nic_id: 'b' }])
+  const twins = [
+    port({ id: 'a', fixed_ips: [{ ip_address: '10.0.0.4' }] }),
+    port({ id: 'b', fixed_ips: [{ ip_address: '10.0.0.5' }] })
+  ]
+  t.match(toAddresses({ n: [{ addr: '10.0.0.5', version: 4, 'OS-EXT-IPS-MAC:mac_addr': mac }] }, twins), [
+    { nic_id: 'b' }
+  ])
 })
 
 t.test('each status of Glance is one state', async (t) => {
@@ -221,48 +317,94 @@ t.test('each status of Glance is one state', async (t) => {
 })
 
 t.test('images, sizes and zones', async (t) => {
-  t.match(toImage({
-    id: 'i', status: 'active', size: 7, os_type: 'linux', os_distro: 'debian', os_version: '12', image_type: 'snapshot', hw_architecture: 'aarch64', tags: ['a=b=c', 'plain'], min_ram: 0, visibility: 'public', owner: 'o'
-  }, identity, true), {
-    size_bytes: 7,
-    os: { family: 'linux', distro: 'debian', version: '12' },
-    is_snapshot: true,
-    architecture: 'aarch64',
-    tags: { a: 'b=c', plain: '' },
-    min_ram: 0,
-    min_disk: null,
-    visibility: 'public',
-    owner: 'o',
-    extra: { os_distro: 'debian' }
+  t.match(
+    toImage(
+      {
+        id: 'i',
+        status: 'active',
+        size: 7,
+        os_type: 'linux',
+        os_distro: 'debian',
+        os_version: '12',
+        image_type: 'snapshot',
+        hw_architecture: 'aarch64',
+        tags: ['a=b=c', 'plain'],
+        min_ram: 0,
+        visibility: 'public',
+        owner: 'o'
+      },
+      identity,
+      true
+    ),
+    {
+      size_bytes: 7,
+      os: { family: 'linux', distro: 'debian', version: '12' },
+      is_snapshot: true,
+      architecture: 'aarch64',
+      tags: { a: 'b=c', plain: '' },
+      min_ram: 0,
+      min_disk: null,
+      visibility: 'public',
+      owner: 'o',
+      extra: { os_distro: 'debian' }
+    }
+  )
+  t.match(
+    toSize(
+      { id: '1', name: 'm1', vcpus: 1, ram: 512, disk: 0, swap: '', 'OS-FLV-EXT-DATA:ephemeral': 0 },
+      identity,
+      false
+    ),
+    { vcpus: 1, ram: 512, disk: 0, swap: 0, ephemeral_disk: 0, state: 'available', price: null, architecture: [] }
+  )
+  t.match(toSize({ id: '1', 'OS-FLV-DISABLED:disabled': true, swap: 64 }, identity, false), {
+    state: 'unavailable',
+    swap: 64,
+    vcpus: null,
+    disk: null
   })
-  t.match(toSize({ id: '1', name: 'm1', vcpus: 1, ram: 512, disk: 0, swap: '', 'OS-FLV-EXT-DATA:ephemeral': 0 }, identity, false),
-    { vcpus: 1, ram: 512, disk: 0, swap: 0, ephemeral_disk: 0, state: 'available', price: null, architecture: [] })
-  t.match(toSize({ id: '1', 'OS-FLV-DISABLED:disabled': true, swap: 64 }, identity, false), { state: 'unavailable', swap: 64, vcpus: null, disk: null })
-  t.match(toZone({ zoneName: 'z', zoneState: { available: false } }, 'R', identity, false), { name: 'z', parent: 'R', state: 'unavailable', available: false, kind: 'zone' })
+  t.match(toZone({ zoneName: 'z', zoneState: { available: false } }, 'R', identity, false), {
+    name: 'z',
+    parent: 'R',
+    state: 'unavailable',
+    available: false,
+    kind: 'zone'
+  })
   t.match(toZone({ zoneName: 'z' }, null, identity, false), { state: 'unknown', available: null, parent: null })
 })
 
 t.test('filters go to Nova only where it returns all that match', async (t) => {
-  t.strictSame(pushDown({ state: ['running'], name: ['web'] }), { query: { name: '^web$', status: ['ACTIVE', 'VERIFY_RESIZE'] }, applied: ['name', 'state'] })
-  t.strictSame(pushDown({ state: ['stopped', 'error'] }).query, { status: ['SHUTOFF', 'ERROR'] })
-  for (const state of ['rebooting', 'starting', 'stopping', 'reconfiguring', 'migrating', 'terminating', 'terminated', 'unknown']) {
-    t.strictSame(pushDown({ state: ['running', state] }), { query: {}, applied: [] }, state)
+  t.strictSame(toServerQuery({ state: ['running'], name: ['web'] }), {
+    name: '^web$',
+    status: ['ACTIVE', 'VERIFY_RESIZE']
+  })
+  t.strictSame(toServerQuery({ state: ['stopped', 'error'] }), { status: ['SHUTOFF', 'ERROR'] })
+  for (const state of [
+    'rebooting', 'starting', 'stopping', 'reconfiguring', 'migrating', 'terminating', 'terminated',
+    'unknown'
+  ]) {
+    t.strictSame(toServerQuery({ state: ['running', state] }), {}, state)
   }
-  t.strictSame(pushDown({ name: ['a', 'b'], size_id: ['1'], image_id: ['nope'], tag: ['a=b'] }), { query: {}, applied: [] })
+  t.strictSame(toServerQuery({ name: ['a', 'b'], size_id: ['1'], image_id: ['nope'], tag: ['a=b'] }), {})
   const image = '627964a3-b7c7-4b4f-92f3-11e885635098'
-  t.strictSame(pushDown({ image_id: [image] }), { query: { image }, applied: ['image_id'] })
+  t.strictSame(toServerQuery({ image_id: [image] }), { image })
 })
 
 t.test('a pattern matches its name, whatever is in it', async (t) => {
-  for (const name of ['web-1', 'a.b', 'x+y(z)|[1]{2}\\^$?', 'ü ñ', '/']) t.match(name, new RegExp(namePattern(name)!), name)
+  for (const name of ['web-1', 'a.b', 'x+y(z)|[1]{2}\\^$?', 'ü ñ', '/']) {
+    t.match(name, new RegExp(namePattern(name)!), name)
+  }
   t.match('web-12', new RegExp(namePattern('web*')!))
   t.notMatch('my-web', new RegExp(namePattern('web*')!))
-  t.equal(namePattern('\u{1f600}'), undefined, 'Nova\'s database fails at it')
+  t.equal(namePattern('\u{1f600}'), undefined, "Nova's database fails at it")
 })
 
 t.test('tags are metadata without our key', async (t) => {
   const metadata = JSON.parse('{"__proto__":"a","orchestrator:operation":"o","b":"c"}') as Record<string, string>
-  t.strictSame(Object.entries(toTags(metadata)), [['__proto__', 'a'], ['b', 'c']])
+  t.strictSame(Object.entries(toTags(metadata)), [
+    ['__proto__', 'a'],
+    ['b', 'c']
+  ])
   t.strictSame(toTags(undefined), {})
   t.strictSame(fromTagList(['=x']), { '=x': '' })
   t.doesNotThrow(() => checkTags({ 'a.b:c-d_e f': 'x'.repeat(255), gone: null }, novaTags))
@@ -272,6 +414,9 @@ t.test('tags are metadata without our key', async (t) => {
   } catch (error) {
     const { code, details } = error as ProblemError
     t.equal(code, 'validation_failed')
-    t.strictSame(details.errors?.map(({ pointer }) => pointer.slice(0, 30)), ['/tags/a~1b~0c', '/tags/orchestrator:operation', '/tags/long', `/tags/${'k'.repeat(24)}`])
+    t.strictSame(
+      details.errors?.map(({ pointer }) => pointer.slice(0, 30)),
+      ['/tags/a~1b~0c', '/tags/orchestrator:operation', '/tags/long', `/tags/${'k'.repeat(24)}`]
+    )
   }
 })

@@ -24,21 +24,37 @@ function source (t: Test, files: Record<string, string>, env: Record<string, str
   return { cloud: 'default', directory, dataDirectory: directory, env: { HOME: path.join(directory, 'home'), ...env } }
 }
 
-t.test('settings have the names of clouds.yaml, and no others', async (t) => {
-  t.strictSame(readSettings(Settings, { auth, region_name: 'R', interface: 'internalURL', verify: false, cacert: 'ca.pem' }).errors, [])
-  t.match(readSettings(Settings, { auth: { ...auth, user: 'x' }, regon_name: 'R', interface: 'outer' }).errors.map(({ path }) => path).sort(),
-    ['auth.user', 'interface', 'regon_name'])
+t.test('settings have the names of clouds.yaml only', async (t) => {
+  t.strictSame(
+    readSettings(Settings, {
+      auth,
+      region_name: 'R',
+      interface: 'internalURL',
+      verify: false,
+      cacert: 'ca.pem'
+    }).errors,
+    []
+  )
+  const { errors } = readSettings(Settings, { auth: { ...auth, user: 'x' }, regon_name: 'R', interface: 'outer' })
+  t.match(errors.map(({ path }) => path).sort(), ['auth.user', 'interface', 'regon_name'])
   const { password, application_credential_secret: secret, token } = Settings.properties.auth.properties
   for (const schema of [password, secret, token]) t.match(schema, { format: 'password' })
 })
 
-t.test('an entry of clouds.yaml is taken, under what is given here', async (t) => {
+t.test('settings override those of the clouds.yaml entry', async (t) => {
   const from = source(t, {
     'clouds.yaml': `
 clouds:
   mine:
     profile: some
-    auth: { auth_url: '${url}', tenant_name: p, username: me, default_domain_id: d1, project_domain_name: D, unknown: 1 }
+    auth: {
+      auth_url: '${url}',
+      tenant_name: p,
+      username: me,
+      default_domain_id: d1,
+      project_domain_name: D,
+      unknown: 1
+    }
     regions: [{ name: R1 }, R2]
     endpoint_type: internalURL
     cacert: ca.pem
@@ -53,12 +69,19 @@ clouds:
     region_name: 'R1',
     interface: 'internalURL',
     cacert: path.join(from.directory, 'ca.pem'),
-    auth: { auth_url: url, project_name: 'p', username: 'other', password: 'from-secure', user_domain_id: 'd1', project_domain_name: 'D' }
+    auth: {
+      auth_url: url,
+      project_name: 'p',
+      username: 'other',
+      password: 'from-secure',
+      user_domain_id: 'd1',
+      project_domain_name: 'D'
+    }
   })
   t.strictSame(readSettings(Settings, settings).errors, [])
 })
 
-t.test('clouds.yaml is looked for where OpenStack\'s clients look', async (t) => {
+t.test('clouds.yaml is searched for like OpenStack\'s clients do', async (t) => {
   const entry = (name: string) => `clouds: { ${name}: { auth: { auth_url: '${url}' } } }`
   const home = source(t, { 'home/.config/openstack/clouds.yaml': entry('home') })
   t.match(resolve({ from: 'clouds.yaml#home' }, home), { auth: { auth_url: url } })
@@ -70,10 +93,12 @@ t.test('clouds.yaml is looked for where OpenStack\'s clients look', async (t) =>
   t.throws(() => resolve({ from: 'clouds.yaml#far' }, given), { message: /has no cloud far; there are: near/ })
   t.throws(() => resolve({ from: 'clouds.yaml' }, given), { message: /name of the cloud behind #; there are: near/ })
   t.throws(() => resolve({ from: 'clouds.yaml#__proto__' }, given), { message: /there are: near/ })
-  t.throws(() => resolve({ from: 'clouds.yaml#x' }, source(t, {})), { message: /searched: .*clouds\.yaml, .*\.config\/openstack\/clouds\.yaml.*\/etc\/openstack/ })
+  t.throws(() => resolve({ from: 'clouds.yaml#x' }, source(t, {})), {
+    message: /searched: .*clouds\.yaml, .*\.config\/openstack\/clouds\.yaml.*\/etc\/openstack/
+  })
 })
 
-t.test('a file that is no YAML is not quoted', async (t) => {
+t.test('an error does not quote a file that is not YAML', async (t) => {
   const broken = source(t, { 'clouds.yaml': 'clouds:\n  a: { auth: { password: "topsecret\n  b: [' })
   try {
     resolve({ from: 'clouds.yaml#a' }, broken)
@@ -91,7 +116,7 @@ t.test('without `from` only the path of the certificate changes', async (t) => {
   t.strictSame(resolve({ auth }, here), { auth })
 })
 
-t.test('what is missing is told at registration', async (t) => {
+t.test('missing settings are reported at registration', async (t) => {
   const register = async (settings: object) => {
     const fastify = Fastify()
     t.teardown(() => fastify.close())
@@ -99,40 +124,73 @@ t.test('what is missing is told at registration', async (t) => {
     return fastify.clouds['one']
   }
   await t.rejects(register({}), { message: 'cloud one: auth is required' })
-  await t.rejects(register({ auth: { auth_url: url, username: 'me' } }), { message: 'cloud one: auth.password is required' })
+  await t.rejects(register({ auth: { auth_url: url, username: 'me' } }), {
+    message: 'cloud one: auth.password is required'
+  })
   await t.rejects(register({ auth: { ...auth, auth_url: 'cloud.example' } }), { message: /auth\.auth_url/ })
   await t.rejects(register({ auth, cacert: '/none/ca.pem' }), { message: /cacert cannot be read: ENOENT/ })
-  const cloud = await register({ auth: { ...auth, auth_url: 'https://cloud.example:5000/identity/v3' }, region_name: 'R' })
+  const cloud = await register({
+    auth: { ...auth, auth_url: 'https://cloud.example:5000/identity/v3' },
+    region_name: 'R'
+  })
   t.match(cloud, { host: 'cloud.example:5000', location: 'R', driver: 'openstack' })
 })
 
-t.test('who calls', async (t) => {
+t.test('credentials', async (t) => {
   t.equal(missingCredentials({ auth_url: url, password: 'x' }, undefined), 'auth.username or auth.user_id is required')
   t.equal(missingCredentials({ auth_url: url }, 'v3token'), 'auth.token is required')
-  t.match(missingCredentials({ auth_url: url, application_credential_secret: 's', application_credential_name: 'n' }, undefined), /application_credential_id/)
-  t.equal(missingCredentials({ auth_url: url, application_credential_secret: 's', application_credential_id: 'n' }, 'v3applicationcredential'), undefined)
+  t.match(
+    missingCredentials(
+      { auth_url: url, application_credential_secret: 's', application_credential_name: 'n' },
+      undefined
+    ),
+    /application_credential_id/
+  )
+  t.equal(
+    missingCredentials(
+      { auth_url: url, application_credential_secret: 's', application_credential_id: 'n' },
+      'v3applicationcredential'
+    ),
+    undefined
+  )
 
-  t.strictSame(authRequest(auth, undefined), {
+  const sent = (...input: Parameters<typeof authRequest>) =>
+    JSON.parse(JSON.stringify(authRequest(...input))) as unknown
+  const user = { name: 'me', domain: { name: 'Default' } }
+  t.strictSame(sent(auth, undefined), {
     auth: {
-      identity: { methods: ['password'], password: { user: { name: 'me', domain: { name: 'Default' }, password: 'pw' } } },
+      identity: { methods: ['password'], password: { user: { ...user, password: 'pw' } } },
       scope: { project: { name: 'p', domain: { name: 'Default' } } }
     }
   })
-  t.match(authRequest({ auth_url: url, user_id: 'u', password: 'pw', project_id: 'i' }, undefined),
-    { auth: { identity: { password: { user: { id: 'u' } } }, scope: { project: { id: 'i' } } } })
-  t.match(authRequest({ ...auth, user_domain_id: 'd', project_domain_name: 'D' }, 'password'),
-    { auth: { identity: { password: { user: { domain: { id: 'd' } } } }, scope: { project: { domain: { name: 'D' } } } } })
-  t.strictSame(authRequest({ auth_url: url, application_credential_id: 'i', application_credential_secret: 's', project_name: 'p' }, undefined),
-    { auth: { identity: { methods: ['application_credential'], application_credential: { id: 'i', secret: 's' } } } })
-  t.match(authRequest({ auth_url: url, application_credential_name: 'n', application_credential_secret: 's', username: 'me' }, undefined),
-    { auth: { identity: { application_credential: { name: 'n', user: { name: 'me', domain: { name: 'Default' } } } } } })
-  t.strictSame(authRequest({ auth_url: url, token: 't' }, undefined), { auth: { identity: { methods: ['token'], token: { id: 't' } } } })
+  t.match(sent({ auth_url: url, user_id: 'u', password: 'pw', project_id: 'i' }, undefined), {
+    auth: { identity: { password: { user: { id: 'u' } } }, scope: { project: { id: 'i' } } }
+  })
+  t.match(sent({ ...auth, user_domain_id: 'd', project_domain_name: 'D' }, 'password'), {
+    auth: {
+      identity: { password: { user: { domain: { id: 'd' } } } },
+      scope: { project: { domain: { name: 'D' } } }
+    }
+  })
+  const byId = { auth_url: url, application_credential_id: 'i', application_credential_secret: 's', project_name: 'p' }
+  t.strictSame(sent(byId, undefined), {
+    auth: { identity: { methods: ['application_credential'], application_credential: { id: 'i', secret: 's' } } }
+  })
+  const byName = { application_credential_name: 'n', application_credential_secret: 's', username: 'me' }
+  t.match(sent({ auth_url: url, ...byName }, undefined), {
+    auth: { identity: { application_credential: { name: 'n', user } } }
+  })
+  t.strictSame(sent({ auth_url: url, token: 't' }, undefined), {
+    auth: { identity: { methods: ['token'], token: { id: 't' } } }
+  })
 })
 
-t.test('the address of Keystone is taken as it is given', async (t) => {
+t.test('the address of Keystone keeps its path', async (t) => {
   for (const [given, wanted] of [
     ['http://h:5000', 'http://h:5000/v3/auth/tokens'], ['http://h:5000/v3/', 'http://h:5000/v3/auth/tokens'],
-    ['https://h/identity/v3', 'https://h/identity/v3/auth/tokens'], ['https://h/identity', 'https://h/identity/v3/auth/tokens'],
+    [
+      'https://h/identity/v3', 'https://h/identity/v3/auth/tokens'
+    ], ['https://h/identity', 'https://h/identity/v3/auth/tokens'],
     ['https://h/v2.0', 'https://h/v2.0/auth/tokens']
   ] as const) t.equal(tokensUrl(given), wanted)
 })
@@ -140,12 +198,23 @@ t.test('the address of Keystone is taken as it is given', async (t) => {
 t.test('endpoints come from the catalog', async (t) => {
   const endpoint = (face: string, region: string, url: string) => ({ interface: face, region_id: region, region, url })
   const catalog = [
-    { type: 'compute', endpoints: [endpoint('public', 'A', 'http://a/v2.1/'), endpoint('internal', 'A', 'http://ia/v2.1'), endpoint('public', 'B', 'http://b/compute/v2.1/p')] },
+    {
+      type: 'compute',
+      endpoints: [
+        endpoint('public', 'A', 'http://a/v2.1/'),
+        endpoint('internal', 'A', 'http://ia/v2.1'),
+        endpoint('public', 'B', 'http://b/compute/v2.1/p')
+      ]
+    },
     { type: 'image', endpoints: [endpoint('public', 'A', 'http://a/image/v2')] },
     { type: 'network', endpoints: [endpoint('public', 'A', 'http://a:9696/')] },
     { type: 'block-storage', endpoints: [endpoint('public', 'A', 'http://a/v3/p')] }
   ]
-  const find = (service: 'compute' | 'image' | 'network' | 'volume', region: string | undefined, face = 'public') => findEndpoint(catalog, service, { region, interface: face })
+  const find = (
+    service: 'compute' | 'image' | 'network' | 'volume',
+    region: string | undefined,
+    face = 'public'
+  ) => findEndpoint(catalog, service, { region, interface: face })
   t.strictSame(find('compute', 'A'), { url: 'http://a/v2.1', region: 'A' })
   t.equal(find('compute', 'A', 'internal').url, 'http://ia/v2.1')
   t.equal(find('image', 'A').url, 'http://a/image')
@@ -155,12 +224,28 @@ t.test('endpoints come from the catalog', async (t) => {
     try { run() } catch (error) { return error as ProblemError }
     throw new Error('not refused')
   }
-  t.match(refused(() => find('compute', 'C')), { code: 'provider_unavailable', message: /regions are: A, B/, details: { hint: /region_name/ } })
-  t.match(refused(() => find('compute', undefined)), { code: 'provider_unavailable', message: /more than one region: A, B/ })
-  t.match(refused(() => find('compute', 'B', 'admin')), { code: 'provider_unavailable', message: /there are: public/, details: { hint: /interface/ } })
-  t.match(refused(() => findEndpoint([], 'volume', { region: 'A', interface: 'public' })), { code: 'not_supported', message: /volumev3 or block-storage/ })
+  t.match(refused(() => find('compute', 'C')), {
+    code: 'provider_unavailable',
+    message: /regions are: A, B/,
+    details: { hint: /region_name/ }
+  })
+  t.match(refused(() => find('compute', undefined)), {
+    code: 'provider_unavailable',
+    message: /more than one region: A, B/
+  })
+  t.match(refused(() => find('compute', 'B', 'admin')), {
+    code: 'provider_unavailable',
+    message: /there are: public/,
+    details: { hint: /interface/ }
+  })
+  t.match(refused(() => findEndpoint([], 'volume', { region: 'A', interface: 'public' })), {
+    code: 'not_supported',
+    message: /volumev3 or block-storage/
+  })
   for (const [given, root] of [
-    ['http://b/compute/v2.1/p', 'http://b/compute/v2.1'], ['http://a:8774/v2.1', 'http://a:8774/v2.1'], ['http://a/v2/p', 'http://a/v2'], ['http://a/x', 'http://a/x']
+    [
+      'http://b/compute/v2.1/p', 'http://b/compute/v2.1'
+    ], ['http://a:8774/v2.1', 'http://a:8774/v2.1'], ['http://a/v2/p', 'http://a/v2'], ['http://a/x', 'http://a/x']
   ] as const) t.equal(computeRoot(given), root)
 })
 

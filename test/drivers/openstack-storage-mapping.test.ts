@@ -1,13 +1,26 @@
 import t from 'tap'
 import { toImage } from '../../drivers/openstack/image/images.ts'
 import { fromLimits } from '../../drivers/openstack/quotas.ts'
-import { toSnapshot } from '../../drivers/openstack/storage/snapshots.ts'
-import { toVolume } from '../../drivers/openstack/storage/volume-mapping.ts'
-import { snapshotState, snapshotStatuses, volumeState, volumeStatuses } from '../../drivers/openstack/storage/volume-states.ts'
-import { pushDown } from '../../drivers/openstack/storage/volumes.ts'
+import { toQuery } from '../../drivers/filters.ts'
+import type { Filters } from '../../drivers/services.ts'
+import {
+  snapshotState,
+  snapshotStatuses,
+  toSnapshot,
+  toVolume,
+  volumeState,
+  volumeStatuses
+} from '../../drivers/openstack/storage/mapping.ts'
+import { volumeFilters } from '../../drivers/openstack/storage/volumes.ts'
 import { snapshotStates, volumeStates } from '../../openapi/model/index.ts'
 
-const identity = { id: 'x', cloud: 'default', driver: 'openstack', location: 'RegionOne', self: '/api/v2/clouds/default/volumes/x' }
+const identity = {
+  id: 'x',
+  cloud: 'default',
+  driver: 'openstack',
+  location: 'RegionOne',
+  self: '/api/v2/clouds/default/volumes/x'
+}
 
 /** `{ state: 'word word' }` as `{ word: state }`. */
 const byWord = (words: Record<string, string>): Record<string, string> =>
@@ -34,7 +47,15 @@ t.test('each status of a volume is one state', async (t) => {
     t.equal(volumeState(status.toUpperCase()), state, `${status} in capitals`)
     t.ok((volumeStates as readonly string[]).includes(state))
   }
-  for (const status of ['deleting', 'managing', 'restoring', 'extending', 'backing-up', 'managing_deleting', 'brand-new']) {
+  for (const status of [
+    'deleting',
+    'managing',
+    'restoring',
+    'extending',
+    'backing-up',
+    'managing_deleting',
+    'brand-new'
+  ]) {
     t.equal(volumeState(`error_${status}`), 'error', `error_${status}`)
   }
   t.equal(volumeState('brand-new'), 'unknown')
@@ -59,41 +80,52 @@ t.test('each status of a snapshot is one state', async (t) => {
 })
 
 t.test('a volume says what is known, and null for what is not', async (t) => {
-  t.match(toVolume({
-    id: 'x',
-    name: 'data',
-    status: 'in-use',
-    size: 5,
-    availability_zone: 'nova',
-    created_at: '2026-01-01T00:00:00.000000',
-    updated_at: '2026-01-02T00:00:00.123456',
-    volume_type: 'fast',
-    snapshot_id: 's',
-    metadata: { env: 'prod', 'orchestrator:operation': 'op' },
-    bootable: 'true',
-    encrypted: true,
-    attachments: [{ server_id: 'n', device: '/dev/vdb' }, { server_id: null, device: null }],
-    volume_image_metadata: { image_id: 'i' }
-  }, identity, true), {
-    name: 'data',
-    state: 'in_use',
-    provider_state: 'in-use',
-    size: 5,
-    type: 'fast',
-    iops: null,
-    encrypted: true,
-    bootable: true,
-    availability_zone: 'nova',
-    created_at: '2026-01-01T00:00:00.000Z',
-    updated_at: '2026-01-02T00:00:00.123Z',
-    attachments: [{ node_id: 'n', device: '/dev/vdb', state: 'in_use' }],
-    snapshot_id: 's',
-    image_id: 'i',
-    tags: { env: 'prod' },
-    extra: { metadata: { env: 'prod' } }
-  })
+  t.match(
+    toVolume(
+      {
+        id: 'x',
+        name: 'data',
+        status: 'in-use',
+        size: 5,
+        availability_zone: 'nova',
+        created_at: '2026-01-01T00:00:00.000000',
+        updated_at: '2026-01-02T00:00:00.123456',
+        volume_type: 'fast',
+        snapshot_id: 's',
+        metadata: { env: 'prod', 'orchestrator:operation': 'op' },
+        bootable: 'true',
+        encrypted: true,
+        attachments: [
+          { server_id: 'n', device: '/dev/vdb' },
+          { server_id: null, device: null }
+        ],
+        volume_image_metadata: { image_id: 'i' }
+      },
+      identity,
+      true
+    ),
+    {
+      name: 'data',
+      state: 'in_use',
+      provider_state: 'in-use',
+      size: 5,
+      type: 'fast',
+      iops: null,
+      encrypted: true,
+      bootable: true,
+      availability_zone: 'nova',
+      created_at: '2026-01-01T00:00:00.000Z',
+      updated_at: '2026-01-02T00:00:00.123Z',
+      attachments: [{ node_id: 'n', device: '/dev/vdb', state: 'in_use' }],
+      snapshot_id: 's',
+      image_id: 'i',
+      tags: { env: 'prod' },
+      extra: { metadata: { env: 'prod' } }
+    }
+  )
   t.strictSame(toVolume({ id: 'x', status: 'creating', name: '' }, identity, false), {
     ...identity,
+    extra: undefined,
     name: null,
     state: 'creating',
     provider_state: 'creating',
@@ -112,14 +144,27 @@ t.test('a volume says what is known, and null for what is not', async (t) => {
   })
   const attachments = [{ server_id: 'n', device: null }]
   t.match(toVolume({ id: 'x', status: 'detaching', bootable: 'false', attachments }, identity, false), {
-    bootable: false, attachments: [{ node_id: 'n', device: null, state: 'detaching' }]
+    bootable: false,
+    attachments: [{ node_id: 'n', device: null, state: 'detaching' }]
   })
-  t.notMatch(JSON.stringify(toVolume({ id: 'x', status: 'error', metadata: { 'orchestrator:operation': 'op' } }, identity, true)), 'orchestrator')
+  t.notMatch(
+    JSON.stringify(
+      toVolume({ id: 'x', status: 'error', metadata: { 'orchestrator:operation': 'op' } }, identity, true)
+    ),
+    'orchestrator'
+  )
 })
 
 t.test('a snapshot tells its progress where Cinder does', async (t) => {
   const snapshot = { id: 'x', status: 'creating', volume_id: 'v', size: 2 }
-  t.match(toSnapshot(snapshot, identity, false), { state: 'creating', volume_id: 'v', size: 2, progress: null, description: null, name: null })
+  t.match(toSnapshot(snapshot, identity, false), {
+    state: 'creating',
+    volume_id: 'v',
+    size: 2,
+    progress: null,
+    description: null,
+    name: null
+  })
   t.equal(toSnapshot({ ...snapshot, 'os-extended-snapshot-attributes:progress': '42%' }, identity, false).progress, 42)
   t.equal(toSnapshot({ ...snapshot, 'os-extended-snapshot-attributes:progress': null }, identity, false).progress, null)
 })
@@ -135,19 +180,28 @@ t.test('an image of a node is one, also of a node on a volume, and keeps our key
 })
 
 t.test('filters of volumes that Cinder can apply are handed on', async (t) => {
-  t.strictSame(pushDown({ name: ['a'], state: ['in_use'], availability_zone: ['nova'] }), {
-    query: { name: 'a', status: 'in-use', availability_zone: 'nova' }, applied: ['name', 'state', 'availability_zone']
+  const translate = (filters: Filters) => toQuery(filters, volumeFilters())
+  t.strictSame(translate({ name: ['a'], state: ['in_use'], availability_zone: ['nova'] }), {
+    name: 'a',
+    status: 'in-use',
+    availability_zone: 'nova'
   })
-  t.strictSame(pushDown({ name: ['a*'], state: ['available'], availability_zone: ['a', 'b'] }), { query: {}, applied: [] })
-  t.strictSame(pushDown({ name: ['😀'] }), { query: {}, applied: [] })
+  t.strictSame(translate({ name: ['a*'], state: ['available'], availability_zone: ['a', 'b'] }), {})
+  t.strictSame(translate({ name: ['😀'] }), {})
 })
 
 t.test('no limit is null, and what is not told is left out', async (t) => {
-  t.strictSame(fromLimits({ absolute: { max: 5, used: 2, maxRam: -1, usedRam: 512 } }, [
-    ['nodes', 'max', 'used'], ['ram', 'maxRam', 'usedRam', 'MiB'], ['other', 'maxOther', 'usedOther'], ['odd', 'max', 'usedOther']
-  ]), [
-    { resource: 'nodes', limit: 5, used: 2, unit: 'count' },
-    { resource: 'ram', limit: null, used: 512, unit: 'MiB' },
-    { resource: 'odd', limit: 5, used: null, unit: 'count' }
-  ])
+  t.strictSame(
+    fromLimits({ absolute: { max: 5, used: 2, maxRam: -1, usedRam: 512 } }, [
+      ['nodes', 'max', 'used'],
+      ['ram', 'maxRam', 'usedRam', 'MiB'],
+      ['other', 'maxOther', 'usedOther'],
+      ['odd', 'max', 'usedOther']
+    ]),
+    [
+      { resource: 'nodes', limit: 5, used: 2, unit: 'count' },
+      { resource: 'ram', limit: null, used: 512, unit: 'MiB' },
+      { resource: 'odd', limit: 5, used: null, unit: 'count' }
+    ]
+  )
 })

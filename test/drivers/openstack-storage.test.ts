@@ -6,15 +6,35 @@ const volumes = '/volume/v3/p/volumes'
 const one = `${volumes}/${id}`
 const attachments = `/compute/v2.1/servers/${id}/os-volume_attachments`
 const bad = (message: string) => ({ status: 400, body: { badRequest: { code: 400, message } } })
-const shown = (more: object = {}) => ({ body: { volume: { id, status: 'available', size: 1, attachments: [], ...more } } })
+const shown = (more: object = {}) => ({
+  body: { volume: { id, status: 'available', size: 1, attachments: [], ...more } }
+})
 
 t.test('a volume is created as asked, with its operation, and found by it', async (t) => {
   const { cloud, call, of } = await start(t, {
     [`POST ${volumes}`]: { status: 202, body: { volume: { id, status: 'creating' } } },
-    [`GET ${volumes}/detail`]: { body: { volumes: [{ id: 'other', status: 'available' }, { id, status: 'creating', metadata: { 'orchestrator:operation': 'op' } }] } }
+    [`GET ${volumes}/detail`]: {
+      body: {
+        volumes: [
+          { id: 'other', status: 'available' },
+          { id, status: 'creating', metadata: { 'orchestrator:operation': 'op' } }
+        ]
+      }
+    }
   })
-  const input = { name: 'v', size: 3, type: 'fast', snapshot_id: 's', image_id: 'i', availability_zone: 'nova', tags: { 'a/b': 'c' } }
-  t.strictSame(await cloud.volumes.create(input, call({ operation: 'op' })), { resources: [{ kind: 'volume', id }], until: { states: ['available'] } })
+  const input = {
+    name: 'v',
+    size: 3,
+    type: 'fast',
+    snapshot_id: 's',
+    image_id: 'i',
+    availability_zone: 'nova',
+    tags: { 'a/b': 'c' }
+  }
+  t.strictSame(await cloud.volumes.create(input, call({ operation: 'op' })), {
+    resources: [{ kind: 'volume', id }],
+    until: { states: ['available'] }
+  })
   t.strictSame(of(`POST ${volumes}`)[0]!.body, {
     volume: {
       name: 'v',
@@ -43,23 +63,48 @@ t.test('a refused volume names the field, or the quota', async (t) => {
     [bad('Invalid input received: name has 300 characters, more than 255.'), '/name']
   ] as const) {
     routes[`POST ${volumes}`] = answer
-    t.match(await refused(cloud.volumes.create({ size: 1 }, call())), { code: 'validation_failed', details: { errors: [{ pointer }] } }, pointer)
+    t.match(
+      await refused(cloud.volumes.create({ size: 1 }, call())),
+      { code: 'validation_failed', details: { errors: [{ pointer }] } },
+      pointer
+    )
   }
   const over = { status: 413, headers: { 'retry-after': '0' } }
-  routes[`POST ${volumes}`] = { ...over, body: { overLimit: { code: 413, message: 'VolumeSizeExceedsAvailableQuota: Requested volume exceeds allowed gigabytes quota.' } } }
+  routes[`POST ${volumes}`] = {
+    ...over,
+    body: {
+      overLimit: {
+        code: 413,
+        message: 'VolumeSizeExceedsAvailableQuota: Requested volume exceeds allowed gigabytes quota.'
+      }
+    }
+  }
   t.match(await refused(cloud.volumes.create({ size: 1 }, call())), { code: 'provider_quota_exceeded' })
-  routes[`POST ${volumes}`] = { status: 413, headers: { 'retry-after': '7' }, body: { overLimit: { code: 413, message: 'This request was rate-limited.' } } }
-  t.match(await refused(cloud.volumes.create({ size: 1 }, call())), { code: 'provider_rate_limited', details: { retry_after: 7 } })
-  t.match(await refused(cloud.volumes.create({ size: 1, tags: { 'orchestrator:operation': 'x' } }, call())), { code: 'validation_failed' })
+  routes[`POST ${volumes}`] = {
+    status: 413,
+    headers: { 'retry-after': '7' },
+    body: { overLimit: { code: 413, message: 'This request was rate-limited.' } }
+  }
+  t.match(await refused(cloud.volumes.create({ size: 1 }, call())), {
+    code: 'provider_rate_limited',
+    details: { retry_after: 7 }
+  })
+  t.match(await refused(cloud.volumes.create({ size: 1, tags: { 'orchestrator:operation': 'x' } }, call())), {
+    code: 'validation_failed'
+  })
 })
 
 t.test('a state that forbids it is told, by what the volume shows', async (t) => {
   const { cloud, call, routes } = await start(t, {
-    [`DELETE ${one}`]: bad('Invalid volume: Volume status must be available or error and must not be attached or have snapshots.')
+    [`DELETE ${one}`]: bad(
+      'Invalid volume: Volume status must be available or error and must not be attached or have snapshots.'
+    )
   })
   for (const [volume, code, state] of [
-    [{ status: 'in-use', attachments: [{ server_id: 'n' }] }, 'in_use', 'in_use'], [{}, 'in_use', 'available'],
-    [{ status: 'creating' }, 'invalid_state', 'creating'], [{ status: 'extending' }, 'invalid_state', 'updating']
+    [{ status: 'in-use', attachments: [{ server_id: 'n' }] }, 'in_use', 'in_use'],
+    [{}, 'in_use', 'available'],
+    [{ status: 'creating' }, 'invalid_state', 'creating'],
+    [{ status: 'extending' }, 'invalid_state', 'updating']
   ] as const) {
     routes[`GET ${one}`] = shown(volume)
     t.match(await refused(cloud.volumes.destroy(id, call())), { code, details: { state } })
@@ -68,7 +113,7 @@ t.test('a state that forbids it is told, by what the volume shows', async (t) =>
   t.match(await refused(cloud.volumes.destroy(id, call())), { code: 'invalid_state' }, 'also where it cannot be read')
 })
 
-t.test('attaching and detaching are Nova\'s', async (t) => {
+t.test("attaching and detaching are Nova's", async (t) => {
   const { cloud, call, routes, of, asked } = await start(t, {
     [`POST ${attachments}`]: { body: { volumeAttachment: { id } } },
     [`DELETE ${attachments}/${id}`]: { status: 202 },
@@ -79,36 +124,67 @@ t.test('attaching and detaching are Nova\'s', async (t) => {
   t.strictSame(of(`POST ${attachments}`)[0]!.body, { volumeAttachment: { volumeId: id, device: '/dev/vdc' } })
   t.strictSame(await cloud.volumes.detach(id, {}, call()), change(['available']))
   t.strictSame(await cloud.volumes.detach(id, { node_id: id }, call()), change(['available']))
-  t.match(await refused(cloud.volumes.detach(id, { node_id: 'other' }, call())), { details: { errors: [{ pointer: '/node_id' }] } })
+  t.match(await refused(cloud.volumes.detach(id, { node_id: 'other' }, call())), {
+    details: { errors: [{ pointer: '/node_id' }] }
+  })
 
-  routes[`DELETE ${attachments}/${id}`] = { status: 403, body: { forbidden: { code: 403, message: 'Cannot detach a root device volume' } } }
-  t.match(await refused(cloud.volumes.detach(id, {}, call())), { code: 'in_use', details: { hint: /destroy the node/ } })
+  routes[`DELETE ${attachments}/${id}`] = {
+    status: 403,
+    body: { forbidden: { code: 403, message: 'Cannot detach a root device volume' } }
+  }
+  t.match(await refused(cloud.volumes.detach(id, {}, call())), {
+    code: 'in_use',
+    details: { hint: /destroy the node/ }
+  })
 
   routes[`GET ${one}`] = shown({ status: 'in-use', attachments: [{ server_id: id }, { server_id: 'n2' }] })
-  t.match(await refused(cloud.volumes.detach(id, {}, call())), { code: 'validation_failed', details: { errors: [{ pointer: '/node_id' }] } })
+  t.match(await refused(cloud.volumes.detach(id, {}, call())), {
+    code: 'validation_failed',
+    details: { errors: [{ pointer: '/node_id' }] }
+  })
   routes[`DELETE ${attachments}/${id}`] = { status: 202 }
   t.strictSame(await cloud.volumes.detach(id, { node_id: id }, call()), change(['in_use']), 'another node still has it')
   routes[`GET ${one}`] = shown()
-  t.match(await refused(cloud.volumes.detach(id, {}, call())), { code: 'invalid_state', details: { state: 'available' } })
+  t.match(await refused(cloud.volumes.detach(id, {}, call())), {
+    code: 'invalid_state',
+    details: { state: 'available' }
+  })
 
-  routes[`POST ${attachments}`] = { status: 404, body: { itemNotFound: { message: `Instance ${id} could not be found.` } } }
-  t.match(await refused(cloud.volumes.attach(id, { node_id: id }, call())), { details: { errors: [{ pointer: '/node_id' }] } })
-  routes[`POST ${attachments}`] = { status: 404, body: { itemNotFound: { message: `Volume ${id} could not be found.` } } }
+  routes[`POST ${attachments}`] = {
+    status: 404,
+    body: { itemNotFound: { message: `Instance ${id} could not be found.` } }
+  }
+  t.match(await refused(cloud.volumes.attach(id, { node_id: id }, call())), {
+    details: { errors: [{ pointer: '/node_id' }] }
+  })
+  routes[`POST ${attachments}`] = {
+    status: 404,
+    body: { itemNotFound: { message: `Volume ${id} could not be found.` } }
+  }
   t.match(await refused(cloud.volumes.attach(id, { node_id: id }, call())), { code: 'resource_not_found' })
   asked.length = 0
-  t.match(await refused(cloud.volumes.attach(id, { node_id: 'web' }, call())), { details: { errors: [{ pointer: '/node_id' }] } })
+  t.match(await refused(cloud.volumes.attach(id, { node_id: 'web' }, call())), {
+    details: { errors: [{ pointer: '/node_id' }] }
+  })
   t.equal(asked.length, 0)
 })
 
 t.test('extending is asked for as attached volumes need it, and without that of an older Cinder', async (t) => {
   const action = `POST ${one}/action`
   const { cloud, call, routes, of } = await start(t, { [action]: { status: 202 } })
-  t.strictSame(await cloud.volumes.extend(id, { size: 9 }, call()), { resources: [{ kind: 'volume', id }], until: { states: ['available', 'in_use'] } })
+  t.strictSame(await cloud.volumes.extend(id, { size: 9 }, call()), {
+    resources: [{ kind: 'volume', id }],
+    until: { states: ['available', 'in_use'] }
+  })
   t.match(of(action), [{ body: { 'os-extend': { new_size: 9 } }, headers: { 'openstack-api-version': 'volume 3.42' } }])
-  routes[action] = ({ headers }: Asked) => headers['openstack-api-version'] === undefined ? { status: 202 } : { status: 406, body: {} }
+  routes[action] = ({ headers }: Asked) =>
+    headers['openstack-api-version'] === undefined ? { status: 202 } : { status: 406, body: {} }
   t.match(await cloud.volumes.extend(id, { size: 9 }, call()), { until: { states: ['available', 'in_use'] } })
   routes[action] = bad('Invalid input received: New size for extend must be greater than current size.')
-  t.match(await refused(cloud.volumes.extend(id, { size: 1 }, call())), { code: 'validation_failed', details: { errors: [{ pointer: '/size' }] } })
+  t.match(await refused(cloud.volumes.extend(id, { size: 1 }, call())), {
+    code: 'validation_failed',
+    details: { errors: [{ pointer: '/size' }] }
+  })
 })
 
 t.test('an update is the calls it needs, and tells what was applied', async (t) => {
@@ -126,15 +202,18 @@ t.test('an update is the calls it needs, and tells what was applied', async (t) 
   t.strictSame(of(`POST ${one}/metadata`)[0]!.body, { metadata: { env: 'prod' } })
   routes[`POST ${one}/metadata`] = bad('Invalid input received: metadata is odd')
   t.match(await refused(cloud.volumes.update(id, { name: 'new', tags: { env: 'x' } }, call())), {
-    code: 'validation_failed', message: /already applied: name/, details: { errors: [{ pointer: '/tags' }] }
+    code: 'validation_failed',
+    message: /already applied: name/,
+    details: { errors: [{ pointer: '/tags' }] }
   })
 })
 
 t.test('a page whose marker was deleted goes on from the volume before it', async (t) => {
   const { cloud, call } = await start(t, {
-    [`GET ${volumes}/detail`]: ({ query: asked }) => asked.get('marker') === 'gone'
-      ? { status: 404, body: { itemNotFound: { message: 'Volume gone could not be found.' } } }
-      : { body: { volumes: [{ id, status: 'available' }] } }
+    [`GET ${volumes}/detail`]: ({ query: asked }) =>
+      asked.get('marker') === 'gone'
+        ? { status: 404, body: { itemNotFound: { message: 'Volume gone could not be found.' } } }
+        : { body: { volumes: [{ id, status: 'available' }] } }
   })
   t.match(await cloud.volumes.list({ ...query, token: 'gone,v1' }, call()), { items: [{ id }], next: null })
   t.match(await refused(cloud.volumes.list({ ...query, token: 'gone' }, call())), { code: 'invalid_request' })
@@ -144,43 +223,81 @@ t.test('a snapshot is taken of an attached volume too, and found by its volume',
   const snapshots = '/volume/v3/p/snapshots'
   const { cloud, call, routes, of } = await start(t, {
     [`POST ${snapshots}`]: { status: 202, body: { snapshot: { id } } },
-    [`GET ${snapshots}/detail`]: { body: { snapshots: [{ id, status: 'available', metadata: { 'orchestrator:operation': 'op' } }] } },
+    [`GET ${snapshots}/detail`]: {
+      body: { snapshots: [{ id, status: 'available', metadata: { 'orchestrator:operation': 'op' } }] }
+    },
     [`GET ${one}`]: shown({ status: 'creating' })
   })
   const input = { volume_id: id, name: 's', description: 'd', tags: { a: 'b' } }
-  t.match(await cloud.snapshots.create(input, call({ operation: 'op' })), { resources: [{ kind: 'snapshot', id }], until: { states: ['available'] } })
+  t.match(await cloud.snapshots.create(input, call({ operation: 'op' })), {
+    resources: [{ kind: 'snapshot', id }],
+    until: { states: ['available'] }
+  })
   t.strictSame(of(`POST ${snapshots}`)[0]!.body, {
-    snapshot: { volume_id: id, force: true, name: 's', description: 'd', metadata: { a: 'b', 'orchestrator:operation': 'op' } }
+    snapshot: {
+      volume_id: id,
+      force: true,
+      name: 's',
+      description: 'd',
+      metadata: { a: 'b', 'orchestrator:operation': 'op' }
+    }
   })
   t.strictSame(await cloud.snapshots.findCreated({ id: 'op', input }, new Date(), call()), [{ kind: 'snapshot', id }])
   t.equal(of(`GET ${snapshots}/detail`)[0]!.query.get('volume_id'), id)
   routes[`POST ${snapshots}`] = { status: 404, body: { itemNotFound: { message: `Volume ${id} could not be found.` } } }
   t.match(await refused(cloud.snapshots.create(input, call())), { details: { errors: [{ pointer: '/volume_id' }] } })
-  routes[`POST ${snapshots}`] = bad(`Invalid volume: Volume ${id} status must be available or in-use, but current status is: creating.`)
-  t.match(await refused(cloud.snapshots.create(input, call())), { code: 'invalid_state', details: { state: 'creating' } })
+  routes[`POST ${snapshots}`] = bad(
+    `Invalid volume: Volume ${id} status must be available or in-use, but current status is: creating.`
+  )
+  t.match(await refused(cloud.snapshots.create(input, call())), {
+    code: 'invalid_state',
+    details: { state: 'creating' }
+  })
 })
 
 t.test('the default volume type is told, where there is one', async (t) => {
   const types = '/volume/v3/p/types'
   const { cloud, call, routes } = await start(t, {
-    [`GET ${types}`]: { body: { volume_types: [{ id: 'a', name: 'slow' }, { id: 'b', name: 'fast', description: 'd' }] } },
+    [`GET ${types}`]: {
+      body: {
+        volume_types: [
+          { id: 'a', name: 'slow' },
+          { id: 'b', name: 'fast', description: 'd' }
+        ]
+      }
+    },
     [`GET ${types}/default`]: { body: { volume_type: { id: 'b' } } }
   })
-  const list = async () => (await cloud.volume_types.list(query, call())).items.map(({ name, is_default: standard }) => [name, standard])
-  t.strictSame(await list(), [['slow', false], ['fast', true]])
+  const list = async () =>
+    (await cloud.volume_types.list(query, call())).items.map(({ name, is_default: standard }) => [name, standard])
+  t.strictSame(await list(), [
+    ['slow', false],
+    ['fast', true]
+  ])
   routes[`GET ${types}/default`] = { status: 404 }
-  t.strictSame(await list(), [['slow', false], ['fast', false]])
+  t.strictSame(await list(), [
+    ['slow', false],
+    ['fast', false]
+  ])
   routes[`GET ${types}/default`] = { status: 403 }
-  t.strictSame(await list(), [['slow', null], ['fast', null]])
+  t.strictSame(await list(), [
+    ['slow', null],
+    ['fast', null]
+  ])
 })
 
 t.test('quotas are those of the services that there are', async (t) => {
   const { cloud, call, routes } = await start(t, {
-    'GET /compute/v2.1/limits': { body: { limits: { absolute: { maxTotalInstances: 10, totalInstancesUsed: 1, maxTotalRAMSize: -1 } } } },
+    'GET /compute/v2.1/limits': {
+      body: { limits: { absolute: { maxTotalInstances: 10, totalInstancesUsed: 1, maxTotalRAMSize: -1 } } }
+    },
     'GET /network/v2.0/quotas/p/details.json': { body: { quota: { port: { limit: 5, used: 2, reserved: 0 } } } },
-    'GET /volume/v3/p/limits': { body: { limits: { absolute: { maxTotalVolumeGigabytes: 100, totalGigabytesUsed: 7 } } } }
+    'GET /volume/v3/p/limits': {
+      body: { limits: { absolute: { maxTotalVolumeGigabytes: 100, totalGigabytesUsed: 7 } } }
+    }
   })
-  const told = async () => (await cloud.quotas.list(call())).map(({ resource, limit, used, unit }) => [resource, limit, used, unit].join(' '))
+  const told = async () =>
+    (await cloud.quotas.list(call())).map(({ resource, limit, used, unit }) => [resource, limit, used, unit].join(' '))
   t.strictSame(await told(), ['nodes 10 1 count', 'ram   MiB', 'ports 5 2 count', 'volume_storage 100 7 GiB'])
   routes['GET /network/v2.0/quotas/p/details.json'] = { status: 404 }
   t.strictSame(await told(), ['nodes 10 1 count', 'ram   MiB', 'volume_storage 100 7 GiB'])
@@ -190,9 +307,15 @@ t.test('quotas are those of the services that there are', async (t) => {
 
 t.test('a cloud without volumes has none of their capabilities, once its catalog is known', async (t) => {
   const { cloud, call } = await start(t, {}, {}, { volumes: false })
-  t.match(await refused(cloud.volumes.get(id, plain, call())), { code: 'not_supported', details: { capability: 'volume' } })
+  t.match(await refused(cloud.volumes.get(id, plain, call())), {
+    code: 'not_supported',
+    details: { capability: 'volume' }
+  })
   t.equal(cloud.volumes, undefined)
   const capabilities = Object.keys(capabilitiesOf(cloud))
-  t.strictSame(capabilities.filter((name) => /^(volume|snapshot)/.test(name)), [])
+  t.strictSame(
+    capabilities.filter((name) => /^(volume|snapshot)/.test(name)),
+    []
+  )
   t.ok(capabilities.includes('images.upload'))
 })

@@ -1,16 +1,26 @@
 import Fastify from 'fastify'
 import type { Test } from 'tap'
 import { openCall } from '../../drivers/call.ts'
-import type { Connection, ImageService, NetworkService, NodeService, QuotaService, ReadService, SnapshotService, VolumeService } from '../../drivers/driver.ts'
+import type {
+  Connection,
+  ImageService,
+  KeyPairService,
+  NetworkService,
+  NodeService,
+  QuotaService,
+  ReadService,
+  SnapshotService,
+  VolumeService
+} from '../../drivers/driver.ts'
 import rackspace from '../../drivers/rackspace/index.ts'
-import { ProblemError, type KeyPair, type Size, type VolumeType } from '../../openapi/model/index.ts'
+import { ProblemError, type Size, type VolumeType } from '../../openapi/model/index.ts'
 import { startRackspace, type RackspaceOptions } from '../labs/rackspace/index.ts'
 
 interface Cloud extends Connection {
   nodes: Required<NodeService>
   images: Required<ImageService>
   sizes: ReadService<Size>
-  key_pairs: ReadService<KeyPair>
+  key_pairs: Required<KeyPairService>
   networks: Required<NetworkService>
   volumes: Required<VolumeService>
   volume_types: ReadService<VolumeType>
@@ -22,23 +32,42 @@ interface Cloud extends Connection {
 export async function start (t: Test, options: RackspaceOptions = {}, settings: object = {}) {
   const fake = await startRackspace({ ...options, behaviour: { delay: 0, ...options.behaviour } })
   const logged: string[] = []
-  const fastify = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { logged.push(line) } } } })
+  const fastify = Fastify({
+    logger: {
+      level: 'trace',
+      stream: {
+        write: (line: string) => {
+          logged.push(line)
+        }
+      }
+    }
+  })
   t.teardown(async () => {
     await fastify.close()
     await fake.close()
   })
-  await fastify.register(rackspace, { name: 'default', auth_url: fake.url, username: fake.username, api_key: fake.apiKey, ...settings })
+  await fastify.register(rackspace, {
+    name: 'default',
+    auth_url: fake.url,
+    username: fake.username,
+    api_key: fake.apiKey,
+    ...settings
+  })
   const cloud = fastify.clouds['default'] as Cloud
   const call = (more: { timeout?: number, operation?: string } = {}) => {
     const opened = openCall({ timeout: 5000, log: fastify.log, requestId: 't', ...more })
-    t.teardown(() => { opened.end() })
+    t.teardown(() => {
+      opened.end()
+    })
     return opened
   }
   const image = fake.state().images[0]!.id
   const input = { name: 'web', image_id: image, size_id: 'performance1-1' }
   /** Creates a node that runs. */
   const node = async (fields: object = {}) => {
-    const { resources: [made] } = await cloud.nodes.create({ ...input, ...fields }, call())
+    const {
+      resources: [made]
+    } = await cloud.nodes.create({ ...input, ...fields }, call())
     fake.state().settle()
     return made!.id
   }
@@ -61,7 +90,11 @@ export async function refused (run: Promise<unknown>): Promise<ProblemError> {
 }
 
 /** All of a list, page by page. */
-export async function walk<T> (service: Pick<ReadService<T>, 'list'>, call: () => Parameters<ReadService<T>['list']>[1], limit: number) {
+export async function walk<T> (
+  service: Pick<ReadService<T>, 'list'>,
+  call: () => Parameters<ReadService<T>['list']>[1],
+  limit: number
+) {
   const pages: T[][] = []
   let token: string | null = null
   do {

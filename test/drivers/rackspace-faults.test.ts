@@ -5,7 +5,9 @@ import { none, plain, query, refused, start } from './rackspace-cloud.ts'
 
 const list = 'GET /servers/detail'
 const overLimit = (retryAfter: string) => ({
-  status: 413, headers: { 'retry-after': retryAfter }, body: { overLimit: { code: 413, message: 'OverLimit Retry...', details: 'Error Details...' } }
+  status: 413,
+  headers: { 'retry-after': retryAfter },
+  body: { overLimit: { code: 413, message: 'OverLimit Retry...', details: 'Error Details...' } }
 })
 
 /** A server with a Rackspace, with settings of its own, beside another cloud. */
@@ -13,14 +15,19 @@ async function served (t: Test, settings: object = {}, options: RackspaceOptions
   const fake = await startRackspace({ ...options, behaviour: { delay: 0, ...options.behaviour } })
   t.teardown(fake.close)
   const cloud = { driver: 'rackspace', auth_url: fake.url, username: fake.username, api_key: fake.apiKey, ...settings }
-  return { fake, ...await build(t, { clouds: { default: cloud, other: dummy({ nodes: 2 }) } }) }
+  return { fake, ...(await build(t, { clouds: { default: cloud, other: dummy({ nodes: 2 }) } })) }
 }
 
 t.test('a wrong key: the cloud is down, the other one serves', async (t) => {
   const { api, fake } = await served(t, { api_key: 'wrong-key' })
   const { body } = await api.get('/api/v2/clouds/default')
   t.match(body.health, {
-    status: 'down', problem: { code: 'provider_auth_failed', hint: /api_key/, provider_error: { code: 'unauthorized', message: /^Unable to authenticate/ } }
+    status: 'down',
+    problem: {
+      code: 'provider_auth_failed',
+      hint: /api_key/,
+      provider_error: { code: 'unauthorized', message: /^Unable to authenticate/ }
+    }
   })
   const asked = fake.asked('POST /tokens').length
   const answers = await Promise.all(Array.from({ length: 20 }, () => api.get('/api/v2/clouds/default/nodes')))
@@ -33,13 +40,25 @@ t.test('a wrong key: the cloud is down, the other one serves', async (t) => {
 t.test('a region that the account has not: the cloud is down, with the regions there are', async (t) => {
   const { api } = await served(t, { region: 'syd' })
   const { body } = await api.get('/api/v2/clouds/default')
-  t.match(body.health, { status: 'down', problem: { code: 'provider_unavailable', detail: /region SYD; its regions are: DFW, IAD, ORD$/, hint: /`region`/, retryable: false } })
+  t.match(body.health, {
+    status: 'down',
+    problem: {
+      code: 'provider_unavailable',
+      detail: /region SYD; its regions are: DFW, IAD, ORD$/,
+      hint: /`region`/,
+      retryable: false
+    }
+  })
   t.equal((await api.get('/api/v2/nodes')).body.items.length, 2)
 })
 
 t.test('the region: that of the settings whatever its case, or where the account is at home', async (t) => {
   const { api, fake } = await served(t, { region: 'ord' })
-  t.match((await api.get('/api/v2/clouds/default')).body, { location: 'ORD', host: new URL(fake.url).host, health: { status: 'up' } })
+  t.match((await api.get('/api/v2/clouds/default')).body, {
+    location: 'ORD',
+    host: new URL(fake.url).host,
+    health: { status: 'up' }
+  })
   const { cloud, call } = await start(t)
   await cloud.check(call())
   t.equal(cloud.location, 'DFW')
@@ -56,7 +75,11 @@ t.test('too many requests: waits as told, a change too', async (t) => {
 
   fake.behaviour.rules.push({ match: 'POST /servers', times: 1, answer: overLimit('0.1') })
   const name = 'limited'
-  const { body } = await api.post('/api/v2/clouds/default/nodes', { name, image_id: fake.state().images[0]!.id, size_id: '2' }, { prefer: 'wait=30' })
+  const { body } = await api.post(
+    '/api/v2/clouds/default/nodes',
+    { name, image_id: fake.state().images[0]!.id, size_id: '2' },
+    { prefer: 'wait=30' }
+  )
   t.equal(body.status, 'succeeded', 'the create goes on', { body })
   t.equal(fake.state().servers.filter((server) => server.name === name).length, 1)
 })
@@ -67,7 +90,13 @@ t.test('too many requests for longer than a call may take, or for ever: 503 with
   fake.behaviour.rules.push({ match: list, answer: overLimit('42') })
   fake.requests.length = 0
   const long = await api.get('/api/v2/clouds/default/nodes')
-  t.match(long.body, { status: 503, code: 'provider_rate_limited', retry_after: 42, retryable: true, provider_error: { code: 'overLimit' } })
+  t.match(long.body, {
+    status: 503,
+    code: 'provider_rate_limited',
+    retry_after: 42,
+    retryable: true,
+    provider_error: { code: 'overLimit' }
+  })
   t.equal(long.headers['retry-after'], '42')
   t.equal(fake.asked(list).length, 1, 'asked once')
 
@@ -76,7 +105,9 @@ t.test('too many requests for longer than a call may take, or for ever: 503 with
   t.match((await api.get('/api/v2/clouds/default/nodes')).body, { status: 503, code: 'provider_rate_limited' })
   t.equal(fake.asked(list).length, 4, 'and not for ever')
 
-  const later = { overLimit: { code: 413, message: 'OverLimit Retry...', retryAfter: new Date(Date.now() + 60_000).toISOString() } }
+  const later = {
+    overLimit: { code: 413, message: 'OverLimit Retry...', retryAfter: new Date(Date.now() + 60_000).toISOString() }
+  }
   fake.behaviour.rules = [{ match: list, answer: { status: 413, body: later } }]
   const told = await api.get('/api/v2/clouds/default/nodes')
   t.match(told.body, { status: 503, code: 'provider_rate_limited' }, 'also where only the body tells the moment')
@@ -88,14 +119,20 @@ t.test('the deadline ends the waiting', async (t) => {
   await nodes.list(query, call())
   fake.behaviour.rules.push({ match: list, answer: overLimit('5') })
   const begun = performance.now()
-  t.match(await refused(nodes.list(query, call({ timeout: 200 }))), { code: 'provider_rate_limited', details: { retry_after: 5 } })
+  t.match(await refused(nodes.list(query, call({ timeout: 200 }))), {
+    code: 'provider_rate_limited',
+    details: { retry_after: 5 }
+  })
   t.ok(performance.now() - begun < 4000)
 })
 
 t.test('an exceeded quota is no limit of requests, whatever it is refused with', async (t) => {
   for (const quotaStatus of [403, 413] as const) {
     const { fake, nodes, call, input } = await start(t, { behaviour: { quotas: { servers: 0 }, quotaStatus } })
-    t.match(await refused(nodes.create(input, call())), { code: 'provider_quota_exceeded', message: /^Quota exceeded for instances/ })
+    t.match(await refused(nodes.create(input, call())), {
+      code: 'provider_quota_exceeded',
+      message: /^Quota exceeded for instances/
+    })
     t.equal(fake.asked('POST /servers').length, 1, 'asked once')
   }
 })
@@ -113,13 +150,22 @@ t.test('a token that dies in the middle of 100 calls: one sign-in, 100 answers',
   const { fake, nodes, call, node } = await start(t)
   await node()
   fake.requests.length = 0
-  fake.behaviour.rules.push({ match: list, times: 1, before: () => { fake.revokeTokens() } })
+  fake.behaviour.rules.push({
+    match: list,
+    times: 1,
+    before: () => {
+      fake.revokeTokens()
+    }
+  })
   const first = Array.from({ length: 50 }, () => nodes.list(query, call()))
   const pages = await Promise.all([...first, ...Array.from({ length: 50 }, () => nodes.list(query, call()))])
   t.ok(pages.every(({ items }) => items.length === 1))
   t.equal(pages.length, 100)
   t.equal(fake.asked('POST /tokens').length, 1)
-  t.ok(fake.asked(list).some(({ status }) => status === 401), 'some were refused')
+  t.ok(
+    fake.asked(list).some(({ status }) => status === 401),
+    'some were refused'
+  )
 
   fake.revokeTokens()
   fake.requests.length = 0
@@ -145,12 +191,21 @@ t.test('a create whose answer is lost is found by what it carries', async (t) =>
   const { api, fake } = await served(t)
   fake.behaviour.rules.push({ match: 'POST /servers', times: 1, lose: true })
   const image = fake.state().images[0]!.id
-  const { status, body } = await api.post('/api/v2/clouds/default/nodes', { name: 'lost', image_id: image, size_id: '2', tags: { env: 'test' } })
+  const { status, body } = await api.post('/api/v2/clouds/default/nodes', {
+    name: 'lost',
+    image_id: image,
+    size_id: '2',
+    tags: { env: 'test' }
+  })
   t.equal(status, 202)
   t.equal(body.phase, 'reconciling')
   const operation = await api.ended(body)
   t.equal(operation.status, 'succeeded', 'it ends', { operation })
-  t.same(fake.state().servers.map(({ id }) => id), [operation.resource.id], 'one server exists')
+  t.same(
+    fake.state().servers.map(({ id }) => id),
+    [operation.resource.id],
+    'one server exists'
+  )
   t.same((await api.get(operation.resource.self)).body.tags, { env: 'test' }, 'and the mark is no tag')
   t.match((await api.get(`${operation.resource.self}?include=extra`)).body.extra.metadata, { env: 'test' })
 })
@@ -161,17 +216,31 @@ t.test('lost images, volumes and snapshots are found, and nothing else', async (
   const operation = none
   const id = await node()
   const image = { name: 'golden', node_id: id }
-  const { resources: [madeImage] } = await cloud.images.create(image, call({ operation }))
-  const { resources: [volume] } = await cloud.volumes.create({ name: 'data', size: 75 }, call({ operation }))
+  const {
+    resources: [madeImage]
+  } = await cloud.images.create(image, call({ operation }))
+  const {
+    resources: [volume]
+  } = await cloud.volumes.create({ name: 'data', size: 75 }, call({ operation }))
   fake.state().settle()
-  const { resources: [snapshot] } = await cloud.snapshots.create({ name: 'data', volume_id: volume!.id }, call({ operation }))
+  const {
+    resources: [snapshot]
+  } = await cloud.snapshots.create({ name: 'data', volume_id: volume!.id }, call({ operation }))
   t.strictSame(await cloud.images.findCreated({ id: operation, input: image }, since, call()), [madeImage])
-  t.strictSame(await cloud.volumes.findCreated({ id: operation, input: { name: 'data', size: 75 } }, since, call()), [volume])
-  t.strictSame(await cloud.snapshots.findCreated({ id: operation, input: { volume_id: volume!.id } }, since, call()), [snapshot])
+  t.strictSame(await cloud.volumes.findCreated({ id: operation, input: { name: 'data', size: 75 } }, since, call()), [
+    volume
+  ])
+  t.strictSame(await cloud.snapshots.findCreated({ id: operation, input: { volume_id: volume!.id } }, since, call()), [
+    snapshot
+  ])
   fake.state().settle()
   await cloud.images.create({ name: 'heir', node_id: await node({ image_id: madeImage!.id }) }, call())
   t.ok(fake.state().images.at(-1)!.metadata['orchestrator_operation'], 'an image inherits what the one before carries')
-  t.strictSame(await cloud.images.findCreated({ id: operation, input: image }, since, call()), [madeImage], 'and is none of that operation')
+  t.strictSame(
+    await cloud.images.findCreated({ id: operation, input: image }, since, call()),
+    [madeImage],
+    'and is none of that operation'
+  )
   t.strictSame(await cloud.images.findCreated({ id: 'another', input: image }, since, call()), [])
   t.strictSame(await cloud.volumes.findCreated({ id: 'another', input: { size: 75 } }, since, call()), [])
   fake.state().settle()
@@ -185,7 +254,10 @@ t.test('Identity that is not there, and one that says nothing', async (t) => {
     [{ status: 404 }, { code: 'provider_unavailable', details: { hint: /auth_url/, retryable: false } }],
     [{ status: 200, body: {} }, { code: 'provider_error' }],
     [{ status: 400, body: { badRequest: { code: 400, message: 'no' } } }, { code: 'provider_rejected' }],
-    [{ status: 403, body: { userDisabled: { code: 403, message: 'User is disabled' } } }, { code: 'provider_permission_denied', message: 'User is disabled' }]
+    [
+      { status: 403, body: { userDisabled: { code: 403, message: 'User is disabled' } } },
+      { code: 'provider_permission_denied', message: 'User is disabled' }
+    ]
   ] as const) {
     fake.behaviour.rules = [{ match: 'POST /tokens', answer }]
     t.match(await refused(cloud.check(call())), expected)
@@ -197,7 +269,10 @@ t.test('no secret is in a log line', async (t) => {
   const { fake, cloud, call, logged, node } = await start(t)
   await cloud.check(call())
   await node()
-  fake.behaviour.rules.push({ match: list, answer: { status: 500, body: { computeFault: { code: 500, message: 'oops' } } } })
+  fake.behaviour.rules.push({
+    match: list,
+    answer: { status: 500, body: { computeFault: { code: 500, message: 'oops' } } }
+  })
   await refused(cloud.nodes.list(query, call()))
   t.match(logged.join(), /servers\/detail/)
   t.notMatch(logged.join(), new RegExp(`${fake.apiKey}|${String(fake.asked(list)[0]!.headers['x-auth-token'])}`))

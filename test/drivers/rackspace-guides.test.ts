@@ -1,7 +1,7 @@
 import t from 'tap'
 import { none, plain, query, refused, start, walk } from './rackspace-cloud.ts'
 
-/** What Rackspace's guides, clients of its time and its own stand-in (mimic) show, and other clouds do not. */
+// Behavior that only Rackspace has, from its guides, clients of its time and its own stand-in (mimic).
 
 t.test('a deletion may be answered in plain words', async (t) => {
   const { fake, cloud, call } = await start(t)
@@ -12,14 +12,23 @@ t.test('a deletion may be answered in plain words', async (t) => {
   t.notOk(fake.state().networks.some((network) => network.id === id))
   const html = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Please sign in</html>' }
   fake.behaviour.rules.push({ match: `DELETE /os-networksv2/${none}`, answer: html })
-  t.match(await refused(cloud.networks.destroy(none, call())), { code: 'provider_error', outcomeUnknown: true }, 'but not by a page')
+  t.match(
+    await refused(cloud.networks.destroy(none, call())),
+    { code: 'provider_error', outcomeUnknown: true },
+    'but not by a page'
+  )
 })
 
 t.test('the moment to come back, in each of its forms', async (t) => {
   const { fake, nodes, call } = await start(t)
   const later = new Date(Date.now() + 60_000).toISOString().replace(/\.\d+Z$/, '')
   for (const told of [{ retryAfter: '54' }, { retryAfter: `${later}Z` }, { retryAt: `${later}UTC` }]) {
-    fake.behaviour.rules = [{ match: 'GET /servers/detail', answer: { status: 413, body: { overLimit: { code: 413, message: 'OverLimit Retry...', ...told } } } }]
+    fake.behaviour.rules = [
+      {
+        match: 'GET /servers/detail',
+        answer: { status: 413, body: { overLimit: { code: 413, message: 'OverLimit Retry...', ...told } } }
+      }
+    ]
     const { code, details } = await refused(nodes.list(query, call()))
     t.equal(code, 'provider_rate_limited', JSON.stringify(told))
     t.ok(details.retry_after! > 50 && details.retry_after! <= 61, 'in seconds', { details })
@@ -29,7 +38,10 @@ t.test('the moment to come back, in each of its forms', async (t) => {
 t.test('too much metadata is no limit of requests', async (t) => {
   const { fake, nodes, call, input } = await start(t)
   const tags = Object.fromEntries(Array.from({ length: 41 }, (_, i) => [`key${i}`, 'x']))
-  t.match(await refused(nodes.create({ ...input, tags }, call())), { code: 'provider_quota_exceeded', message: /metadata items exceeds 40/ })
+  t.match(await refused(nodes.create({ ...input, tags }, call())), {
+    code: 'provider_quota_exceeded',
+    message: /metadata items exceeds 40/
+  })
   t.equal(fake.asked('POST /servers').length, 1, 'asked once')
 })
 
@@ -44,29 +56,49 @@ t.test('ids need not be UUIDs, and a path of a list is no id', async (t) => {
 
 t.test('more than a thousand snapshots, which have no markers', async (t) => {
   const { fake, cloud, call } = await start(t)
-  const { resources: [volume] } = await cloud.volumes.create({ name: 'data', size: 75 }, call())
+  const {
+    resources: [volume]
+  } = await cloud.volumes.create({ name: 'data', size: 75 }, call())
   fake.state().settle()
   await cloud.snapshots.create({ name: 'first', volume_id: volume!.id }, call({ operation: none }))
   const [first] = fake.state().snapshots
-  fake.state().snapshots.unshift(...Array.from({ length: 1200 }, (_, i) => ({ ...first!, id: `snapshot-${i}`, metadata: {} })))
+  fake
+    .state()
+    .snapshots.unshift(...Array.from({ length: 1200 }, (_, i) => ({ ...first!, id: `snapshot-${i}`, metadata: {} })))
   const pages = await walk(cloud.snapshots, call, 100)
-  t.same(pages.map(({ length }) => length), [1000, 201])
+  t.same(
+    pages.map(({ length }) => length),
+    [1000, 201]
+  )
   t.equal(new Set(pages.flat().map(({ id }) => id)).size, 1201, 'each once')
-  t.same(await cloud.snapshots.findCreated({ id: none, input: { volume_id: volume!.id } }, new Date(), call()), [{ kind: 'snapshot', id: first!.id }])
+  t.same(await cloud.snapshots.findCreated({ id: none, input: { volume_id: volume!.id } }, new Date(), call()), [
+    { kind: 'snapshot', id: first!.id }
+  ])
 })
 
 t.test('the place of a volume is no tag of it, and stays where it is', async (t) => {
   const { fake, cloud, call } = await start(t)
-  const { resources: [{ id } = { id: '' }] } = await cloud.volumes.create({ name: 'data', size: 75, tags: { keep: '1', drop: '2' } }, call())
+  const {
+    resources: [{ id } = { id: '' }]
+  } = await cloud.volumes.create({ name: 'data', size: 75, tags: { keep: '1', drop: '2' } }, call())
   const [volume] = fake.state().volumes
   const place = volume!.metadata['storage-node']
   t.type(place, 'string')
   t.same((await cloud.volumes.get(id, plain, call())).tags, { keep: '1', drop: '2' })
-  t.same((await cloud.volumes.list(query, call())).items.map(({ tags }) => tags), [{ keep: '1', drop: '2' }])
+  t.same(
+    (await cloud.volumes.list(query, call())).items.map(({ tags }) => tags),
+    [{ keep: '1', drop: '2' }]
+  )
   t.same((await cloud.volumes.update(id, { tags: { drop: null } }, call())).tags, { keep: '1' })
   t.same(volume!.metadata, { keep: '1', 'storage-node': place })
   const errors = [{ in: 'body', pointer: '/tags/storage-node' }]
-  t.match(await refused(cloud.volumes.update(id, { tags: { 'storage-node': null } }, call())), { code: 'validation_failed', details: { errors } })
-  t.match(await refused(cloud.volumes.create({ size: 75, tags: { 'storage-node': 'x' } }, call())), { code: 'validation_failed', details: { errors } })
+  t.match(await refused(cloud.volumes.update(id, { tags: { 'storage-node': null } }, call())), {
+    code: 'validation_failed',
+    details: { errors }
+  })
+  t.match(await refused(cloud.volumes.create({ size: 75, tags: { 'storage-node': 'x' } }, call())), {
+    code: 'validation_failed',
+    details: { errors }
+  })
   t.equal(fake.state().volumes.length, 1)
 })

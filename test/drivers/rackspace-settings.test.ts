@@ -12,16 +12,47 @@ const resolve = (settings: Record<string, unknown>) => driver.resolve!(settings,
 
 t.test('the form of the original becomes that of today, and stays so', async (t) => {
   for (const [given, expected] of [
-    [{ USER: 'me', PASSWORD: 'key', EXTRA_PARAMS: { region: 'ord' } }, { username: 'me', api_key: 'key', region: 'ORD' }],
-    [{ USER: 'me', PASSWORD: 'key' }, { username: 'me', api_key: 'key', region: 'DFW' }],
-    [{ USER: 'me', PASSWORD: 'secret', EXTRA_PARAMS: { ex_force_auth_version: '2.0_password', ex_force_service_region: 'LON' } },
-      { username: 'me', password: 'secret', region: 'LON' }],
-    [{ USER: 'me', PASSWORD: 'key', region: 'iad', EXTRA_PARAMS: { ex_force_auth_region: 'SYD', ex_force_auth_url: 'https://lon.example', ex_tenant_name: '1' } },
-      { username: 'me', api_key: 'key', region: 'IAD', auth_url: 'https://lon.example', tenant_id: '1' }],
-    [{ username: 'me', api_key: 'key', region: 'hkg' }, { username: 'me', api_key: 'key', region: 'HKG' }],
-    [{ username: 'me', api_key: 'key' }, { username: 'me', api_key: 'key' }],
-    [{ token: 't', tenant_id: '1', cacert: 'ca.pem' }, { token: 't', tenant_id: '1', cacert: path.resolve('/settings/ca.pem') }],
-    [{ token: 't', tenant_id: '1', cacert: '~/ca.pem' }, { token: 't', tenant_id: '1', cacert: path.resolve('/home/me/ca.pem') }]
+    [
+      { USER: 'me', PASSWORD: 'key', EXTRA_PARAMS: { region: 'ord' } },
+      { username: 'me', api_key: 'key', region: 'ORD' }
+    ],
+    [
+      { USER: 'me', PASSWORD: 'key' },
+      { username: 'me', api_key: 'key', region: 'DFW' }
+    ],
+    [
+      {
+        USER: 'me',
+        PASSWORD: 'secret',
+        EXTRA_PARAMS: { ex_force_auth_version: '2.0_password', ex_force_service_region: 'LON' }
+      },
+      { username: 'me', password: 'secret', region: 'LON' }
+    ],
+    [
+      {
+        USER: 'me',
+        PASSWORD: 'key',
+        region: 'iad',
+        EXTRA_PARAMS: { ex_force_auth_region: 'SYD', ex_force_auth_url: 'https://lon.example', ex_tenant_name: '1' }
+      },
+      { username: 'me', api_key: 'key', region: 'IAD', auth_url: 'https://lon.example', tenant_id: '1' }
+    ],
+    [
+      { username: 'me', api_key: 'key', region: 'hkg' },
+      { username: 'me', api_key: 'key', region: 'HKG' }
+    ],
+    [
+      { username: 'me', api_key: 'key' },
+      { username: 'me', api_key: 'key' }
+    ],
+    [
+      { token: 't', tenant_id: '1', cacert: 'ca.pem' },
+      { token: 't', tenant_id: '1', cacert: path.resolve('/settings/ca.pem') }
+    ],
+    [
+      { token: 't', tenant_id: '1', cacert: '~/ca.pem' },
+      { token: 't', tenant_id: '1', cacert: path.resolve('/home/me/ca.pem') }
+    ]
   ] as const) {
     const once = resolve(given)
     t.strictSame(once, expected)
@@ -37,7 +68,10 @@ t.test('what is missing or makes no sense is named', async (t) => {
     [{ token: 't' }, /^tenant_id is required/],
     [{ USER: 'me' }, /^api_key is required/],
     [{ USER: 'me', PASSWORD: 'key', EXTRA_PARAMS: 'region=DFW' }, /^EXTRA_PARAMS must be a map/],
-    [{ USER: 'me', PASSWORD: 'key', EXTRA_PARAMS: { zone: 'DFW' } }, /^EXTRA_PARAMS\.zone is not known; there are: region/]
+    [
+      { USER: 'me', PASSWORD: 'key', EXTRA_PARAMS: { zone: 'DFW' } },
+      /^EXTRA_PARAMS\.zone is not known; there are: region/
+    ]
   ] as const) {
     t.throws(() => resolve(given), { message: said })
   }
@@ -45,13 +79,19 @@ t.test('what is missing or makes no sense is named', async (t) => {
   t.match(errorsOf({ region: 'D F W' }), [{ path: 'region' }])
   t.match(errorsOf({ auth_url: 'identity.example' }), [{ path: 'auth_url' }])
   t.match(errorsOf({ api_key: 7 }), [{ path: 'api_key' }])
-  t.match(errorsOf({ apikey: 'key' }), [{ path: 'apikey', message: /is not a setting; there are: username, api_key/ }])
+  t.match(errorsOf({ apikey: 'key' }), [{ path: 'apikey', message: /is not a setting; known settings: username, api_key/ }])
 })
 
 t.test('secrets are marked as such, and Identity has its address', async (t) => {
-  const properties = driver.settings.properties as unknown as Record<string, { format?: string }>
-  t.strictSame(Object.keys(properties).filter((name) => properties[name]!.format === 'password'), ['api_key', 'password', 'token'])
-  t.match(readSettings(driver.settings, { username: 'me', api_key: 'key' }).settings, { auth_url: 'https://identity.api.rackspacecloud.com/v2.0' })
+  const isSecret = (schema: object) => 'format' in schema && schema.format === 'password'
+  const { properties } = driver.settings
+  t.strictSame(
+    Object.keys(properties).filter((name) => isSecret(properties[name]!)),
+    ['api_key', 'password', 'token']
+  )
+  t.match(readSettings(driver.settings, { username: 'me', api_key: 'key' }).settings, {
+    auth_url: 'https://identity.api.rackspacecloud.com/v2.0'
+  })
   t.equal(driver.locationSetting, 'region')
 })
 
@@ -66,7 +106,9 @@ t.test('by password, or by key with the number of the account', async (t) => {
     return fake.asked('POST /tokens')[0]!.body
   }
   const username = 'demoauthor'
-  t.strictSame(await signIn({ password: 'theUsersPassword' }), { auth: { passwordCredentials: { username, password: 'theUsersPassword' } } })
+  t.strictSame(await signIn({ password: 'theUsersPassword' }), {
+    auth: { passwordCredentials: { username, password: 'theUsersPassword' } }
+  })
   t.strictSame(await signIn({ api_key: 'a00ac0ffee00', tenant_id: '123456' }), {
     auth: { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey: 'a00ac0ffee00' }, tenantId: '123456' }
   })
@@ -77,9 +119,17 @@ t.test('the version of Identity is added where the address has none, and a token
   const token = fake.issueToken()
   const fastify = Fastify()
   t.teardown(() => fastify.close())
-  await fastify.register(rackspace, { name: 'own', auth_url: fake.url.replace('/v2.0', '/'), token, tenant_id: fake.tenant, region: 'ord' })
+  await fastify.register(rackspace, {
+    name: 'own',
+    auth_url: fake.url.replace('/v2.0', '/'),
+    token,
+    tenant_id: fake.tenant,
+    region: 'ord'
+  })
   const call = openCall({ timeout: 5000, log: fastify.log, requestId: 't' })
-  t.teardown(() => { call.end() })
+  t.teardown(() => {
+    call.end()
+  })
   await fastify.clouds['own']!.check(call)
   t.strictSame(fake.asked('POST /tokens').at(-1)!.body, { auth: { token: { id: token }, tenantId: '123456' } })
   t.equal(fastify.clouds['own']!.location, 'ORD')

@@ -1,4 +1,4 @@
-import type { createDocumentCheck } from './document.ts'
+import type { DocumentCheck } from './document.ts'
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE' | 'HEAD' | 'OPTIONS'
 
@@ -15,7 +15,7 @@ export interface RequestOptions {
   body?: unknown
 }
 
-export type Send = (request: { method: Method, url: string, headers: Record<string, string>, payload?: string }) =>
+export type Send = (request: { method: Method, url: string, headers: Record<string, string>, payload?: string | undefined }) =>
 Promise<{ status: number, headers: Record<string, string>, text: string }>
 
 export interface Api {
@@ -31,12 +31,11 @@ export interface Api {
 }
 
 /** A client of the API that checks every answer against the document. */
-export function createApi (send: Send, check: ReturnType<typeof createDocumentCheck>): Api {
+export function createApi (send: Send, check: DocumentCheck): Api {
   const request: Api['request'] = async (method, url, { headers = {}, body } = {}) => {
     const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
     const type: Record<string, string> = payload === undefined ? {} : { 'content-type': 'application/json' }
-    const sent = payload === undefined ? {} : { payload }
-    const { status, headers: answered, text } = await send({ method, url, headers: { ...type, ...headers }, ...sent })
+    const { status, headers: answered, text } = await send({ method, url, headers: { ...type, ...headers }, payload })
     const contentType = answered['content-type'] ?? ''
     const parsed: unknown = contentType.includes('json') && text !== '' ? JSON.parse(text) : text
     if (method !== 'HEAD') check({ method, url, status, contentType, body: parsed })

@@ -1,3 +1,5 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Test } from 'tap'
 import { request } from 'undici'
@@ -5,7 +7,7 @@ import { createApp, type AppOptions } from '../../app.ts'
 import { loadSettings } from '../../config/index.ts'
 import { loadDrivers } from '../../drivers/load.ts'
 import { createApi, type Send } from './api.ts'
-import { createDocumentCheck } from './document.ts'
+import { sharedDocumentCheck } from './document.ts'
 
 /** The repository's root, from the compiled tests. */
 export const root = path.resolve(import.meta.dirname, '../../..')
@@ -13,10 +15,20 @@ export const root = path.resolve(import.meta.dirname, '../../..')
 /** A dummy cloud that is instant and keeps nothing. */
 export const dummy = (settings: object = {}) => ({ driver: 'dummy', delay: 0, state_file: null, ...settings })
 
+/** A tmpfs where there is one: the store syncs every commit to the disk, which is most of the time of many tests. */
+const temporary = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
+/** Makes an empty folder, which is removed when the test ends. */
+export function makeDirectory (t: Test) {
+  const directory = mkdtempSync(path.join(temporary, 'orchestrator-test-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
 export interface BuildOptions {
   clouds?: Record<string, object>
   /** The server's own settings. */
-  settings?: object
+  settings?: { operations?: object, [name: string]: unknown }
   /** A folder in which an earlier server has left its store. */
   directory?: string
   /** Whether requests go over a socket; otherwise they are injected. */
@@ -25,28 +37,33 @@ export interface BuildOptions {
   logger?: AppOptions['logger']
 }
 
-/** A server on dummy clouds, not listening, closed when the test ends; each of its answers is checked against its document. */
+/** Starts a server that does not listen and is closed when the test ends. Each of its answers is checked against the document. */
 export async function build (t: Test, options: BuildOptions = {}) {
-  const { clouds = { default: dummy() }, settings: own = {}, directory = t.testdir(), listen = false, logger = false } = options
+  const { clouds = { default: dummy() }, settings: own = {}, listen = false, logger = false } = options
+  const directory = options.directory ?? makeDirectory(t)
   const drivers = await loadDrivers()
   const file = path.join(directory, 'orchestrator.json')
-  const { writeFile } = await import('node:fs/promises')
-  await writeFile(file, JSON.stringify({ ...own, clouds }))
+  // Operations of these clouds end within milliseconds.
+  const operations = { poll_ms: 5, ...own.operations }
+  writeFileSync(file, JSON.stringify({ ...own, operations, clouds }))
   const settings = loadSettings({ config: file, env: {}, cwd: directory, drivers })
   const app = createApp({ settings, drivers, logger })
   t.teardown(() => app.close())
   await app.ready()
-  const check = createDocumentCheck(app.swagger())
   const origin = listen ? await app.listen({ host: '127.0.0.1', port: 0 }) : ''
+
   const overSocket: Send = async ({ method, url, headers, payload = null }) => {
-    const { statusCode, headers: answered, body } = await request(origin + url, { method, headers, body: payload })
-    return { status: statusCode, headers: answered as Record<string, string>, text: await body.text() }
+    const answer = await request(origin + url, { method, headers, body: payload })
+    return {
+      status: answer.statusCode,
+      headers: answer.headers as Record<string, string>,
+      text: await answer.body.text()
+    }
   }
   const injected: Send = async ({ method, url, headers, payload }) => {
-    const sent = payload === undefined ? {} : { payload }
-    const { statusCode, headers: answered, body } = await app.inject({ method, url, headers, ...sent })
-    return { status: statusCode, headers: answered as Record<string, string>, text: body }
+    const answer = await app.inject({ method, url, headers, payload })
+    return { status: answer.statusCode, headers: answer.headers as Record<string, string>, text: answer.body }
   }
-  const api = createApi(listen ? overSocket : injected, check)
+  const api = createApi(listen ? overSocket : injected, sharedDocumentCheck(app))
   return { app, api, directory, origin }
 }

@@ -17,53 +17,82 @@ export interface Answer {
 
 const escape = (step: string) => encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'))
 
-/**
- * Checks answers against an OpenAPI document: that the route, the status and the media type are documented, and that the
- * body fits its schema. The returned function throws what does not fit.
- */
-export function createDocumentCheck (document: object) {
-  const { paths } = document as Document
-  const ajv = new Ajv2020({ strict: false, allErrors: true })
+const refOf = (...steps: string[]) => `document#/${steps.map(escape).join('/')}`
+
+function compile (document: object) {
+  // Inlined references would compile a schema again wherever it is used.
+  const ajv = new Ajv2020({ strict: false, allErrors: true, inlineRefs: false })
   ;(formats as unknown as (ajv: object) => void)(ajv)
   ajv.addFormat('cidr', true).addFormat('ip', true).addFormat('binary', true)
   ajv.addSchema({ ...document, $id: 'document' })
+  return ajv
+}
 
-  // The longest static part first: /operations/{id} must not take /operations.
-  const routes = Object.keys(paths).sort((a, b) => b.replaceAll(/\{[^}]+\}/g, '').length - a.replaceAll(/\{[^}]+\}/g, '').length)
+const withoutParameters = (path: string) => path.replaceAll(/\{[^}]+\}/g, '')
+
+/**
+ * Checks answers against an OpenAPI document: that the route, the status and the media type are documented, and that the
+ * body fits its schema. The returned function throws if one of these does not hold.
+ */
+export function createDocumentCheck (document: object) {
+  const { paths } = document as Document
+  const ajv = compile(document)
+
+  // The path with the longest static part comes first, so that /operations/{id} does not match /operations.
+  const routes = Object.keys(paths)
+    .sort((a, b) => withoutParameters(b).length - withoutParameters(a).length)
     .map((path) => ({ path, pattern: new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, '[^/]+')}/?$`) }))
 
   return ({ method, url, status, contentType, body }: Answer) => {
     const [pathname, query = ''] = url.split('?', 2)
-    const route = routes.find(({ path, pattern }) => pattern.test(pathname!) && paths[path]![method.toLowerCase()] !== undefined)
+    const operation = method.toLowerCase()
     const media = contentType.split(';', 1)[0]!
-    const schema = route === undefined
-      ? undocumented(status, media, `${method} ${url}`)
-      : documented(paths[route.path]![method.toLowerCase()]!.responses, ['paths', route.path, method.toLowerCase(), 'responses'])
-    if (schema === undefined) return
-    if (ajv.validate(schema, body) === true) return
-    const partial = /(^|&)fields=/.test(query)
-    const errors = ajv.errors!.filter(({ keyword, instancePath }) => !(partial && keyword === 'required' && instancePath.startsWith('/items/')))
-    if (errors.length > 0) {
-      throw new Error(`${method} ${url} ${status} does not fit the document: ${errors.map(({ instancePath, message }) => `${instancePath} ${message}`).join('; ')}\n${JSON.stringify(body)}`)
+    const answer = `${method} ${url} ${status}`
+    const route = routes.find(({ path, pattern }) => pattern.test(pathname!) && paths[path]![operation] !== undefined)
+
+    const ref = route === undefined ? undocumentedRef() : documentedRef(route.path)
+    if (ref === undefined) return
+
+    const validate = ajv.getSchema(ref)!
+    if (validate(body) === true) return
+    const isPartial = /(^|&)fields=/.test(query)
+    const errors = validate.errors!.filter(({ keyword, instancePath }) =>
+      !(isPartial && keyword === 'required' && instancePath.startsWith('/items/')))
+    if (errors.length === 0) return
+    const reasons = errors.map(({ instancePath, message }) => `${instancePath} ${message}`).join('; ')
+    throw new Error(`${answer} does not fit the document: ${reasons}\n${JSON.stringify(body)}`)
+
+    /** An answer without a route must be a problem, too. /docs and the document itself have no schema. */
+    function undocumentedRef () {
+      if (status < 400) return undefined
+      if (media !== 'application/problem+json') throw new Error(`${method} ${url} answered ${status} as ${media}`)
+      return refOf('components', 'schemas', 'Problem')
     }
 
-    function documented (responses: Record<string, Described>, at: string[]) {
+    function documentedRef (path: string) {
+      const { responses } = paths[path]![operation]!
       const key = [String(status), `${String(status)[0]}XX`].find((one) => responses[one] !== undefined)
       if (key === undefined) throw new Error(`${method} ${url} answered ${status}, which is not documented`)
       const content = responses[key]!.content
       if (content === undefined) {
-        if (body !== undefined && body !== '') throw new Error(`${method} ${url} ${status} has a body, which is not documented`)
+        if (body !== undefined && body !== '') throw new Error(`${answer} has a body, which is not documented`)
         return undefined
       }
-      if (content[media]?.schema === undefined) throw new Error(`${method} ${url} ${status} is ${media}, which is not documented`)
-      return { $ref: `document#/${[...at, key, 'content', media, 'schema'].map(escape).join('/')}` }
+      if (content[media]?.schema === undefined) throw new Error(`${answer} is ${media}, which is not documented`)
+      return refOf('paths', path, operation, 'responses', key, 'content', media, 'schema')
     }
   }
 }
 
-/** What no route answers must be a problem all the same; /docs and the document itself have no schema. */
-function undocumented (status: number, media: string, what: string) {
-  if (status < 400) return undefined
-  if (media !== 'application/problem+json') throw new Error(`${what} answered ${status} as ${media}`)
-  return { $ref: 'document#/components/schemas/Problem' }
+export type DocumentCheck = ReturnType<typeof createDocumentCheck>
+
+let shared: DocumentCheck | undefined
+
+/**
+ * The check that all apps of this process share, because rendering the document and compiling its schemas is expensive and
+ * the document does not depend on the settings (document.test.ts).
+ */
+export function sharedDocumentCheck (app: { swagger (): object }) {
+  shared ??= createDocumentCheck(app.swagger())
+  return shared
 }

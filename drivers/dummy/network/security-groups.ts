@@ -1,92 +1,99 @@
 import { ProblemError, type SecurityGroup } from '../../../openapi/model/index.ts'
-import type { Context, SecurityGroupService } from '../../driver.ts'
-import { newRecord } from '../record.ts'
-import { commonOf, createReadsOf, newId } from '../records.ts'
-import { must } from '../refusal.ts'
-import type { Settings } from '../settings.ts'
-import type { State } from '../state.ts'
-import type { Store } from '../store.ts'
-import { mergeTags } from '../tags.ts'
-import { defaultGroup, firstRules } from './builtin.ts'
-import { isSameRule, ruleFrom } from './rules.ts'
-import type { StoredGroup } from './stored.ts'
+import { describe, type SecurityGroupService } from '../../driver.ts'
+import {
+  assertField, commonFieldsOf, createEgressRules, createRepository, defaultGroup, mergeLabels,
+  newId, tagLimits, type Engine, type RuleRecord, type Store
+} from '../engine/index.ts'
+import { groupIdsOf } from './nics.ts'
+import { isSameRule, parseRule } from './rules.ts'
 
-/** Throws in_use where the group is on a NIC, or at the other end of another group's rule, or is the default group. */
+const parameters = ['name', 'description', 'tags'] as const
+
+export const securityGroupCapabilities = describe<SecurityGroupService>({
+  create: { parameters, limits: tagLimits },
+  update: { parameters, limits: tagLimits },
+  create_rule: {
+    parameters: [
+      'direction', 'ethertype', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr',
+      'remote_group_id', 'description'
+    ]
+  }
+})
+
+/** A group is in use by the NICs and by the rules of other groups that refer to it. */
 function assertUnused ({ nodes, security_groups: groups }: Store, id: string) {
-  if (id === defaultGroup) throw new ProblemError('in_use', 'The default security group stays: NICs for which none is named have it')
-  const node = nodes.entries.find(({ data }) => data.nics.some(({ security_group_ids: ids }) => ids.includes(id)))
-  if (node !== undefined) throw new ProblemError('in_use', `Security group ${id} is on the node ${node.data.id}`)
-  const other = groups.entries.find(({ data }) => data.id !== id && data.rules.some(({ remote_group_id: remote }) => remote === id))
-  if (other !== undefined) throw new ProblemError('in_use', `A rule of the security group ${other.data.id} names ${id}`)
+  if (id === defaultGroup) {
+    throw new ProblemError('in_use', 'The default security group is for NICs that name no group')
+  }
+  const node = nodes.entries.find(({ data }) => groupIdsOf(data).includes(id))
+  if (node !== undefined) {
+    throw new ProblemError('in_use', `Security group ${id} is on the node ${node.data.id}`)
+  }
+  const other = groups.entries.find(({ data }) =>
+    data.id !== id && data.rules.some(({ remote_group_id: remote }) => remote === id))
+  if (other === undefined) return
+  throw new ProblemError('in_use', `A rule of the security group ${other.data.id} refers to ${id}`)
 }
 
-/** Only one group is called `default`; other names may repeat. */
+/** Only the default group has the name `default`. Other names can repeat. */
 function assertName (name: string | undefined) {
-  if (name === 'default') throw new ProblemError('already_exists', 'The security group `default` exists already')
+  if (name === 'default') {
+    throw new ProblemError('already_exists', 'The security group `default` exists already')
+  }
 }
 
 const newRuleId = ({ security_groups: groups }: Store) =>
-  newId({ has: (id) => groups.entries.some(({ data }) => data.rules.some((rule) => rule.id === id)) }, 'rule')
+  newId('rule', (id) =>
+    groups.entries.some(({ data }) => data.rules.some((rule) => rule.id === id)))
 
-/** Security groups, which hang on NICs; the rules of each are made and deleted, never changed. */
-export function createSecurityGroups ({ location, page_size: pageSize }: Settings, state: State, context: Context): SecurityGroupService {
-  const { open, save } = state
-  const of = (store: Store) => store.security_groups
-  const { view, find, reads } = createReadsOf(state, 'security group', of, pageSize, (data: StoredGroup): SecurityGroup => ({
-    ...commonOf(context, 'security_groups', location, data),
-    state: 'available',
-    description: data.description,
-    network_id: null,
-    rules: data.rules
-  }))
+/** Rules of security groups are created and destroyed, never changed. */
+export function createSecurityGroups (engine: Engine): SecurityGroupService {
+  const { reads, create, update, remove } = createRepository(
+    engine, 'security group', (store) => store.security_groups, (data): SecurityGroup => ({
+      ...commonFieldsOf(engine, 'security_groups', data),
+      state: 'available',
+      description: data.description,
+      network_id: null,
+      rules: data.rules
+    }))
 
   return {
     ...reads,
-    async create ({ name, description = '', tags = {} }) {
+    async create ({ name, description = '', tags }) {
       assertName(name)
-      const store = await open()
-      const groups = of(store)
-      const rules = firstRules(() => newRuleId(store))
-      const entry = groups.add({ ...newRecord(groups.newSeq(), newId(groups, 'sg')), name, description, tags: { ...tags }, rules })
-      await save()
-      return view(entry)
+      return create((store) => {
+        const rules = createEgressRules(() => newRuleId(store))
+        const record = store.security_groups.newRecord('sg')
+        return { ...record, name, description, tags: { ...tags }, rules }
+      })
     },
-    async update (id, { name, description, tags }) {
-      const store = await open()
-      const entry = find(store, id)
-      const { data } = entry
-      if (name !== data.name) {
-        must(name === undefined || id !== defaultGroup, '/name', 'must stay: this is the default group')
+    update: (id, patch) => update(id, (group) => {
+      const { name, description = group.description } = patch
+      if (name !== undefined && name !== group.name) {
+        assertField(id !== defaultGroup, '/name', 'cannot change for the default group')
         assertName(name)
       }
-      of(store).set(entry, { name: name ?? data.name, description: description ?? data.description, tags: mergeTags(data.tags, tags) })
-      await save()
-      return view(entry)
-    },
-    async destroy (id) {
-      const store = await open()
-      const entry = find(store, id)
-      assertUnused(store, id)
-      of(store).remove(entry)
-      await save()
-    },
+      return { ...mergeLabels(group, patch), description }
+    }),
+    destroy: (id) => remove(id, (_, store) => assertUnused(store, id)),
     async create_rule (id, input) {
-      const store = await open()
-      const entry = find(store, id)
-      const rule = ruleFrom(store, input, newRuleId(store))
-      const same = entry.data.rules.find((one) => isSameRule(one, rule))
-      if (same !== undefined) throw new ProblemError('already_exists', `Security group ${id} has this rule already: ${same.id}`)
-      of(store).set(entry, { rules: [...entry.data.rules, rule] })
-      await save()
+      let rule!: RuleRecord
+      await update(id, (group, store) => {
+        rule = parseRule(store, input, newRuleId(store))
+        const same = group.rules.find((one) => isSameRule(one, rule))
+        if (same === undefined) return { rules: [...group.rules, rule] }
+        throw new ProblemError(
+          'already_exists', `Security group ${id} has this rule already: ${same.id}`
+        )
+      })
       return rule
     },
     async destroy_rule (id, ruleId) {
-      const store = await open()
-      const entry = find(store, id)
-      const rules = entry.data.rules.filter((rule) => rule.id !== ruleId)
-      if (rules.length === entry.data.rules.length) throw new ProblemError('resource_not_found', `Security group ${id} has no rule ${ruleId}`)
-      of(store).set(entry, { rules })
-      await save()
+      await update(id, (group) => {
+        const rules = group.rules.filter((rule) => rule.id !== ruleId)
+        if (rules.length < group.rules.length) return { rules }
+        throw new ProblemError('resource_not_found', `Security group ${id} has no rule ${ruleId}`)
+      })
     }
   }
 }

@@ -1,22 +1,28 @@
-import type { Image } from '../../../openapi/model/index.ts'
-import { images as builtIn } from '../catalog.ts'
-import type { Store } from '../store.ts'
-import { imageState } from './states.ts'
+import type { Image, ImageState } from '../../../openapi/model/index.ts'
+import { builtInImages, type Store } from '../engine/index.ts'
 
-/** What an image asks of those who use it. */
+const states = new Map<string, ImageState>(Object.entries({
+  queued: 'pending',
+  saving: 'pending',
+  importing: 'pending',
+  active: 'available',
+  pending_delete: 'deleting',
+  killed: 'error'
+} satisfies Record<string, ImageState>))
+
+export const imageStateOf = (status: string): ImageState => states.get(status) ?? 'unknown'
+
 export interface UsableImage {
   name: string
   min_ram: number
   min_disk: number
   os: Image['os']
-  /** Whether it is complete, so that something can be made of it. */
-  usable: boolean
+  isAvailable: boolean
 }
 
-/** An image, built in or made by the account. */
 export function findImage ({ images }: Store, id: string): UsableImage | undefined {
-  const always = builtIn.get(id)
-  if (always !== undefined) return { ...always, usable: true }
-  const own = images.find(id)?.data
-  return own === undefined ? undefined : { ...own, usable: imageState(own.status) === 'available' }
+  const builtIn = builtInImages.get(id)
+  if (builtIn !== undefined) return { ...builtIn, isAvailable: true }
+  const image = images.find(id)?.data
+  return image && { ...image, isAvailable: imageStateOf(image.status) === 'available' }
 }

@@ -1,89 +1,117 @@
 import { ProblemError, type Image } from '../../../openapi/model/index.ts'
-import type { Context, ImageService } from '../../driver.ts'
-import { createReadsOf } from '../records.ts'
-import type { Settings } from '../settings.ts'
-import type { State } from '../state.ts'
-import type { Store } from '../store.ts'
-import { mergeTags } from '../tags.ts'
-import { born, createChanges, stepsOf, untilGone } from './common.ts'
-import { measure } from './file.ts'
-import { fromFile, fromNode } from './image-create.ts'
-import { listImages } from './image-list.ts'
-import type { StoredImage } from './stored.ts'
-import type { StorageViews } from './view.ts'
+import { describe, type ImageService } from '../../driver.ts'
+import {
+  commonFieldsOf, createRepository, createStaticService, mergeLabels, pageOfList, scheduleSteps,
+  tagLimits, toPositioned, untilGone, type BaseRecord, type Engine, type ImageRecord, type Store
+} from '../engine/index.ts'
+import { imageStateOf } from './find-image.ts'
+import { imageOfFile, imageOfNode, measureFile } from './new-image.ts'
 
-/** What a new image is, beside what every record has. */
-export type NewImage = Omit<StoredImage, 'seq' | 'id' | 'steps' | 'created_at' | 'updated_at' | 'operation'>
+const fileParameters = ['name', 'disk_format', 'min_ram', 'min_disk', 'architecture'] as const
+
+export const imageCapabilities = describe<ImageService>({
+  create: { parameters: ['name', 'node_id', 'tags'], limits: tagLimits },
+  upload: { parameters: fileParameters },
+  import: { parameters: [...fileParameters, 'url', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'tags', 'visibility'], limits: tagLimits }
+})
+
+const owner = 'account'
+
+type NewImage = Omit<ImageRecord, keyof BaseRecord>
 
 /**
- * The images of the dummy cloud: those built in, which belong to the cloud, and those of the account. Of a file only the
- * length and the hash are kept; what `import` names is never fetched: an image of unknown length stands for it.
+ * The service of images: the built-in images of the cloud, and the images of the account. Of an uploaded file, only the
+ * size and the hash are kept. An import fetches nothing; its image has an unknown size.
  */
-export function createImages (
-  settings: Settings, { timeout }: Context, state: State, builtIn: readonly Image[], views: StorageViews
-): ImageService {
-  const { delay, delays, page_size: pageSize } = settings
+export function createImages (engine: Engine, builtIn: readonly Image[]): ImageService {
+  const { open, settings: { delay, delays, page_size: pageSize }, context: { timeout } } = engine
   const seconds = delays.image ?? delay
-  const { open, save } = state
-  const { find, view } = createReadsOf(state, 'image', ({ images }) => images, pageSize, views.image)
-  const { changed, findCreated } = createChanges(state, 'image', ({ images }) => images)
-  const always = new Map(builtIn.map((image) => [image.id, image]))
+  const { view, reads, update, createAsync, changeAsync, findCreated } = createRepository(
+    engine, 'image', ({ images }) => images, (data): Image => ({
+      ...commonFieldsOf(engine, 'images', data),
+      provider_state: data.status,
+      state: imageStateOf(data.status),
+      min_ram: data.min_ram,
+      min_disk: data.min_disk,
+      size_bytes: data.size_bytes,
+      architecture: data.architecture,
+      os: data.os,
+      visibility: data.visibility as Image['visibility'],
+      owner,
+      is_snapshot: data.is_snapshot
+    }))
 
-  /** An image of the account. Throws provider_permission_denied for one that is built in. */
-  const own = (store: Store, id: string) => {
-    if (!always.has(id)) return find(store, id)
+  const builtInItems = toPositioned(builtIn)
+  const builtInService = createStaticService(builtIn, 'image', pageSize)
+  const isBuiltIn = (id: string) => builtIn.some((image) => image.id === id)
+
+  const assertOwned = (id: string) => {
+    if (!isBuiltIn(id)) return
     throw new ProblemError('provider_permission_denied', `Image ${id} belongs to the cloud, not to this account`, {
-      hint: 'Only images of the account can be changed; make one of a node, or upload one.'
+      hint: 'Only images of the account can change: create one of a node, or upload one.'
     })
   }
 
-  /** Adds an image which is as `end` says after a while. */
-  const add = ({ images }: Store, image: NewImage, stages: string[], end: { size_bytes?: number }, operation: string | undefined) => {
-    const fields = born(images, 'img', operation)
-    images.add({ ...fields, ...image, steps: stepsOf(stages.map((status) => ({ status })), { status: 'active', ...end }, seconds) })
-    return changed(fields.id, { states: ['available'] })
-  }
+  /** Adds an image that passes these statuses and then becomes active. */
+  const addImage = (
+    operation: string | undefined,
+    statuses: string[],
+    create: (store: Store) => { image: NewImage, sizeBytes?: number }
+  ) => createAsync('available', (store) => {
+    const { image, sizeBytes } = create(store)
+    const stages = statuses.map((status) => ({ status }))
+    const end = { status: 'active', ...(sizeBytes !== undefined && { size_bytes: sizeBytes }) }
+    return {
+      ...store.images.newRecord('img', operation),
+      steps: scheduleSteps(stages, end, seconds),
+      ...image
+    }
+  })
 
   return {
-    list: async (query) => listImages(await open(), builtIn, query, pageSize, view),
-    async get (id, { extra }) {
-      const store = await open()
-      const one = always.get(id)
-      if (one !== undefined) return extra ? { ...one, extra: { id } } : one
-      return view(find(store, id), extra)
+    async list (query) {
+      const { images } = await open()
+      const ownItems = images.entries.map((entry) => ({
+        position: builtIn.length + entry.data.seq,
+        read: (extra: boolean) => view(entry, extra)
+      }))
+      return pageOfList([...builtInItems, ...ownItems], query, pageSize)
     },
-    async create (input, { operation }) {
-      const store = await open()
-      const { image, bytes } = fromNode(store, input)
-      return add(store, image, ['queued', 'saving'], { size_bytes: bytes }, operation)
+    async get (id, options, call) {
+      await open()
+      return (isBuiltIn(id) ? builtInService : reads).get(id, options, call)
     },
+    create: (input, { operation }) =>
+      addImage(operation, ['queued', 'saving'], (store) => imageOfNode(store, input)),
     findCreated,
     async upload (input, file, call) {
-      // Nothing is there until the last byte is: who breaks off leaves nothing.
-      const { size, checksum } = await measure(file, timeout, call)
-      return add(await open(), { ...fromFile(input), size_bytes: size, checksum }, ['saving'], {}, call.operation)
+      // Add the image after the last byte, so that an interrupted upload leaves nothing.
+      const measured = await measureFile(file, timeout, call)
+      return addImage(
+        call.operation, ['saving'], () => ({ image: { ...imageOfFile(input), ...measured } })
+      )
     },
-    async import ({ tags, ...input }, { operation }) {
-      return add(await open(), { ...fromFile(input), tags: { ...tags } }, ['queued', 'importing'], {}, operation)
+    import: (input, { operation }) => addImage(operation, ['queued', 'importing'], () => (
+      { image: { ...imageOfFile(input), tags: { ...input.tags } } }
+    )),
+    async update (id, patch) {
+      assertOwned(id)
+      return update(id, (image) => ({
+        ...mergeLabels(image, patch),
+        visibility: patch.visibility ?? image.visibility
+      }))
     },
-    async update (id, { name, tags, visibility }) {
-      const store = await open()
-      const entry = own(store, id)
-      store.images.set(entry, {
-        ...(name === undefined ? {} : { name }),
-        tags: mergeTags(entry.data.tags, tags),
-        ...(visibility === undefined ? {} : { visibility })
-      })
-      await save()
-      return view(entry)
-    },
+    // As in Glance, nodes and volumes that were created from the image stay as they are.
     async destroy (id) {
-      const store = await open()
-      const entry = own(store, id)
-      const under = entry.data.status === 'pending_delete'
-      // As in Glance, nodes and volumes that were made of it stay as they are.
-      if (!under) store.images.move(entry, stepsOf([{ status: 'pending_delete' }], { gone: true }, seconds))
-      return changed(id, untilGone)
+      assertOwned(id)
+      return changeAsync(id, ({ status }) => {
+        if (status === 'pending_delete') return { until: untilGone }
+        return {
+          steps: scheduleSteps([{ status: 'pending_delete' }], { gone: true }, seconds),
+          until: untilGone
+        }
+      })
     }
   }
 }

@@ -1,68 +1,74 @@
-import type { SnapshotService } from '../../driver.ts'
-import { field, refuse } from '../refusal.ts'
-import { checkQuotas } from '../quota.ts'
-import { createReadsOf } from '../records.ts'
-import type { Settings } from '../settings.ts'
-import type { State } from '../state.ts'
-import type { Store } from '../store.ts'
-import { mergeTags } from '../tags.ts'
-import { born, createChanges, invalidState, stepsOf, untilGone } from './common.ts'
-import { snapshotState, volumeState } from './states.ts'
-import type { StoredVolume } from './stored.ts'
-import type { StorageViews } from './view.ts'
+import { ProblemError, type Snapshot, type SnapshotState } from '../../../openapi/model/index.ts'
+import { describe, type SnapshotService } from '../../driver.ts'
+import {
+  checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels, scheduleSteps,
+  tagLimits, untilGone, type Engine
+} from '../engine/index.ts'
+import { assertVolumeState } from './volumes.ts'
 
-/** The volume to take a snapshot of. Throws validation_failed where there is none, invalid_state where it is not at rest. */
-function sourceOf ({ volumes }: Store, id: string): StoredVolume {
-  const volume = volumes.find(id)?.data
-  refuse(volume === undefined ? [field('/volume_id', 'must be the id of a volume of this cloud')] : [])
-  const state = volumeState(volume!.status)
-  if (state === 'available' || state === 'in_use') return volume!
-  throw invalidState(`Volume ${id} is ${state}`, state, 'Wait until it is available or in use.')
-}
+export const snapshotCapabilities = describe<SnapshotService>({
+  create: { parameters: ['volume_id', 'name', 'description', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'tags'], limits: tagLimits }
+})
 
-/** The snapshots of the dummy cloud, as Cinder's: also of volumes that are attached. */
-export function createSnapshots (settings: Settings, state: State, views: StorageViews): SnapshotService {
-  const { quotas, delay, delays, page_size: pageSize } = settings
+/** The statuses of Cinder that snapshots have here; each is also the name of the state. */
+const states: readonly string[] = [
+  'creating', 'available', 'deleting', 'error'
+] satisfies SnapshotState[]
+
+const snapshotStateOf = (status: string) =>
+  states.includes(status) ? status as SnapshotState : 'unknown'
+
+/** As in Cinder, a volume can be attached while a snapshot is taken. */
+export function createSnapshots (engine: Engine): SnapshotService {
+  const { quotas, delay, delays } = engine.settings
   const seconds = delays.snapshot ?? delay
-  const { open, save } = state
-  const { reads, find, view } = createReadsOf(state, 'snapshot', ({ snapshots }) => snapshots, pageSize, views.snapshot)
-  const { changed, findCreated } = createChanges(state, 'snapshot', ({ snapshots }) => snapshots)
+  const { reads, update, createAsync, changeAsync, findCreated } = createRepository(
+    engine, 'snapshot', ({ snapshots }) => snapshots, (data): Snapshot => ({
+      ...commonFieldsOf(engine, 'snapshots', data),
+      provider_state: data.status,
+      state: snapshotStateOf(data.status),
+      volume_id: data.volume_id,
+      size: data.size,
+      progress: data.progress,
+      description: data.description
+    }))
 
   return {
     ...reads,
-    async create ({ volume_id: volumeId, name, description, tags }, call) {
-      const store = await open()
-      const { size } = sourceOf(store, volumeId)
+    create: (input, { operation }) => createAsync('available', (store) => {
+      const { data: volume } = findReferenced(
+        store.volumes, input.volume_id, '/volume_id', 'a volume'
+      )
+      assertVolumeState(volume, ['available', 'in_use'])
       checkQuotas(quotas, store, { snapshots: 1 })
-      const fields = born(store.snapshots, 'snap', call.operation)
-      store.snapshots.add({
-        ...fields,
-        name: name ?? null,
+      return {
+        ...store.snapshots.newRecord('snap', operation),
+        steps: scheduleSteps(
+          [{ progress: 0 }, { progress: 50 }], { status: 'available', progress: 100 }, seconds
+        ),
+        name: input.name ?? null,
         status: 'creating',
-        tags: { ...tags },
-        volume_id: volumeId,
-        size,
+        tags: { ...input.tags },
+        volume_id: volume.id,
+        size: volume.size,
         progress: 0,
-        description: description ?? null,
-        steps: stepsOf([{ progress: 0 }, { progress: 50 }], { status: 'available', progress: 100 }, seconds)
-      })
-      return changed(fields.id, { states: ['available'] })
-    },
+        description: input.description ?? null
+      }
+    }),
     findCreated,
-    async update (id, { name, tags }) {
-      const store = await open()
-      const entry = find(store, id)
-      store.snapshots.set(entry, { ...(name === undefined ? {} : { name }), tags: mergeTags(entry.data.tags, tags) })
-      await save()
-      return view(entry)
-    },
-    async destroy (id) {
-      const store = await open()
-      const entry = find(store, id)
-      const state = snapshotState(entry.data.status)
-      if (state === 'creating') throw invalidState(`Snapshot ${id} is ${state}`, state, 'Wait until it is available.')
-      if (state !== 'deleting') store.snapshots.move(entry, stepsOf([{ status: 'deleting' }], { gone: true }, seconds))
-      return changed(id, untilGone)
-    }
+    update: (id, patch) => update(id, (snapshot) => mergeLabels(snapshot, patch)),
+    destroy: (id) => changeAsync(id, ({ status }) => {
+      if (status === 'deleting') return { until: untilGone }
+      if (status === 'creating') {
+        const hint = 'Wait until it is available.'
+        throw new ProblemError('invalid_state', `Snapshot ${id} is ${status}`, {
+          state: status, hint
+        })
+      }
+      return {
+        steps: scheduleSteps([{ status: 'deleting' }], { gone: true }, seconds), until: untilGone
+      }
+    })
   }
 }

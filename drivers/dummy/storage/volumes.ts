@@ -1,120 +1,161 @@
-import { ProblemError } from '../../../openapi/model/index.ts'
-import type { VolumeService } from '../../driver.ts'
-import { field, refuse } from '../refusal.ts'
-import { checkQuotas } from '../quota.ts'
-import { createReadsOf } from '../records.ts'
-import type { Settings } from '../settings.ts'
-import type { State } from '../state.ts'
-import { mergeTags } from '../tags.ts'
-import { assertOpen, deviceFor, rootDevice } from './attachments.ts'
-import { born, createChanges, invalidState, stepsOf, untilGone } from './common.ts'
-import { checkVolume, originOf } from './volume-create.ts'
-import { volumeState } from './states.ts'
-import type { StoredVolume } from './stored.ts'
-import type { StorageViews } from './view.ts'
+import { ProblemError, type Volume, type VolumeState } from '../../../openapi/model/index.ts'
+import { describe, type VolumeService } from '../../driver.ts'
+import {
+  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels,
+  scheduleSteps, tagLimits, untilGone, type Engine, type VolumeRecord
+} from '../engine/index.ts'
+import { assertAttachable, chooseDevice, isRootDisk, maxVolumes } from './attachments.ts'
+import { checkVolume, originOf } from './new-volume.ts'
 
-const wait = 'Wait until it is available, or in use where that will do.'
+export const volumeCapabilities = describe<VolumeService>({
+  create: {
+    parameters: ['name', 'size', 'type', 'snapshot_id', 'image_id', 'availability_zone', 'tags'],
+    limits: tagLimits
+  },
+  update: { parameters: ['name', 'tags'], limits: tagLimits },
+  attach: { parameters: ['node_id', 'device'], limits: { volumes_per_node: maxVolumes } },
+  detach: { parameters: ['node_id'] },
+  extend: { parameters: ['size'] }
+})
 
-/** Throws in_use where the volume hangs on a node, invalid_state where it is not at rest. */
-function assertFree ({ id, attachment, status }: StoredVolume) {
-  if (attachment !== null) {
-    throw new ProblemError('in_use', `Volume ${id} is attached to node ${attachment.node_id}`, { hint: 'Detach it first.' })
-  }
-  const state = volumeState(status)
-  if (state !== 'available' && state !== 'error') throw invalidState(`Volume ${id} is ${state}`, state, wait)
+const states = new Map<string, VolumeState>(Object.entries({
+  creating: 'creating',
+  downloading: 'creating',
+  available: 'available',
+  reserved: 'attaching',
+  attaching: 'attaching',
+  'in-use': 'in_use',
+  detaching: 'detaching',
+  extending: 'updating',
+  deleting: 'deleting',
+  error: 'error'
+} satisfies Record<string, VolumeState>))
+
+const volumeStateOf = ({ status }: VolumeRecord): VolumeState => states.get(status) ?? 'unknown'
+
+/** Throws invalid_state unless the state of the volume is one of these. */
+export function assertVolumeState (volume: VolumeRecord, allowed: readonly VolumeState[]) {
+  const state = volumeStateOf(volume)
+  if (allowed.includes(state)) return
+  const hint = 'Wait until it is available, or in use if that is sufficient.'
+  throw new ProblemError('invalid_state', `Volume ${volume.id} is ${state}`, { state, hint })
 }
 
-/** The attachment to end. Throws invalid_state where there is none at rest, validation_failed where it is to another node. */
-function attachmentOf ({ id, attachment, status }: StoredVolume, nodeId: string | undefined) {
-  const state = volumeState(status)
+function assertDetached (volume: VolumeRecord) {
+  const { id, attachment } = volume
+  if (attachment === null) return assertVolumeState(volume, ['available', 'error'])
+  const detail = `Volume ${id} is attached to node ${attachment.node_id}`
+  throw new ProblemError('in_use', detail, { hint: 'Detach it first.' })
+}
+
+/** Returns the attachment to end. Throws if the volume is not in use, on another node, or a root disk. */
+function findAttachment (volume: VolumeRecord, nodeId: string | undefined) {
+  const { id, attachment } = volume
+  const state = volumeStateOf(volume)
   if (attachment === null || state !== 'in_use') {
-    throw invalidState(`Volume ${id} is ${state}, not in use`, state, 'Only a volume that is attached can be detached.')
+    const hint = 'Only a volume that is attached can be detached.'
+    throw new ProblemError('invalid_state', `Volume ${id} is ${state}, not in use`, { state, hint })
   }
-  refuse(nodeId === undefined || nodeId === attachment.node_id ? [] : [field('/node_id', 'must be the node that the volume is attached to')])
-  if (attachment.device === rootDevice) {
-    throw new ProblemError('in_use', `Volume ${id} is the root disk of node ${attachment.node_id}`, { hint: 'Destroy the node first.' })
-  }
-  return attachment
+  const { node_id: attachedTo } = attachment
+  assertField(
+    (nodeId ?? attachedTo) === attachedTo,
+    '/node_id',
+    'must be the node that the volume is attached to'
+  )
+  if (!isRootDisk(attachment)) return attachment
+  const detail = `Volume ${id} is the root disk of node ${attachedTo}`
+  throw new ProblemError('in_use', detail, { hint: 'Destroy the node first.' })
 }
 
-/** The volumes of the dummy cloud. They hold nothing, and behave as Cinder's. */
-export function createVolumes (settings: Settings, state: State, views: StorageViews): VolumeService {
-  const { location, quotas, delay, delays, page_size: pageSize } = settings
-  const seconds = delays.volume ?? delay
-  const { open, save } = state
-  const { reads, find, view } = createReadsOf(state, 'volume', ({ volumes }) => volumes, pageSize, views.volume)
-  const { changed, findCreated } = createChanges(state, 'volume', ({ volumes }) => volumes)
+function attachmentsOf (volume: VolumeRecord): Volume['attachments'] {
+  if (volume.attachment === null) return []
+  const { node_id: nodeId, device } = volume.attachment
+  const state = volumeStateOf(volume)
+  const isChanging = state === 'creating' || state === 'attaching' || state === 'detaching'
+  return [{ node_id: nodeId, device, state: isChanging ? state : 'in_use' }]
+}
+
+/** Volumes have no content. Their states and rules are those of Cinder. */
+export function createVolumes (engine: Engine): VolumeService {
+  const { location, quotas, delay, delays } = engine.settings
+  const { reads, update, createAsync, changeAsync, findCreated } = createRepository(
+    engine, 'volume', ({ volumes }) => volumes, (data): Volume => ({
+      ...commonFieldsOf(engine, 'volumes', data),
+      provider_state: data.status,
+      state: volumeStateOf(data),
+      size: data.size,
+      type: data.type,
+      iops: null,
+      encrypted: false,
+      bootable: data.bootable,
+      availability_zone: data.availability_zone,
+      attachments: attachmentsOf(data),
+      snapshot_id: data.snapshot_id,
+      image_id: data.image_id
+    }))
+
+  type Stage = VolumeRecord['steps'][number]['then']
+  const schedule = (stages: Stage[], end: Stage) =>
+    scheduleSteps(stages, end, delays.volume ?? delay)
 
   return {
     ...reads,
-    async create (input, call) {
-      const store = await open()
+    create: (input, { operation }) => createAsync('available', (store) => {
       checkVolume(store, input, location)
-      const { size, ...origin } = originOf(store, input)
-      checkQuotas(quotas, store, { volumes: 1, volume_storage: size })
-      const fields = born(store.volumes, 'vol', call.operation)
-      const stages = input.image_id === undefined ? [{ status: 'creating' }] : [{ status: 'creating' }, { status: 'downloading' }]
-      store.volumes.add({
-        ...fields,
+      const origin = originOf(store, input)
+      checkQuotas(quotas, store, { volumes: 1, volume_storage: origin.size })
+      const statuses = input.image_id === undefined ? ['creating'] : ['creating', 'downloading']
+      return {
+        ...store.volumes.newRecord('vol', operation),
+        steps: schedule(statuses.map((status) => ({ status })), { status: 'available' }),
         name: input.name ?? null,
         status: 'creating',
         tags: { ...input.tags },
-        size,
         ...origin,
         availability_zone: input.availability_zone ?? `${location}-a`,
-        attachment: null,
-        steps: stepsOf(stages, { status: 'available' }, seconds)
-      })
-      return changed(fields.id, { states: ['available'] })
-    },
-    findCreated,
-    async update (id, { name, tags }) {
-      const store = await open()
-      const entry = find(store, id)
-      store.volumes.set(entry, { ...(name === undefined ? {} : { name }), tags: mergeTags(entry.data.tags, tags) })
-      await save()
-      return view(entry)
-    },
-    async destroy (id) {
-      const store = await open()
-      const entry = find(store, id)
-      if (entry.data.status === 'deleting') return changed(id, untilGone)
-      assertFree(entry.data)
-      if (store.snapshots.entries.some(({ data }) => data.volume_id === id)) {
-        throw new ProblemError('in_use', `Volume ${id} has snapshots`, { hint: 'Delete its snapshots first.' })
+        attachment: null
       }
-      store.volumes.move(entry, stepsOf([{ status: 'deleting' }], { gone: true }, seconds))
-      return changed(id, untilGone)
-    },
-    async attach (id, input) {
-      const store = await open()
-      const entry = find(store, id)
-      assertFree(entry.data)
-      const node = store.nodes.find(input.node_id)
-      refuse(node === undefined ? [field('/node_id', 'must be the id of a node of this cloud')] : [])
-      assertOpen(node!.data)
-      const attachment = { node_id: input.node_id, device: deviceFor(store, input.node_id, input), delete_on_termination: false }
-      store.volumes.move(entry, stepsOf([{ status: 'attaching', attachment }], { status: 'in-use' }, seconds))
-      return changed(id, { states: ['in_use'] })
-    },
-    async detach (id, { node_id: nodeId }) {
-      const store = await open()
-      const entry = find(store, id)
-      const attachment = attachmentOf(entry.data, nodeId)
-      assertOpen(store.nodes.find(attachment.node_id)!.data)
-      store.volumes.move(entry, stepsOf([{ status: 'detaching' }], { status: 'available', attachment: null }, seconds))
-      return changed(id, { states: ['available'] })
-    },
-    async extend (id, { size }) {
-      const store = await open()
-      const entry = find(store, id)
-      const { status, size: present } = entry.data
-      const state = volumeState(status)
-      if (state !== 'available' && state !== 'in_use') throw invalidState(`Volume ${id} is ${state}`, state, wait)
-      refuse(size > present ? [] : [field('/size', `must be more than ${present} GiB, which it has`)])
+    }),
+    findCreated,
+    update: (id, patch) => update(id, (volume) => mergeLabels(volume, patch)),
+    destroy: (id) => changeAsync(id, (volume, { snapshots }) => {
+      if (volume.status === 'deleting') return { until: untilGone }
+      assertDetached(volume)
+      if (snapshots.entries.some(({ data }) => data.volume_id === id)) {
+        throw new ProblemError('in_use', `Volume ${id} has snapshots`, {
+          hint: 'Delete its snapshots first.'
+        })
+      }
+      return { steps: schedule([{ status: 'deleting' }], { gone: true }), until: untilGone }
+    }),
+    attach: (id, input) => changeAsync(id, (volume, store) => {
+      assertDetached(volume)
+      const node = findReferenced(store.nodes, input.node_id, '/node_id', 'a node')
+      assertAttachable(node.data)
+      const device = chooseDevice(store, input)
+      const attachment = { node_id: input.node_id, device, delete_on_termination: false }
+      return {
+        steps: schedule([{ status: 'attaching', attachment }], { status: 'in-use' }),
+        until: { states: ['in_use'] }
+      }
+    }),
+    detach: (id, { node_id: nodeId }) => changeAsync(id, (volume, { nodes }) => {
+      const attachment = findAttachment(volume, nodeId)
+      assertAttachable(nodes.find(attachment.node_id)!.data)
+      return {
+        steps: schedule([{ status: 'detaching' }], { status: 'available', attachment: null }),
+        until: { states: ['available'] }
+      }
+    }),
+    extend: (id, { size }) => changeAsync(id, (volume, store) => {
+      const { status, size: present } = volume
+      assertVolumeState(volume, ['available', 'in_use'])
+      assertField(size > present, '/size', `must be more than ${present} GiB, the present size`)
       checkQuotas(quotas, store, { volume_storage: size - present })
-      store.volumes.move(entry, stepsOf([{ status: 'extending' }], { status, size }, seconds))
-      return changed(id, { states: [state] })
-    }
+      return {
+        steps: schedule([{ status: 'extending' }], { status, size }),
+        until: { states: [volumeStateOf(volume)] }
+      }
+    })
   }
 }

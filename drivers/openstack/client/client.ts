@@ -1,39 +1,53 @@
+import type { Action, Token } from 'openstack-client'
 import { withTransport, type TransportRequest } from 'request-promise'
-import type { Token } from 'openstack-client'
-import { ProblemError } from '../../../openapi/model/index.ts'
+import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { HttpClient } from '../../http.ts'
-import type { Access, Session } from './access.ts'
+import type { HttpClient, HttpRequest } from '../../http.ts'
+import { createFlight } from '../../single-flight.ts'
 import type { Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
-import { createFlight } from '../../single-flight.ts'
-import { chooseVersion, readRange, versionHeaders, volumeHeaders, type Microversion, type VersionRange } from './microversions.ts'
-import { nextMarker } from './paging.ts'
+import {
+  chooseVersion, readRange, versionHeaders, volumeHeaders, type Microversion, type VersionRange
+} from './microversions.ts'
 import { resources } from './resources.ts'
+import type { Access, Session } from './token-cache.ts'
 
-/** One call of openstack-client, with the token and the headers that it is to be given. */
-export type Send = (token: Token, region: null, headers: Record<string, string>) => Promise<unknown>
-
+/** A service of the cloud, and the version of its API that a call needs. */
 export interface Upstream {
   service: Service
-  /** Where it needs more than the lowest version of Nova, or of Cinder, there is. */
-  version?: Microversion
+  /** Undefined for the lowest version of Nova or Cinder. */
+  version?: Microversion | undefined
 }
 
+/** One call in the terms of openstack-client. */
+export interface ClientRequest {
+  action: Action
+  /** Ids that fill the places in the path, not yet encoded. */
+  ids?: readonly string[]
+  query?: Readonly<Record<string, unknown>>
+  /** The body of an action that has one; undefined for a DELETE. */
+  write?: { body: unknown }
+  headers?: Record<string, string>
+  /** True if the call changes nothing at the cloud: it may be repeated, and its failure leaves nothing open. */
+  isRead: boolean
+}
+
+export interface ClientResponse {
+  /** The body without the root that wraps it. */
+  answer: unknown
+  /** The whole body. */
+  raw: unknown
+  headers: Record<string, string>
+}
+
+/** Calls the services of one cloud. All methods throw ProblemError. */
 export interface Client {
-  /** A page: its items, and the marker of the next one. */
-  list<T> (upstream: Upstream, call: Call, send: Send): Promise<{ items: T[], next: string | null }>
-  /** One object. */
-  show<T extends object> (upstream: Upstream, call: Call, send: Send): Promise<T>
-  /** A change, whose answer may be empty. */
-  change (upstream: Upstream, call: Call, send: Send): Promise<unknown>
-  /** A change whose answer is in its headers. */
-  headersOf (upstream: Upstream, call: Call, send: Send): Promise<Record<string, string>>
-  /** Id of the project that is called for; undefined where the identity service does not tell it. */
+  request (upstream: Upstream, request: ClientRequest, call: Call): Promise<ClientResponse>
+  /** Reads the id of the project; undefined if the identity service does not name it. */
   project (call: Call): Promise<string | undefined>
-  /** The versions of Nova there are: asked for once. */
+  /** Reads the versions of Nova, once. */
   versions (call: Call): Promise<VersionRange | null>
-  /** The same as far as it is known already: undefined before it was asked for. */
+  /** Returns the versions of Nova without a call; undefined before they were read. */
   knownVersions (): VersionRange | null | undefined
   refresh (): void
 }
@@ -43,61 +57,64 @@ export interface ClientOptions {
   http: HttpClient
   /** Milliseconds. */
   timeout: number
-  /** Whether Nova has microversions at all; a cloud without is never sent one. */
+  /** False for a cloud whose Nova has no microversions; it never gets one. */
   microversions: boolean
 }
 
 /**
- * The one way to call a cloud's services: openstack-client knows paths and bodies, the session the token and the
- * endpoint, the HTTP client the wire. All methods throw ProblemError.
+ * Makes the client of a cloud: openstack-client knows paths and bodies, the session token and
+ * endpoint, and the HTTP client sends. `bind` is the usual way to call it.
  */
 export function createClient ({ session, http, timeout, microversions }: ClientOptions): Client {
   let range: VersionRange | null | undefined = microversions ? undefined : null
   let generation = 0
 
-  const run = async (service: Service, headers: Record<string, string>, read: boolean, call: Call, send: Send) => {
+  const run = async (
+    service: Service, { isRead, ...request }: ClientRequest, call: Call
+  ): Promise<ClientResponse> => {
     const access = await session.access(call)
     let raw: unknown
-    let received: Record<string, string> = {}
-    const transport = async (request: TransportRequest) => {
-      const response = await dispatch(request, { service, read, access, call })
-      raw = response.body
-      received = response.headers
-      return { statusCode: response.status, headers: response.headers, body: response.body }
+    let headers: Record<string, string> = {}
+    const transport = async (sent: TransportRequest) => {
+      const response = await dispatch(sent, access, isRead, call)
+      const { status, body } = response
+      if (status < 200 || status >= 300) throw problemOf(response, { service, read: isRead })
+      raw = body
+      headers = response.headers
+      return { statusCode: status, headers, body }
     }
-    const answer = await withTransport(transport, () => send(access.of(service), null, headers))
-    return { answer, raw, headers: received }
+    const answer = await withTransport(transport, () => invoke(request, access.of(service)))
+    return { answer, raw, headers }
   }
 
-  /** Sends a request, and once more with a new token where the first is refused: a 401 says that nothing was done. */
-  const dispatch = async (request: TransportRequest, { service, read, access, call }: Dispatch) => {
-    const attempt = async (by: Access) => {
-      const response = await http.request(toHttp(request, by.token, read), call)
-      if (response.status !== 401) by.accepted = true
+  /** Sends a request, and once more with a new token if the token is refused: after a 401 nothing was done. */
+  const dispatch = async (
+    request: TransportRequest, access: Access, isRead: boolean, call: Call
+  ) => {
+    const attempt = async (current: Access) => {
+      const response = await http.request(toHttpRequest(request, current.token, isRead), call)
+      if (response.status !== 401) current.accepted = true
       return response
     }
-    const first = await attempt(access)
-    // What has been read of a file is gone.
-    const response = first.status === 401 && !isStream(request.body) ? await attempt(await session.renew(access.token, call)) : first
-    if (response.status < 200 || response.status >= 300) throw problemOf(response, { service, read })
-    return response
+    const response = await attempt(access)
+    // A stream that has been read cannot be sent again.
+    if (response.status !== 401 || isStream(request.body)) return response
+    return attempt(await session.renew(access.token, call))
   }
 
   const discover = createFlight(timeout, async (call) => {
     const begun = generation
-    const found = readRange(await askVersion(call))
+    const found = readRange(await readVersions(call))
     if (begun === generation) range = found
     return found
   })
 
-  /** A cloud whose version document is not to be had is one without microversions. */
-  const askVersion = async (call: Call) => {
+  /** Reads Nova's version document. A cloud that refuses it counts as one without microversions. */
+  const readVersions = async (call: Call) => {
     try {
-      const { answer } = await run('compute', {}, true, call, (token, region, headers) =>
-        resources.computeVersion.read(token, region, {}, headers))
-      return answer
+      return (await run('compute', { action: resources.computeVersion.show, isRead: true }, call)).answer
     } catch (error) {
-      if (error instanceof ProblemError && undisclosed.has(error.code)) return undefined
+      if (error instanceof ProblemError && unversioned.has(error.code)) return undefined
       throw error
     }
   }
@@ -106,30 +123,20 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
 
   const headersFor = async ({ service, version }: Upstream, call: Call) => {
     if (version === undefined) return {}
-    // Cinder's versions are not asked for: it refuses one that it lacks, and nothing is done then.
+    // Cinder's versions are not read: it refuses a version that it lacks, and nothing is done then.
     if (service === 'volume') return volumeHeaders(version)
     const chosen = chooseVersion(version, await versions(call))
-    if (chosen === null) throw new ProblemError('not_supported', `This needs Nova ${version.lowest}, which the cloud does not have`)
-    return chosen === undefined ? {} : versionHeaders(chosen)
+    if (chosen !== null) return chosen === undefined ? {} : versionHeaders(chosen)
+    throw new ProblemError(
+      'not_supported',
+      `This needs Nova ${version.lowest}, which the cloud does not have`
+    )
   }
 
   return {
-    async list<T> (upstream: Upstream, call: Call, send: Send) {
-      const { answer, raw } = await run(upstream.service, await headersFor(upstream, call), true, call, send)
-      if (!Array.isArray(answer)) throw malformed(upstream.service, true)
-      return { items: answer as T[], next: nextMarker(raw) }
-    },
-    async show<T extends object> (upstream: Upstream, call: Call, send: Send) {
-      const { answer } = await run(upstream.service, await headersFor(upstream, call), true, call, send)
-      if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) throw malformed(upstream.service, true)
-      return answer as T
-    },
-    async change (upstream, call, send) {
-      const { answer } = await run(upstream.service, await headersFor(upstream, call), false, call, send)
-      return answer
-    },
-    async headersOf (upstream, call, send) {
-      return (await run(upstream.service, await headersFor(upstream, call), false, call, send)).headers
+    async request (upstream, request, call) {
+      const headers = { ...await headersFor(upstream, call), ...request.headers }
+      return run(upstream.service, { ...request, headers }, call)
     },
     project: async (call) => (await session.access(call)).project,
     versions,
@@ -141,43 +148,45 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   }
 }
 
-interface Dispatch {
-  service: Service
-  read: boolean
-  access: Access
-  call: Call
+/** The errors of a version document that does not exist, or that the account may not read. */
+const unversioned = new Set<ProblemCode>([
+  'resource_not_found', 'provider_rejected', 'provider_permission_denied', 'not_supported'
+])
+
+/** A success without the expected content. After a change the outcome is unknown then. */
+export function malformed (service: string, read: boolean) {
+  const detail = `The ${service} service answered with success, but its answer is malformed`
+  return new ProblemError('provider_error', detail, { outcomeUnknown: !read })
 }
 
-/** What a version document that is not there, or not for us, is refused with. */
-const undisclosed = new Set<string>(['resource_not_found', 'provider_rejected', 'provider_permission_denied', 'not_supported'])
+/** Calls an action of openstack-client, whose arguments are all positional. */
+const invoke = (
+  { action, ids = [], write, query = {}, headers = {} }: Omit<ClientRequest, 'isRead'>, token: Token
+) => action(token, null, ...ids.map(encodeId), ...(write === undefined ? [] : [write.body]), query, headers)
 
-/** An answer of success that lacks what it is about; after a change it is open what that has done. */
-export const malformed = (service: string, read: boolean) => new ProblemError('provider_error',
-  `The ${service} service answered with success, but without what was asked for (malformed)`, { outcomeUnknown: !read })
+/**
+ * Encodes an id, which openstack-client puts into the path as it is. In a path `.` and `..` have a
+ * meaning, services read `%2F` as `/`, and half a surrogate pair cannot be encoded; no cloud has
+ * such an id.
+ */
+function encodeId (id: string) {
+  if (id !== '.' && id !== '..' && !id.includes('/') && !/\p{Surrogate}/u.test(id)) return encodeURIComponent(id)
+  throw new ProblemError('resource_not_found', 'No resource has such an id')
+}
 
-function toHttp ({ method, url, headers, qs, body }: TransportRequest, token: string, read: boolean) {
+function toHttpRequest (
+  { method, url, headers, qs, body }: TransportRequest, token: string, read: boolean
+): HttpRequest {
+  const content = isStream(body) ? { stream: body } : { body }
   return {
     method,
     url,
     headers: { ...headers, 'X-Auth-Token': token },
     read,
-    ...(qs === null || qs === undefined ? {} : { query: qs }),
-    ...(body === undefined ? {} : isStream(body) ? { stream: body } : { body })
+    query: qs ?? undefined,
+    ...content
   }
 }
 
-const isStream = (body: unknown): body is AsyncIterable<Uint8Array> => typeof body === 'object' && body !== null && Symbol.asyncIterator in body
-
-/**
- * An id as a part of a path, which openstack-client takes as it is. `.` and `..` mean something there however they are
- * written, services read `%2F` as `/`, and half a character cannot be written at all: none is in an id of any cloud.
- */
-export function encodeId (id: string) {
-  const never = () => new ProblemError('resource_not_found', 'No resource has such an id')
-  if (id === '.' || id === '..' || id.includes('/')) throw never()
-  try {
-    return encodeURIComponent(id)
-  } catch {
-    throw never()
-  }
-}
+const isStream = (body: unknown): body is AsyncIterable<Uint8Array> =>
+  typeof body === 'object' && body !== null && Symbol.asyncIterator in body

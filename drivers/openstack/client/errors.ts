@@ -1,10 +1,12 @@
-import { ProblemError, type ProblemCode, type ProviderError } from '../../../openapi/model/index.ts'
+import {
+  ProblemError, type ProblemCode, type ProblemDetails, type ProviderError
+} from '../../../openapi/model/index.ts'
 import { parseRetryAfter, type HttpResponse } from '../../http.ts'
 
-/** What was asked of which service, for the words and the outcome of its refusal. */
-export interface Asked {
+/** The call that an answer belongs to. */
+export interface CallContext {
   service: string
-  /** Whether it changes nothing. */
+  /** True if the call changes nothing. */
   read: boolean
 }
 
@@ -13,39 +15,40 @@ interface Fault {
   message: string | null
 }
 
-/** Glance's messages have the tags of its error page in them. */
-const textOf = (value: unknown) => {
+/** Removes HTML tags, which Glance's messages contain. */
+const toText = (value: unknown) => {
   const text = typeof value === 'string' ? value.replace(/<[^>]*>/g, ' ').trim() : ''
   return text === '' ? null : text.slice(0, 1000)
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * What an error's body says. Nova and Cinder wrap it in its kind (`{"badRequest": {code, message}}`), Neutron in
- * `NeutronError` with a `type`, Keystone in `error` with a `title`; Glance has `message` and `title` at the top,
- * Neutron's framework `faultstring`. Of an HTML page, which Glance sends too, nothing is left.
+ * Reads the body of an error. Nova and Cinder wrap it in its kind (`{"badRequest": {code,
+ * message}}`), Neutron in `NeutronError` with a `type`, Keystone in `error` with a `title`; Glance
+ * has `message` and `title` at the top, Neutron's framework has `faultstring`. An HTML page, which
+ * Glance sends too, has neither code nor message.
  */
 export function faultOf (body: unknown): Fault {
   if (!isFields(body)) return { code: null, message: null }
   const [kind, value] = Object.entries(body)[0] ?? []
-  if (kind === 'NeutronError' && typeof value === 'string') return { code: kind, message: textOf(value) }
+  if (kind === 'NeutronError' && typeof value === 'string') return { code: kind, message: toText(value) }
   const fault = kind !== undefined && isFields(value) ? value : body
   const { type, title, faultcode, message, faultstring } = fault
-  const code = textOf(type) ?? textOf(title) ?? textOf(faultcode) ?? (fault === body ? null : kind ?? null)
-  return { code, message: textOf(message) ?? textOf(faultstring) }
+  const code = toText(type) ?? toText(title) ?? toText(faultcode) ?? (fault === body ? null : kind ?? null)
+  return { code, message: toText(message) ?? toText(faultstring) }
 }
 
-/** The cloud's own id of a request, under the names that its services use. */
-export const requestIdOf = (headers: Record<string, string>) =>
+/** Returns the cloud's own id of a request. Its header has a different name in each service. */
+const requestIdOf = (headers: Record<string, string>) =>
   headers['x-openstack-request-id'] ?? headers['x-compute-request-id'] ?? headers['x-order-request-id'] ?? null
 
-/** Seconds, from `Retry-After`. */
 function retryAfter (headers: Record<string, string>) {
-  const ms = parseRetryAfter(headers['retry-after'])
-  return ms === undefined ? {} : { retry_after: Math.ceil(ms / 1000) }
+  const milliseconds = parseRetryAfter(headers['retry-after'])
+  return { retry_after: milliseconds && Math.ceil(milliseconds / 1000) }
 }
 
 const quota = /quota|exceed|over ?limit/i
@@ -54,36 +57,40 @@ const wrongState = /while it is in|invalid state|in this state|not ready/i
 const inUse = /in use|inuse|still has|one or more ports/i
 const existing = /already exists|duplicate|exists$/i
 
-function conflictCode (said: string) {
-  if (locked.test(said)) return 'protected' as const
-  if (wrongState.test(said)) return 'invalid_state' as const
-  if (quota.test(said)) return 'provider_quota_exceeded' as const
-  if (existing.test(said)) return 'already_exists' as const
-  return inUse.test(said) ? 'in_use' as const : 'invalid_state' as const
+function conflictCode (text: string): ProblemCode {
+  if (locked.test(text)) return 'protected'
+  if (wrongState.test(text)) return 'invalid_state'
+  if (quota.test(text)) return 'provider_quota_exceeded'
+  if (existing.test(text)) return 'already_exists'
+  return inUse.test(text) ? 'in_use' : 'invalid_state'
 }
 
 /**
- * An answer that is no 2xx in the words of the catalogue. A refusal leaves nothing behind; only what a gateway says in
- * the place of the service (502, 504) leaves open whether a change was made.
+ * Converts an answer other than 2xx. A refusal of the service leaves nothing behind. After an
+ * answer of a gateway in front of it (502, 504), the outcome of a change is unknown.
  */
-export function problemOf ({ status, headers, body }: HttpResponse, { service, read }: Asked): ProblemError {
+export function problemOf (
+  { status, headers, body }: HttpResponse, { service, read }: CallContext
+): ProblemError {
   const fault = faultOf(body)
-  const said = `${fault.message ?? ''} ${fault.code ?? ''}`.trim()
-  const told: ProviderError = { code: fault.code ?? String(status), message: fault.message, request_id: requestIdOf(headers) }
+  const text = `${fault.message ?? ''} ${fault.code ?? ''}`.trim()
+  const providerError: ProviderError = {
+    code: fault.code ?? String(status), message: fault.message, request_id: requestIdOf(headers)
+  }
   const detail = fault.message ?? `The ${service} service answered ${status}`
-  const problem = (code: ProblemCode, more: { outcomeUnknown?: boolean, retry_after?: number } = {}) =>
-    new ProblemError(code, detail, { provider_error: told, ...more })
+  const problem = (code: ProblemCode, more: ProblemDetails = {}) =>
+    new ProblemError(code, detail, { provider_error: providerError, ...more })
 
   switch (status) {
     case 400: case 422: return problem('provider_rejected')
     case 401: return problem('provider_auth_failed')
-    case 403: return problem(quota.test(said) ? 'provider_quota_exceeded' : 'provider_permission_denied')
+    case 403: return problem(quota.test(text) ? 'provider_quota_exceeded' : 'provider_permission_denied')
     case 404: case 410: return problem('resource_not_found')
     case 405: case 406: case 501: return problem('not_supported')
-    case 409: return problem(conflictCode(said))
+    case 409: return problem(conflictCode(text))
     case 413:
-      // Old services send `Retry-After: 0` with an exceeded quota too.
-      return /quota/i.test(said) || headers['retry-after'] === undefined
+      // Old services send `Retry-After: 0` with an exceeded quota, too.
+      return /quota/i.test(text) || headers['retry-after'] === undefined
         ? problem('provider_quota_exceeded')
         : problem('provider_rate_limited', retryAfter(headers))
     case 429: return problem('provider_rate_limited', retryAfter(headers))

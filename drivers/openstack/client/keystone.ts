@@ -1,6 +1,6 @@
 import type { AuthSettings } from './settings.ts'
 
-/** An endpoint as Keystone's catalog tells it. */
+/** An endpoint of Keystone's catalog. */
 export interface CatalogEndpoint {
   interface: string
   region?: string | null
@@ -10,7 +10,7 @@ export interface CatalogEndpoint {
 
 export type Catalog = Array<{ type: string, endpoints: CatalogEndpoint[] }>
 
-/** The `token` of Keystone's answer, as far as it matters here. */
+/** The `token` of Keystone's answer, in the fields that are used. */
 export interface KeystoneToken {
   expires_at?: string | null
   issued_at?: string
@@ -20,14 +20,14 @@ export interface KeystoneToken {
 
 const version = /\/v\d+(\.\d+)?$/
 
-/** Where tokens are made: the URL as given, whose version is added only where it has none (`/identity/v3` stays). */
+/** Returns the URL of tokens: the address from the settings. The version is added if it has none. */
 export function tokensUrl (authUrl: string) {
   const base = authUrl.replace(/[?#].*$/, '').replace(/\/+$/, '')
   return `${base}${version.test(base) ? '' : '/v3'}/auth/tokens`
 }
 
-/** `Default` is what Keystone calls the domain that is there from its installation on. */
-const domainOf = (name: string | undefined, id: string | undefined) => id !== undefined ? { id } : { name: name ?? 'Default' }
+/** Keystone's installation creates a domain with the name `Default`. */
+const domainOf = (name = 'Default', id?: string) => id === undefined ? { name } : { id }
 
 const userOf = (auth: AuthSettings) => auth.user_id !== undefined
   ? { id: auth.user_id }
@@ -36,7 +36,12 @@ const userOf = (auth: AuthSettings) => auth.user_id !== undefined
 function scopeOf (auth: AuthSettings) {
   if (auth.project_id !== undefined) return { project: { id: auth.project_id } }
   if (auth.project_name === undefined) return undefined
-  return { project: { name: auth.project_name, domain: domainOf(auth.project_domain_name, auth.project_domain_id) } }
+  return {
+    project: {
+      name: auth.project_name,
+      domain: domainOf(auth.project_domain_name, auth.project_domain_id)
+    }
+  }
 }
 
 const methods: Record<string, string> = {
@@ -53,33 +58,39 @@ function methodOf (auth: AuthSettings, type: string | undefined) {
   return auth.token !== undefined && auth.password === undefined ? 'token' : 'password'
 }
 
-/** What is missing for Keystone to know who calls, in words for the settings' author; undefined where nothing is. */
-export function missingCredentials (auth: AuthSettings, type: string | undefined): string | undefined {
-  const user = auth.username !== undefined || auth.user_id !== undefined
+/** Describes the credentials that the settings lack; returns undefined if they are complete. */
+export function missingCredentials (
+  auth: AuthSettings, type: string | undefined
+): string | undefined {
+  const hasUser = auth.username !== undefined || auth.user_id !== undefined
   switch (methodOf(auth, type)) {
     case 'token':
       return auth.token === undefined ? 'auth.token is required' : undefined
     case 'application_credential':
       if (auth.application_credential_secret === undefined) return 'auth.application_credential_secret is required'
-      if (auth.application_credential_id !== undefined || (auth.application_credential_name !== undefined && user)) return undefined
+      if (auth.application_credential_id !== undefined) return undefined
+      if (auth.application_credential_name !== undefined && hasUser) return undefined
       return 'auth.application_credential_id is required, or application_credential_name with username or user_id'
     default:
-      if (!user) return 'auth.username or auth.user_id is required'
+      if (!hasUser) return 'auth.username or auth.user_id is required'
       return auth.password === undefined ? 'auth.password is required' : undefined
   }
 }
 
-/** The body of `POST /v3/auth/tokens`. An application credential has its project in itself, so it names no scope. */
+/**
+ * Makes the body of `POST /v3/auth/tokens`. An application credential contains its project, so it
+ * has no scope.
+ */
 export function authRequest (auth: AuthSettings, type: string | undefined) {
   const method = methodOf(auth, type)
-  const scope = scopeOf(auth)
   if (method === 'application_credential') {
-    const { application_credential_id: id, application_credential_name: name, application_credential_secret: secret } = auth
-    const who = id !== undefined ? { id } : { name, user: userOf(auth) }
-    return { auth: { identity: { methods: [method], [method]: { ...who, secret } } } }
+    const { application_credential_id: id, application_credential_name: name } = auth
+    const credential = id === undefined ? { name, user: userOf(auth) } : { id }
+    const secret = auth.application_credential_secret
+    return { auth: { identity: { methods: [method], [method]: { ...credential, secret } } } }
   }
   const identity = method === 'token'
     ? { methods: ['token'], token: { id: auth.token } }
     : { methods: ['password'], password: { user: { ...userOf(auth), password: auth.password } } }
-  return { auth: { identity, ...(scope === undefined ? {} : { scope }) } }
+  return { auth: { identity, scope: scopeOf(auth) } }
 }

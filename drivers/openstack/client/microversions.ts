@@ -1,59 +1,66 @@
 /**
- * The calls of Nova that need more than version 2.1, each with the lowest version that does it. Never more than that:
- * from 2.37 a create must send `networks`, from 2.47 a server no longer names its flavor's id, from 2.92 no key pair is
- * generated. What is not here is sent without a version, which is 2.1. From Nova's "REST API Version History".
+ * The calls of Nova that need more than version 2.1, each with the lowest sufficient version. A
+ * higher one would do harm: from 2.37 a create must send `networks`, from 2.47 a server no longer
+ * contains its flavor's id, from 2.92 Nova no longer generates key pairs. Other calls have no
+ * version, which means 2.1. Source: Nova's "REST API Version History".
  */
 export const microversions = {
-  /** `locked` of a server is shown from 2.9 on; without it `protected` is not known. */
+  /** Shows `locked` of a server, which becomes `protected`. */
   readServers: { lowest: '2.9', needed: false },
-  /** The type of a key pair is told from 2.2 on. */
+  /** Shows the type of a key pair. */
   typeKeyPairs: { lowest: '2.2', needed: false },
-  /** Key pairs are listed in pages from 2.35 on, all at once before. */
+  /** Lists key pairs in pages; older versions list all at once. */
   pageKeyPairs: { lowest: '2.35', needed: false },
-  /** `description` of a server can be given from 2.19 on. */
+  /** Accepts the `description` of a server. */
   describeServer: { lowest: '2.19', needed: true },
-  /** The screen of a server by `remote-consoles`. */
+  /** Opens the screen of a server by `remote-consoles`. */
   remoteConsole: { lowest: '2.6', needed: true },
-  /** `volume_type` of a root volume can be given from 2.67 on. */
+  /** Accepts the `volume_type` of a root volume. */
   rootVolumeType: { lowest: '2.67', needed: true },
-  /** Cinder's, and the only one: a volume that is attached can be extended from 3.42 on. */
+  /** Extends an attached volume. This is the only version of Cinder in the table. */
   extendAttached: { lowest: '3.42', needed: false }
 } as const satisfies Record<string, Microversion>
 
 export interface Microversion {
   lowest: string
-  /** Whether the call makes no sense below; otherwise it is sent without a version then. */
+  /** True if the call is useless below this version; otherwise an older cloud gets it without a version. */
   needed: boolean
 }
 
-/** What a cloud offers; null where it has no microversions. */
+/** The versions of a cloud; null stands for a cloud without microversions. */
 export interface VersionRange {
   min: string
   max: string
 }
 
-/** Whether `version` is at least `other`: both are numbers with a dot, of which each part counts for itself. */
+/** Compares two versions part by part: `2.10` is at least `2.9`. */
 export function atLeast (version: string, other: string) {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const [otherMajor = 0, otherMinor = 0] = other.split('.').map(Number)
   return major > otherMajor || (major === otherMajor && minor >= otherMinor)
 }
 
-/** Reads Nova's version document: `{version: {version: '2.93', min_version: '2.1'}}`; both are empty before 2.1. */
+/** Reads Nova's version document, `{version: '2.93', min_version: '2.1'}`. Both fields are empty before 2.1. */
 export function readRange (document: unknown): VersionRange | null {
   const { version, min_version: min } = (document ?? {}) as { version?: unknown, min_version?: unknown }
-  return typeof version === 'string' && typeof min === 'string' && version !== '' ? { min, max: version } : null
+  if (typeof version !== 'string' || typeof min !== 'string' || version === '') return null
+  return { min, max: version }
 }
 
-/** The version to send for a call, undefined for none; null where the cloud lacks one that is needed. */
-export function chooseVersion ({ lowest, needed }: Microversion, range: VersionRange | null): string | undefined | null {
+/**
+ * Chooses the version of a call: undefined to send none, null if the cloud lacks a version that the
+ * call needs.
+ */
+export function chooseVersion ({ lowest, needed }: Microversion, range: VersionRange | null) {
   if (range === null || !atLeast(range.max, lowest)) return needed ? null : undefined
   return atLeast(lowest, range.min) ? lowest : range.min
 }
 
-/** The header of a version of Cinder. */
-export const volumeHeaders = ({ lowest }: Microversion) => ({ 'OpenStack-API-Version': `volume ${lowest}` })
+/** Makes the header that selects a version of Cinder. */
+export const volumeHeaders = ({ lowest }: Microversion) => ({
+  'OpenStack-API-Version': `volume ${lowest}`
+})
 
-/** Both forms of the header: the older one is all that Nova understands before 2.27. */
+/** Makes the headers that select a version of Nova. Before 2.27, Nova reads only the second one. */
 export const versionHeaders = (version: string) =>
   ({ 'OpenStack-API-Version': `compute ${version}`, 'X-OpenStack-Nova-API-Version': version })

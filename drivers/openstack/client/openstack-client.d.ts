@@ -1,4 +1,4 @@
-/** What this driver uses of openstack-client, which has no types of its own. All calls are positional. */
+/** The types of openstack-client, as far as this driver uses it. The package has none of its own. */
 declare module 'openstack-client' {
   export interface Endpoint {
     interface: string
@@ -6,58 +6,52 @@ declare module 'openstack-client' {
     url: string
   }
 
-  /** The token of Keystone's answer, with its text under `token`. */
+  /** The token of Keystone's answer, with its text as `token`. */
   export interface Token {
     token: string
     catalog: Array<{ type: string, endpoints: Endpoint[] }>
-    /** Interface of the endpoints to call; `public` where not given. */
+    /** Interface of the endpoints to call; by default `public`. */
     interface?: string
   }
 
-  type Params = Record<string, unknown> | null
-  type Headers = Record<string, string>
+  /**
+   * A call. The other arguments are the ids in the path, which get into the URL as they are, the
+   * body (not for a GET), the query and the headers, in this order.
+   */
+  export type Action = (token: Token, region: string | null, ...rest: unknown[]) => Promise<unknown>
 
-  /** A call without a body; `Ids` fill the places of the path, and get into the URL as they are. */
-  export type Read<Ids extends string[] = []> =
-    (token: Token, region: string | null, ...rest: [...Ids, params: Params, headers: Headers]) => Promise<unknown>
-  /** A call with a body. */
-  export type Write<Ids extends string[] = []> =
-    (token: Token, region: string | null, ...rest: [...Ids, body: unknown, params: Params, headers: Headers]) => Promise<unknown>
+  /** The calls of one resource, by their names. */
+  export type Calls<Name extends string> = Readonly<Record<Name, Action>>
 
-  export interface Collection {
-    list: Read
-    show: Read<[id: string]>
-    create: Write
-    update: Write<[id: string]>
-    del: Write<[id: string]>
-  }
+  type Collection = Calls<'list' | 'show' | 'create' | 'update' | 'del'>
 
   export const nova: {
-    /** `create` takes and gives `{ server }`, the others what is in it. */
-    server: Collection & { attachInterface: Write<[id: string]>, detachInterface: Write<[id: string, port: string]> }
+    /** `create` takes and returns `{ server }`, the others the content of it. */
+    server: Collection & Calls<'attachInterface' | 'detachInterface'>
     keypair: Collection
-    serverDetail: Pick<Collection, 'list'>
-    serverAction: { create: Write<[id: string]> }
+    serverDetail: Calls<'list'>
+    serverAction: Calls<'create'>
     flavor: Collection
-    flavorDetail: Pick<Collection, 'list'>
-    availabilityZone: Pick<Collection, 'list'>
+    flavorDetail: Calls<'list'>
+    availabilityZone: Calls<'list'>
   }
   export const glance: { image: Collection }
   export const neutron: {
     network: Collection
     subnet: Collection
     port: Collection
-    /** Both calls answer with no more than the subnet and its port. */
-    router: Collection & { addInterface: Write<[id: string]>, removeInterface: Write<[id: string]> }
+    /** The calls for interfaces answer with the subnet and its port only. */
+    router: Collection & Calls<'addInterface' | 'removeInterface'>
     floatingip: Collection
     securityGroup: Collection
     securityGroupRule: Collection
   }
 
   /**
-   * Makes the calls of one resource: `actions` maps each to method, path below, and the name of the root that its body
-   * and its answer are wrapped in (null: none).
+   * Makes the calls of one resource: the usual ones that `only` lists, and others by method, path
+   * below, and the name of the root that wraps body and answer (null: none).
    */
-  export function defres<T> (service: string, path: string, singular: string | null,
-    actions: { only: string[] } & Record<string, unknown>): T
+  export function defres<const Definition extends { only: readonly string[] }> (
+    service: string, path: string, root: string | null, definition: Definition
+  ): Calls<Definition['only'][number] | Exclude<keyof Definition & string, 'only'>>
 }

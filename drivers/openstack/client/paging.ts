@@ -6,8 +6,8 @@ interface Link {
 }
 
 /**
- * The marker of the next page, from an answer's root: Nova and Neutron link it in `servers_links`, `ports_links` and so
- * on, Glance in `next`. Null on the last page.
+ * Returns the marker of the next page, from the body of an answer; null on the last page. Nova and
+ * Neutron link the next page in `servers_links`, `ports_links` and so on, Glance in `next`.
  */
 export function nextMarker (root: unknown): string | null {
   if (typeof root !== 'object' || root === null) return null
@@ -21,57 +21,64 @@ export function nextMarker (root: unknown): string | null {
   return null
 }
 
-/** Only the marker is taken from a link: its host is what the cloud believes to be called by. */
+/** Reads the marker of a link. Its host is not used, since behind a proxy the cloud may link to a wrong one. */
 function markerOf (href: string) {
   const query = href.indexOf('?')
   return query === -1 ? null : new URLSearchParams(href.slice(query + 1)).get('marker')
 }
 
-interface MarkedPage<T> {
+/** A page of a list, and the marker of the next page; null after the last one. */
+export interface MarkedPage<T> {
   items: T[]
   next: string | null
 }
 
-/** Ids that a token holds: the last of a page and those before it. None has a comma in it. */
-const kept = 3
+/** Number of ids in a token: the last one of a page and those before it. An id has no comma. */
+const idsInToken = 3
 
 /**
- * Reads the page at a token. A marker is the id of the last item of the page before, and means nothing once that item
- * is deleted (seen with Nova and Glance), so a token holds the ids of some items before it as well: what follows the
- * last one that is left is the same page. Throws invalid_request where all are gone.
+ * Reads the page at a token. A marker is the id of the last item of the page before, and is useless
+ * after that item was deleted (seen with Nova and Glance). So a token holds the ids of some items
+ * before it, too: the items after the last one that still exists are the same page. Throws
+ * invalid_request if all are deleted.
  */
-export async function readFrom<T extends { id: string }> (token: string | null,
-  read: (marker: { marker?: string }) => Promise<MarkedPage<T>>): Promise<MarkedPage<T>> {
+export async function readFrom<T> (
+  token: string | null,
+  read: (marker: { marker?: string }) => Promise<MarkedPage<T>>,
+  idOf = (item: T) => (item as { id: string }).id
+): Promise<MarkedPage<T>> {
   const markers = token === null ? [] : token.split(',')
   const { items, next } = await readFirst(markers, read)
-  const last = [...items.slice(-kept).map(({ id }) => id).reverse(), ...markers].slice(0, kept)
-  return { items, next: next === null ? null : [next, ...last.filter((id) => id !== next)].slice(0, kept).join(',') }
+  if (next === null) return { items, next }
+  const lastIds = [...items.slice(-idsInToken).map(idOf).reverse(), ...markers].slice(0, idsInToken)
+  const ids = [next, ...lastIds.filter((id) => id !== next)].slice(0, idsInToken)
+  return { items, next: ids.join(',') }
 }
 
-async function readFirst<T> (markers: readonly string[], read: (marker: { marker?: string }) => Promise<T>): Promise<T> {
+/** Reads at the first marker that the cloud still knows. */
+async function readFirst<T> (
+  markers: readonly string[], read: (marker: { marker?: string }) => Promise<T>
+): Promise<T> {
   if (markers.length === 0) return await read({})
-  let stale: unknown
+  let cause: unknown
   for (const marker of markers) {
     try {
       return await read({ marker })
     } catch (error) {
-      if (!isStale(error)) throw error
-      stale = error
+      if (!isUnknownMarker(error)) throw error
+      cause = error
     }
   }
   throw new ProblemError('invalid_request', 'The cloud no longer knows where this page begins', {
-    cause: stale, hint: 'Begin the list anew, without a cursor.'
+    cause, hint: 'Begin the list anew, without a cursor.'
   })
 }
 
-/**
- * Nova says `marker [x] not found`, Glance `No image found with ID x`, or HTML of which no word is left; Cinder answers
- * 404.
- */
-function isStale (error: unknown) {
+/** Nova answers `marker [x] not found`, Glance `No image found with ID x` or an HTML page, Cinder 404. */
+function isUnknownMarker (error: unknown) {
   if (!(error instanceof ProblemError)) return false
   if (error.code === 'resource_not_found') return true
   if (error.code !== 'provider_rejected') return false
-  const said = error.details.provider_error?.message
-  return said === null || said === undefined || /marker|found/i.test(said)
+  const message = error.details.provider_error?.message ?? null
+  return message === null || /marker|found/i.test(message)
 }

@@ -1,23 +1,18 @@
-import { defres, glance, neutron, nova, type Read, type Write } from 'openstack-client'
+import { defres, glance, neutron, nova } from 'openstack-client'
 
-interface Metadata {
-  read: Read<[id: string]>
-  /** Sets the keys given, and leaves the others. */
-  create: Write<[id: string]>
-  /** Puts a whole new map in the place of the old one. */
-  replace: Write<[id: string]>
-}
+/** Reads a map of metadata (`show`), sets some of its keys (`create`), or replaces it (`update`). */
+export const metadataActions = {
+  only: ['create'], show: ['get', '', 'metadata'], update: ['put', '', 'metadata']
+} as const
 
-/** The calls of openstack-client that are used, with those that it lacks. */
+/** The calls of openstack-client that are used, and those that it lacks. */
 export const resources = {
   server: nova.server,
   serverDetail: nova.serverDetail,
   serverAction: nova.serverAction,
-  /** Its own `serverMetadata` wraps a POST as `{meta}`, which Nova takes for one key only. */
-  serverMetadata: defres<Metadata>('compute', '/servers/:server_id/metadata', 'metadata', {
-    only: ['create'], read: ['get', '', 'metadata'], replace: ['put', '', 'metadata']
-  }),
-  computeVersion: defres<{ read: Read }>('compute-root', '/', 'version', { only: [], read: ['get', '', 'version'] }),
+  /** The `serverMetadata` of openstack-client wraps a POST in `meta`, which Nova accepts for one key only. */
+  serverMetadata: defres('compute', '/servers/:server_id/metadata', 'metadata', metadataActions),
+  computeVersion: defres('compute-root', '/', 'version', { only: [], show: ['get', '', 'version'] }),
   flavor: nova.flavor,
   flavorDetail: nova.flavorDetail,
   availabilityZone: nova.availabilityZone,
@@ -30,8 +25,6 @@ export const resources = {
   floatingIp: neutron.floatingip,
   securityGroup: neutron.securityGroup,
   securityGroupRule: neutron.securityGroupRule,
-  /** Tags of anything in Neutron, as one list that takes the place of the old one. */
-  networkTags: defres<{ replace: Write<[collection: string, id: string]> }>('network', '/v2.0', null, {
-    only: [], replace: ['put', '/:collection/:id/tags']
-  })
+  /** Replaces the tags of any resource of Neutron. */
+  networkTags: defres('network', '/v2.0/:collection/:id/tags', null, { only: [], update: ['put', ''] })
 }

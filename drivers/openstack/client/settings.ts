@@ -12,37 +12,41 @@ const Auth = Type.Object({
     examples: ['https://cloud.example/identity/v3']
   }),
   username: text('Name of the user.'),
-  user_id: text('Id of the user, in the place of its name and domain.'),
+  user_id: text('Id of the user, instead of its name and domain.'),
   password: secret('Password of the user.'),
   project_name: text('Name of the project.'),
-  project_id: text('Id of the project, in the place of its name and domain.'),
-  user_domain_name: text('Name of the domain of the user; Default where neither name nor id is given.'),
+  project_id: text('Id of the project, instead of its name and domain.'),
+  user_domain_name: text('Name of the domain of the user; by default `Default`.'),
   user_domain_id: text('Id of the domain of the user.'),
-  project_domain_name: text('Name of the domain of the project; Default where neither name nor id is given.'),
+  project_domain_name: text('Name of the domain of the project; by default `Default`.'),
   project_domain_id: text('Id of the domain of the project.'),
-  application_credential_id: text('Id of an application credential, in the place of user and project.'),
+  application_credential_id: text('Id of an application credential, instead of user and project.'),
   application_credential_name: text('Name of an application credential of the user.'),
   application_credential_secret: secret('Secret of the application credential.'),
-  token: secret('A token there is already, in the place of a password.')
-}, { additionalProperties: false, description: 'Who calls, as in clouds.yaml.' })
+  token: secret('An existing token, instead of a password.')
+}, { additionalProperties: false, description: 'The credentials, as in clouds.yaml.' })
 
 export type AuthSettings = Static<typeof Auth>
 
 /** The settings of a cloud: those of OpenStack's clouds.yaml, under the same names. */
 export const Settings = Type.Object({
-  from: text('An entry of a clouds.yaml that is there already; settings given beside it win.', { examples: ['clouds.yaml#mycloud'] }),
+  from: text('An entry of an existing clouds.yaml. Settings beside it override those of the entry.', {
+    examples: ['clouds.yaml#mycloud']
+  }),
   auth: Type.Optional(Auth),
   auth_type: Type.Optional(Type.Enum(
     ['password', 'v3password', 'token', 'v3token', 'v3applicationcredential'],
-    { type: 'string', description: 'How to authenticate; seen from what `auth` holds where not given.' }
+    { type: 'string', description: 'How to authenticate; by default seen from the fields of `auth`.' }
   )),
-  region_name: text('Region to use; needed where the cloud has more than one.'),
+  region_name: text('Region to use; required if the cloud has more than one.'),
   interface: Type.Optional(Type.Enum(
     ['public', 'internal', 'admin', 'publicURL', 'internalURL', 'adminURL'],
-    { type: 'string', description: 'Which endpoints of the catalog to call; public where not given.' }
+    { type: 'string', description: 'The endpoints of the catalog to call; by default public.' }
   )),
   cacert: text('Path of a file with the certificate authority of the cloud.'),
-  verify: Type.Optional(Type.Boolean({ description: 'Whether to check the certificate of the cloud; true where not given.' }))
+  verify: Type.Optional(
+    Type.Boolean({ description: 'Whether to check the certificate of the cloud; by default true.' })
+  )
 }, { additionalProperties: false })
 
 export type Settings = Static<typeof Settings>

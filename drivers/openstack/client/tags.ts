@@ -1,15 +1,61 @@
-import type { TagRules } from '../../tags.ts'
+import { ProblemError, type FieldError } from '../../../openapi/model/index.ts'
+import { operationKey, pointerOf, type TagRules } from '../../tags.ts'
+import type { TagPatch } from './metadata.ts'
 
-/** What Nova accepts as a metadata key (`nova/api/validation/parameter_types.py`); a value has at most 255 characters. */
-export const novaTags: TagRules = { key: /^[a-zA-Z0-9\-_:. ]{1,255}$/, words: 'letters, digits and -_:. up to 255', value: 255 }
+/**
+ * Nova's rules for a metadata key (`nova/api/validation/parameter_types.py`). A value has at most
+ * 255 characters.
+ */
+export const novaTags: TagRules = {
+  key: /^[a-zA-Z0-9\-_:. ]{1,255}$/, words: 'letters, digits and -_:. up to 255', value: 255
+}
 
-/** Cinder takes any key. */
-export const cinderTags: TagRules = { key: /^.{1,255}$/su, words: 'up to 255 characters', value: 255 }
+/** Cinder accepts any key. */
+export const cinderTags: TagRules = {
+  key: /^.{1,255}$/su,
+  words: 'up to 255 characters',
+  value: 255
+}
 
-/** Glance keeps tags as a list: `key=value`, or a word that others have put there. */
+/** Converts a tag list of Glance or Neutron: `key=value`, or a word that another client has set. */
 export function fromTagList (list: readonly string[] = []): Record<string, string> {
   return Object.fromEntries(list.map((tag) => {
-    const at = tag.indexOf('=')
-    return at < 1 ? [tag, ''] : [tag.slice(0, at), tag.slice(at + 1)]
+    const key = keyOf(tag)
+    return [key, tag.slice(key.length + 1)]
   }))
+}
+
+const keyOf = (tag: string) => tag.indexOf('=') < 1 ? tag : tag.slice(0, tag.indexOf('='))
+
+/** The longest tag of any version of Neutron. A cloud that accepts less answers with an error. */
+const maxLength = 255
+
+function faultOf (key: string, value: string | null): string | undefined {
+  if (key === operationKey) return 'is kept by this server and cannot be set'
+  if (key === '' || key.includes('=')) return 'has a key that this cloud does not accept: it is empty or contains a ='
+  if (value !== null && [...`${key}=${value}`].length > maxLength) {
+    return `is, with its key, longer than the ${maxLength} characters that this cloud accepts`
+  }
+  return undefined
+}
+
+/** Refuses tags that Neutron's list cannot hold. Throws validation_failed at each of them. */
+export function checkTagList (tags: TagPatch = {}) {
+  const errors = Object.entries(tags).flatMap(([key, value]): FieldError[] => {
+    const message = faultOf(key, value)
+    return message === undefined ? [] : [{ in: 'body', pointer: pointerOf(key), message }]
+  })
+  if (errors.length > 0) throw new ProblemError('validation_failed', 'The cloud cannot keep these tags', { errors })
+}
+
+/** Applies a merge patch to a tag list. Tags that the patch does not name stay as they are. */
+export function patchTagList (list: readonly string[], patch: TagPatch): string[] {
+  const others = list.filter((tag) => !Object.hasOwn(patch, keyOf(tag)))
+  return [...others, ...Object.entries(patch).flatMap(([key, value]) => value === null ? [] : [`${key}=${value}`])]
+}
+
+/** Translates a filter of tags; returns no parameter if Neutron could miss a tag that matches. */
+export function tagQuery (tags: readonly string[] = []): { tags?: string } {
+  const isExact = tags.every((tag) => /^[^=,]+=[^,]+$/.test(tag) && !/[\ud800-\udfff]/.test(tag))
+  return tags.length > 0 && isExact ? { tags: tags.join(',') } : {}
 }

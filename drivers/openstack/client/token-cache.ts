@@ -1,97 +1,167 @@
+import type { Token } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { createFlight } from '../../single-flight.ts'
-import type { Access } from './access.ts'
+import type { Service } from './catalog.ts'
 
-/** What an identity service has given. */
-export interface Granted {
-  access: Access
-  /** Milliseconds that the token lives. */
-  lifetime: number
+/** A token and the endpoints that it is valid for. */
+export interface Access {
+  /** The secret that each call carries. */
+  readonly token: string
+  /** Returns the token of one service for openstack-client. Throws if the catalog has no endpoint for it. */
+  of (service: Service): Token
+  /** Region of the compute endpoint; null if the catalog names none. */
+  readonly region: string | null
+  /** Id of the project, if the identity service names it. */
+  readonly project?: string
+  /** True after a service has accepted the token. */
+  accepted: boolean
 }
 
-interface Held<T> {
-  granted: T
-  /** `performance.now()` from when on it is renewed while it still serves, and at which it ends. */
+/** The answer of an identity service. */
+export interface Grant {
+  access: Access
+  /** Lifetime of the token in milliseconds. */
+  lifetime: number
+  /** Returns whether the catalog has a service. */
+  hasService (service: Service): boolean
+}
+
+/** Holds the token of one cloud. */
+export interface Session {
+  /**
+   * Returns the current access. Authenticates if there is none or if it ends soon. Throws
+   * provider_auth_failed.
+   */
+  access (call: Call): Promise<Access>
+  /** Replaces a token that a service has refused: one authentication for all calls that were refused. */
+  renew (refused: string, call: Call): Promise<Access>
+  /** Returns the region of the last access; null before the first. */
+  region (): string | null
+  /** Returns whether the catalog has a service; true until the catalog was read. */
+  hasService (service: Service): boolean
+  refresh (): void
+}
+
+export interface AccessOptions extends Pick<Access, 'token' | 'region' | 'project'> {
+  /**
+   * Finds the URLs of a service, by their types in the catalog of openstack-client. Throws if there
+   * is none.
+   */
+  findUrls (service: Service): Readonly<Record<string, string>>
+}
+
+/** Makes the access of a new token. The URLs of a service are found at its first call. */
+export function createAccess ({ token, region, project, findUrls }: AccessOptions): Access {
+  const tokens = new Map<Service, Token>()
+  const makeToken = (service: Service) => {
+    const catalog = Object.entries(findUrls(service)).map(([type, url]) =>
+      ({ type, endpoints: [{ interface: 'public', url }] }))
+    tokens.set(service, { token, catalog })
+    return { token, catalog }
+  }
+  return {
+    token,
+    of: (service) => tokens.get(service) ?? makeToken(service),
+    region,
+    project,
+    accepted: false
+  }
+}
+
+interface CacheEntry {
+  grant: Grant
+  /** `performance.now()` from which the token is renewed, while it still works. */
   renewAt: number
+  /** `performance.now()` at which the token ends. */
   endsAt: number
-  /** Of an access that replaced a refused one: when it was made. */
+  /** `performance.now()` at which this token replaced one that a service refused. */
   replacedAt?: number
 }
 
-/** How long a refusal of the credentials is taken for the answer: many calls must not lock the account. */
-const pause = 5000
+/**
+ * Milliseconds in which a credential error is replayed instead of retried, so that retries cannot
+ * lock the account.
+ */
+const refusalPause = 5000
 
-export interface KeeperOptions<T> {
-  /** Milliseconds that a sign-in may take. */
+export interface TokenCacheOptions {
+  /** Milliseconds that an authentication may take. */
   timeout: number
-  /** What the identity service is called. */
+  /** Name of the identity service, for messages. */
   issuer: string
-  /** Signs in. Throws provider_auth_failed where the credentials are refused. */
-  ask: (call: Call) => Promise<T>
+  /** Requests a token. Throws provider_auth_failed if the credentials are refused. */
+  authenticate: (call: Call) => Promise<Grant>
 }
 
 /**
- * Keeps one token: one sign-in for all who wait for it, made anew five minutes before its end, or in the last fifth of a
- * short life, and once for all calls that a service has refused.
+ * Caches one token. All calls that wait for a token share one authentication. The token is renewed
+ * five minutes before its end, or in the last fifth of a short life, and once for all calls that a
+ * service has refused.
  */
-export function createKeeper<T extends Granted> ({ timeout, issuer, ask }: KeeperOptions<T>) {
-  let held: Held<T> | undefined
+export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheOptions): Session {
+  let entry: CacheEntry | undefined
   let refusal: { problem: ProblemError, until: number } | undefined
   let generation = 0
 
-  const authenticate = createFlight(timeout, async (call) => {
+  const requestToken = createFlight(timeout, async (call) => {
     const begun = generation
     const now = performance.now()
     try {
-      const granted = await ask(call)
-      const early = Math.min(300_000, granted.lifetime / 5)
-      const fresh: Held<T> = { granted, renewAt: now + granted.lifetime - early, endsAt: now + granted.lifetime }
-      if (begun === generation) held = fresh
+      const grant = await authenticate(call)
+      const early = Math.min(300_000, grant.lifetime / 5)
+      const fresh: CacheEntry = {
+        grant,
+        renewAt: now + grant.lifetime - early,
+        endsAt: now + grant.lifetime
+      }
+      if (begun === generation) entry = fresh
       return fresh
     } catch (error) {
       if (error instanceof ProblemError && error.code === 'provider_auth_failed' && begun === generation) {
-        refusal = { problem: error, until: performance.now() + pause }
+        refusal = { problem: error, until: performance.now() + refusalPause }
       }
       throw error
     }
   })
 
-  const refused = () => refusal !== undefined && performance.now() < refusal.until ? refusal.problem : undefined
+  const recentRefusal = () =>
+    refusal !== undefined && performance.now() < refusal.until ? refusal.problem : undefined
 
-  const enter = (call: Call) => {
-    const problem = refused()
+  const requestUnlessRefused = (call: Call) => {
+    const problem = recentRefusal()
     if (problem !== undefined) throw problem
-    return authenticate(call)
+    return requestToken(call)
   }
 
   return {
-    /** The present access; signs in where there is none or it is about to end. */
-    async access (call: Call): Promise<Access> {
+    async access (call) {
       const now = performance.now()
-      if (held === undefined || now >= held.endsAt) return (await enter(call)).granted.access
-      // Nobody waits for the early renewal, nor is hurt where it cannot be had just now.
-      if (now >= held.renewAt && refused() === undefined) authenticate(call).catch(() => {})
-      return held.granted.access
+      if (entry === undefined || now >= entry.endsAt) return (await requestUnlessRefused(call)).grant.access
+      // Renew early in the background. If that fails, the current token still works.
+      if (now >= entry.renewAt && recentRefusal() === undefined) requestToken(call).catch(() => {})
+      return entry.grant.access
     },
-    /** Access in the place of one that a service refused. */
-    async renew (old: string, call: Call): Promise<Access> {
+
+    async renew (refused, call) {
       const now = performance.now()
-      if (held !== undefined && held.granted.access.token !== old) return held.granted.access
-      if (held?.replacedAt !== undefined && !held.granted.access.accepted && now < held.replacedAt + pause) {
+      if (entry !== undefined && entry.grant.access.token !== refused) return entry.grant.access
+      if (entry?.replacedAt !== undefined && !entry.grant.access.accepted && now < entry.replacedAt + refusalPause) {
         throw new ProblemError('provider_auth_failed', `The cloud refuses a token that ${issuer} has just made`, {
           hint: `The services of the cloud and its ${issuer} disagree; look at the cloud itself.`
         })
       }
-      const fresh = await enter(call)
+      const fresh = await requestUnlessRefused(call)
       fresh.replacedAt ??= performance.now()
-      return fresh.granted.access
+      return fresh.grant.access
     },
-    /** What was granted last; undefined before the first. */
-    last: () => held?.granted,
+
+    region: () => entry?.grant.access.region ?? null,
+    hasService: (service) => entry?.grant.hasService(service) ?? true,
+
     refresh () {
       generation++
-      held = undefined
+      entry = undefined
       refusal = undefined
     }
   }

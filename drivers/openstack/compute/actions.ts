@@ -1,45 +1,68 @@
-import { ProblemError, type NodeVerb, type NodeVerbInput } from '../../../openapi/model/index.ts'
+import {
+  ProblemError,
+  type NodeUpdate,
+  type NodeVerb,
+  type NodeVerbInput
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
+import { toChange, untilGone } from '../../changes.ts'
 import type { Change, NodeService, Until } from '../../driver.ts'
-import { encodeId, type Client, type Send } from '../client/client.ts'
-import { situationOf, type Server } from './node-mapping.ts'
-import type { NodePorts } from './node-ports.ts'
-import { imageFields, sizeFields, type RefusedField, type Refusals } from './refusals.ts'
+import type { FieldRefusal } from '../../refusals.ts'
+import { runSteps, step, type Step } from '../../steps.ts'
+import { checkTags } from '../../tags.ts'
+import { bind } from '../client/bind.ts'
+import type { Client } from '../client/client.ts'
+import { patchMetadata } from '../client/metadata.ts'
 import { resources } from '../client/resources.ts'
+import { novaTags } from '../client/tags.ts'
+import { situationOf } from './node-mapping.ts'
+import type { NodePorts } from './node-ports.ts'
+import { imageFields, sizeFields, updateFields } from './refusals.ts'
+import type { Servers } from './servers.ts'
 
 export interface ActionsOptions {
   client: Client
-  refusals: Refusals
-  read: (id: string, call: Call) => Promise<Server>
+  servers: Servers
+  get: NodeService['get']
   /** The actions that the driver has. */
   can: ReadonlySet<string>
-  /** Where the cloud has Neutron. */
+  /** Undefined if the cloud has no Neutron. */
   ports?: NodePorts | undefined
 }
 
 interface Action<V extends NodeVerb> {
-  /** The body of `POST /servers/{id}/action`. */
+  /** Makes the body of `POST /servers/{id}/action`. */
   body: (input: NodeVerbInput[V]) => Record<string, unknown>
   until: Until
-  fields?: readonly RefusedField[]
+  fields?: readonly FieldRefusal[]
 }
 
-type Actions = { [V in Exclude<NodeVerb, 'resume'>]: Action<V> }
+type ActionVerb = Exclude<NodeVerb, 'resume'>
 
-/** What a change of shape ends in: running or stopped as the server was before, but not in VERIFY_RESIZE, which runs too. */
+/**
+ * The end of a change of shape: running or stopped as before, but not VERIFY_RESIZE, which is
+ * running too.
+ */
 const settled: Until = { states: ['running', 'stopped'], provider_states: ['ACTIVE', 'SHUTOFF'] }
 
 /**
- * Nova's server actions. All set the task that shows the transition before they answer, except confirm_resize, whose
- * server stays in VERIFY_RESIZE for a moment (seen), which its `provider_states` rule out.
+ * Nova's server actions. Each sets the task of the transition before it answers. The exception is
+ * confirm_resize, whose server stays in VERIFY_RESIZE for a moment (observed); its
+ * `provider_states` exclude that.
  */
-const actions: Actions = {
+const actions: { [V in ActionVerb]: Action<V> } = {
   start: { body: () => ({ 'os-start': null }), until: { states: ['running'] } },
   stop: { body: () => ({ 'os-stop': null }), until: { states: ['stopped'] } },
-  reboot: { body: ({ type = 'soft' }) => ({ reboot: { type: type.toUpperCase() } }), until: { states: ['running'] } },
+  reboot: {
+    body: ({ type = 'soft' }) => ({ reboot: { type: type.toUpperCase() } }),
+    until: { states: ['running'] }
+  },
   pause: { body: () => ({ pause: null }), until: { states: ['paused'] } },
   suspend: { body: () => ({ suspend: null }), until: { states: ['suspended'] } },
-  shelve: { body: () => ({ shelve: null }), until: { states: ['suspended'], provider_states: ['SHELVED', 'SHELVED_OFFLOADED'] } },
+  shelve: {
+    body: () => ({ shelve: null }),
+    until: { states: ['suspended'], provider_states: ['SHELVED', 'SHELVED_OFFLOADED'] }
+  },
   rescue: {
     body: ({ image_id: image }) => ({ rescue: image === undefined ? null : { rescue_image_ref: image } }),
     until: { states: ['rescued'] },
@@ -53,62 +76,91 @@ const actions: Actions = {
   },
   confirm_resize: { body: () => ({ confirmResize: null }), until: settled },
   revert_resize: { body: () => ({ revertResize: null }), until: settled },
-  rebuild: { body: ({ image_id: image }) => ({ rebuild: { imageRef: image } }), until: settled, fields: imageFields },
+  rebuild: {
+    body: ({ image_id: image }) => ({ rebuild: { imageRef: image } }),
+    until: settled,
+    fields: imageFields
+  },
   restore: { body: () => ({ restore: null }), until: settled }
 }
 
-/** What takes a server back to work, by its status. */
-const resumes: Readonly<Record<string, string>> = {
-  PAUSED: 'unpause', SUSPENDED: 'resume', SHELVED: 'unshelve', SHELVED_OFFLOADED: 'unshelve'
+/** The action that resumes a server, by its status. */
+const resumeActions: Readonly<Record<string, string>> = {
+  PAUSED: 'unpause',
+  SUSPENDED: 'resume',
+  SHELVED: 'unshelve',
+  SHELVED_OFFLOADED: 'unshelve'
 }
 
-/** The verbs of a node, and its end. */
-export function createActions ({ client, refusals, read, can, ports }: ActionsOptions) {
-  const change = async (id: string, call: Call, fields: readonly RefusedField[], send: Send) => {
-    try {
-      return await client.change({ service: 'compute' }, call, send)
-    } catch (error) {
-      throw await refusals.explain(error, fields, call, id)
-    }
+/** The verbs of a node, its update and its deletion. */
+export function createActions ({ client, servers, get, can, ports }: ActionsOptions) {
+  const metadata = bind<Record<string, string>>(client, resources.serverMetadata, { service: 'compute' })
+
+  const act = async (
+    id: string,
+    body: object,
+    until: Until,
+    call: Call,
+    fields?: readonly FieldRefusal[]
+  ) => {
+    const answer = await servers.actions.post(id, body, call, { fields })
+    return { ...toChange('node', id, until), secrets: secretsOf(answer) }
   }
 
-  const act = async (id: string, body: object, until: Until, call: Call, fields: readonly RefusedField[] = []): Promise<Change> => {
-    const answer = await change(id, call, fields, (token, region, headers) =>
-      resources.serverAction.create(token, region, encodeId(id), body, {}, headers))
-    return { ...changed(id, until), ...withSecrets(answer) }
-  }
+  const verbs = Object.fromEntries(
+    Object.entries(actions).map(([verb, { body, until, fields }]) => {
+      const run = (id: string, input: never, call: Call) => act(id, body(input), until, call, fields)
+      return [verb, run]
+    })
+  ) as Pick<NodeService, ActionVerb>
 
-  const verbs = Object.fromEntries(Object.entries(actions).map(([verb, { body, until, fields }]) => {
-    const run = (id: string, input: never, call: Call) => act(id, body(input), until, call, fields)
-    return [verb, run]
-  })) as Pick<NodeService, Exclude<NodeVerb, 'resume'>>
+  /** A locked server accepts no tags, so it is unlocked first and locked last. */
+  const toSteps = (id: string, { name, tags, protected: isProtected }: NodeUpdate, call: Call): Step[] => {
+    const lock = (action: string) => servers.actions.post(id, { [action]: null }, call)
+    return [
+      ...step('protected', isProtected === false ? 'unlock' : undefined, lock),
+      ...step('name', name, (value) => servers.changes.update(id, { name: value }, call)),
+      ...step('tags', tags, (value) => patchMetadata(metadata, id, value, call)),
+      ...step('protected', isProtected === true ? 'lock' : undefined, lock)
+    ]
+  }
 
   return {
     ...verbs,
-    async resume (id: string, _input: NodeVerbInput['resume'], call: Call) {
-      const server = await read(id, call)
-      const action = resumes[server.status]
+
+    async resume (id, _input, call) {
+      const server = await servers.show(id, call)
+      const action = resumeActions[server.status]
       if (action === undefined) {
         const { state, actions: allowed } = situationOf(server, can)
-        throw new ProblemError('invalid_state', `Only a paused, suspended or shelved node can be resumed; this one is ${state}`,
-          { state, allowed_actions: allowed })
+        const detail = `Only a paused, suspended or shelved node can be resumed; this one is ${state}`
+        throw new ProblemError('invalid_state', detail, { state, allowed_actions: allowed })
       }
       return act(id, { [action]: null }, { states: ['running'] }, call)
     },
-    async destroy (id: string, call: Call) {
-      const own = await ports?.ownOf(id, call) ?? []
-      await change(id, call, [], (token, region, headers) => resources.server.del(token, region, encodeId(id), undefined, {}, headers))
+
+    async update (id, patch, call) {
+      checkTags(patch.tags ?? {}, novaTags)
+      const context = { fields: updateFields, ids: [id], call }
+      const read = () => get(id, { extra: false }, call)
+      return runSteps(toSteps(id, patch, call), read, (error) => servers.explain(error, context))
+    },
+
+    async destroy (id, call) {
+      const own = (await ports?.ownOf(id, call)) ?? []
+      await servers.changes.remove(id, call)
       await ports?.release(own, call)
-      return changed(id, { states: [], gone: true })
+      return toChange('node', id, untilGone)
     }
-  }
+  } satisfies Partial<NodeService>
 }
 
-const changed = (id: string, until: Until): Change => ({ resources: [{ kind: 'node', id }], until })
-
-/** The password that Nova has set: a rescue answers `{adminPass}`, a rebuild `{server: {adminPass}}`; clouds may switch it off. */
-export function withSecrets (answer: unknown): Pick<Change, 'secrets'> {
+/**
+ * Finds the password that Nova has set. A rescue answers `{adminPass}`, a create and a rebuild
+ * `{server: {adminPass}}`; clouds may switch it off.
+ */
+export function secretsOf (answer: unknown): Change['secrets'] {
   const { adminPass, server } = (answer ?? {}) as { adminPass?: unknown, server?: { adminPass?: unknown } }
   const password = adminPass ?? server?.adminPass
-  return typeof password === 'string' ? { secrets: { admin_password: password } } : {}
+  return typeof password === 'string' ? { admin_password: password } : undefined
 }

@@ -1,7 +1,7 @@
 import type { Address } from '../../../openapi/model/index.ts'
-import type { Port } from '../network/ports.ts'
+import type { Port } from '../network/neutron.ts'
 
-/** One address of Nova's `addresses`, which lists them by the name of their network. */
+/** One address in Nova's `addresses`, which groups them by the name of their network. */
 export interface NovaAddress {
   addr: string
   version: number
@@ -9,31 +9,55 @@ export interface NovaAddress {
   'OS-EXT-IPS-MAC:mac_addr'?: string
 }
 
-/** RFC 1918, RFC 6598, link-local, loopback; unique local, link-local and loopback of IPv6. */
+/**
+ * Matches RFC 1918, RFC 6598, link-local and loopback; in IPv6 unique local, link-local and
+ * loopback.
+ */
 export function isPrivate (address: string, version: number) {
   if (version === 6) return /^(f[cd]|fe[89ab])|^::1$/i.test(address)
   const [first = 0, second = 0] = address.split('.', 2).map(Number)
   switch (first) {
-    case 10: case 127: return true
-    case 172: return second >= 16 && second < 32
-    case 192: return second === 168
-    case 169: return second === 254
-    case 100: return second >= 64 && second < 128
-    default: return false
+    case 10:
+    case 127:
+      return true
+    case 172:
+      return second >= 16 && second < 32
+    case 192:
+      return second === 168
+    case 169:
+      return second === 254
+    case 100:
+      return second >= 64 && second < 128
+    default:
+      return false
   }
 }
 
+/** The NIC that a fixed address belongs to. */
+interface AddressOwner {
+  id: string
+  network: string | undefined
+  mac: string | undefined
+}
+
+/** Converts a fixed address of a NIC. */
+export function toFixedAddress (address: string, { id, network, mac }: AddressOwner): Address {
+  const version = address.includes(':') ? 6 : 4
+  const scope = isPrivate(address, version) ? 'private' : 'public'
+  return { address, version, scope, kind: 'fixed', network_id: network ?? null, nic_id: id, mac: mac ?? null }
+}
+
 /**
- * The addresses of a server, each with the port it belongs to: by its MAC, which a floating address shares with the
- * fixed one behind it. Two ports of one MAC (on two networks) are told apart by their fixed address.
+ * Converts the addresses of a server and finds the port of each by its MAC. A floating address has
+ * the MAC of the fixed address behind it.
  */
 export function toAddresses (addresses: Record<string, NovaAddress[]>, ports: readonly Port[]): Address[] {
-  const out: Address[] = []
+  const converted: Address[] = []
   for (const network of Object.values(addresses)) {
     for (const { addr, version, 'OS-EXT-IPS:type': type, 'OS-EXT-IPS-MAC:mac_addr': mac } of network) {
       const floating = type === 'floating'
-      const port = portOf(addr, mac, ports)
-      out.push({
+      const port = findPort(addr, mac, ports)
+      converted.push({
         address: addr,
         version: version === 6 ? 6 : 4,
         scope: floating || !isPrivate(addr, version) ? 'public' : 'private',
@@ -44,11 +68,12 @@ export function toAddresses (addresses: Record<string, NovaAddress[]>, ports: re
       })
     }
   }
-  return out
+  return converted
 }
 
-function portOf (address: string, mac: string | undefined, ports: readonly Port[]) {
-  const wearing = ports.filter((port) => port.mac_address === mac)
-  if (wearing.length < 2) return wearing[0]
-  return wearing.find((port) => port.fixed_ips?.some((ip) => ip.ip_address === address)) ?? wearing[0]
+/** Two ports can have one MAC, on two networks. Their fixed addresses distinguish them. */
+function findPort (address: string, mac: string | undefined, ports: readonly Port[]) {
+  const candidates = ports.filter((port) => port.mac_address === mac)
+  if (candidates.length < 2) return candidates[0]
+  return candidates.find((port) => port.fixed_ips?.some((ip) => ip.ip_address === address)) ?? candidates[0]
 }

@@ -1,44 +1,51 @@
-import { defres, type Write } from 'openstack-client'
+import { defres } from 'openstack-client'
 import { ProblemError, type Console } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { encodeId, malformed, type Client } from '../client/client.ts'
+import type { NodeService } from '../../driver.ts'
+import { explaining } from '../../refusals.ts'
+import { bind } from '../client/bind.ts'
+import { malformed, type Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
-import type { Refusals } from './refusals.ts'
-import { resources } from '../client/resources.ts'
+import type { Servers } from './servers.ts'
 
-const remoteConsoles = defres<{ create: Write<[id: string]> }>('compute', '/servers/:id/remote-consoles', 'remote_console', { only: ['create'] })
+const consoleCalls = defres('compute', '/servers/:id/remote-consoles', 'remote_console', { only: ['create'] })
 
-/** The console of a node: what it has written, or where its screen can be seen (noVNC). Nova does not tell for how long. */
-export function createConsole (client: Client, refusals: Refusals) {
-  const read: Record<Console['kind'], (id: string, call: Call) => Promise<string | undefined>> = {
-    text: async (id, call) => {
-      const { output } = await client.show<{ output?: string | null }>({ service: 'compute' }, call, (token, region, headers) =>
-        resources.serverAction.create(token, region, encodeId(id), { 'os-getConsoleOutput': {} }, {}, headers))
-      return output === null ? '' : output
-    },
-    url: async (id, call) => {
-      const upstream = { service: 'compute', version: microversions.remoteConsole } as const
-      const { url } = await client.show<{ url?: string }>(upstream, call, (token, region, headers) =>
-        remoteConsoles.create(token, region, encodeId(id), { protocol: 'vnc', type: 'novnc' }, {}, headers))
-      return url
-    }
+/**
+ * The console of a node: its text output, or the URL of its screen (noVNC). Nova does not publish
+ * when the URL expires.
+ */
+export function createConsole (client: Client, servers: Servers) {
+  const consoles = bind(client, consoleCalls, {
+    service: 'compute',
+    version: microversions.remoteConsole,
+    explain: servers.explain
+  })
+
+  const readText = async (id: string, call: Call) => {
+    const answer = await servers.actions.post(id, { 'os-getConsoleOutput': {} }, call, { isRead: true })
+    const { output } = answer as { output?: string | null }
+    return output === null ? '' : output
   }
+
+  const readUrl = async (id: string, call: Call) => {
+    const answer = await consoles.post(id, { protocol: 'vnc', type: 'novnc' }, call, { isRead: true })
+    return (answer as { url?: string }).url
+  }
+
+  const read: Record<Console['kind'], typeof readText> = { text: readText, url: readUrl }
 
   return {
-    async console (id: string, kind: Console['kind'], call: Call): Promise<Console> {
-      try {
-        const found = await read[kind](id, call)
-        if (found === undefined) throw malformed('compute', true)
-        return { kind, text: null, url: null, expires_at: null, [kind]: found }
-      } catch (error) {
-        throw withoutConsole(await refusals.explain(error, [], call, id))
-      }
+    async console (id, kind, call) {
+      const content = await explaining(explainMissing, () => read[kind](id, call))
+      if (content === undefined) throw malformed('compute', true)
+      return { kind, text: null, url: null, expires_at: null, [kind]: content }
     }
-  }
+  } satisfies Pick<NodeService, 'console'>
 }
 
 /** Nova refuses a kind of console that the cloud has not set up. */
-function withoutConsole (error: unknown) {
-  if (!(error instanceof ProblemError) || !/console type|unavailable/i.test(error.details.provider_error?.message ?? '')) return error
-  return new ProblemError('not_supported', error.message, { ...error.details, capability: 'nodes.console', cause: error })
+function explainMissing (error: unknown) {
+  if (!(error instanceof ProblemError)) return error
+  const isMissing = /console type|unavailable/i.test(error.details.provider_error?.message ?? '')
+  return isMissing ? error.with({ code: 'not_supported', capability: 'nodes.console' }) : error
 }

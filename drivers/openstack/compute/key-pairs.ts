@@ -1,14 +1,19 @@
 import { ProblemError, type KeyPair, type KeyPairCreate } from '../../../openapi/model/index.ts'
-import type { Call } from '../../call.ts'
-import type { Identity, KeyPairService, ListQuery, ListResult, ReadOptions } from '../../driver.ts'
-import { encodeId, malformed, type Client } from '../client/client.ts'
+import { describe, type Identity, type KeyPairService } from '../../driver.ts'
+import { invalid } from '../../invalid.ts'
+import type { FieldRefusal } from '../../refusals.ts'
+import { bind } from '../client/bind.ts'
+import type { Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
-import { readFrom } from '../client/paging.ts'
-import { pointed, type RefusedField } from './refusals.ts'
+import { createReadService } from '../client/read-service.ts'
 import { resources } from '../client/resources.ts'
-import { toTimestamp } from '../client/times.ts'
+import { toTimestamp } from '../client/metadata.ts'
 
-/** A key pair as Nova tells it; in lists without the last ones. */
+export const capabilities = describe<KeyPairService>({
+  create: { parameters: ['name', 'type', 'public_key'] }
+})
+
+/** A key pair of Nova. Lists omit the last four fields. */
 export interface NovaKeyPair {
   name: string
   fingerprint?: string
@@ -21,32 +26,23 @@ export interface NovaKeyPair {
   updated_at?: string | null
 }
 
-/** Refusals of a create, in Nova's words (each was provoked). */
-const fields: readonly RefusedField[] = [
-  { said: /'name' value|attribute name|keypair name/i, pointer: '/name' },
-  { said: /fingerprint|public.key|keypair data/i, pointer: '/public_key' }
+/** Nova's wording of refused fields; each was observed. */
+const fields: readonly FieldRefusal[] = [
+  { pattern: /'name' value|attribute name|keypair name/i, pointer: '/name' },
+  { pattern: /fingerprint|public.key|keypair data/i, pointer: '/public_key' }
 ]
 
-const upstream = { service: 'compute', version: microversions.typeKeyPairs } as const
-const pages = { service: 'compute', version: microversions.pageKeyPairs } as const
-
-/** Nova calls all kinds of SSH keys `ssh`; the key itself says more. */
+/** Nova calls all SSH keys `ssh`. The public key names its algorithm. */
 function typeOf ({ type, public_key: key = '' }: NovaKeyPair) {
   if (type !== undefined && type !== 'ssh') return type
   const algorithm = /^ssh-(rsa|ed25519|dss)\s/.exec(key)?.[1]
   return algorithm ?? type ?? null
 }
 
-/** A key pair of Nova as a key pair, with the private key under `secrets` where it was just made. */
+/** Converts a key pair of Nova. The answer of a create has the private key under `secrets`. */
 export function toKeyPair (raw: NovaKeyPair, identity: Identity, extra: boolean): KeyPair {
-  const { private_key: secret, ...told } = raw
+  const { private_key: secret, ...published } = raw
   return {
-    // Not spread, see toNode.
-    id: identity.id,
-    cloud: identity.cloud,
-    driver: identity.driver,
-    location: identity.location,
-    self: identity.self,
     name: raw.name,
     state: 'available',
     provider_state: null,
@@ -56,57 +52,50 @@ export function toKeyPair (raw: NovaKeyPair, identity: Identity, extra: boolean)
     fingerprint: raw.fingerprint ?? null,
     type: typeOf(raw),
     public_key: raw.public_key ?? null,
-    ...(secret === undefined ? {} : { secrets: { private_key: secret } }),
-    ...(extra ? { extra: told } : {})
+    secrets: secret === undefined ? undefined : { private_key: secret },
+    extra: extra ? published : undefined,
+    ...identity
   }
 }
 
-/** Key pairs of Nova, which belong to the user and have their name for an id. */
+/** Key pairs of Nova, which belong to the user. Their name is their id. */
 export function createKeyPairs (client: Client, identify: (id: string) => Identity): KeyPairService {
+  const keyPairs = bind<NovaKeyPair>(client, resources.keyPair, {
+    service: 'compute',
+    version: microversions.typeKeyPairs,
+    key: 'name'
+  })
+  const lists = bind<NovaKeyPair>(client, resources.keyPair, {
+    service: 'compute',
+    version: microversions.pageKeyPairs,
+    key: 'name',
+    item: 'keypair'
+  })
+
+  const convert = (raw: NovaKeyPair, extra: boolean) => toKeyPair(raw, identify(raw.name), extra)
+
   return {
-    async list ({ limit, token, extra }: ListQuery, call: Call): Promise<ListResult<KeyPair>> {
-      const { items, next } = await readFrom(token, async (marker) => {
-        const page = await client.list<{ keypair: NovaKeyPair }>(pages, call, (access, region, headers) =>
-          resources.keyPair.list(access, region, { limit, ...marker }, headers))
-        return { items: page.items.map(({ keypair }) => ({ id: keypair.name, keypair })), next: page.next }
-      })
-      return { items: items.map(({ id, keypair }) => toKeyPair(keypair, identify(id), extra)), next, applied: [] }
+    ...createReadService({ page: lists.page, show: keyPairs.show }, convert),
+
+    async create (input, call) {
+      checkType(input)
+      const { name, public_key: publicKey } = input
+      return convert(await keyPairs.create({ name, public_key: publicKey }, call, { fields }), false)
     },
-    async get (id: string, { extra }: ReadOptions, call: Call) {
-      const raw = await client.show<NovaKeyPair>(upstream, call, (token, region, headers) =>
-        resources.keyPair.show(token, region, encodeId(id), {}, headers))
-      return toKeyPair(raw, identify(raw.name), extra)
-    },
-    async create (input: KeyPairCreate, call: Call) {
-      mustBeMakeable(input)
-      const { name, public_key: key } = input
-      const body = { name, ...(key === undefined ? {} : { public_key: key }) }
-      try {
-        const made = await client.change(upstream, call, (token, region, headers) =>
-          resources.keyPair.create(token, region, body, {}, headers))
-        if (typeof (made as NovaKeyPair | undefined)?.name !== 'string') throw malformed('compute', false)
-        const raw = made as NovaKeyPair
-        return toKeyPair(raw, identify(raw.name), false)
-      } catch (error) {
-        throw error instanceof ProblemError && error.code === 'provider_rejected' ? pointed(error, fields) ?? error : error
-      }
-    },
-    async destroy (id: string, call: Call) {
-      await client.change({ service: 'compute' }, call, (token, region, headers) =>
-        resources.keyPair.del(token, region, encodeId(id), undefined, {}, headers))
-    }
+
+    destroy: (id, call) => keyPairs.remove(id, call)
   }
 }
 
-/** Nova makes RSA pairs only. */
-function mustBeMakeable ({ type, public_key: key }: KeyPairCreate) {
-  if (type === 'ed25519' && key === undefined) {
-    throw new ProblemError('not_supported', 'This cloud makes RSA pairs only', {
-      capability: 'key_pairs.create.type', hint: 'Make the pair yourself and import its public key.'
+/** Nova generates RSA keys only. */
+function checkType ({ type, public_key: publicKey }: KeyPairCreate) {
+  if (type === 'ed25519' && publicKey === undefined) {
+    throw new ProblemError('not_supported', 'This cloud generates RSA key pairs only', {
+      capability: 'key_pairs.create.type',
+      hint: 'Generate the key pair yourself and import its public key.'
     })
   }
-  if (type !== undefined && key !== undefined && !key.startsWith(`ssh-${type}`)) {
-    const message = `is that of a pair to be made; the public key given is not of the type ${type}`
-    throw new ProblemError('validation_failed', `/type ${message}`, { errors: [{ in: 'body', pointer: '/type', message }] })
+  if (type !== undefined && publicKey !== undefined && !publicKey.startsWith(`ssh-${type}`)) {
+    throw invalid('/type', `is ${type}, but the public key is of another type; omit type to import it`)
   }
 }

@@ -1,41 +1,35 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProblemError, type Nic, type NicCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Change, NodeService } from '../../driver.ts'
-import { isPrivate, toAddresses } from './addresses.ts'
-import { encodeId, type Client } from '../client/client.ts'
-import { checkFixedIps } from '../network/fixed-ips.ts'
+import { toChange } from '../../changes.ts'
+import type { NodeService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
-import type { Neutron } from '../network/neutron.ts'
+import { pointToField } from '../../refusals.ts'
+import { bind, type RefusalContext } from '../client/bind.ts'
+import type { Client } from '../client/client.ts'
+import { resources } from '../client/resources.ts'
+import { checkFixedIps } from '../network/fixed-ips.ts'
+import type { Neutron, Port } from '../network/neutron.ts'
 import { networkState } from '../network/networks.ts'
 import { needsPort, portName, type NicPorts } from '../network/nic-ports.ts'
+import { toAddresses, toFixedAddress } from './addresses.ts'
 import type { Server } from './node-mapping.ts'
-import type { Port } from '../network/ports.ts'
-import { pointed, type RefusedField, type Refusals } from './refusals.ts'
-import { resources } from '../client/resources.ts'
+import { nicFields } from './refusals.ts'
+import type { Servers } from './servers.ts'
 
 export interface NicsOptions {
   client: Client
   neutron: Neutron
   ports: NicPorts
-  refusals: Refusals
-  read: (id: string, call: Call) => Promise<Server>
+  servers: Servers
 }
 
-/** Refusals in Nova's words. */
-const fields: readonly RefusedField[] = [
-  { said: /fixed ip|ip address/i, pointer: '/fixed_ip' }, { said: /^network|specific network/i, pointer: '/network_id' }
-]
-
-/** A port of a server as a NIC. The server knows its floating addresses. */
+/** Converts a port of a server. The floating addresses are in the server. */
 export function toNic (port: Port, server: Pick<Server, 'addresses'>): Nic {
   const { id, network_id: network, mac_address: mac, fixed_ips: ips = [] } = port
-  const floating = toAddresses(server.addresses ?? {}, [port]).filter(({ kind, nic_id: nic }) => kind === 'floating' && nic === id)
-  const fixed = ips.map(({ ip_address: address }): Nic['addresses'][number] => {
-    const version = address.includes(':') ? 6 : 4
-    const scope = isPrivate(address, version) ? 'private' : 'public'
-    return { address, version, scope, kind: 'fixed', network_id: network, nic_id: id, mac }
-  })
+  const all = toAddresses(server.addresses ?? {}, [port])
+  const floating = all.filter((address) => address.kind === 'floating' && address.nic_id === id)
+  const fixed = ips.map(({ ip_address: address }) => toFixedAddress(address, { id, network, mac }))
   return {
     id,
     network_id: network,
@@ -43,85 +37,95 @@ export function toNic (port: Port, server: Pick<Server, 'addresses'>): Nic {
     mac,
     addresses: [...fixed, ...floating],
     security_group_ids: port.security_groups ?? [],
-    // Neither Nova nor Neutron says which came first.
+    // Neither Nova nor Neutron knows which port came first.
     primary: null,
     state: networkState(port.status)
   }
 }
 
-const ended = (id: string): Change => ({ resources: [{ kind: 'node', id }], until: { states: [] } })
-
 /** NICs of nodes: ports of Neutron, which Nova attaches and detaches. */
-export function createNics ({ client, neutron, ports, refusals, read }: NicsOptions) {
-  const attach = async (id: string, body: object, call: Call) => {
-    try {
-      await client.change({ service: 'compute' }, call, (token, region, headers) =>
-        resources.server.attachInterface(token, region, encodeId(id), body, {}, headers))
-    } catch (error) {
-      if (!(error instanceof ProblemError)) throw error
-      const said = error.details.provider_error?.message ?? ''
-      if (/^No (more )?fixed IP/i.test(said)) throw new ProblemError('provider_capacity', said, { ...error.details, cause: error })
-      const missing = error.code === 'resource_not_found' ? pointed(error, fields) : undefined
-      throw missing ?? await refusals.explain(error, fields, call, id)
+export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
+  const explain = (error: unknown, context: RefusalContext) => {
+    if (!(error instanceof ProblemError)) return error
+    const { provider_error: { message } = {} } = error.details
+    if (/^No (more )?fixed IP/i.test(message ?? '')) {
+      return error.with({ code: 'provider_capacity' })
     }
+    const missing = error.code === 'resource_not_found' ? pointToField(error, context.fields) : undefined
+    return missing ?? servers.explain(error, context)
   }
 
+  const interfaces = bind(
+    client,
+    { create: resources.server.attachInterface, del: resources.server.detachInterface },
+    { service: 'compute', explain }
+  )
+
+  const attach = (id: string, body: object, call: Call) =>
+    interfaces.post(id, body, call, { fields: nicFields })
+
   const attachPort = async (id: string, nic: NicCreate, call: Call) => {
-    const port = await ports.make({ nic, at: '', name: portName(call.operation ?? call.requestId) }, call)
+    const port = await ports.create(
+      { nic, pointer: '', name: portName(call.operation ?? call.requestId) },
+      call
+    )
     try {
       await attach(id, { port_id: port }, call)
     } catch (error) {
-      // Where it is not known whether it is attached it must stay.
+      // The port must stay if it may be attached.
       if (!(error instanceof ProblemError) || !error.outcomeUnknown) await ports.release([port], call)
       throw error
     }
   }
 
   const attachNetwork = async (id: string, network: string, address: string | undefined, call: Call) => {
-    // Nova answers one that is not there with a fault of its own.
-    const found = await neutron.all(resources.network, { id: network, fields: ['id'] }, call)
+    // Nova answers a missing network with an internal error.
+    const found = await neutron.networks.all({ id: network, fields: ['id'] }, call)
     if (found.length === 0) throw invalid('/network_id', 'must be the id of a network')
-    if (address !== undefined) await checkFixedIps(neutron, [{ pointer: '/fixed_ip', network_id: network, fixed_ip: address }], call)
-    await attach(id, { net_id: network, ...(address === undefined ? {} : { fixed_ips: [{ ip_address: address }] }) }, call)
+    if (address !== undefined) {
+      await checkFixedIps(neutron, [{ pointer: '/fixed_ip', network_id: network, fixed_ip: address }], call)
+    }
+    await attach(id, { net_id: network, fixed_ips: address && [{ ip_address: address }] }, call)
   }
 
-  /** Nova detaches after it has answered; then the port is gone, or belongs to nobody. */
-  const untilDetached = async (id: string, nicId: string, call: Call) => {
+  /** Waits until the port is gone or free, because Nova answers before it has detached the port. */
+  const waitUntilDetached = async (id: string, nicId: string, call: Call) => {
     const query = { id: nicId, device_id: id, fields: ['id'] }
-    for (let pause = 100; (await neutron.all<Port>(resources.port, query, call)).length > 0; pause = Math.min(pause * 2, 500)) {
+    let pause = 100
+    while ((await neutron.ports.all(query, call)).length > 0) {
       try {
         await delay(pause, undefined, { signal: call.signal })
       } catch {
-        throw new ProblemError('provider_timeout', 'The cloud has accepted this, but the NIC is still attached')
+        throw new ProblemError(
+          'provider_timeout',
+          'The cloud has accepted this, but the NIC is still attached'
+        )
       }
+      pause = Math.min(pause * 2, 500)
     }
   }
 
   return {
     async list_nics (id, call) {
-      const [server, found] = await Promise.all([read(id, call), ports.of(id, call)])
+      const [server, found] = await Promise.all([servers.show(id, call), ports.ofNode(id, call)])
       return found.map((port) => toNic(port, server))
     },
 
-    /** Nova answers once it is attached. */
+    /** Nova answers when the NIC is attached. */
     async attach_nic (id, input, call) {
       if (needsPort(input)) await attachPort(id, input, call)
       else await attachNetwork(id, input.network_id!, input.fixed_ip, call)
-      return ended(id)
+      return toChange('node', id, { states: [] })
     },
 
     async detach_nic (id, nicId, call) {
-      const [port] = await neutron.all<Port>(resources.port, { id: nicId, device_id: id, fields: ['id', 'name'] }, call)
+      const query = { id: nicId, device_id: id, fields: ['id', 'name'] }
+      const [port] = await neutron.ports.all(query, call)
       if (port === undefined) throw new ProblemError('resource_not_found', `The node has no NIC ${nicId}`)
-      try {
-        await client.change({ service: 'compute' }, call, (token, region, headers) =>
-          resources.server.detachInterface(token, region, encodeId(id), encodeId(nicId), undefined, {}, headers))
-      } catch (error) {
-        throw await refusals.explain(error, [], call, id)
-      }
-      await untilDetached(id, nicId, call)
-      if (ports.isOurs(port)) await ports.release([nicId], call)
-      return ended(id)
+      await interfaces.of(id).remove(nicId, call)
+      await waitUntilDetached(id, nicId, call)
+      if (ports.isOwn(port)) await ports.release([nicId], call)
+      return toChange('node', id, { states: [] })
     }
   } satisfies Pick<NodeService, 'list_nics' | 'attach_nic' | 'detach_nic'>
 }

@@ -1,13 +1,13 @@
-import type { Node, NodeAction } from '../../../openapi/model/index.ts'
+import type { Node, NodeAction, NodeState } from '../../../openapi/model/index.ts'
 import type { Identity } from '../../driver.ts'
+import { nodeState, statusActions } from '../../nova-states.ts'
 import { allowedActions, isTransitioning } from '../../states.ts'
-import { toAddresses, type NovaAddress } from './addresses.ts'
-import { nodeState, specialActions } from './node-states.ts'
-import type { PortsByDevice } from '../network/ports.ts'
 import { operationKey, toTags } from '../../tags.ts'
-import { toTimestamp } from '../client/times.ts'
+import { toTimestamp } from '../client/metadata.ts'
+import type { PortsByDevice } from '../network/ports.ts'
+import { toAddresses, type NovaAddress } from './addresses.ts'
 
-/** A server as Nova tells it below version 2.47. */
+/** A server of Nova below version 2.47. */
 export interface Server {
   id: string
   name?: string
@@ -15,14 +15,14 @@ export interface Server {
   created?: string
   updated?: string
   metadata?: Record<string, string>
-  /** Empty where the server boots from a volume. */
+  /** Empty if the server boots from a volume. */
   image?: { id: string } | '' | null
   flavor?: { id?: string }
   key_name?: string | null
   addresses?: Record<string, NovaAddress[]>
   fault?: { code?: number, message?: string }
   progress?: number
-  /** From 2.9 on. */
+  /** From version 2.9. */
   locked?: boolean
   'OS-EXT-STS:task_state'?: string | null
   'OS-EXT-AZ:availability_zone'?: string
@@ -32,7 +32,7 @@ export interface Server {
 
 export interface NodeMapping {
   identity: Identity
-  /** Null where they could not be read. */
+  /** Null if the ports could not be read. */
   ports: PortsByDevice | null
   /** The actions that the driver has. */
   can: ReadonlySet<string>
@@ -41,14 +41,15 @@ export interface NodeMapping {
 
 const noPorts: readonly never[] = []
 
-/** A server and its ports as a node. */
+/** Converts a server and its ports to a node. */
 export function toNode (server: Server, { identity, ports, can, extra }: NodeMapping): Node {
   const { state, task, actions } = situationOf(server, can)
   const transitioning = isTransitioning(state)
-  const own = ports === null ? noPorts : ports.get(server.id) ?? noPorts
+  const own = ports === null ? noPorts : (ports.get(server.id) ?? noPorts)
   const addresses = toAddresses(server.addresses ?? {}, own)
-  const volumes = server['os-extended-volumes:volumes_attached']
-  // Field by field: an object that begins with a spread takes V8 a hundred times as long (36 µs; a list has a thousand).
+  const { fault } = server
+  // Field by field: V8 takes 0.4 µs for that, 3 µs if the object ends with `...identity`, and 85 µs
+  // if it begins with it.
   const node: Node = {
     id: identity.id,
     cloud: identity.cloud,
@@ -65,41 +66,62 @@ export function toNode (server: Server, { identity, ports, can, extra }: NodeMap
     updated_at: server.updated ?? null,
     tags: toTags(server.metadata),
     size_id: server.flavor?.id ?? null,
-    image_id: imageOf(server),
+    image_id: typeof server.image === 'object' ? (server.image?.id ?? null) : null,
     key_pair_name: server.key_name ?? null,
     availability_zone: server['OS-EXT-AZ:availability_zone'] || null,
     architecture: null,
     public_ips: addresses.filter(({ scope }) => scope === 'public').map(({ address }) => address),
     private_ips: addresses.filter(({ scope }) => scope === 'private').map(({ address }) => address),
     addresses,
-    security_group_ids: ports === null ? null : [...new Set(own.flatMap((port) => port.security_groups ?? []))],
-    volume_ids: volumes === undefined ? null : volumes.map(({ id }) => id),
+    security_group_ids:
+      ports === null ? null : [...new Set(own.flatMap((port) => port.security_groups ?? []))],
+    volume_ids: server['os-extended-volumes:volumes_attached']?.map(({ id }) => id) ?? null,
     // Nova does not know how a server is paid for.
     lifecycle: null,
     launched_at: toTimestamp(server['OS-SRV-USG:launched_at']),
-    // Outside of a change it is 0, of nothing.
-    progress: transitioning ? server.progress ?? null : null,
-    fault: server.fault === undefined ? null : { code: server.fault.code?.toString() ?? null, message: server.fault.message ?? null },
+    // Outside of a transition Nova answers a meaningless 0.
+    progress: transitioning ? (server.progress ?? null) : null,
+    fault:
+      fault === undefined ? null : { code: fault.code?.toString() ?? null, message: fault.message ?? null },
     protected: server.locked ?? null
   }
   if (extra) node.extra = toExtra(server)
   return node
 }
 
-const imageOf = ({ image }: Server) => typeof image === 'object' && image !== null ? image.id : null
-
-/** The state of a server and what it allows. */
+/** Finds the state of a server and the actions that it allows. */
 export function situationOf (server: Server, can: ReadonlySet<string>) {
-  const { status } = server
   const task = server['OS-EXT-STS:task_state'] ?? null
-  const state = nodeState(status, task)
-  const launched = server['OS-SRV-USG:launched_at'] !== null
-  const special = specialActions({ status, task, state, launched, volumeBacked: server.image === '' })
-  const actions: NodeAction[] = allowedActions(state, can, special)
+  const state = nodeState(server.status, task)
+  const actions = allowedActions(state, can, specialActions(server, state, task))
   return { state, task, actions }
 }
 
-/** Not for anybody's eyes; administrators are shown the user data of others. */
+const volumeBacked: Partial<Record<NodeState, readonly NodeAction[]>> = {
+  running: ['stop', 'reboot', 'pause', 'suspend', 'shelve', 'resize', 'destroy'],
+  stopped: ['start', 'reboot', 'shelve', 'resize', 'destroy'],
+  error: ['reboot', 'destroy']
+}
+
+/**
+ * The actions that Nova accepts if they differ from those of the state (`check_instance_state` in
+ * `nova/compute/api.py`; tried). During a snapshot or an unknown task, and before the first launch,
+ * it accepts only deletion. A server that boots from a volume cannot be rescued or rebuilt (these
+ * need 2.87 and 2.93).
+ */
+function specialActions (
+  server: Server,
+  state: NodeState,
+  task: string | null
+): readonly NodeAction[] | undefined {
+  if (isTransitioning(state)) return undefined
+  const byStatus = statusActions[server.status]
+  if (byStatus !== undefined || state === 'unknown') return byStatus
+  if (task !== null || server['OS-SRV-USG:launched_at'] === null) return ['destroy']
+  return server.image === '' ? volumeBacked[state] : undefined
+}
+
+/** Fields that must not be shown. Nova shows administrators the user data of others. */
 const secrets = ['adminPass', 'user_data', 'OS-EXT-SRV-ATTR:user_data']
 
 function toExtra (server: Server): Record<string, unknown> {

@@ -1,64 +1,82 @@
 import { randomUUID } from 'node:crypto'
 import { ProblemError, type NodeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { checkFixedIps } from '../network/fixed-ips.ts'
 import { invalid } from '../../invalid.ts'
+import { operationKey } from '../../tags.ts'
+import { checkFixedIps } from '../network/fixed-ips.ts'
 import type { Neutron } from '../network/neutron.ts'
 import { needsPort, portName, type NicPorts } from '../network/nic-ports.ts'
-import type { Server } from './node-mapping.ts'
-import { operationKey } from '../../tags.ts'
+import type { Servers } from './servers.ts'
 
-/** The networks of a create, as Nova takes them. */
+/** The networks of a create, in Nova's form. */
 export interface PreparedNics {
-  /** Undefined where the create names none. */
+  /** Undefined if the create names none. */
   networks: object[] | undefined
-  /** Ports that were made for it. */
+  /** Ports that were made for the node. */
   made: string[]
 }
 
-/** What the creation and the end of a node do to ports. */
+/** Makes and removes the ports of nodes. */
 export interface NodePorts {
-  /** Makes the ports that a create needs. Where it throws it has made none. */
+  /** Makes the ports that a create needs. If it throws, it has made none. */
   prepare (input: NodeCreate, operation: string | undefined, call: Call): Promise<PreparedNics>
   release: NicPorts['release']
-  /** The ports of a node that were made here and that Nova would leave behind. Does not throw. */
+  /**
+   * Finds the ports of a node that were made here, which Nova would leave behind. Does not throw.
+   */
   ownOf (node: string, call: Call): Promise<string[]>
 }
 
 type Networks = NonNullable<NodeCreate['networks']>
 
-/** What a create that needs ports cannot have beside them. */
 function check (networks: Networks, { count = 1 }: NodeCreate) {
   networks.forEach(({ network_id: network, subnet_id: subnet }, i) => {
-    if (network === undefined && subnet === undefined) throw invalid(`/networks/${i}/network_id`, 'is required by this cloud, or subnet_id')
+    if (network !== undefined || subnet !== undefined) return
+    throw invalid(`/networks/${i}/network_id`, 'or subnet_id is required by this cloud')
   })
   const first = networks.findIndex(needsPort)
   if (count > 1 && first !== -1) {
-    throw invalid('/count', `must be 1 where a NIC has subnet_id or security_group_ids, as networks/${first} has`)
+    throw invalid(
+      '/count',
+      `must be 1 if a NIC has subnet_id or security_group_ids, as networks/${first} has`
+    )
   }
 }
 
-/** Makes and removes the ports of nodes. `read` reads a server. */
-export function createNodePorts (neutron: Neutron, ports: NicPorts, read: (id: string, call: Call) => Promise<Server>): NodePorts {
-  const wantedIps = (networks: Networks) => networks.flatMap(({ network_id: network, subnet_id: subnet, fixed_ip: address }, i) =>
+/** Lists the fixed addresses that Nova assigns. Those of ports are checked by Neutron. */
+const requestedIps = (networks: Networks) =>
+  networks.flatMap(({ network_id: network, subnet_id: subnet, fixed_ip: address }, i) =>
     network === undefined || subnet !== undefined || address === undefined
       ? []
-      : [{ pointer: `/networks/${i}/fixed_ip`, network_id: network, fixed_ip: address }])
+      : [{ pointer: `/networks/${i}/fixed_ip`, network_id: network, fixed_ip: address }]
+  )
 
-  const makeAll = async (networks: Networks, input: NodeCreate, name: string, call: Call): Promise<PreparedNics> => {
+/** Makes the functions that make and remove the ports of nodes. */
+export function createNodePorts (
+  neutron: Neutron,
+  ports: NicPorts,
+  servers: Pick<Servers, 'show'>
+): NodePorts {
+  const makeAll = async (
+    networks: Networks,
+    input: NodeCreate,
+    name: string,
+    call: Call
+  ): Promise<PreparedNics> => {
     const made: string[] = []
-    const told: object[] = []
+    const converted: object[] = []
     try {
       for (const [i, nic] of networks.entries()) {
         if (needsPort(nic)) {
-          const port = await ports.make({ nic, at: `/networks/${i}`, groups: input.security_group_ids, name }, call)
+          const pointer = `/networks/${i}`
+          const port = await ports.create({ nic, pointer, groups: input.security_group_ids, name }, call)
           made.push(port)
-          told.push({ port })
+          converted.push({ port })
         } else {
-          told.push({ uuid: nic.network_id, ...(nic.fixed_ip === undefined ? {} : { fixed_ip: nic.fixed_ip }) })
+          converted.push({ uuid: nic.network_id, fixed_ip: nic.fixed_ip })
         }
       }
-      return { networks: told, made }
+      return { networks: converted, made }
     } catch (error) {
       await ports.release(made, call)
       throw error
@@ -72,23 +90,28 @@ export function createNodePorts (neutron: Neutron, ports: NicPorts, read: (id: s
       const { networks } = input
       if (networks === undefined) return { networks, made: [] }
       check(networks, input)
-      await checkFixedIps(neutron, wantedIps(networks), call)
+      await checkFixedIps(neutron, requestedIps(networks), call)
       const name = portName(operation ?? randomUUID())
-      // Of an earlier attempt whose server was never made.
-      if (operation !== undefined && networks.some(needsPort)) await ports.release(await ports.unbound(name, call), call)
+      // An earlier attempt of this operation may have left ports without a server.
+      if (operation !== undefined && networks.some(needsPort)) {
+        await ports.release(await ports.findUnbound(name, call), call)
+      }
       return makeAll(networks, input, name, call)
     },
 
     async ownOf (node, call) {
       try {
-        const bound = await ports.of(node, call)
-        if (bound.length > 0) return bound.filter(ports.isOurs).map(({ id }) => id)
-        // One whose build failed has lost its ports; the operation that made both still tells them.
-        const operation = (await read(node, call)).metadata?.[operationKey]
-        return operation === undefined ? [] : await ports.unbound(portName(operation), call)
+        const bound = await ports.ofNode(node, call)
+        if (bound.length > 0) return bound.filter(ports.isOwn).map(({ id }) => id)
+        // A server whose build failed has lost its ports. They have the name of its operation.
+        const { metadata } = await servers.show(node, call)
+        const operation = metadata?.[operationKey]
+        return operation === undefined ? [] : await ports.findUnbound(portName(operation), call)
       } catch (error) {
         if (!(error instanceof ProblemError)) throw error
-        if (error.code !== 'not_supported') call.log.warn({ err: error, node }, 'the ports of a node could not be read')
+        if (error.code !== 'not_supported') {
+          call.log.warn({ err: error, node }, 'the ports of a node could not be read')
+        }
         return []
       }
     }

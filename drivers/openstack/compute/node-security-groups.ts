@@ -1,50 +1,54 @@
-import { ProblemError, type NodeSecurityGroup } from '../../../openapi/model/index.ts'
+import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
-import type { Neutron } from '../network/neutron.ts'
-import { explained } from '../network/collection.ts'
+import type { FieldRefusal } from '../../refusals.ts'
+import type { Neutron, Port } from '../network/neutron.ts'
 import type { NicPorts } from '../network/nic-ports.ts'
-import type { Server } from './node-mapping.ts'
-import type { Port } from '../network/ports.ts'
-import type { RefusedField } from './refusals.ts'
-import { resources } from '../client/resources.ts'
+import type { Servers } from './servers.ts'
 
-const fields: readonly RefusedField[] = [{ said: /security.group/i, pointer: '/security_group_id' }]
+const fields: readonly FieldRefusal[] = [{ pattern: /security.group/i, pointer: '/security_group_id' }]
 
 /**
- * Security groups of a node hang on its ports, so a change is one call for each. They are made at Neutron, since Nova
- * leaves out ports without telling which.
+ * Security groups of a node belong to its ports, so a change takes one call for each port. Neutron
+ * makes the change, because Nova skips ports without a message.
  */
-export function createNodeGroups (neutron: Neutron, ports: NicPorts, read: (id: string, call: Call) => Promise<Server>) {
-  const nicsOf = async (id: string, call: Call) => (await Promise.all([ports.of(id, call), read(id, call)]))[0]
+export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pick<Servers, 'show'>) {
+  /** Reads the server too, so that an unknown node is not found. */
+  const readPorts = async (id: string, call: Call) =>
+    (await Promise.all([ports.ofNode(id, call), servers.show(id, call)]))[0]
 
-  const set = async (changes: ReadonlyArray<{ port: Port, groups: string[] }>, call: Call) => {
-    const done: string[] = []
-    for (const { port, groups } of changes) {
+  /** Changes the groups of each port. An error names the ports that were changed before. */
+  const setGroups = async (nics: readonly Port[], change: (groups: string[]) => string[], call: Call) => {
+    const changed: string[] = []
+    for (const { id, security_groups: groups = [] } of nics) {
       try {
-        await explained(() => neutron.update(resources.port, port.id, { security_groups: groups }, call), fields)
-        done.push(port.id)
+        await neutron.ports.update(id, { security_groups: change(groups) }, call, { fields })
       } catch (error) {
-        if (!(error instanceof ProblemError) || done.length === 0) throw error
-        throw new ProblemError(error.code, `${error.message} (already changed: the NICs ${done.join(', ')})`, {
-          ...error.details, outcomeUnknown: error.outcomeUnknown, cause: error
-        })
+        if (!(error instanceof ProblemError) || changed.length === 0) throw error
+        throw error.with({ detail: `${error.message} (already changed: the NICs ${changed.join(', ')})` })
       }
+      changed.push(id)
     }
   }
 
   return {
-    async add_security_group (id, { security_group_id: group }: NodeSecurityGroup, call) {
-      const nics = await nicsOf(id, call)
-      if (nics.length === 0) throw new ProblemError('invalid_state', 'The node has no NIC to put a security group on')
-      const lacking = nics.filter(({ security_groups: groups = [] }) => !groups.includes(group))
-      await set(lacking.map((port) => ({ port, groups: [...port.security_groups ?? [], group] })), call)
+    async add_security_group (id, { security_group_id: group }, call) {
+      const nics = await readPorts(id, call)
+      if (nics.length === 0) {
+        throw new ProblemError('invalid_state', 'The node has no NIC to put a security group on')
+      }
+      const others = nics.filter(({ security_groups: groups = [] }) => !groups.includes(group))
+      await setGroups(others, (groups) => [...groups, group], call)
     },
 
     async remove_security_group (id, group, call) {
-      const having = (await nicsOf(id, call)).filter(({ security_groups: groups = [] }) => groups.includes(group))
-      if (having.length === 0) throw new ProblemError('resource_not_found', `No NIC of the node has the security group ${group}`)
-      await set(having.map((port) => ({ port, groups: (port.security_groups ?? []).filter((one) => one !== group) })), call)
+      const nics = (await readPorts(id, call)).filter(({ security_groups: groups = [] }) =>
+        groups.includes(group)
+      )
+      if (nics.length === 0) {
+        throw new ProblemError('resource_not_found', `No NIC of the node has the security group ${group}`)
+      }
+      await setGroups(nics, (groups) => groups.filter((one) => one !== group), call)
     }
   } satisfies Pick<NodeService, 'add_security_group' | 'remove_security_group'>
 }

@@ -1,70 +1,107 @@
 import type { Node } from '../../../openapi/model/index.ts'
-import type { Call } from '../../call.ts'
-import type { Identity, ListQuery, ListResult, NodeService, ReadOptions } from '../../driver.ts'
-import { createActions } from './actions.ts'
+import { describe, type Identity, type NodeService } from '../../driver.ts'
 import type { Client } from '../client/client.ts'
-import { createConsole } from './console.ts'
-import { pushDown } from '../client/filters.ts'
+import { atLeast, microversions, type Microversion, type VersionRange } from '../client/microversions.ts'
 import type { Neutron } from '../network/neutron.ts'
 import { createNicPorts } from '../network/nic-ports.ts'
+import { readPorts, type PortsByDevice } from '../network/ports.ts'
+import { createActions } from './actions.ts'
+import { createConsole } from './console.ts'
 import { createNics } from './nics.ts'
-import { createNodeCreate } from './node-create.ts'
-import { createNodeGroups } from './node-security-groups.ts'
+import { createNodeCreate, userDataBytes } from './node-create.ts'
 import { toNode, type Server } from './node-mapping.ts'
 import { createNodePorts } from './node-ports.ts'
-import { createNodeUpdate } from './node-update.ts'
-import { readPorts, type PortsByDevice } from '../network/ports.ts'
-import { createRefusals } from './refusals.ts'
-import { readServer, readServers } from './servers.ts'
+import { createNodeGroups } from './node-security-groups.ts'
+import { createServers, toServerQuery } from './servers.ts'
+
+/**
+ * Describes the nodes of a cloud with these versions of Nova; undefined if they are not known yet.
+ * What needs a version that the cloud lacks is left out.
+ */
+export function nodeCapabilities (range: VersionRange | null | undefined) {
+  const has = ({ lowest }: Microversion) =>
+    range === undefined || (range !== null && atLeast(range.max, lowest))
+
+  return describe<NodeService>({
+    list: { filters: ['name', 'state', 'image_id'], limits: { limit: 1000 } },
+    create: {
+      parameters: [
+        'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data',
+        'networks', 'networks.network_id', 'networks.subnet_id', 'networks.fixed_ip',
+        'networks.security_group_ids', 'security_group_ids', 'tags', 'provider_options', 'count',
+        'root_volume', 'root_volume.size', 'root_volume.delete_on_termination',
+        ...(has(microversions.rootVolumeType) ? (['root_volume.type'] as const) : []),
+        'provider_options.openstack.config_drive',
+        'provider_options.openstack.scheduler_hints',
+        'provider_options.openstack.disk_config',
+        ...(has(microversions.describeServer) ? (['provider_options.openstack.description'] as const) : [])
+      ],
+      limits: { user_data_bytes: userDataBytes, tag_characters: 255 }
+    },
+    // Without `locked` in a server its protection cannot be shown.
+    update: {
+      parameters: ['name', 'tags', ...(has(microversions.readServers) ? (['protected'] as const) : [])]
+    },
+    reboot: { parameters: ['type'] },
+    rescue: { parameters: ['image_id'] },
+    resize: { parameters: ['size_id'] },
+    rebuild: { parameters: ['image_id'] },
+    attach_nic: { parameters: ['network_id', 'subnet_id', 'fixed_ip', 'security_group_ids'] },
+    add_security_group: { parameters: ['security_group_id'] }
+  })
+}
 
 export interface NodesOptions {
   client: Client
   /** Name of the driver. */
   driver: string
-  /** Origin of a node. */
   identify: (id: string) => Identity
-  /** Where the cloud has Neutron: NICs, and the ports that a create may need. */
+  /**
+   * Neutron, which has the NICs and the ports that a create may need; undefined if the cloud has
+   * none.
+   */
   neutron?: Neutron
-  /** The methods that the cloud has, where it has not all of Nova's. */
+  /** The methods of the cloud, if it lacks some of Nova's. */
   methods?: ReadonlySet<string>
 }
 
-/** Servers of Nova as nodes, with their ports of Neutron. */
+/** Servers of Nova, with their ports of Neutron. */
 export function createNodes ({ client, driver, identify, neutron, methods }: NodesOptions): NodeService {
   const can = new Set<string>()
+  const servers = createServers(client, can)
 
-  const mapWith = (ports: PortsByDevice | null, extra: boolean) => (server: Server): Node =>
+  const convert = (server: Server, ports: PortsByDevice | null, extra: boolean): Node =>
     toNode(server, { identity: identify(server.id), ports, can, extra })
 
-  const list = async ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<Node>> => {
-    const { query, applied } = pushDown(filters)
-    const { items: servers, next } = await readServers(client, { ...query, limit }, token, call)
-    const { ports, problem } = await readPorts(client, servers.map(({ id }) => id), call)
-    return { items: servers.map(mapWith(ports, extra)), next, applied, ...(problem === undefined ? {} : { partial: problem }) }
+  const readNode: NodeService['get'] = async (id, { extra }, call) => {
+    const [server, { ports }] = await Promise.all([servers.show(id, call), readPorts(client, [id], call)])
+    return convert(server, ports, extra)
   }
 
-  const get = async (id: string, { extra }: ReadOptions, call: Call): Promise<Node> => {
-    const [server, { ports }] = await Promise.all([readServer(client, id, call), readPorts(client, [id], call)])
-    return mapWith(ports, extra)(server)
-  }
-
-  const read = (id: string, call: Call) => readServer(client, id, call)
-  const refusals = createRefusals({ read, can })
   const nicPorts = neutron && createNicPorts(neutron)
-  const ports = neutron && createNodePorts(neutron, nicPorts!, read)
-  const all: NodeService = {
-    list,
-    get,
-    ...createNodeCreate({ client, refusals, driver, ports }),
-    ...createNodeUpdate({ client, refusals, get: (id, call) => get(id, { extra: false }, call) }),
-    ...createActions({ client, refusals, read, can, ports }),
-    ...createConsole(client, refusals),
-    ...(neutron && createNics({ client, neutron, ports: nicPorts!, refusals, read })),
-    ...(neutron && createNodeGroups(neutron, nicPorts!, read))
+  const ports = neutron && createNodePorts(neutron, nicPorts!, servers)
+  const nodes: NodeService = {
+    async list ({ limit, token, filters, extra }, call) {
+      const { items, next } = await servers.page({ ...toServerQuery(filters), limit }, token, call)
+      const { ports, problem } = await readPorts(
+        client,
+        items.map(({ id }) => id),
+        call
+      )
+      return { items: items.map((server) => convert(server, ports, extra)), next, partial: problem }
+    },
+    get: readNode,
+    ...createNodeCreate({ servers, driver, ports }),
+    ...createActions({ client, servers, get: readNode, can, ports }),
+    ...createConsole(client, servers),
+    ...(neutron && createNics({ client, neutron, ports: nicPorts!, servers })),
+    ...(neutron && createNodeGroups(neutron, nicPorts!, servers))
   }
-  const nodes = methods === undefined
-    ? all
-    : Object.fromEntries(Object.entries(all).filter(([method]) => methods.has(method))) as unknown as NodeService
-  for (const method of Object.keys(nodes)) can.add(method)
+  for (const method of Object.keys(nodes) as OptionalMethod[]) {
+    if (methods === undefined || methods.has(method)) can.add(method)
+    else delete nodes[method]
+  }
   return nodes
 }
+
+type OptionalMethod = Exclude<keyof NodeService, 'list' | 'get'>

@@ -1,76 +1,64 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
+import { pointToField, type FieldRefusal } from '../../refusals.ts'
+import type { RefusalContext } from '../client/bind.ts'
 import { situationOf, type Server } from './node-mapping.ts'
 
-/** A field of a request, and what Nova says where it is that field which it refuses. */
-export interface RefusedField {
-  said: RegExp
-  pointer: string
-}
-
-/** Refusals of a create, in the words of Nova (`nova/api/openstack/compute/servers.py`; each was provoked). */
-export const createFields: readonly RefusedField[] = [
-  { said: /^An invalid 'name' value/, pointer: '/name' },
-  { said: /key_name|key pair/i, pointer: '/key_pair_name' },
-  { said: /availability.zone/i, pointer: '/availability_zone' },
-  { said: /security.group/i, pointer: '/security_group_ids' },
-  { said: /user.data/i, pointer: '/user_data' },
-  { said: /attribute metadata|metadata (item|property|key)/i, pointer: '/tags' },
-  { said: /volume.type/i, pointer: '/root_volume/type' },
-  { said: /volume_size|block device|root disk|volume is smaller/i, pointer: '/root_volume/size' },
-  { said: /flavor|zero disk/i, pointer: '/size_id' },
-  { said: /image/i, pointer: '/image_id' },
-  { said: /network|fixed.ip/i, pointer: '/networks' }
+/**
+ * Nova's wording of refused fields of a create (`nova/api/openstack/compute/servers.py`); each was
+ * observed.
+ */
+export const createFields: readonly FieldRefusal[] = [
+  { pattern: /^An invalid 'name' value/, pointer: '/name' },
+  { pattern: /key_name|key pair/i, pointer: '/key_pair_name' },
+  { pattern: /availability.zone/i, pointer: '/availability_zone' },
+  { pattern: /security.group/i, pointer: '/security_group_ids' },
+  { pattern: /user.data/i, pointer: '/user_data' },
+  { pattern: /attribute metadata|metadata (item|property|key)/i, pointer: '/tags' },
+  { pattern: /volume.type/i, pointer: '/root_volume/type' },
+  { pattern: /volume_size|block device|root disk|volume is smaller/i, pointer: '/root_volume/size' },
+  { pattern: /flavor|zero disk/i, pointer: '/size_id' },
+  { pattern: /image/i, pointer: '/image_id' },
+  { pattern: /network|fixed.ip/i, pointer: '/networks' }
 ]
 
-export const imageFields: readonly RefusedField[] = [{ said: /image/i, pointer: '/image_id' }]
-export const sizeFields: readonly RefusedField[] = [{ said: /flavor/i, pointer: '/size_id' }]
+export const updateFields: readonly FieldRefusal[] = [
+  { pattern: /'name' value|attribute name/i, pointer: '/name' },
+  { pattern: /attribute metadata/i, pointer: '/tags' }
+]
 
-export interface Refusals {
-  /**
-   * What a change was refused with: where Nova's words name a field, validation_failed that points to it; where the node
-   * (of `id`) is in the wrong state, invalid_state with that state and what it allows, which takes one more read.
-   */
-  explain (error: unknown, fields: readonly RefusedField[], call: Call, id?: string): Promise<unknown>
-}
+export const imageFields: readonly FieldRefusal[] = [{ pattern: /image/i, pointer: '/image_id' }]
+export const sizeFields: readonly FieldRefusal[] = [{ pattern: /flavor/i, pointer: '/size_id' }]
 
-export interface RefusalsOptions {
-  read: (id: string, call: Call) => Promise<Server>
-  /** The actions that the driver has. */
-  can: ReadonlySet<string>
-}
+export const nicFields: readonly FieldRefusal[] = [
+  { pattern: /fixed ip|ip address/i, pointer: '/fixed_ip' },
+  { pattern: /^network|specific network/i, pointer: '/network_id' }
+]
 
-/** Explains what Nova refuses. */
-export function createRefusals ({ read, can }: RefusalsOptions): Refusals {
-  /** Without the state where it cannot be read: the refusal stands all the same. */
+/** Nova answers 400, 403 and 409 to fields that do not fit. */
+const fieldCodes = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state'])
+
+/**
+ * Makes the function that explains why Nova refused a change. If the message names a field, the
+ * result is validation_failed at that field. If the node is in the wrong state, the result has that
+ * state and its allowed actions, which takes one more read by `show`. `can` has the actions of the
+ * driver.
+ */
+export function createExplain (show: (id: string, call: Call) => Promise<Server>, can: ReadonlySet<string>) {
   const withState = async (error: ProblemError, id: string, call: Call) => {
     try {
-      const { state, actions } = situationOf(await read(id, call), can)
-      return new ProblemError('invalid_state', error.message, { ...error.details, state, allowed_actions: actions, cause: error })
+      const { state, actions } = situationOf(await show(id, call), can)
+      return error.with({ state, allowed_actions: actions })
     } catch {
+      // The refusal stands without the state.
       return error
     }
   }
 
-  return {
-    async explain (error, fields, call, id) {
-      if (!(error instanceof ProblemError) || !pointable.has(error.code)) return error
-      const field = pointed(error, fields)
-      if (field !== undefined) return field
-      return error.code === 'invalid_state' && id !== undefined ? await withState(error, id, call) : error
-    }
+  return async (error: unknown, { fields, ids: [id], call }: RefusalContext): Promise<unknown> => {
+    if (!(error instanceof ProblemError) || !fieldCodes.has(error.code)) return error
+    const explained = pointToField(error, fields)
+    if (explained !== undefined) return explained
+    return error.code === 'invalid_state' && id !== undefined ? await withState(error, id, call) : error
   }
-}
-
-/** Nova answers 400, 403 and 409 to fields that do not fit. */
-const pointable = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state'])
-
-/** The refusal that points to the field which the cloud's words name; undefined where they name none. */
-export function pointed (error: ProblemError, fields: readonly RefusedField[]) {
-  const said = error.details.provider_error?.message ?? ''
-  const field = fields.find((one) => one.said.test(said))
-  if (field === undefined) return undefined
-  return new ProblemError('validation_failed', `The cloud refused the request: ${said}`, {
-    ...error.details, errors: [{ in: 'body', pointer: field.pointer, message: said }], cause: error
-  })
 }

@@ -1,17 +1,87 @@
-import type { Call } from '../../call.ts'
-import { encodeId, type Client } from '../client/client.ts'
+import type { Filters } from '../../driver.ts'
+import { surrogate, toQuery, translateFilters, type FilterRule } from '../../filters.ts'
+import { uuid } from '../../ids.ts'
+import { bind, type Bound, type RefusalContext } from '../client/bind.ts'
+import type { Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
-import type { Server } from './node-mapping.ts'
-import { readFrom } from '../client/paging.ts'
 import { resources } from '../client/resources.ts'
+import type { Server } from './node-mapping.ts'
+import { createExplain } from './refusals.ts'
 
-const upstream = { service: 'compute', version: microversions.readServers } as const
+/** Nova's calls for servers. */
+export interface Servers extends Pick<Bound<Server>, 'page' | 'pages' | 'show'> {
+  /** Changes of servers, without a version. */
+  changes: Bound<Server>
+  /** `POST /servers/{id}/action`. */
+  actions: Bound<Server>
+  /** Explains a refusal of Nova. */
+  explain: (error: unknown, context: RefusalContext) => Promise<unknown>
+}
 
-/** A page of servers with all their fields, at a token of `readFrom`. */
-export const readServers = (client: Client, query: Record<string, unknown>, token: string | null, call: Call) =>
-  readFrom(token, (marker) => client.list<Server>(upstream, call, (access, region, headers) =>
-    resources.serverDetail.list(access, region, { ...query, ...marker }, headers)))
+/** Makes Nova's calls for servers. `can` has the actions of the driver. */
+export function createServers (client: Client, can: ReadonlySet<string>): Servers {
+  const { page, pages, show } = bind<Server>(
+    client,
+    { list: resources.serverDetail.list, show: resources.server.show },
+    { service: 'compute', version: microversions.readServers }
+  )
+  const explain = createExplain(show, can)
+  const changes = bind<Server>(client, resources.server, { service: 'compute', explain })
+  const actions = bind<Server>(client, resources.serverAction, { service: 'compute', explain })
+  return { page, pages, show, changes, actions, explain }
+}
 
-/** One server. Throws resource_not_found. */
-export const readServer = (client: Client, id: string, call: Call) =>
-  client.show<Server>(upstream, call, (token, region, headers) => resources.server.show(token, region, encodeId(id), {}, headers))
+/**
+ * The statuses of a state. They do not depend on the task, so Nova may return too many servers but
+ * never too few.
+ */
+const statuses: Readonly<Record<string, readonly string[]>> = {
+  pending: ['BUILD'],
+  running: ['ACTIVE', 'VERIFY_RESIZE'],
+  stopped: ['SHUTOFF'],
+  suspended: ['SUSPENDED', 'SHELVED', 'SHELVED_OFFLOADED'],
+  paused: ['PAUSED'],
+  rescued: ['RESCUE'],
+  error: ['ERROR']
+}
+
+/**
+ * Makes a regex that matches a name, and perhaps other names. Nova passes it to its database, and
+ * each database has a dialect of its own, so characters that are special in any dialect become `.`;
+ * Nova itself rewrites `|`. Returns undefined for names with four-byte characters: Nova's database
+ * cannot hold them and answers with an error (observed). With `isNumbered` the regex matches the
+ * names with `-1` and so on appended.
+ */
+export function namePattern (name: string, isNumbered = false): string | undefined {
+  if (surrogate.test(name)) return undefined
+  const pattern = name.replace(/[\\^$.+?()[\]{}|]/g, '.').replaceAll('*', '.*')
+  return `^${pattern}${isNumbered ? '-.*' : ''}$`
+}
+
+const filterRules: Readonly<Record<string, FilterRule>> = {
+  name: {
+    name: 'name',
+    toValues (name) {
+      const pattern = namePattern(name)
+      return pattern === undefined ? undefined : [pattern]
+    }
+  },
+  image_id: { name: 'image', toValues: (id) => (uuid.test(id) ? [id] : undefined) }
+}
+
+const stateRule: Readonly<Record<string, FilterRule>> = {
+  state: { name: 'status', toValues: (state) => statuses[state] }
+}
+
+/**
+ * Translates the filters that Nova can apply to parameters of `/servers/detail`. `size_id` is not
+ * among them: Nova looks for the flavor that has this id now, and misses the servers of a flavor
+ * that was deleted since.
+ */
+export function toServerQuery (filters: Filters): Record<string, string | readonly string[]> {
+  const states = translateFilters(filters, stateRule, Infinity)
+  return {
+    ...toQuery(filters, filterRules),
+    ...Object.fromEntries(states.map(({ name, values }) => [name, values]))
+  }
+}

@@ -1,148 +1,135 @@
-import type { Collection } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Filters, Identity, ListQuery, ListResult, ReadOptions } from '../../driver.ts'
-import type { TagPatch } from '../client/metadata.ts'
-import { neutronFilters, type Neutron, type NeutronObject } from './neutron.ts'
-import { explainNeutron } from './refusals.ts'
-import { checkTagList, patchTagList } from '../client/list-tags.ts'
-import type { RefusedField } from '../compute/refusals.ts'
+import { exactValue } from '../../filters.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps, step } from '../../steps.ts'
-import { fromTagList } from '../client/tags.ts'
+import type { Bound, Query } from '../client/bind.ts'
+import type { TagPatch } from '../client/metadata.ts'
+import { checkTagList, fromTagList, patchTagList, tagQuery } from '../client/tags.ts'
+import { readPageById, type Neutron, type NeutronObject } from './neutron.ts'
 
-interface Pushed {
-  query: Record<string, unknown>
-  applied: string[]
+type TagMap = Record<string, string>
+
+/** Returns the origin of a resource. */
+export type Identify = (id: string) => Identity
+
+/** The fields that `createCollection` sets. */
+type CommonField = keyof Identity | 'name' | 'provider_state' | 'created_at' | 'updated_at' | 'tags' | 'extra'
+
+/** One kind of resource of Neutron. `Related` is data of other resources, read for a whole page at once. */
+export interface Kind<Raw extends NeutronObject, T, Create extends object, Related = undefined> {
+  objects: Bound<Raw>
+  /** Tags of this kind. */
+  tags: Neutron['tags']
+  identify: Identify
+  /** False if the kind has no names; then no filter of names is sent. */
+  hasNames?: boolean
+  readRelated? (raws: readonly Raw[], call: Call): Promise<Related>
+  /** Converts the fields that are particular to the kind. */
+  toFields (raw: Raw, related: Related): Omit<T, CommonField>
+  /** Translates the filters other than names and tags; returns null if nothing can match. */
+  toQuery? (filters: Filters, call: Call): Query | null | Promise<Query | null>
+  /** Makes the body of a create. */
+  toBody (input: Create, call: Call): object | Promise<object>
+  /** The fields that a refused create or update may name. */
+  fields: readonly FieldRefusal[]
 }
 
-/** What of one kind of resource is its own. */
-export interface Kind<Raw extends NeutronObject, T, Create extends object> {
-  neutron: Neutron
-  resource: Collection
-  /** Its name in paths. */
-  path: string
-  identify: (id: string) => Identity
-  /** Whether they have no names: then there is no filter of that name either. */
-  unnamed?: boolean
-  /** A page at a time, since what one item needs of other resources is read for all at once. */
-  map (raws: readonly Raw[], extra: boolean, call: Call): Promise<T[]>
-  /** Filters beside those that all have; null where nothing can match. */
-  filter? (filters: Filters, call: Call): Promise<Pushed | null>
-  /** The body of a create. */
-  body (input: Create, call: Call): Promise<object> | object
-  /** Fields that the words of a refusal may name. */
-  fields: readonly RefusedField[]
-}
+const tagFields: readonly FieldRefusal[] = [{ pattern: /maximum length|tag/i, pointer: '/tags' }]
 
-/** What all resources have, from one of Neutron's. Empty texts are none. */
-export const common = (raw: NeutronObject, identity: Identity) => ({
-  id: identity.id,
-  cloud: identity.cloud,
-  driver: identity.driver,
-  location: identity.location,
-  self: identity.self,
-  name: raw.name || null,
-  provider_state: raw.status ?? null,
-  created_at: raw.created_at ?? null,
-  updated_at: raw.updated_at ?? null,
-  tags: fromTagList(raw.tags)
-})
+/** Makes list, get, create and destroy of one kind of resource. */
+export function createCollection<
+  Raw extends NeutronObject, T, Create extends { tags?: TagMap }, Related = undefined
+> (kind: Kind<Raw, T, Create, Related>) {
+  const { objects, tags, fields } = kind
 
-interface Tagged {
-  tags?: Record<string, string>
-}
+  const toResources = async (raws: readonly Raw[], extra: boolean, call: Call) => {
+    const related = await kind.readRelated?.(raws, call) as Related
+    return raws.map((raw) => ({
+      ...kind.identify(raw.id),
+      name: raw.name || null,
+      provider_state: raw.status ?? null,
+      created_at: raw.created_at ?? null,
+      updated_at: raw.updated_at ?? null,
+      tags: fromTagList(raw.tags),
+      ...kind.toFields(raw, related),
+      extra: extra ? { ...raw } : undefined
+    }) as T)
+  }
 
-const nothing: Pushed = { query: {}, applied: [] }
+  const toResource = async (raw: Raw, extra: boolean, call: Call) => (await toResources([raw], extra, call))[0]!
 
-/** The list, reads, creation and deletion of one kind of resource of Neutron. */
-export function createCollection<Raw extends NeutronObject, T, Create extends Tagged> (kind: Kind<Raw, T, Create>) {
-  const { neutron, resource, path, map, fields } = kind
-
-  const one = async (raw: Raw, extra: boolean, call: Call) => (await map([raw], extra, call))[0]!
-
-  /** Tags take a call of their own: where that fails, what was just made is removed again. */
-  const tagged = async (raw: Raw, tags: string[], call: Call): Promise<Raw> => {
-    if (tags.length === 0) return raw
+  /**
+   * Sets the tags of a new object, which takes a call of its own. If that call fails, the object is
+   * removed again.
+   */
+  const setTags = async (raw: Raw, list: string[], call: Call): Promise<Raw> => {
+    if (list.length === 0) return raw
     try {
-      await neutron.retag(path, raw.id, tags, call)
-      return { ...raw, tags }
+      await tags.update(raw.id, { tags: list }, call, { fields: tagFields })
+      return { ...raw, tags: list }
     } catch (error) {
-      throw await withdraw(explainNeutron(error, tagFields), raw.id, call)
+      throw await rollBack(error, raw.id, call)
     }
   }
 
-  const withdraw = async (error: unknown, id: string, call: Call) => {
+  const rollBack = async (error: unknown, id: string, call: Call) => {
     if (!(error instanceof ProblemError)) return error
     try {
-      await neutron.remove(resource, id, call)
-      return new ProblemError(error.code, error.message, { ...error.details, cause: error })
+      await objects.remove(id, call)
+      return error.with({ outcomeUnknown: false })
     } catch {
-      return new ProblemError(error.code, `${error.message} (${id} was made, without tags, and could not be removed)`,
-        { ...error.details, outcomeUnknown: error.outcomeUnknown, cause: error })
+      return error.with({
+        detail: `${error.message} (${id} was made, without tags, and could not be removed)`
+      })
     }
   }
 
   return {
     async list ({ limit, token, filters, extra }: ListQuery, call: Call): Promise<ListResult<T>> {
-      const { name, ...unnamed } = filters
-      const common = neutronFilters(kind.unnamed === true || name === undefined ? unnamed : { ...unnamed, name })
-      const own = kind.filter === undefined ? nothing : await kind.filter(filters, call)
-      if (own === null) return { items: [], next: null, applied: common.applied }
-      const { items, next } = await neutron.page<Raw>(resource, { ...common.query, ...own.query, limit }, token, call)
-      return { items: await map(items, extra, call), next, applied: [...common.applied, ...own.applied] }
+      const query = await kind.toQuery?.(filters, call)
+      if (query === null) return { items: [], next: null }
+      const name = kind.hasNames === false ? undefined : exactValue(filters.name)
+      const all = { name, ...tagQuery(filters.tag), ...query, limit }
+      const { items, next } = await readPageById(objects, all, token, call)
+      return { items: await toResources(items, extra, call), next }
     },
 
     async get (id: string, { extra }: ReadOptions, call: Call): Promise<T> {
-      return one(await neutron.show<Raw>(resource, id, call), extra, call)
+      return toResource(await objects.show(id, call), extra, call)
     },
 
     async create (input: Create, call: Call): Promise<T> {
       checkTagList(input.tags)
-      const body = await kind.body(input, call)
-      const made = await explained(() => neutron.create<Raw>(resource, body, call), fields)
-      return one(await tagged(made, patchTagList([], input.tags ?? {}), call), false, call)
+      const raw = await objects.create(await kind.toBody(input, call), call, { fields })
+      return toResource(await setTags(raw, patchTagList([], input.tags ?? {}), call), false, call)
     },
 
-    destroy: (id: string, call: Call) => explained(() => neutron.remove(resource, id, call), [])
+    destroy: (id: string, call: Call) => objects.remove(id, call)
   }
 }
 
-const tagFields: readonly RefusedField[] = [{ said: /maximum length|tag/i, pointer: '/tags' }]
-
-/** Runs a call, whose refusal is told in the words of the catalogue. */
-export async function explained<T> (run: () => Promise<T>, fields: readonly RefusedField[]): Promise<T> {
-  try {
-    return await run()
-  } catch (error) {
-    throw explainNeutron(error, fields)
-  }
-}
-
-interface Patched<T, Patch extends { tags?: TagPatch }> {
-  neutron: Neutron
-  resource: Collection
-  path: string
-  get: (id: string, options: ReadOptions, call: Call) => Promise<T>
-  /** The body of the change, without tags. */
-  body (patch: Omit<Patch, 'tags'>): object
-  fields: readonly RefusedField[]
-}
-
-/** Changes of one kind of resource of Neutron: one call for its fields, one for its tags. */
-export function createUpdate<T, Patch extends { tags?: TagPatch }> ({ neutron, resource, path, get, body, fields }: Patched<T, Patch>) {
-  /** The whole list is read and written, so a writer in between may lose. */
-  const retag = async (id: string, patch: TagPatch, call: Call) => {
-    const { tags = [] } = await neutron.show(resource, id, call)
-    await neutron.retag(path, id, patchTagList(tags, patch), call)
+/** Makes the update of one kind of resource: one call for its fields, one for its tags. */
+export function createUpdate<T, Patch extends { tags?: TagPatch }> (
+  { objects, tags, fields }: Pick<Kind<NeutronObject, T, object>, 'objects' | 'tags' | 'fields'>,
+  get: (id: string, options: ReadOptions, call: Call) => Promise<T>,
+  toBody: (patch: Patch) => object
+) {
+  /** Reads and writes the whole list; a concurrent change by another client may get lost. */
+  const patchTags = async (id: string, patch: TagPatch, call: Call) => {
+    const { tags: list = [] } = await objects.show(id, call)
+    const patched = patchTagList(list, patch)
+    await tags.update(id, { tags: patched }, call, { fields: tagFields })
   }
 
-  return async (id: string, patch: Patch, call: Call): Promise<T> => {
-    const { tags, ...rest } = patch
-    checkTagList(tags)
-    const words = Object.keys(rest).join(', ')
-    return runSteps([
-      ...step(words, body(rest), (fields) => neutron.update(resource, id, fields, call)),
-      ...step('tags', tags, (value) => retag(id, value, call))
-    ], () => get(id, { extra: false }, call), async (error) => explainNeutron(error, [...fields, ...tagFields]))
+  return async (id: string, { tags: tagPatch, ...patch }: Patch, call: Call): Promise<T> => {
+    checkTagList(tagPatch)
+    const update = () => objects.update(id, toBody(patch as Patch), call, { fields })
+    const steps = [
+      ...step(Object.keys(patch).join(', '), patch, update),
+      ...step('tags', tagPatch, (value) => patchTags(id, value, call))
+    ]
+    return runSteps(steps, () => get(id, { extra: false }, call))
   }
 }

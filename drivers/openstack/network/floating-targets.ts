@@ -1,51 +1,62 @@
 import type { FloatingIpAssociate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { invalid } from '../../invalid.ts'
-import type { Neutron } from './neutron.ts'
-import type { Port } from './ports.ts'
-import { resources } from '../client/resources.ts'
-import { readInterfaces, type NeutronRouter } from './routers.ts'
+import type { Neutron, Port } from './neutron.ts'
+import { readInterfaces } from './routers.ts'
 
-type Wanted = Pick<FloatingIpAssociate, 'node_id' | 'nic_id' | 'fixed_address'>
+const ipv4Of = ({ fixed_ips: ips = [] }: Port) =>
+  ips.filter(({ ip_address: address }) => !address.includes(':'))
 
-const fields = ['id', 'device_id', 'fixed_ips']
+/** Returns whether a floating IP can be associated with an address of this port. */
+const hasAddress = (port: Port, address: string | undefined) =>
+  ipv4Of(port).some(({ ip_address: own }) => address === undefined || own === address)
 
-const ipsOf = ({ fixed_ips: ips = [] }: Port) => ips.filter(({ ip_address: address }) => !address.includes(':'))
-
-/** Whether a floating IP could stand for an address of this NIC. */
-const fits = (port: Port, address: string | undefined) =>
-  ipsOf(port).some(({ ip_address: own }) => address === undefined || own === address)
-
-const listed = (ports: readonly Port[]) =>
-  ports.map((port) => `${port.id} (${port.fixed_ips?.map(({ ip_address: address }) => address).join(', ')})`).join('; ') || 'none'
-
-/**
- * The NIC that is meant: of a node, the one that fits. Where several could have it, the one that a router leads to from
- * the pool; where that leaves none or more than one, validation_failed lists the NICs.
- */
-export async function chooseNic (neutron: Neutron, pool: string, wanted: Wanted, call: Call) {
-  const { node_id: node, nic_id: nic, fixed_address: address } = wanted
-  if (node === undefined) return nic!
-  const ports = await neutron.all<Port>(resources.port, { device_id: node, fields }, call)
-  if (nic !== undefined) {
-    if (ports.some(({ id }) => id === nic)) return nic
-    throw invalid('/nic_id', `is no NIC of the node; its NICs are: ${listed(ports)}`)
-  }
-  const fitting = ports.filter((port) => fits(port, address))
-  if (fitting.length === 1) return fitting[0]!.id
-  const reached = fitting.length === 0 ? [] : await reachable(neutron, pool, fitting, call)
-  if (reached.length === 1) return reached[0]!.id
-  if (address !== undefined && fitting.length === 0) {
-    throw invalid('/fixed_address', `is on none of the node's NICs, which are: ${listed(ports)}`)
-  }
-  const why = reached.length === 0 ? 'has no NIC that a router leads to from the pool' : 'has more than one NIC that fits'
-  throw invalid('/node_id', `${why}; give nic_id. Its NICs are: ${listed(ports)}`)
+function format (ports: readonly Port[]) {
+  const formatted = ports.map(({ id, fixed_ips: ips = [] }) =>
+    `${id} (${ips.map(({ ip_address: address }) => address).join(', ')})`)
+  return formatted.join('; ') || 'none'
 }
 
-/** Those of the ports whose subnet is behind a router that leads to the pool. */
-async function reachable (neutron: Neutron, pool: string, ports: readonly Port[], call: Call) {
-  const routers = await neutron.all<NeutronRouter>(resources.router, { fields: ['id', 'external_gateway_info'] }, call)
-  const leading = routers.filter(({ external_gateway_info: gateway }) => gateway?.network_id === pool).map(({ id }) => id)
-  const subnets = new Set([...(await readInterfaces(neutron, leading, call)).values()].flat())
-  return ports.filter((port) => ipsOf(port).some(({ subnet_id: subnet }) => subnet !== undefined && subnets.has(subnet)))
+/**
+ * Chooses the NIC for a floating IP: of a node, the only one that has the address. If several have
+ * it, the one that a router connects to the pool. If that leaves none or several, throws
+ * validation_failed with a list of the NICs.
+ */
+export async function chooseNic (
+  neutron: Neutron,
+  pool: string,
+  { node_id: node, nic_id: nic, fixed_address: address }: FloatingIpAssociate,
+  call: Call
+): Promise<string> {
+  if (node === undefined) return nic!
+  const query = { device_id: node, fields: ['id', 'device_id', 'fixed_ips'] }
+  const ports = await neutron.ports.all(query, call)
+  if (nic !== undefined) {
+    if (ports.some(({ id }) => id === nic)) return nic
+    throw invalid('/nic_id', `is not a NIC of the node; its NICs are: ${format(ports)}`)
+  }
+  const candidates = ports.filter((port) => hasAddress(port, address))
+  if (candidates.length === 1) return candidates[0]!.id
+  const routed = candidates.length === 0 ? [] : await findRouted(neutron, pool, candidates, call)
+  if (routed.length === 1) return routed[0]!.id
+  if (address !== undefined && candidates.length === 0) {
+    throw invalid(
+      '/fixed_address',
+      `is not an address of the node's NICs, which are: ${format(ports)}`
+    )
+  }
+  const reason = routed.length === 0
+    ? 'has no NIC that a router connects to the pool'
+    : 'has more than one NIC that a router connects to the pool'
+  throw invalid('/node_id', `${reason}; give nic_id. Its NICs are: ${format(ports)}`)
+}
+
+/** Returns the ports whose subnet a router connects to the pool. */
+async function findRouted (neutron: Neutron, pool: string, ports: readonly Port[], call: Call) {
+  const routers = await neutron.routers.all({ fields: ['id', 'external_gateway_info'] }, call)
+  const ids = routers.filter(({ external_gateway_info: gateway }) => gateway?.network_id === pool).map(({ id }) => id)
+  const subnets = new Set([...(await readInterfaces(neutron, ids, call)).values()].flat())
+  return ports.filter(
+    (port) => ipv4Of(port).some(({ subnet_id: id }) => id !== undefined && subnets.has(id))
+  )
 }

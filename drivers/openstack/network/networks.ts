@@ -1,67 +1,58 @@
-import type { Network, NetworkCreate, NetworkState } from '../../../openapi/model/index.ts'
+import type {
+  Network, NetworkCreate, NetworkState, NetworkUpdate
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Filters, Identity, NetworkService } from '../../driver.ts'
-import type { Neutron, NeutronObject } from './neutron.ts'
-import { common, createCollection, createUpdate } from './collection.ts'
-import { resources } from '../client/resources.ts'
-import type { NeutronSubnet } from './subnets.ts'
-
-/** A network as Neutron tells it. */
-export interface NeutronNetwork extends NeutronObject {
-  subnets?: string[]
-  mtu?: number | null
-  shared?: boolean
-  'router:external'?: boolean
-}
+import { describe, type NetworkService } from '../../driver.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
+import { findBy, type Neutron, type NeutronNetwork } from './neutron.ts'
 
 /** Neutron's statuses of networks, routers and ports (`neutron_lib/constants.py`). */
 const statuses: Readonly<Record<string, NetworkState>> = {
   ACTIVE: 'available', BUILD: 'pending', ALLOCATING: 'pending', DOWN: 'down', ERROR: 'error', PENDING_DELETE: 'deleting'
 }
 
-export const networkState = (status: string | null | undefined): NetworkState => statuses[status?.toUpperCase() ?? ''] ?? 'unknown'
+export const networkState = (status: string | null | undefined): NetworkState =>
+  statuses[status?.toUpperCase() ?? ''] ?? 'unknown'
 
-/** A network and the blocks of its subnets as a network. */
-export const toNetwork = (raw: NeutronNetwork, cidrs: string[], identity: Identity, extra: boolean): Network => ({
-  ...common(raw, identity),
-  state: networkState(raw.status),
-  cidrs,
-  is_external: raw['router:external'] ?? null,
-  shared: raw.shared ?? null,
-  mtu: raw.mtu ?? null,
-  subnet_ids: raw.subnets ?? [],
-  ...(extra ? { extra: { ...raw } } : {})
+export const capabilities = describe<NetworkService>({
+  list: { filters: ['name', 'tag', 'is_external'], limits: { limit: 1000 } },
+  create: { parameters: ['name', 'mtu', 'tags'], limits: { tag_characters: 255 } },
+  update: { parameters: ['name', 'tags'] }
 })
 
-/** Networks of Neutron, with the blocks of all their subnets: one more call for a page. */
-export function createNetworks (neutron: Neutron, identify: (id: string) => Identity): NetworkService {
-  const { network: resource, subnet } = resources
-
-  const readCidrs = async (ids: readonly string[], call: Call) => {
+/** Networks of Neutron, with the address blocks of their subnets, which take one more call for a page. */
+export function createNetworks (neutron: Neutron, identify: Identify): NetworkService {
+  const readCidrs = async (networks: readonly NeutronNetwork[], call: Call) => {
+    const ids = networks.filter(({ subnets = [] }) => subnets.length > 0).map(({ id }) => id)
+    const query = { fields: ['id', 'network_id', 'cidr'] }
     const cidrs = new Map<string, string[]>()
-    const subnets = await neutron.allOf<NeutronSubnet>(subnet, 'network_id', ids, { fields: ['id', 'network_id', 'cidr'] }, call)
-    for (const { network_id: network, cidr } of subnets) cidrs.set(network, [...cidrs.get(network) ?? [], cidr])
+    const subnets = await findBy(neutron.subnets, 'network_id', ids, query, call)
+    for (const { network_id: network, cidr } of subnets) {
+      cidrs.set(network, [...cidrs.get(network) ?? [], cidr])
+    }
     return cidrs
   }
 
-  const fields = [{ said: /MTU/, pointer: '/mtu' }]
-  const kind = {
-    neutron,
-    resource,
-    path: 'networks',
+  const kind: Kind<NeutronNetwork, Network, NetworkCreate, Map<string, string[]>> = {
+    objects: neutron.networks,
+    tags: neutron.tags.of('networks'),
     identify,
-    fields,
-    async map (raws: readonly NeutronNetwork[], extra: boolean, call: Call) {
-      const cidrs = await readCidrs(raws.filter(({ subnets = [] }) => subnets.length > 0).map(({ id }) => id), call)
-      return raws.map((raw) => toNetwork(raw, cidrs.get(raw.id) ?? [], identify(raw.id), extra))
-    },
-    async filter ({ is_external: external }: Filters) {
-      return external?.length === 1
-        ? { query: { 'router:external': external[0] }, applied: ['is_external'] }
-        : { query: {}, applied: [] }
-    },
-    body: ({ name, mtu }: NetworkCreate) => ({ name, ...(mtu === undefined ? {} : { mtu }) })
+    fields: [{ pattern: /MTU/, pointer: '/mtu' }],
+    readRelated: readCidrs,
+    toFields: (raw, cidrs) => ({
+      state: networkState(raw.status),
+      cidrs: cidrs.get(raw.id) ?? [],
+      is_external: raw['router:external'] ?? null,
+      shared: raw.shared ?? null,
+      mtu: raw.mtu ?? null,
+      subnet_ids: raw.subnets ?? []
+    }),
+    toQuery: ({ is_external: external }) => external?.length === 1 ? { 'router:external': external[0] } : {},
+    toBody: ({ name, mtu }) => ({ name, mtu })
   }
   const collection = createCollection(kind)
-  return { ...collection, update: createUpdate({ ...kind, get: collection.get, body: (patch) => patch }) }
+  return {
+    ...collection,
+    update: createUpdate(kind, collection.get, (patch: NetworkUpdate) => patch)
+  }
 }

@@ -1,14 +1,12 @@
-import type { Collection } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Filters } from '../../driver.ts'
-import { encodeId, malformed, type Client, type Send } from '../client/client.ts'
-import { surrogate } from '../client/filters.ts'
-import { tagQuery } from '../client/list-tags.ts'
-import { readFrom } from '../client/paging.ts'
+import { bind, type Bound, type Query, type ResourceCalls } from '../client/bind.ts'
+import type { Client } from '../client/client.ts'
+import { readFrom, type MarkedPage } from '../client/paging.ts'
 import { resources } from '../client/resources.ts'
+import { explainNeutron } from './refusals.ts'
 
-/** What all of Neutron's resources have. */
+/** The fields that all resources of Neutron have. */
 export interface NeutronObject {
   id: string
   name?: string | null
@@ -19,93 +17,120 @@ export interface NeutronObject {
   tags?: string[]
 }
 
-type Query = Record<string, unknown>
+export interface NeutronNetwork extends NeutronObject {
+  subnets?: string[]
+  mtu?: number | null
+  shared?: boolean
+  'router:external'?: boolean
+}
 
-const upstream = { service: 'network' } as const
-/** Pages must have an order, and one that what is created or deleted between two of them does not move. */
+/** A subnet has no status. */
+export interface NeutronSubnet extends NeutronObject {
+  network_id: string
+  cidr: string
+  ip_version?: number
+  gateway_ip?: string | null
+  dns_nameservers?: string[]
+}
+
+/** A port, in the fields that the list names. */
+export interface Port extends NeutronObject {
+  /** The server or router that has the port; empty if none has. */
+  device_id: string
+  device_owner?: string
+  network_id: string
+  mac_address: string
+  fixed_ips?: Array<{ ip_address: string, subnet_id?: string }>
+  security_groups?: string[]
+}
+
+/** The interfaces of a router are ports. */
+export interface NeutronRouter extends NeutronObject {
+  external_gateway_info?: { network_id?: string } | null
+}
+
+export interface NeutronFloatingIp extends NeutronObject {
+  floating_ip_address?: string
+  floating_network_id: string
+  port_id?: string | null
+  fixed_ip_address?: string | null
+}
+
+export interface NeutronGroup extends NeutronObject {
+  security_group_rules?: NeutronRule[]
+}
+
+export interface NeutronRule extends NeutronObject {
+  security_group_id: string
+  direction: string
+  ethertype?: string | null
+  protocol?: string | null
+  /** The type, if the protocol is ICMP. */
+  port_range_min?: number | null
+  /** The code, if the protocol is ICMP. */
+  port_range_max?: number | null
+  remote_ip_prefix?: string | null
+  remote_group_id?: string | null
+}
+
+/** The resources of Neutron, bound to a cloud. */
+export interface Neutron {
+  networks: Bound<NeutronNetwork>
+  subnets: Bound<NeutronSubnet>
+  ports: Bound<Port>
+  routers: Bound<NeutronRouter>
+  floatingIps: Bound<NeutronFloatingIp>
+  securityGroups: Bound<NeutronGroup>
+  rules: Bound<NeutronRule>
+  /** The tags of any resource, as one list: `tags.of('networks').update(id, { tags }, call)`. */
+  tags: Bound<{ tags: string[] }>
+}
+
+export function createNeutron (client: Client): Neutron {
+  const bindResource = <T extends object>(calls: ResourceCalls) =>
+    bind<T>(client, calls, { service: 'network', explain: explainNeutron })
+
+  return {
+    networks: bindResource(resources.network),
+    subnets: bindResource(resources.subnet),
+    ports: bindResource(resources.port),
+    routers: bindResource(resources.router),
+    floatingIps: bindResource(resources.floatingIp),
+    securityGroups: bindResource(resources.securityGroup),
+    rules: bindResource(resources.securityGroupRule),
+    tags: bindResource(resources.networkTags)
+  }
+}
+
+/** 100 ids make a URL of 5 kB; servers accept 8 kB. */
+export const maxIds = 100
+
+/** Reads all objects whose `field` has one of these values: one call for each hundred values. */
+export async function findBy<T> (
+  objects: Bound<T>, field: string, values: readonly string[], query: Query, call: Call
+): Promise<T[]> {
+  const count = Math.ceil(values.length / maxIds)
+  const chunks = Array.from({ length: count }, (_, i) => values.slice(i * maxIds, (i + 1) * maxIds))
+  return (await Promise.all(chunks.map((chunk) => objects.all({ ...query, [field]: chunk }, call)))).flat()
+}
+
+/** Pages need an order that does not change if an object is created or deleted between two pages. */
 const order = { sort_key: 'id', sort_dir: 'asc' }
-/** 100 ids make a URL of 5 kB; servers take 8 kB. */
-const most = 100
 
-/** Some of Neutron's lists begin anew where the marker is gone, and do not say so; then they are not in order. */
-function mustFollow (items: readonly NeutronObject[], marker: string | undefined) {
+/** Reads one page in the order of ids, at a token of an earlier page. */
+export const readPageById = <T extends NeutronObject>(
+  objects: Bound<T>, query: Query, token: string | null, call: Call
+): Promise<MarkedPage<T>> => readFrom(token, async ({ marker }) => {
+    const page = await objects.list({ ...query, ...order, marker }, call)
+    assertFollows(page.items, marker)
+    return page
+  })
+
+/**
+ * Some lists of Neutron start anew if the marker is gone, without an error. Then their items
+ * precede the marker.
+ */
+function assertFollows (items: readonly NeutronObject[], marker: string | undefined) {
   if (marker === undefined || items.every(({ id }) => id.toLowerCase() > marker.toLowerCase())) return
   throw new ProblemError('resource_not_found', 'The marker is gone')
-}
-
-/** The calls of Neutron, the same for all that it has. */
-export function createNeutron (client: Client) {
-  const read = <T extends NeutronObject>(resource: Collection, query: Query, call: Call) =>
-    client.list<T>(upstream, call, (token, region, headers) => resource.list(token, region, query, headers))
-
-  /** All that match: a list that is cut has its links followed. */
-  const all = async <T extends NeutronObject>(resource: Collection, query: Query, call: Call): Promise<T[]> => {
-    const items: T[] = []
-    let marker: string | null = null
-    do {
-      const page: { items: T[], next: string | null } = await read<T>(resource, { ...query, ...(marker === null ? {} : { marker }) }, call)
-      items.push(...page.items)
-      marker = page.next
-    } while (marker !== null)
-    return items
-  }
-
-  const change = (call: Call, send: Send) => client.change(upstream, call, send)
-
-  return {
-    all,
-    change,
-
-    /** One page, in the order of ids, at a token of `readFrom`. */
-    page: <T extends NeutronObject>(resource: Collection, query: Query, token: string | null, call: Call) =>
-      readFrom(token, async ({ marker }) => {
-        const page = await read<T>(resource, { ...query, ...order, ...(marker === undefined ? {} : { marker }) }, call)
-        mustFollow(page.items, marker)
-        return page
-      }),
-
-    /** All whose `field` is one of these: one call for each hundred, none for none. */
-    async allOf<T extends NeutronObject> (
-      resource: Collection, field: string, values: readonly string[], query: Query, call: Call
-    ): Promise<T[]> {
-      const chunks = Array.from({ length: Math.ceil(values.length / most) }, (_, i) => values.slice(i * most, (i + 1) * most))
-      return (await Promise.all(chunks.map((chunk) => all<T>(resource, { ...query, [field]: chunk }, call)))).flat()
-    },
-
-    /** Throws resource_not_found. */
-    show: <T extends NeutronObject>(resource: Collection, id: string, call: Call) =>
-      client.show<T>(upstream, call, (token, region, headers) => resource.show(token, region, encodeId(id), {}, headers)),
-
-    async create<T extends NeutronObject> (resource: Collection, body: object, call: Call): Promise<T> {
-      const made = await change(call, (token, region, headers) => resource.create(token, region, body, {}, headers))
-      if (typeof (made as T | undefined)?.id !== 'string') throw malformed('network', false)
-      return made as T
-    },
-
-    update: (resource: Collection, id: string, body: object, call: Call) =>
-      change(call, (token, region, headers) => resource.update(token, region, encodeId(id), body, {}, headers)),
-
-    async remove (resource: Collection, id: string, call: Call) {
-      await change(call, (token, region, headers) => resource.del(token, region, encodeId(id), undefined, {}, headers))
-    },
-
-    /** Puts a list of tags in the place of the old one. */
-    async retag (path: string, id: string, tags: readonly string[], call: Call) {
-      await change(call, (token, region, headers) =>
-        resources.networkTags.replace(token, region, path, encodeId(id), { tags }, {}, headers))
-    }
-  }
-}
-
-export type Neutron = ReturnType<typeof createNeutron>
-
-/** The filters that all lists of Neutron can apply: it compares names as they are. */
-export function neutronFilters ({ name, tag }: Filters): { query: Query, applied: string[] } {
-  const [wanted = ''] = name?.length === 1 ? name : []
-  const exact = wanted !== '' && !wanted.includes('*') && !surrogate.test(wanted)
-  const tags = tagQuery(tag)
-  return {
-    query: { ...(exact ? { name: wanted } : {}), ...tags },
-    applied: [...(exact ? ['name'] : []), ...('tags' in tags ? ['tag'] : [])]
-  }
 }

@@ -1,87 +1,94 @@
 import { ProblemError, type NicCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { invalid } from '../../invalid.ts'
-import type { Neutron } from './neutron.ts'
-import { explained } from './collection.ts'
-import type { Port } from './ports.ts'
-import type { RefusedField } from '../compute/refusals.ts'
-import { resources } from '../client/resources.ts'
-import type { NeutronSubnet } from './subnets.ts'
+import type { FieldRefusal } from '../../refusals.ts'
+import type { Neutron, Port } from './neutron.ts'
 
-const mark = 'orchestrator:'
+const prefix = 'orchestrator:'
 
-/** The name of a port that was made for a NIC: by the operation that made it, it is found again. */
-export const portName = (operation: string) => `${mark}${operation}`
+/** Returns the name of the ports that an operation creates for NICs, by which they are found again. */
+export const portName = (operation: string) => `${prefix}${operation}`
 
-export interface NewPort {
+export interface NicPortCreate {
   nic: NicCreate
-  /** Where the NIC is in the request: `/networks/0`, or nothing. */
-  at: string
-  /** Groups of all NICs, for one that brings none. */
-  groups?: readonly string[] | undefined
+  /** JSON Pointer of the NIC in the request: `/networks/0`, or empty. */
+  pointer: string
+  /** The security groups of a NIC that names none. */
+  groups?: readonly string[]
   name: string
 }
 
-/** Nova attaches to networks by itself, but not to one subnet of them, nor with security groups of one NIC alone. */
-export const needsPort = ({ subnet_id: subnet, security_group_ids: groups }: NicCreate) => subnet !== undefined || groups !== undefined
+/**
+ * Returns whether a NIC needs a port that is created here. Nova attaches a network by itself, but
+ * neither one of its subnets nor security groups of one NIC.
+ */
+export const needsPort = ({ subnet_id: subnet, security_group_ids: groups }: NicCreate) =>
+  subnet !== undefined || groups !== undefined
 
-/** Refusals in Neutron's words (each was provoked). */
-const fieldsOf = (at: string, ownGroups: boolean): readonly RefusedField[] => [
-  { said: /^Network .* could not be found|^Invalid input for network_id/, pointer: `${at}/network_id` },
-  { said: /security.group/i, pointer: `${ownGroups ? at : ''}/security_group_ids` },
-  { said: /invalid subnet/, pointer: `${at}/subnet_id` },
-  { said: /^IP address|fixed.ips?|ip_address/i, pointer: `${at}/fixed_ip` },
-  { said: /subnet/i, pointer: `${at}/subnet_id` }
+/** Refusals of a port. Each message was provoked. */
+const fieldsAt = (pointer: string, hasOwnGroups: boolean): readonly FieldRefusal[] => [
+  {
+    pattern: /^Network .* could not be found|^Invalid input for network_id/,
+    pointer: `${pointer}/network_id`
+  },
+  { pattern: /security.group/i, pointer: `${hasOwnGroups ? pointer : ''}/security_group_ids` },
+  { pattern: /invalid subnet/, pointer: `${pointer}/subnet_id` },
+  { pattern: /^IP address|fixed.ips?|ip_address/i, pointer: `${pointer}/fixed_ip` },
+  { pattern: /subnet/i, pointer: `${pointer}/subnet_id` }
 ]
 
-/** The ports that are made here for NICs. Nova leaves those where they are, so they are removed here too. */
-export function createNicPorts (neutron: Neutron) {
-  const { port, subnet } = resources
-
-  const networkOf = async ({ network_id: network, subnet_id: id }: NicCreate, at: string, call: Call) => {
+/** Creates and removes the ports of NICs. Nova does not delete a port that it has not created. */
+export function createNicPorts ({ ports, subnets }: Neutron) {
+  const findNetwork = async (
+    { network_id: network, subnet_id: subnet }: NicCreate, pointer: string, call: Call
+  ) => {
     if (network !== undefined) return network
-    const [found] = id === undefined ? [] : await neutron.all<NeutronSubnet>(subnet, { id, fields: ['id', 'network_id'] }, call)
-    if (found === undefined) throw invalid(`${at}/subnet_id`, 'must be the id of a subnet')
+    const query = { id: subnet, fields: ['id', 'network_id'] }
+    const [found] = subnet === undefined ? [] : await subnets.all(query, call)
+    if (found === undefined) throw invalid(`${pointer}/subnet_id`, 'must be the id of a subnet')
     return found.network_id
   }
 
   return {
-    /** Makes a port for a NIC. Throws validation_failed, naming the field. */
-    async make ({ nic, at, groups, name }: NewPort, call: Call): Promise<string> {
-      const { subnet_id: subnetId, fixed_ip: address, security_group_ids: own } = nic
-      const fixed = {
-        ...(subnetId === undefined ? {} : { subnet_id: subnetId }), ...(address === undefined ? {} : { ip_address: address })
-      }
-      const network = await networkOf(nic, at, call)
+    /** Creates a port for a NIC. Throws validation_failed at a field of the NIC. */
+    async create ({ nic, pointer, groups, name }: NicPortCreate, call: Call): Promise<string> {
+      const { subnet_id: subnet, fixed_ip: address, security_group_ids: ownGroups } = nic
+      const hasFixedIp = subnet !== undefined || address !== undefined
       const body = {
-        network_id: network,
+        network_id: await findNetwork(nic, pointer, call),
         name,
-        ...(Object.keys(fixed).length === 0 ? {} : { fixed_ips: [fixed] }),
-        ...((own ?? groups) === undefined ? {} : { security_groups: own ?? groups })
+        fixed_ips: hasFixedIp ? [{ subnet_id: subnet, ip_address: address }] : undefined,
+        security_groups: ownGroups ?? groups
       }
-      const { id } = await explained(() => neutron.create<Port>(port, body, call), fieldsOf(at, own !== undefined))
+      const { id } = await ports.create(body, call, {
+        fields: fieldsAt(pointer, ownGroups !== undefined)
+      })
       return id
     },
 
-    /** Ports that an operation has made, and that no node has. */
-    async unbound (name: string, call: Call): Promise<string[]> {
-      const found = await neutron.all<Port>(port, { name, fields: ['id', 'device_id'] }, call)
+    /** Returns the ports that an operation has created and that no node has. */
+    async findUnbound (name: string, call: Call): Promise<string[]> {
+      const found = await ports.all({ name, fields: ['id', 'device_id'] }, call)
       return found.filter(({ device_id: device }) => device === '').map(({ id }) => id)
     },
 
-    /** Ports that a node has. */
-    of: (node: string, call: Call) => neutron.all<Port>(port, { device_id: node }, call),
+    /** Returns the ports of a node. */
+    ofNode: (node: string, call: Call) => ports.all({ device_id: node }, call),
 
-    isOurs: ({ name }: Port) => name?.startsWith(mark) === true,
+    /** Returns whether a port was created here. */
+    isOwn: ({ name }: Port) => name?.startsWith(prefix) === true,
 
-    /** Removes ports. What is left is no error of the change that they were for, and is logged. */
+    /** Removes ports. A port that remains is logged; the change that it was created for does not fail. */
     async release (ids: readonly string[], call: Call) {
       for (const id of ids) {
         try {
-          await neutron.remove(port, id, call)
+          await ports.remove(id, call)
         } catch (error) {
           if (error instanceof ProblemError && error.code === 'resource_not_found') continue
-          call.log.warn({ err: error, port: id }, 'a port that was made for a NIC could not be removed')
+          call.log.warn(
+            { err: error, port: id },
+            'a port that was created for a NIC could not be removed'
+          )
         }
       }
     }

@@ -1,7 +1,8 @@
 import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
-import { pointed, type RefusedField } from '../compute/refusals.ts'
+import { pointToField, type FieldRefusal } from '../../refusals.ts'
+import type { RefusalContext } from '../client/bind.ts'
 
-/** Neutron's names of fields, and where they are in our requests. */
+/** Neutron's field names, and the fields of our requests. */
 const pointers: Readonly<Record<string, string>> = {
   name: '/name',
   description: '/description',
@@ -24,28 +25,33 @@ const pointers: Readonly<Record<string, string>> = {
   subnet_id: '/subnet_id'
 }
 
-/** Refusals whose kind (Neutron's own name of the error, or its words) says more than their status. */
-const kinds: ReadonlyArray<readonly [RegExp, ProblemCode]> = [
+/** Refusals whose type, Neutron's own name of the error, or message says more than their status. */
+const codes: ReadonlyArray<readonly [RegExp, ProblemCode]> = [
   [/^FloatingIPPortAlreadyAssociated/, 'in_use'],
   [/^(IpAddressGenerationFailure|ExternalIpAddressExhausted)/, 'provider_capacity'],
   [/^SecurityGroupCannot(Remove|Update)Default/, 'provider_rejected'],
   [/already has a port on subnet/, 'already_exists']
 ]
 
-/** What Neutron refuses with, as far as its words can say more than its status. */
-const explainable = new Set<ProblemCode>(['provider_rejected', 'resource_not_found', 'invalid_state'])
+/** The codes whose message can say more than their status. */
+const explainable = new Set<ProblemCode>([
+  'provider_rejected', 'resource_not_found', 'invalid_state'
+])
 
 /**
- * What Neutron refused, in the words of the catalogue. `fields` are those of the request that its words may name; one
- * that is not there is validation_failed then, and no resource_not_found.
+ * Translates a refusal of Neutron. If its message names one of the `fields`, the error is
+ * validation_failed at that field, also when Neutron answers 404 because the object that the field
+ * names does not exist.
  */
-export function explainNeutron (error: unknown, fields: readonly RefusedField[] = []): unknown {
+export function explainNeutron (
+  error: unknown, { fields }: Pick<RefusalContext, 'fields'>
+): unknown {
   if (!(error instanceof ProblemError) || error.outcomeUnknown || !explainable.has(error.code)) return error
-  const { code, message } = error.details.provider_error ?? {}
-  const said = `${code ?? ''}: ${message ?? ''}`
-  const kind = kinds.find(([words]) => words.test(said))?.[1]
-  if (kind !== undefined) return new ProblemError(kind, error.message, { ...error.details, cause: error })
+  const { code: type, message } = error.details.provider_error ?? {}
+  const text = `${type ?? ''}: ${message ?? ''}`
+  const code = codes.find(([pattern]) => pattern.test(text))?.[1]
+  if (code !== undefined) return error.with({ code })
   const name = /^Invalid input for (\w+)\. Reason/.exec(message ?? '')?.[1] ?? ''
-  const named = pointers[name] === undefined ? [] : [{ said: /./s, pointer: pointers[name] }]
-  return pointed(error, [...fields, ...named]) ?? error
+  const named: FieldRefusal[] = pointers[name] === undefined ? [] : [{ pattern: /./s, pointer: pointers[name] }]
+  return pointToField(error, [...fields, ...named]) ?? error
 }

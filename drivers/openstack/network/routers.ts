@@ -1,48 +1,39 @@
-import type { Router, RouterCreate, RouterInterface, RouterUpdate } from '../../../openapi/model/index.ts'
+import type {
+  Router, RouterCreate, RouterInterface, RouterUpdate
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Identity, RouterService } from '../../driver.ts'
-import { encodeId } from '../client/client.ts'
-import type { Neutron, NeutronObject } from './neutron.ts'
-import { common, createCollection, createUpdate, explained } from './collection.ts'
-import { networkState } from './networks.ts'
-import type { Port } from './ports.ts'
-import type { RefusedField } from '../compute/refusals.ts'
+import { describe, type RouterService } from '../../driver.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { resources } from '../client/resources.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
+import { findBy, type Neutron, type NeutronRouter } from './neutron.ts'
+import { networkState } from './networks.ts'
 
-/** A router as Neutron tells it; its interfaces are ports. */
-export interface NeutronRouter extends NeutronObject {
-  external_gateway_info?: { network_id?: string } | null
-}
-
-/** How Neutron marks the ports by which routers are in subnets: plain, distributed, highly available. */
-const owners = ['network:router_interface', 'network:router_interface_distributed', 'network:ha_router_replicated_interface']
-
-/** Refusals in Neutron's words (each was provoked). */
-const gatewayFields: readonly RefusedField[] = [
-  { said: /^Network .* could not be found|external network|external_gateway|gateway/i, pointer: '/external_gateway/network_id' }
-]
-const interfaceFields: readonly RefusedField[] = [
-  { said: /^Subnet .* could not be found|no interface on subnet|overlaps with cidr|must have a gateway|is not a valid UUID|^Invalid input for .*subnet/i, pointer: '/subnet_id' }
+/** The owners of ports that connect routers to subnets: plain, distributed and highly available routers. */
+const owners = [
+  'network:router_interface', 'network:router_interface_distributed', 'network:ha_router_replicated_interface'
 ]
 
-const idOf = ({ external_gateway_info: gateway }: NeutronRouter) => gateway?.network_id ?? null
-
-export function toRouter (raw: NeutronRouter, subnets: readonly string[], identity: Identity, extra: boolean): Router {
-  const network = idOf(raw)
-  return {
-    ...common(raw, identity),
-    state: networkState(raw.status),
-    network_id: null,
-    external_gateway: network === null ? null : { network_id: network },
-    interfaces: subnets.map((id) => ({ subnet_id: id })),
-    ...(extra ? { extra: { ...raw } } : {})
+// Each message was provoked.
+const gatewayFields: readonly FieldRefusal[] = [{
+  pattern: /^Network .* could not be found|external network|external_gateway|gateway/i,
+  pointer: '/external_gateway/network_id'
+}]
+const interfaceFields: readonly FieldRefusal[] = [
+  {
+    pattern: /^Subnet .* could not be found|no interface on subnet|overlaps with cidr/i,
+    pointer: '/subnet_id'
+  },
+  {
+    pattern: /must have a gateway|is not a valid UUID|^Invalid input for .*subnet/i,
+    pointer: '/subnet_id'
   }
-}
+]
 
-/** The subnets that routers connect, by router: one call for each hundred of them. */
+/** Reads the subnets that routers connect, by router: one call for each hundred routers. */
 export async function readInterfaces (neutron: Neutron, ids: readonly string[], call: Call) {
   const query = { device_owner: owners, fields: ['id', 'device_id', 'fixed_ips'] }
-  const ports = await neutron.allOf<Port>(resources.port, 'device_id', ids, query, call)
+  const ports = await findBy(neutron.ports, 'device_id', ids, query, call)
   const subnets = new Map<string, string[]>()
   for (const { device_id: router, fixed_ips: ips = [] } of ports) {
     const found = ips.flatMap(({ subnet_id: id }) => id ?? [])
@@ -51,40 +42,53 @@ export async function readInterfaces (neutron: Neutron, ids: readonly string[], 
   return subnets
 }
 
-type Fields = Pick<RouterUpdate, 'name' | 'external_gateway'>
+const toBody = ({ name, external_gateway: gateway }: RouterUpdate) =>
+  ({ name, external_gateway_info: gateway })
 
-const toBody = ({ name, external_gateway: gateway }: Fields) => ({
-  ...(name === undefined ? {} : { name }),
-  ...(gateway === undefined ? {} : { external_gateway_info: gateway })
+export const capabilities = describe<RouterService>({
+  list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
+  create: {
+    parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'],
+    limits: { tag_characters: 255 }
+  },
+  update: { parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'] },
+  add_interface: { parameters: ['subnet_id'] },
+  remove_interface: { parameters: ['subnet_id'] }
 })
 
-/** Routers of Neutron, with the subnets that they connect: one more call for a page. */
-export function createRouters (neutron: Neutron, identify: (id: string) => Identity): RouterService {
-  const { router: resource } = resources
-  const kind = {
-    neutron,
-    resource,
-    path: 'routers',
+/** Routers of Neutron, with the subnets that they connect, which take one more call for a page. */
+export function createRouters (neutron: Neutron, identify: Identify): RouterService {
+  const kind: Kind<NeutronRouter, Router, RouterCreate, Map<string, string[]>> = {
+    objects: neutron.routers,
+    tags: neutron.tags.of('routers'),
     identify,
     fields: gatewayFields,
-    async map (raws: readonly NeutronRouter[], extra: boolean, call: Call) {
-      const subnets = await readInterfaces(neutron, raws.map(({ id }) => id), call)
-      return raws.map((raw) => toRouter(raw, subnets.get(raw.id) ?? [], identify(raw.id), extra))
+    readRelated: (routers, call) => readInterfaces(neutron, routers.map(({ id }) => id), call),
+    toFields ({ id, status, external_gateway_info: gateway }, subnets) {
+      const network = gateway?.network_id ?? null
+      return {
+        state: networkState(status),
+        network_id: null,
+        external_gateway: network === null ? null : { network_id: network },
+        interfaces: (subnets.get(id) ?? []).map((subnet) => ({ subnet_id: subnet }))
+      }
     },
-    body: (input: RouterCreate) => toBody(input)
+    toBody
   }
   const collection = createCollection(kind)
 
-  const connect = (send: typeof resource.addInterface) => async (id: string, { subnet_id: subnet }: RouterInterface, call: Call) => {
-    await explained(() => neutron.change(call, (token, region, headers) =>
-      send(token, region, encodeId(id), { subnet_id: subnet }, {}, headers)), interfaceFields)
-    return collection.get(id, { extra: false }, call)
-  }
+  const changeInterface = (action: typeof resources.router.addInterface) =>
+    async (id: string, { subnet_id: subnet }: RouterInterface, call: Call) => {
+      await neutron.routers.of(id).send(action, { subnet_id: subnet }, call, {
+        fields: interfaceFields
+      })
+      return collection.get(id, { extra: false }, call)
+    }
 
   return {
     ...collection,
-    update: createUpdate<Router, RouterUpdate>({ ...kind, get: collection.get, body: toBody }),
-    add_interface: connect(resource.addInterface),
-    remove_interface: connect(resource.removeInterface)
+    update: createUpdate(kind, collection.get, toBody),
+    add_interface: changeInterface(resources.router.addInterface),
+    remove_interface: changeInterface(resources.router.removeInterface)
   }
 }

@@ -1,60 +1,66 @@
-import { ProblemError, type SecurityGroup, type SecurityGroupCreate, type SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
-import type { Call } from '../../call.ts'
-import type { Identity, SecurityGroupService } from '../../driver.ts'
-import type { Neutron, NeutronObject } from './neutron.ts'
-import { common, createCollection, createUpdate, explained } from './collection.ts'
-import { resources } from '../client/resources.ts'
-import { ruleFields, toRule, toRuleBody, type NeutronRule } from './security-rules.ts'
+import {
+  ProblemError, type SecurityGroup, type SecurityGroupCreate, type SecurityGroupUpdate
+} from '../../../openapi/model/index.ts'
+import { describe, type SecurityGroupService } from '../../driver.ts'
+import type { FieldRefusal } from '../../refusals.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
+import type { Neutron, NeutronGroup } from './neutron.ts'
+import { ruleFields, toRule, toRuleBody } from './security-rules.ts'
 
-/** A security group as Neutron tells it, with its rules. */
-export interface NeutronGroup extends NeutronObject {
-  security_group_rules?: NeutronRule[]
-}
-
-export const toSecurityGroup = (raw: NeutronGroup, identity: Identity, extra: boolean): SecurityGroup => ({
-  ...common(raw, identity),
-  state: 'available',
-  description: raw.description || null,
-  // Neutron's groups are for all networks.
-  network_id: null,
-  rules: (raw.security_group_rules ?? []).map(toRule),
-  ...(extra ? { extra: { ...raw } } : {})
+export const capabilities = describe<SecurityGroupService>({
+  list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
+  create: { parameters: ['name', 'description', 'tags'], limits: { tag_characters: 255 } },
+  update: { parameters: ['name', 'description', 'tags'] },
+  create_rule: {
+    parameters: [
+      'direction', 'ethertype', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr',
+      'remote_group_id', 'description'
+    ]
+  }
 })
 
-/** Security groups of Neutron and their rules. A new one has rules that let everything out. */
-export function createSecurityGroups (neutron: Neutron, identify: (id: string) => Identity): SecurityGroupService {
-  const kind = {
-    neutron,
-    resource: resources.securityGroup,
-    path: 'security-groups',
+/** Security groups of Neutron and their rules. A new group has rules that allow all egress. */
+export function createSecurityGroups (neutron: Neutron, identify: Identify): SecurityGroupService {
+  const kind: Kind<NeutronGroup, SecurityGroup, SecurityGroupCreate> = {
+    objects: neutron.securityGroups,
+    tags: neutron.tags.of('security-groups'),
     identify,
     fields: [],
-    map: async (raws: readonly NeutronGroup[], extra: boolean) => raws.map((raw) => toSecurityGroup(raw, identify(raw.id), extra)),
-    body: ({ name, description }: SecurityGroupCreate) => ({ name, ...(description === undefined ? {} : { description }) })
+    toFields: (raw) => ({
+      state: 'available',
+      description: raw.description || null,
+      // A security group of Neutron is valid in all networks.
+      network_id: null,
+      rules: (raw.security_group_rules ?? []).map(toRule)
+    }),
+    toBody: ({ name, description }) => ({ name, description })
   }
   const collection = createCollection(kind)
 
   return {
     ...collection,
-    update: createUpdate({ ...kind, get: collection.get, body: (patch) => patch }),
+    update: createUpdate(kind, collection.get, (patch: SecurityGroupUpdate) => patch),
 
-    async create_rule (id: string, input: SecurityGroupRuleCreate, call: Call) {
-      const { remote_group_id: remote } = input
-      // The same words tell that the group itself is not there.
-      const remoteFields = remote === undefined || remote === id
-        ? []
-        : [{ said: new RegExp(`^Security group ${escape(remote)} does not exist`), pointer: '/remote_group_id' }]
-      const raw = await explained(() => neutron.create<NeutronRule>(resources.securityGroupRule, toRuleBody(id, input), call),
-        [...remoteFields, ...ruleFields])
-      return toRule(raw)
+    async create_rule (id, input, call) {
+      const fields = [...remoteGroupFields(id, input.remote_group_id), ...ruleFields]
+      return toRule(await neutron.rules.create(toRuleBody(id, input), call, { fields }))
     },
 
-    async destroy_rule (id: string, ruleId: string, call: Call) {
-      const { security_group_id: group } = await neutron.show<NeutronRule>(resources.securityGroupRule, ruleId, call)
+    async destroy_rule (id, ruleId, call) {
+      const { security_group_id: group } = await neutron.rules.show(ruleId, call)
       if (group !== id) throw new ProblemError('resource_not_found', `The security group has no rule ${ruleId}`)
-      await explained(() => neutron.remove(resources.securityGroupRule, ruleId, call), [])
+      await neutron.rules.remove(ruleId, call)
     }
   }
+}
+
+/**
+ * Neutron uses the same message for a missing remote group and a missing group; only the id tells
+ * them apart.
+ */
+function remoteGroupFields (group: string, remote: string | undefined): FieldRefusal[] {
+  if (remote === undefined || remote === group) return []
+  return [{ pattern: new RegExp(`^Security group ${escape(remote)} does not exist`), pointer: '/remote_group_id' }]
 }
 
 const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

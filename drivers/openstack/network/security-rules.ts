@@ -1,32 +1,19 @@
 import type { SecurityGroupRule, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
-import type { NeutronObject } from './neutron.ts'
-import type { RefusedField } from '../compute/refusals.ts'
+import type { FieldRefusal } from '../../refusals.ts'
+import type { NeutronRule } from './neutron.ts'
 
-/** A rule of a security group as Neutron tells it. */
-export interface NeutronRule extends NeutronObject {
-  security_group_id: string
-  direction: string
-  ethertype?: string | null
-  protocol?: string | null
-  /** Of ICMP: the type. */
-  port_range_min?: number | null
-  /** Of ICMP: the code. */
-  port_range_max?: number | null
-  remote_ip_prefix?: string | null
-  remote_group_id?: string | null
-}
-
-/** Neutron's names of what we call otherwise. */
+/** Protocols that Neutron names differently. */
 const protocols: Readonly<Record<string, string>> = { 'ipv6-icmp': 'icmpv6', any: '' }
 const icmp = new Set(['icmp', 'icmpv6', 'ipv6-icmp', '1', '58'])
 
-/** Refusals in Neutron's words (each was provoked). */
-export const ruleFields: readonly RefusedField[] = [
-  { said: /^Invalid CIDR|^Conflicting value ethertype/, pointer: '/cidr' },
-  { said: /^ICMP code .* ICMP type|for ICMP type/, pointer: '/icmp_type' },
-  { said: /for ICMP code/, pointer: '/icmp_code' },
-  { said: /rule protocol|^Invalid ethertype .* for protocol|specify protocol|^Ports cannot be specified/i, pointer: '/protocol' },
-  { said: /port_range_min|^Invalid value for port/, pointer: '/port_min' }
+/** Refusals of a rule. Each message was provoked. */
+export const ruleFields: readonly FieldRefusal[] = [
+  { pattern: /^Invalid CIDR|^Conflicting value ethertype/, pointer: '/cidr' },
+  { pattern: /^ICMP code .* ICMP type|for ICMP type/, pointer: '/icmp_type' },
+  { pattern: /for ICMP code/, pointer: '/icmp_code' },
+  { pattern: /rule protocol|^Invalid ethertype .* for protocol/i, pointer: '/protocol' },
+  { pattern: /specify protocol|^Ports cannot be specified/i, pointer: '/protocol' },
+  { pattern: /port_range_min|^Invalid value for port/, pointer: '/port_min' }
 ]
 
 export function toRule (raw: NeutronRule): SecurityGroupRule {
@@ -47,22 +34,19 @@ export function toRule (raw: NeutronRule): SecurityGroupRule {
   }
 }
 
-/** The body of a rule. Its family is that of its addresses, or of its protocol, where it is not given. */
+/** Makes the body of a rule. Without `ethertype`, the family is that of the addresses or of the protocol. */
 export function toRuleBody (group: string, input: SecurityGroupRuleCreate) {
   const { direction, ethertype, protocol, cidr, description } = input
   const isV6 = cidr?.includes(':') === true || protocol === 'icmpv6' || protocol?.startsWith('ipv6-') === true
-  const first = input.icmp_type ?? input.port_min
-  const last = input.icmp_code ?? input.port_max ?? input.port_min
-  const body = {
+  return {
     security_group_id: group,
     direction,
     ethertype: ethertype ?? (isV6 ? 'IPv6' : 'IPv4'),
     protocol: protocol ?? undefined,
-    port_range_min: first,
-    port_range_max: last,
+    port_range_min: input.icmp_type ?? input.port_min,
+    port_range_max: input.icmp_code ?? input.port_max ?? input.port_min,
     remote_ip_prefix: cidr,
     remote_group_id: input.remote_group_id,
     description
   }
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
 }

@@ -1,63 +1,48 @@
 import type { Subnet, SubnetCreate, SubnetUpdate } from '../../../openapi/model/index.ts'
-import type { Filters, Identity, SubnetService } from '../../driver.ts'
-import type { Neutron, NeutronObject } from './neutron.ts'
-import { common, createCollection, createUpdate } from './collection.ts'
-import type { RefusedField } from '../compute/refusals.ts'
-import { resources } from '../client/resources.ts'
+import { describe, type SubnetService } from '../../driver.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
+import type { Neutron, NeutronSubnet } from './neutron.ts'
 
-/** A subnet as Neutron tells it. It has no status. */
-export interface NeutronSubnet extends NeutronObject {
-  network_id: string
-  cidr: string
-  ip_version?: number
-  gateway_ip?: string | null
-  dns_nameservers?: string[]
-}
-
-export const toSubnet = (raw: NeutronSubnet, identity: Identity, extra: boolean): Subnet => ({
-  ...common(raw, identity),
-  state: 'available',
-  network_id: raw.network_id,
-  cidr: raw.cidr,
-  ip_version: raw.ip_version ?? null,
-  gateway_ip: raw.gateway_ip ?? null,
-  dns_servers: raw.dns_nameservers ?? [],
-  // Neutron's subnets are in all zones.
-  availability_zone: null,
-  ...(extra ? { extra: { ...raw } } : {})
+export const capabilities = describe<SubnetService>({
+  list: { filters: ['name', 'tag', 'network_id'], limits: { limit: 1000 } },
+  create: {
+    parameters: ['name', 'network_id', 'cidr', 'gateway_ip', 'dns_servers', 'tags'],
+    limits: { tag_characters: 255 }
+  },
+  update: { parameters: ['name', 'gateway_ip', 'dns_servers', 'tags'] }
 })
 
-/** Refusals in Neutron's words (each was provoked). */
-const fields: readonly RefusedField[] = [
-  { said: /^Network .* could not be found/, pointer: '/network_id' },
-  { said: /gateway/i, pointer: '/gateway_ip' },
-  { said: /nameserver/i, pointer: '/dns_servers' },
-  { said: /cidr|overlaps/i, pointer: '/cidr' }
-]
-
-type Fields = Pick<SubnetUpdate, 'name' | 'gateway_ip' | 'dns_servers'>
-
-/** `gateway_ip` null means that there shall be none; left out, Neutron takes the first address. */
-const toBody = ({ dns_servers: servers, ...rest }: Fields) => ({ ...rest, ...(servers === undefined ? {} : { dns_nameservers: servers }) })
+/** A `gateway_ip` of null means no gateway. If it is left out, Neutron takes the first address. */
+const toBody = ({ name, gateway_ip: gateway, dns_servers: servers }: SubnetUpdate) =>
+  ({ name, gateway_ip: gateway, dns_nameservers: servers })
 
 /** Subnets of Neutron. */
-export function createSubnets (neutron: Neutron, identify: (id: string) => Identity): SubnetService {
-  const kind = {
-    neutron,
-    resource: resources.subnet,
-    path: 'subnets',
+export function createSubnets (neutron: Neutron, identify: Identify): SubnetService {
+  const kind: Kind<NeutronSubnet, Subnet, SubnetCreate> = {
+    objects: neutron.subnets,
+    tags: neutron.tags.of('subnets'),
     identify,
-    fields,
-    map: async (raws: readonly NeutronSubnet[], extra: boolean) => raws.map((raw) => toSubnet(raw, identify(raw.id), extra)),
-    async filter ({ network_id: networks }: Filters) {
-      return networks === undefined
-        ? { query: {}, applied: [] }
-        : { query: { network_id: networks }, applied: ['network_id'] }
-    },
-    body ({ network_id: network, cidr, tags: _, availability_zone: _zone, ...rest }: SubnetCreate) {
-      return { network_id: network, cidr, ip_version: cidr.includes(':') ? 6 : 4, ...toBody(rest) }
-    }
+    // Each message was provoked.
+    fields: [
+      { pattern: /^Network .* could not be found/, pointer: '/network_id' },
+      { pattern: /gateway/i, pointer: '/gateway_ip' },
+      { pattern: /nameserver/i, pointer: '/dns_servers' },
+      { pattern: /cidr|overlaps/i, pointer: '/cidr' }
+    ],
+    toFields: (raw) => ({
+      state: 'available',
+      network_id: raw.network_id,
+      cidr: raw.cidr,
+      ip_version: raw.ip_version ?? null,
+      gateway_ip: raw.gateway_ip ?? null,
+      dns_servers: raw.dns_nameservers ?? [],
+      // A subnet of Neutron is in all availability zones.
+      availability_zone: null
+    }),
+    toQuery: ({ network_id: networks }) => ({ network_id: networks }),
+    toBody: ({ network_id: network, cidr, ...input }) =>
+      ({ network_id: network, cidr, ip_version: cidr.includes(':') ? 6 : 4, ...toBody(input) })
   }
   const collection = createCollection(kind)
-  return { ...collection, update: createUpdate<Subnet, SubnetUpdate>({ ...kind, get: collection.get, body: toBody }) }
+  return { ...collection, update: createUpdate(kind, collection.get, toBody) }
 }

@@ -1,90 +1,98 @@
-import { defres, type Write } from 'openstack-client'
-import { ProblemError, type FieldError, type VolumeAttach, type VolumeDetach, type VolumeExtend } from '../../../openapi/model/index.ts'
+import { defres } from 'openstack-client'
+import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Change, Until } from '../../driver.ts'
-import { cinder } from './cinder.ts'
-import { encodeId, type Client, type Upstream } from '../client/client.ts'
+import { toChange } from '../../changes.ts'
+import type { VolumeService } from '../../driver.ts'
+import { uuid } from '../../ids.ts'
+import { invalid } from '../../invalid.ts'
+import { explaining } from '../../refusals.ts'
+import { bind, explainMissing } from '../client/bind.ts'
+import type { Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
-import { nodesOf, type CinderVolume } from './volume-mapping.ts'
-import { attachFields, explainVolume, sizeFields } from './volume-refusals.ts'
-import { volumeState } from './volume-states.ts'
+import { cinder } from './cinder.ts'
+import { attachedNodes, volumeState, type CinderVolume } from './mapping.ts'
+import { attachFields, explainVolume, sizeFields } from './refusals.ts'
 
-const attachment = defres<{ create: Write<[node: string]>, del: Write<[node: string, volume: string]> }>(
-  'compute', '/servers/:server_id/os-volume_attachments', 'volumeAttachment', { only: ['create', 'del'] })
-
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
-const changed = (id: string, until: Until): Change => ({ resources: [{ kind: 'volume', id }], until })
+const attachmentCalls = defres('compute', '/servers/:server_id/os-volume_attachments', 'volumeAttachment', {
+  only: ['create', 'del']
+})
 
 /**
- * Attaching and detaching, which is Nova's to do, and extending, which is Cinder's. All of them set the state that shows
- * the transition (reserved, detaching, extending) before they answer.
+ * Nova attaches and detaches volumes, Cinder extends them. Each sets the state of the transition
+ * (reserved, detaching, extending) before it answers.
  */
 export function createVolumeActions (client: Client, read: (id: string, call: Call) => Promise<CinderVolume>) {
-  const extendAt = (upstream: Upstream, id: string, size: number, call: Call) => client.change(upstream, call, (token, region, headers) =>
-    cinder.volumeAction.create(token, region, encodeId(id), { 'os-extend': { new_size: size } }, {}, headers))
+  const attachments = bind(client, attachmentCalls, { service: 'compute', explain: explainMissing })
+  const actions = bind(client, cinder.volumeAction, { service: 'volume', explain: explainMissing })
 
-  return {
-    async attach (id: string, { node_id: node, device }: VolumeAttach, call: Call): Promise<Change> {
-      if (!uuid.test(node)) throw invalid('/node_id', 'is not the id of a node of this cloud')
-      const body = { volumeId: id, ...(device === undefined ? {} : { device }) }
-      try {
-        await client.change({ service: 'compute' }, call, (token, region, headers) =>
-          attachment.create(token, region, encodeId(node), body, {}, headers))
-        return changed(id, { states: ['in_use'] })
-      } catch (error) {
-        throw await explainVolume(error, attachFields, (again) => read(id, again), call)
-      }
-    },
-
-    async detach (id: string, { node_id: given }: VolumeDetach, call: Call): Promise<Change> {
-      const volume = await read(id, call)
-      const nodes = nodesOf(volume).map(({ node }) => node)
-      const node = chooseNode(volume, nodes, given)
-      try {
-        await client.change({ service: 'compute' }, call, (token, region, headers) =>
-          attachment.del(token, region, encodeId(node), encodeId(id), undefined, {}, headers))
-        // One that hangs on several nodes stays in use.
-        return changed(id, { states: [nodes.length > 1 ? 'in_use' : 'available'] })
-      } catch (error) {
-        throw explainDetach(error)
-      }
-    },
-
-    async extend (id: string, { size }: VolumeExtend, call: Call): Promise<Change> {
-      try {
-        await extendAt({ service: 'volume', version: microversions.extendAttached }, id, size, call).catch((error: unknown) => {
-          // An older Cinder extends what is not attached.
-          if (!(error instanceof ProblemError) || error.code !== 'not_supported' || error.details.capability !== undefined) throw error
-          return extendAt({ service: 'volume' }, id, size, call)
-        })
-        return changed(id, { states: ['available', 'in_use'] })
-      } catch (error) {
-        throw await explainVolume(error, sizeFields, (again) => read(id, again), call)
-      }
+  /** An older Cinder extends only volumes that are not attached, and does not know the version. */
+  const extend = async (id: string, size: number, call: Call) => {
+    const body = { 'os-extend': { new_size: size } }
+    try {
+      await actions.post(id, body, call, { fields: sizeFields, version: microversions.extendAttached })
+    } catch (error) {
+      const isUnknownVersion =
+        error instanceof ProblemError &&
+        error.code === 'not_supported' &&
+        error.details.capability === undefined
+      if (!isUnknownVersion) throw error
+      await actions.post(id, body, call, { fields: sizeFields })
     }
   }
+
+  return {
+    async attach (id, { node_id: node, device }, call) {
+      if (!uuid.test(node)) throw invalid('/node_id', 'is not the id of a node of this cloud')
+      await explaining(
+        (error) => explainVolume(error, () => read(id, call)),
+        () => attachments.post(node, { volumeId: id, device }, call, { fields: attachFields })
+      )
+      return toChange('volume', id, { states: ['in_use'] })
+    },
+
+    async detach (id, { node_id: requested }, call) {
+      const volume = await read(id, call)
+      const nodes = attachedNodes(volume).map(({ node }) => node)
+      const node = chooseNode(volume, nodes, requested)
+      await explaining(explainDetach, () => attachments.of(node).remove(id, call))
+      // A volume with other attachments stays in use.
+      return toChange('volume', id, { states: [nodes.length > 1 ? 'in_use' : 'available'] })
+    },
+
+    async extend (id, { size }, call) {
+      await explaining(
+        (error) => explainVolume(error, () => read(id, call)),
+        () => extend(id, size, call)
+      )
+      return toChange('volume', id, { states: ['available', 'in_use'] })
+    }
+  } satisfies VolumeActions
 }
 
-/** The node to detach from. Throws where there is none, or more than one and none was named. */
-function chooseNode (volume: CinderVolume, nodes: readonly string[], given: string | undefined): string {
-  const state = volumeState(volume.status)
-  if (nodes.length === 0) {
-    throw new ProblemError('invalid_state', `The volume is ${state} and attached to no node`, { state, hint: 'There is nothing to detach.' })
+type VolumeActions = Pick<VolumeService, 'attach' | 'detach' | 'extend'>
+
+/** Chooses the node to detach from: the requested one, or the only one. */
+function chooseNode (volume: CinderVolume, nodes: readonly string[], requested: string | undefined): string {
+  const [first, ...others] = nodes
+  if (first === undefined) {
+    const state = volumeState(volume.status)
+    const detail = `The volume is ${state} and attached to no node`
+    throw new ProblemError('invalid_state', detail, { state, hint: 'There is nothing to detach.' })
   }
-  if (given === undefined && nodes.length > 1) throw invalid('/node_id', `is required: the volume is attached to ${nodes.join(', ')}`)
-  const node = given ?? nodes[0]!
-  if (!nodes.includes(node)) throw invalid('/node_id', `is not where the volume is attached, which is ${nodes.join(', ')}`)
+  if (requested === undefined && others.length > 0) {
+    throw invalid('/node_id', `is required: the volume is attached to ${nodes.join(', ')}`)
+  }
+  const node = requested ?? first
+  if (!nodes.includes(node)) {
+    throw invalid('/node_id', `must be a node that the volume is attached to: ${nodes.join(', ')}`)
+  }
   return node
 }
 
-/** Nova answers 403 or 400 to the volume that a node boots from. */
+/** Nova answers 403 or 400 to the detachment of a root volume. */
 function explainDetach (error: unknown) {
-  if (!(error instanceof ProblemError) || !/root device/i.test(error.details.provider_error?.message ?? '')) return error
-  return new ProblemError('in_use', error.message, { ...error.details, cause: error, hint: 'The node boots from it: destroy the node.' })
-}
-
-function invalid (pointer: string, message: string) {
-  const errors: FieldError[] = [{ in: 'body', pointer, message }]
-  return new ProblemError('validation_failed', `${pointer} ${message}`, { errors })
+  if (!(error instanceof ProblemError) || !/root device/i.test(error.details.provider_error?.message ?? '')) {
+    return error
+  }
+  return error.with({ code: 'in_use', hint: 'The node boots from it: destroy the node.' })
 }

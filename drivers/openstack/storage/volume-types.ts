@@ -1,20 +1,27 @@
 import { ProblemError, type VolumeType } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Identity, ListQuery, ListResult, ReadOptions, ReadService } from '../../driver.ts'
-import { cinder, readOne, readPage } from './cinder.ts'
+import { describe, type Identity, type ReadService } from '../../driver.ts'
+import { bind } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
+import { cinder } from './cinder.ts'
 
-/** A volume type as Cinder tells it. */
+export const capabilities = describe<ReadService<VolumeType>>({ list: { limits: { limit: 1000 } } })
+
+/** A volume type of Cinder. Its id is a number in version 1. */
 export interface CinderType {
-  id: string
+  id: string | number
   name?: string
   description?: string | null
 }
 
-/** A volume type of Cinder. `standard` is the id of the default one: null where there is none, undefined where that is not known. */
-export function toVolumeType (type: CinderType, standard: string | null | undefined, identity: Identity, extra: boolean): VolumeType {
+/** Converts a volume type of Cinder. `isDefault` is null if the default type is not known. */
+export function toVolumeType (
+  type: CinderType,
+  isDefault: boolean | null,
+  identity: Identity,
+  extra: boolean
+): VolumeType {
   return {
-    ...identity,
     name: type.name ?? null,
     state: 'available',
     provider_state: null,
@@ -22,31 +29,45 @@ export function toVolumeType (type: CinderType, standard: string | null | undefi
     updated_at: null,
     tags: {},
     description: type.description || null,
-    is_default: standard === undefined ? null : type.id === standard,
-    ...(extra ? { extra: { ...type } } : {})
+    is_default: isDefault,
+    extra: extra ? { ...type } : undefined,
+    ...identity
   }
 }
 
 /** Volume types that the account can see. */
-export function createVolumeTypes (client: Client, identify: (id: string) => Identity): ReadService<VolumeType> {
-  const readStandard = async (call: Call) => {
+export function createVolumeTypes (
+  client: Client,
+  identify: (id: string) => Identity
+): ReadService<VolumeType> {
+  const types = bind<CinderType & { id: string }>(client, cinder.type, { service: 'volume' })
+
+  /**
+   * Reads the id of the default type: null if the cloud has none, undefined if it cannot be read.
+   */
+  const readDefault = async (call: Call) => {
     try {
-      return (await readOne<CinderType>(client, cinder.type, 'default', call)).id
+      return (await types.show('default', call)).id
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       return error.code === 'resource_not_found' ? null : undefined
     }
   }
 
+  const convert = (type: CinderType & { id: string }, defaultId: string | null | undefined, extra: boolean) =>
+    toVolumeType(type, defaultId === undefined ? null : type.id === defaultId, identify(type.id), extra)
+
   return {
-    async list ({ limit, token, extra }: ListQuery, call: Call): Promise<ListResult<VolumeType>> {
-      const page = readPage<CinderType>(client, cinder.type, { limit }, token, call)
-      const [{ items, next }, standard] = await Promise.all([page, readStandard(call)])
-      return { items: items.map((type) => toVolumeType(type, standard, identify(type.id), extra)), next, applied: [] }
+    async list ({ limit, token, extra }, call) {
+      const [{ items, next }, defaultId] = await Promise.all([
+        types.page({ limit }, token, call),
+        readDefault(call)
+      ])
+      return { items: items.map((type) => convert(type, defaultId, extra)), next }
     },
-    async get (id: string, { extra }: ReadOptions, call: Call) {
-      const [type, standard] = await Promise.all([readOne<CinderType>(client, cinder.type, id, call), readStandard(call)])
-      return toVolumeType(type, standard, identify(type.id), extra)
+    async get (id, { extra }, call) {
+      const [type, defaultId] = await Promise.all([types.show(id, call), readDefault(call)])
+      return convert(type, defaultId, extra)
     }
   }
 }

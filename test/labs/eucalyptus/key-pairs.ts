@@ -16,7 +16,8 @@ export const keyPairActions: Actions = {
 
   CreateKeyPair (cloud, query) {
     const name = free(cloud, query.need('KeyName'))
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    // Eucalyptus makes 2048 bits; half of them are generated ten times as fast.
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
     const digest = createHash('sha1').update(privateKey.export({ type: 'pkcs8', format: 'der' })).digest()
     const key = { name, fingerprint: colons(digest) }
     cloud.keyPairs.set(name, key)

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { settledStates } from '../../../drivers/states.ts'
-import { nodeVerbs, type NodeAction, type NodeState } from '../../../openapi/model/index.ts'
+import { nodeActionDetails, nodeVerbs, type NodeAction, type NodeState } from '../../../openapi/model/index.ts'
 import { startFaultProxy } from '../fault-proxy.ts'
 import { buildOnLab, labCloud } from './app.ts'
 import { frozen, openstackLab } from './lab.ts'
@@ -136,7 +135,7 @@ t.test('every state that the lab can produce', async (t) => {
 
       for (const verb of nodeVerbs.filter((verb) => !row.allowed.includes(verb))) {
         const { status, body, changes } = await ask(id, verb)
-        const settled = settledStates[verb]?.includes(row.state) === true
+        const settled = nodeActionDetails[verb].settledStates.includes(row.state)
         t.equal(status, settled ? 200 : 409, `${verb} is ${settled ? 'done already' : 'refused'}`, { body })
         if (!settled) t.match(body, { code: 'invalid_state', state: row.state })
         t.equal(changes, 0, `${verb} asks Nova for nothing`)

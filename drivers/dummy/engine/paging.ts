@@ -1,0 +1,88 @@
+import { ProblemError } from '../../../openapi/model/index.ts'
+import type { ListQuery, ListResult, ReadService } from '../../driver.ts'
+import type { BaseRecord, Collection, Entry } from './collection.ts'
+
+const tokenPattern = /^after-(\d{1,15})$/
+
+const tokenOf = (position: number) => `after-${position}`
+
+/** Returns the position of a token; -1 for the first page. Throws invalid_request for any other text. */
+function positionOf (token: string | null) {
+  if (token === null) return -1
+  const position = tokenPattern.exec(token)?.[1]
+  if (position !== undefined) return Number(position)
+  throw new ProblemError(
+    'invalid_request', `The page token "${token}" is invalid: use the token of the page before`
+  )
+}
+
+const limitOf = ({ limit }: ListQuery, pageSize: number) => Math.max(1, Math.min(limit, pageSize))
+
+/**
+ * Reads one page of a collection in the order of creation. With `matches`, other items are skipped. The token holds the
+ * position of the last item that was read, so it stays valid when that item is removed.
+ */
+export function pageOf<T extends BaseRecord, Model> (
+  { entries, indexAfter }: Collection<T>,
+  query: ListQuery,
+  pageSize: number,
+  view: (entry: Entry<T>, extra?: boolean) => Model,
+  matches?: (item: Model) => boolean
+): ListResult<Model> {
+  const limit = limitOf(query, pageSize)
+  const items: Model[] = []
+  let i = indexAfter(positionOf(query.token))
+  for (; i < entries.length && items.length < limit; i++) {
+    const item = view(entries[i]!)
+    if (matches === undefined || matches(item)) {
+      items.push(query.extra ? view(entries[i]!, true) : item)
+    }
+  }
+  const next = i < entries.length ? tokenOf(entries[i - 1]!.data.seq) : null
+  return { items, next, total: matches === undefined ? entries.length : undefined }
+}
+
+/** An item of a list with its position in the order of the list. */
+export interface Positioned<T> {
+  position: number
+  read (extra: boolean): T
+}
+
+/** Reads one page of a short list. */
+export function pageOfList<T> (
+  list: ReadonlyArray<Positioned<T>>, query: ListQuery, pageSize: number
+): ListResult<T> {
+  const start = positionOf(query.token)
+  const rest = list.filter(({ position }) => position > start)
+  const page = rest.slice(0, limitOf(query, pageSize))
+  return {
+    items: page.map(({ read }) => read(query.extra)),
+    next: page.length < rest.length ? tokenOf(page.at(-1)!.position) : null,
+    total: list.length
+  }
+}
+
+/** Returns the positions of items that never change, and whose `extra` is only their id. */
+export const toPositioned = <T extends { id: string }>(items: readonly T[]): Array<Positioned<T>> =>
+  items.map((item, position) => ({
+    position,
+    read: (extra) => extra ? { ...item, extra: { id: item.id } } : item
+  }))
+
+/** Creates the service of a list that never changes. `noun` names an item in messages. */
+export function createStaticService<T extends { id: string }> (
+  items: readonly T[], noun: string, pageSize: number
+): ReadService<T> {
+  const list = toPositioned(items)
+  const indexes = new Map(items.map(({ id }, i) => [id, i]))
+  return {
+    list: async (query) => pageOfList(list, query, pageSize),
+    async get (id, { extra }) {
+      const index = indexes.get(id)
+      if (index === undefined) {
+        throw new ProblemError('resource_not_found', `There is no ${noun} ${id}`)
+      }
+      return list[index]!.read(extra)
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { createUsedAddresses } from './addresses.ts'
+import {
+  createCollection, type BaseRecord, type ChangeListener, type Collection, type Entry
+} from './collection.ts'
+import {
+  collectionNames, upgradeNode, type CollectionName, type CollectionState, type FloatingIpRecord,
+  type NodeRecord, type RecordOf, type StateFile, type VolumeRecord
+} from './records.ts'
+import { firstRecords } from './seed.ts'
+
+export type NodeEntry = Entry<NodeRecord>
+
+type Collections = { [Name in CollectionName]: Collection<RecordOf<Name>> }
+
+/** All records of one cloud: its nodes, and each collection of records.ts. */
+export interface Store extends Collections {
+  nodes: Collection<NodeRecord>
+  usedAddresses: ReturnType<typeof createUsedAddresses>
+  /** Returns the volumes attached to a node, in the order of their devices. */
+  volumesOf (nodeId: string): Array<Entry<VolumeRecord>>
+  settle (): void
+  toJson (): string
+}
+
+/** Runs after a node is removed, with its last record, to release what the node used. */
+export type NodeGoneHandler = (store: Store, node: NodeRecord) => void
+
+/** Creates the store of a cloud from the content of its state file. */
+export function createStore (
+  state: StateFile, nodeGoneHandlers: readonly NodeGoneHandler[]
+): Store {
+  const usedAddresses = createUsedAddresses()
+
+  const updateNode: ChangeListener<NodeRecord> = (before, after) => {
+    usedAddresses.replace(before?.nics ?? [], after?.nics ?? [])
+    if (before && !after) for (const handle of nodeGoneHandlers) handle(store, before)
+  }
+  const { next_seq: nextSeq, departed } = state
+  const items = state.nodes.map(upgradeNode)
+  const nodes = createCollection({ next_seq: nextSeq, departed, items }, updateNode)
+
+  /** A node shows its volumes, so a change of these clears its cached view. */
+  const updateVolume: ChangeListener<VolumeRecord> = (before, after) => {
+    for (const volume of [before, after]) {
+      const node = nodes.find(volume?.attachment?.node_id ?? '')
+      if (node !== undefined) node.view = undefined
+    }
+  }
+  const updateFloatingIp: ChangeListener<FloatingIpRecord> = (before, after) =>
+    usedAddresses.replace(before ? [before] : [], after ? [after] : [])
+  const listeners: { [name: string]: ChangeListener<never> } = {
+    volumes: updateVolume, floating_ips: updateFloatingIp
+  }
+
+  const collections = Object.fromEntries(collectionNames.map((name) => {
+    const items = firstRecords[name] ?? []
+    const contents = state.collections?.[name] ?? { next_seq: items.length, departed: [], items }
+    const listener = listeners[name] as ChangeListener<BaseRecord> | undefined
+    return [name, createCollection(contents as CollectionState<BaseRecord>, listener)]
+  })) as { [name: string]: unknown } as Collections
+
+  const all = [nodes, ...Object.values(collections)]
+  const store: Store = {
+    nodes,
+    ...collections,
+    usedAddresses,
+    volumesOf: (nodeId) => collections.volumes.entries
+      .filter(({ data: { attachment } }) => attachment?.node_id === nodeId)
+      .sort((a, b) => a.data.attachment!.device < b.data.attachment!.device ? -1 : 1),
+    settle () {
+      const now = Date.now()
+      for (const collection of all) collection.settle(now)
+    },
+    toJson () {
+      const parts = collectionNames.map((name) =>
+        `"${name}":{${collections[name].toJson('items')}}`)
+      return `{"version":1,${nodes.toJson('nodes')},"collections":{\n${parts.join(',\n')}\n}}\n`
+    }
+  }
+  return store
+}

@@ -1,0 +1,18 @@
+import * as cloud from './cloud.ts'
+import { definitionOf } from './model.ts'
+import * as operation from './operation.ts'
+import * as page from './page.ts'
+import * as problem from './problem.ts'
+import * as resources from './resources/index.ts'
+
+const exported = [resources, page, problem, cloud, operation].flatMap((module): unknown[] => Object.values(module))
+const verbBodies = Object.values(resources.nodeVerbDetails).map(({ body }) => body)
+
+/** Every named model. `plugins/schemas.ts` registers them. */
+export const models = [...exported, ...verbBodies].map(definitionOf).filter((schema) => schema !== undefined)
+
+/** The properties of the model with this name. */
+export function propertiesOf (id: string): Record<string, { type?: string | string[] }> {
+  const schema = models.find(({ $id }) => $id === id) as { properties?: Record<string, object> } | undefined
+  return schema?.properties ?? {}
+}

@@ -1,0 +1,110 @@
+import { Type, type Static } from 'typebox'
+import {
+  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableRef, nullableString, openEnum,
+  patchObject, resourceModel, Tags, Timestamp
+} from '../common.ts'
+import { model, ref } from '../model.ts'
+import { pageOf } from '../page.ts'
+import { NodeState } from './node-states.ts'
+import { NodeAction } from './node-verbs.ts'
+
+export type Address = Static<typeof Address>
+export const Address = model('Address', Type.Object({
+  address: Type.String({ examples: ['203.0.113.10', '2001:db8::1'] }),
+  version: Type.Union([Type.Literal(4), Type.Literal(6)], { type: 'integer', description: '4 or 6.' }),
+  scope: Type.Enum(['public', 'private'], { type: 'string' }),
+  kind: Type.Enum(['fixed', 'floating'], { type: 'string' }),
+  network_id: nullableString(),
+  nic_id: nullableString(),
+  mac: nullableString()
+}, { description: 'An address of a node.' }))
+
+const Fault = Type.Object({ code: nullableString(), message: nullableString() })
+
+const nullableStrings = (description: string) =>
+  Type.Unsafe<string[] | null>({ type: ['array', 'null'], items: { type: 'string' }, description })
+
+export type Node = Static<typeof Node>
+export const Node = resourceModel('Node', 'A virtual machine: an EC2 instance, an OpenStack or Rackspace server.', {
+  state: NodeState,
+  provider_task_state: nullableString("The provider's own name of the change in progress."),
+  transitioning: Type.Boolean({ description: 'Whether the cloud is changing the node.' }),
+  allowed_actions: Type.Array(NodeAction, { description: 'The actions that the present state and the cloud allow.' }),
+  size_id: nullableString(),
+  image_id: nullableString(),
+  key_pair_name: nullableString(),
+  availability_zone: nullableString(),
+  architecture: nullable(Type.String({ examples: ['x86_64', 'aarch64'] })),
+  public_ips: Type.Array(Type.String()),
+  private_ips: Type.Array(Type.String()),
+  addresses: Type.Array(Address),
+  security_group_ids: nullableStrings('Ids of the security groups of all its NICs, or null if they could not be read.'),
+  volume_ids: nullableStrings('Ids of the attached volumes, or null if they could not be read.'),
+  lifecycle: nullable(openEnum(['on_demand', 'spot'], 'The pricing model of the node.')),
+  launched_at: Timestamp('When the node last started.'),
+  progress: nullable(Type.Integer({ minimum: 0, maximum: 100, description: 'Percentage of the change in progress.' })),
+  fault: nullableRef(Fault),
+  protected: nullableBoolean('Whether the cloud refuses to destroy the node. Some clouds then refuse any change.')
+})
+
+export const NodePage = pageOf('NodePage', Node)
+
+const NodeNetwork = inputObject({}, {
+  network_id: Id('Network to attach to.'),
+  subnet_id: Id('Subnet to attach to.'),
+  fixed_ip: Type.String({ maxLength: 45, description: 'Address of the node in this network.' }),
+  security_group_ids: Type.Array(Id('Security group of this NIC.'), { maxItems: 50 })
+}, { minProperties: 1 })
+
+const RootVolume = inputObject({}, {
+  size: Type.Integer({ minimum: 1, maximum: 65536, description: 'GiB.' }),
+  type: Id('Volume type.'),
+  delete_on_termination: Type.Boolean()
+})
+
+/** The options of each driver for the creation of a node. `plugins/schemas.ts` composes the schema from all drivers. */
+export const ProviderOptions = ref<Record<string, Record<string, unknown>>>('ProviderOptions')
+
+export type NodeCreate = Static<typeof NodeCreate>
+export const NodeCreate = model('NodeCreate', inputObject({
+  name: Name,
+  image_id: Id('Image to boot from.'),
+  size_id: Id('Size of the node.')
+}, {
+  availability_zone: Id('Zone to create the node in.'),
+  key_pair_name: Id('Key pair to install in the node.'),
+  user_data: Type.String({
+    maxLength: 65535, description: 'Plain text for cloud-init. The server encodes it.'
+  }),
+  networks: Type.Array(NodeNetwork, { maxItems: 32 }),
+  security_group_ids: Type.Array(Id('Security group of every NIC.'), { maxItems: 50 }),
+  root_volume: RootVolume,
+  tags: Tags,
+  count: Type.Integer({ minimum: 1, maximum: 1000, description: 'Number of nodes. Default: 1.' }),
+  protected: Type.Boolean({ description: 'Whether the cloud refuses to change or destroy the node.' }),
+  provider_options: ProviderOptions
+}, { description: 'A node to create.' }))
+
+export type NodeUpdate = Static<typeof NodeUpdate>
+export const NodeUpdate = model('NodeUpdate', patchObject({
+  ...nameAndTagsPatch,
+  protected: Type.Boolean()
+}, { description: 'RFC 7396 merge patch of a node.' }))
+
+export type Validation = Static<typeof Validation>
+export const Validation = model('Validation', Type.Object({
+  valid: Type.Boolean({ description: 'Whether every check is ok.' }),
+  checks: Type.Array(Type.Object({
+    name: Type.String({ examples: ['schema', 'capability', 'image', 'size'] }),
+    ok: nullableBoolean('null if the check could not be made.'),
+    detail: Type.String()
+  }))
+}, { description: 'The checks of a request to create a node. No node is created.' }))
+
+export type Console = Static<typeof Console>
+export const Console = model('Console', Type.Object({
+  kind: Type.Enum(['text', 'url'], { type: 'string' }),
+  text: nullableString('Output of the node.'),
+  url: nullableString('URL of an interactive console.'),
+  expires_at: nullable(Type.String({ format: 'date-time' }))
+}))

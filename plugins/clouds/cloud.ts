@@ -1,0 +1,132 @@
+import type { CloudSettings } from '../../config/index.ts'
+import { openCall, type Call, type Log, type OpenCall } from '../../drivers/call.ts'
+import type { Connection } from '../../drivers/driver.ts'
+import { ProblemError, toProblem, type Health } from '../../openapi/model/index.ts'
+import { requireCapability } from './capabilities.ts'
+
+/** Who makes a call to a cloud, and on which terms. */
+export interface CallContext {
+  requestId: string
+  log: Log
+  /** The id of the operation that makes the call. A create carries it into the cloud. */
+  operation?: string
+  /** False for a call without a time limit, such as an upload. The driver ends it when no data flows. */
+  deadline?: false
+  /** Returns a signal that aborts when the client disconnects. A change does not have it: it continues. */
+  caller?: () => AbortSignal
+}
+
+export type CloudCall<T> = (connection: Connection, call: Call) => Promise<T>
+
+/** An enabled cloud with the context of its calls. Routes, actions and operations use clouds through handles. */
+export interface CloudHandle {
+  readonly name: string
+  readonly connection: Connection
+  /** Throws not_supported or validation_failed if the cloud cannot do this with this input. Makes no call. */
+  require (capability: string, input?: object): void
+  /**
+   * Runs one call with a deadline. Throws only ProblemErrors, which name the cloud. Any other error of a driver becomes
+   * internal_error.
+   */
+  call<T> (run: CloudCall<T>): Promise<T>
+  /** Returns a handle whose calls have these differences. */
+  with (changes: Partial<CallContext>): CloudHandle
+}
+
+/** A cloud of the farm. */
+export interface Cloud {
+  readonly name: string
+  readonly settings: CloudSettings
+  /** Undefined if the settings disable the cloud. */
+  readonly connection: Connection | undefined
+  /** The health as last seen. */
+  readonly health: Health
+  /** Throws cloud_disabled. */
+  handle (context: CallContext): CloudHandle
+  /** Checks the health now. Concurrent checks share one call. Never throws. */
+  check (context: CallContext): Promise<Health>
+  /** Ends all calls under way, and all later ones, with this reason. */
+  abort (reason: ProblemError): void
+}
+
+const unseen: Health = { status: 'unknown', checked_at: null, elapsed_ms: null, problem: null }
+
+export function createCloud (settings: CloudSettings, connection: Connection | undefined): Cloud {
+  const { name } = settings
+  const openCalls = new Set<OpenCall>()
+  let health: Health = connection === undefined ? { ...unseen, status: 'disabled' } : unseen
+  let aborted: ProblemError | undefined
+  let runningCheck: Promise<Health> | undefined
+
+  const call = async <T>(to: Connection, { deadline, ...context }: CallContext, run: CloudCall<T>) => {
+    if (aborted !== undefined) throw aborted
+    const timeout = deadline === false ? Infinity : settings.timeout * 1000
+    const open = openCall({ timeout, ...context })
+    openCalls.add(open)
+    try {
+      const result = await run(to, open)
+      if (health.status === 'down') health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
+      return result
+    } catch (error) {
+      const problem = nameCloud(error, to)
+      if (problem.code === 'provider_unavailable' || problem.code === 'provider_auth_failed') health = toDown(problem)
+      throw problem
+    } finally {
+      openCalls.delete(open)
+      open.end()
+    }
+  }
+
+  const createHandle = (to: Connection, context: CallContext): CloudHandle => ({
+    name,
+    connection: to,
+    require: (capability, input) => requireCapability(to, capability, input),
+    call: (run) => call(to, context, run),
+    with: (changes) => createHandle(to, { ...context, ...changes })
+  })
+
+  const check = async (to: Connection, context: CallContext) => {
+    const started = performance.now()
+    const elapsed = () => Math.round(performance.now() - started)
+    try {
+      await call(to, context, (_, open) => to.check(open))
+      health = { status: 'up', checked_at: new Date().toISOString(), elapsed_ms: elapsed(), problem: null }
+    } catch (error) {
+      health = { ...toDown(error as ProblemError), elapsed_ms: elapsed() }
+    }
+    return health
+  }
+
+  return {
+    name,
+    settings,
+    connection,
+    get health () { return health },
+    handle (context) {
+      if (connection === undefined) {
+        throw new ProblemError('cloud_disabled', `The settings disable the cloud ${name}`, { cloud: name })
+      }
+      return createHandle(connection, context)
+    },
+    async check (context) {
+      if (connection === undefined) return health
+      runningCheck ??= check(connection, context).finally(() => { runningCheck = undefined })
+      return runningCheck
+    },
+    abort (reason) {
+      aborted = reason
+      for (const open of openCalls) open.abort(reason)
+    }
+  }
+}
+
+const toDown = (problem: ProblemError): Health =>
+  ({ status: 'down', checked_at: new Date().toISOString(), elapsed_ms: null, problem: toProblem(problem) })
+
+/** Adds the cloud's name to an error. A driver that throws anything but a ProblemError has a defect: internal_error. */
+function nameCloud (error: unknown, { cloud, driver }: Connection): ProblemError {
+  if (!(error instanceof ProblemError)) {
+    return new ProblemError('internal_error', 'The driver of this cloud failed', { cause: error, cloud, driver })
+  }
+  return Object.assign(error, { details: { cloud, driver, ...error.details } })
+}

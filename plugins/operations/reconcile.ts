@@ -1,0 +1,68 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { SlowService } from '../../drivers/driver.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
+import type { CloudHandle } from '../clouds/cloud.ts'
+import { readStatus } from './follow.ts'
+import { judgeLostChange } from './outcome.ts'
+import { toResource, untilCreated } from './resources.ts'
+import type { OperationRow } from './rows.ts'
+import type { Starter } from './start.ts'
+import type { Transitions } from './transitions.ts'
+
+/** The number of times that a create is sent in all, if each answer is lost and nothing is found. */
+const maxAttempts = 3
+
+export interface ReconcilerOptions {
+  starter: Pick<Starter, 'sendAgain'>
+  transitions: Transitions
+  log: FastifyBaseLogger
+  /** Whether the time is over in which a change whose answer was lost may still show. */
+  isGivenUp (row: OperationRow): boolean
+}
+
+const outcomeUnknown = (detail: string) => new ProblemError('outcome_unknown', detail)
+
+/** Finds out what came of changes whose answer was lost. */
+export function createReconciler ({ starter, transitions, log, isGivenUp }: ReconcilerOptions) {
+  /** Looks for the resources of a lost create. Sends it again when it is certain that nothing was created. */
+  const reconcileCreate = async (row: OperationRow, cloud: CloudHandle) => {
+    const service = cloud.connection[row.kind.split('.')[0] as 'volumes'] as SlowService<unknown, object, unknown>
+    const input = row.input!
+    if (service.findCreated === undefined) {
+      return transitions.end(row.id, 'failed', outcomeUnknown(
+        'The answer of the cloud was lost, and this cloud cannot be searched for what it created. ' +
+        'Look for the resource before you try again'))
+    }
+    const found = await cloud.call((_, call) =>
+      service.findCreated!({ id: row.id, input }, new Date(row.created_at), call))
+    if (found.length > 0) return transitions.accept(row, { resources: found, until: untilCreated[found[0]!.kind] })
+    if (!isGivenUp(row)) return
+    if (row.attempts >= maxAttempts) {
+      return transitions.end(row.id, 'failed', outcomeUnknown(
+        `The create was sent ${row.attempts} times; each answer was lost, and no resource was found`))
+    }
+    log.warn({ operation: row.id }, 'the lost create made nothing and is sent again')
+    await starter.sendAgain(await transitions.retry(row), (_, call) => service.create!(input, call), cloud)
+  }
+
+  const reconcileAction = async (row: OperationRow, cloud: CloudHandle) => {
+    if (row.target === null) {
+      return transitions.end(row.id, 'failed', outcomeUnknown(
+        'The answer of the cloud was lost, and what it created cannot be found automatically'))
+    }
+    const status = await readStatus(cloud, row.target)
+    const verdict = judgeLostChange(row.kind, status)
+    if (verdict === 'succeeded') {
+      const resources = [toResource(row.cloud, row.target, status?.state)]
+      return transitions.end(row.id, 'succeeded', null, { resources })
+    }
+    if (verdict !== 'unknown') return transitions.accept(row, { resources: [row.target], until: verdict.until })
+    if (!isGivenUp(row)) return
+    const state = status === null ? 'gone' : status.state
+    await transitions.end(row.id, 'failed', outcomeUnknown(
+      `The answer of the cloud was lost. The resource is ${state}, which does not show whether the cloud acted`))
+  }
+
+  return (row: OperationRow, cloud: CloudHandle) =>
+    row.input === null ? reconcileAction(row, cloud) : reconcileCreate(row, cloud)
+}

@@ -1,0 +1,137 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Change, ResourceRef } from '../../drivers/driver.ts'
+import { ProblemError, toProblem } from '../../openapi/model/index.ts'
+import type { CloudCall, CloudHandle } from '../clouds/cloud.ts'
+import { canonicalize, hashText } from '../fingerprint.ts'
+import { toResource, toTarget } from './resources.ts'
+import type { OperationRow, Rows } from './rows.ts'
+import type { Tracker } from './tracker.ts'
+import type { Transitions } from './transitions.ts'
+
+/** A change to start. */
+export interface ChangeRequest {
+  /** The capability that runs, `nodes.stop`. */
+  kind: string
+  target: ResourceRef | null
+  /** The state of the target before the change. */
+  fromState: string | null
+  /** The body of the request. */
+  input: object
+  idempotencyKey?: string
+}
+
+export interface StartedOperation {
+  row: OperationRow
+  /** Shown once, in the first answer. */
+  secrets?: Record<string, string>
+}
+
+export interface StarterOptions {
+  rows: Rows
+  tracker: Tracker
+  transitions: Transitions
+  log: FastifyBaseLogger
+}
+
+const hashOf = (input: object) => hashText(canonicalize(input))
+
+/** Starts operations: writes the operation, then sends the change to the cloud once. */
+export function createStarter ({ rows, tracker, transitions, log }: StarterOptions) {
+  /** Rows that are being inserted. Equal requests join an operation only after it is in the store. */
+  const inserting = new Map<string, Promise<void>>()
+
+  const insert = async (row: OperationRow, idempotencyKey?: string) => {
+    tracker.set(row)
+    const inserted = rows.insert(row, idempotencyKey)
+    inserting.set(row.id, inserted)
+    try {
+      await inserted
+    } catch (error) {
+      tracker.remove(row.id)
+      throw error
+    } finally {
+      inserting.delete(row.id)
+    }
+  }
+
+  /** Sends the change. Throws the cloud's refusal, which ends the operation. */
+  const send = async (row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle) => {
+    try {
+      const change = await cloud.with({ operation: row.id }).call(run)
+      await transitions.accept(row, change)
+      return change.secrets
+    } catch (error) {
+      const problem = error as ProblemError
+      if (!problem.outcomeUnknown) {
+        await transitions.end(row.id, 'failed', problem)
+        throw problem
+      }
+      log.warn({ err: problem, operation: row.id }, 'the answer of the cloud was lost')
+      await transitions.reconcile(row)
+      return undefined
+    }
+  }
+
+  /** Sends a create again whose answer was lost. If the cloud cannot take it now, this is tried again later. */
+  const sendAgain = async (row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle) => {
+    try {
+      await transitions.accept(row, await cloud.with({ operation: row.id }).call(run))
+    } catch (error) {
+      const problem = error as ProblemError
+      if (problem.outcomeUnknown || toProblem(problem).retryable) return transitions.reconcile(row)
+      await transitions.end(row.id, 'failed', problem)
+    }
+  }
+
+  const createRow = (cloud: string, { kind, target, fromState, input }: ChangeRequest) => rows.create({
+    kind,
+    cloud,
+    target: target === null ? null : toTarget(cloud, target),
+    input: kind.endsWith('.create') ? input : null,
+    input_hash: hashOf(input),
+    from_state: fromState
+  })
+
+  return {
+    sendAgain,
+
+    /**
+     * Finds the same operation under way. Throws operation_in_progress if the one under way has another input, such as
+     * another volume to attach.
+     */
+    async join (kind: string, cloud: string, target: ResourceRef, input: object): Promise<OperationRow | undefined> {
+      const row = tracker.find(kind, toTarget(cloud, target).self)
+      if (row === undefined) return undefined
+      await inserting.get(row.id)
+      if (row.input_hash === undefined || row.input_hash === hashOf(input)) return row
+      throw new ProblemError('operation_in_progress', `The operation ${row.id} runs ${kind} with another input`, {
+        operation: `/api/v2/operations/${row.id}`, retry_after: 1
+      })
+    },
+
+    /** Starts an operation. Resolves when the cloud has accepted the change, or when its answer is lost. */
+    async start (request: ChangeRequest, run: CloudCall<Change>, cloud: CloudHandle): Promise<StartedOperation> {
+      const row = createRow(cloud.name, request)
+      await insert(row, request.idempotencyKey)
+      return { row, secrets: await send(row, run, cloud) }
+    },
+
+    /** Records an operation that has nothing to do, because the resource is in the end state already. */
+    async succeed (request: ChangeRequest & { target: ResourceRef }, cloud: CloudHandle): Promise<StartedOperation> {
+      const row = createRow(cloud.name, request)
+      const finished: OperationRow = {
+        ...row,
+        status: 'succeeded',
+        phase: null,
+        progress: 100,
+        finished_at: row.created_at,
+        resources: [toResource(cloud.name, request.target, request.fromState)]
+      }
+      await rows.insert(finished)
+      log.info({ operation: row.id, kind: row.kind, cloud: row.cloud, status: 'succeeded' }, 'operation ended')
+      return { row: finished }
+    }
+  }
+}
+
+export type Starter = ReturnType<typeof createStarter>

@@ -1,0 +1,104 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Change } from '../../drivers/driver.ts'
+import { ProblemError, toProblem, type OperationStatus } from '../../openapi/model/index.ts'
+import { writeUntilDone } from '../store/index.ts'
+import type { Poller } from './poller.ts'
+import { toResource } from './resources.ts'
+import type { OperationRow, Rows } from './rows.ts'
+import type { Tracker } from './tracker.ts'
+
+export interface TransitionsOptions {
+  rows: Rows
+  tracker: Tracker
+  poller: Pick<Poller, 'watch' | 'forget' | 'stopped'>
+  log: FastifyBaseLogger
+}
+
+/**
+ * The steps in the life of an operation. Memory follows the store: a step is written first, then shown. If the store
+ * fails, the step is retried in the background until it is written; a restart finds the step before it in the store.
+ */
+export function createTransitions ({ rows, tracker, poller, log }: TransitionsOptions) {
+  /** Writes changes of an operation, then shows them. Never throws. */
+  const record = async (id: string, changes: Partial<OperationRow>, onWritten: (row: OperationRow) => void) => {
+    const attempt = async () => {
+      const row = tracker.get(id)
+      if (row === undefined) return
+      const next = { ...row, ...changes }
+      await rows.update(next)
+      tracker.set(next)
+      onWritten(next)
+    }
+    try {
+      await attempt()
+    } catch (err) {
+      log.error({ err, operation: id }, 'the store did not accept a step of an operation; this is tried again')
+      writeUntilDone(attempt, poller.stopped)
+    }
+  }
+
+  const end = async (
+    id: string, status: OperationStatus, error: ProblemError | null = null, changes: Partial<OperationRow> = {}
+  ) => {
+    const row = tracker.get(id)
+    if (row === undefined) return
+    // From now on an equal request is a new operation, also while the store cannot record the end.
+    tracker.hide(id)
+    poller.forget(id)
+    await record(id, {
+      ...changes,
+      status,
+      phase: null,
+      finished_at: new Date().toISOString(),
+      error: error === null ? null : toProblem(error),
+      progress: status === 'succeeded' ? 100 : row.progress,
+      input: null
+    }, ({ kind, cloud }) => {
+      tracker.remove(id)
+      log.info({ operation: id, kind, cloud, status, code: error?.code }, 'operation ended')
+    })
+  }
+
+  /** Cancels the other operations on resources that an operation destroys. */
+  const cancelOthers = async (id: string, { resources }: Pick<OperationRow, 'resources'>) => {
+    const destroyed = new Set(resources.map(({ self }) => self))
+    const isDestroyed = ({ target, resources }: OperationRow) =>
+      [target, ...resources].some((resource) => resource !== null && destroyed.has(resource.self))
+    const others = tracker.values().filter((row) => row.id !== id && row.phase !== 'calling' && isDestroyed(row))
+    for (const other of others) {
+      const detail = 'The resource was destroyed before the operation ended'
+      await end(other.id, 'cancelled', new ProblemError('resource_not_found', detail))
+    }
+  }
+
+  return {
+    end,
+
+    /** Records that the cloud has accepted a change. Without anything to wait for, this ends the operation. */
+    async accept ({ id, cloud }: OperationRow, { resources: refs, until }: Change) {
+      const resources = refs.map((ref) => toResource(cloud, ref))
+      if (until.gone === true) await cancelOthers(id, { resources })
+      const changes = { resources, until, input: null, sent_at: new Date().toISOString() }
+      if (until.states.length === 0 && until.gone !== true) return end(id, 'succeeded', null, changes)
+      await record(id, { ...changes, status: 'running', phase: 'waiting' }, () => poller.watch(id, cloud))
+    },
+
+    /** Records that the answer of the cloud was lost, or that a create was not sent and is still to be sent. */
+    async reconcile ({ id, cloud }: OperationRow) {
+      await record(id, { phase: 'reconciling' }, () => poller.watch(id, cloud))
+    },
+
+    /** Records that a create is sent again. Throws if the store fails: then it must not be sent. */
+    async retry (row: OperationRow): Promise<OperationRow> {
+      const next: OperationRow = {
+        ...row, phase: 'calling', attempts: row.attempts + 1, sent_at: new Date().toISOString()
+      }
+      await rows.update(next)
+      poller.forget(row.id)
+      tracker.set(next)
+      return next
+    }
+  }
+}
+
+export type Transitions = ReturnType<typeof createTransitions>

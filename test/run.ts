@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+
+/**
+ * Runs compiled test files, each in a process of its own, and prints what fails:
+ *
+ *     node dist/test/run.js [--jobs N] [--timeout SECONDS] [--lint] [FILE or FOLDER ...]
+ *
+ * Without a file it runs all of test/ except test/labs. It does what tap's own command does, without the loader for coverage
+ * that costs a second of CPU for each file.
+ */
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    jobs: { type: 'string', default: String(availableParallelism() * 2) },
+    timeout: { type: 'string', default: '120' },
+    lint: { type: 'boolean', default: false }
+  }
+})
+const jobs = Number(values.jobs)
+const timeoutSeconds = Number(values.timeout)
+
+const root = path.resolve(import.meta.dirname, '../..')
+
+/** The slowest files start first, so that none of them runs alone at the end. */
+const slowest = ['eucalyptus', 'operations', 'rackspace', 'crash', 'settings', 'lists', 'conformance', 'bad-input']
+  .map((name) => `test/${name}.test.ts`)
+
+interface Job {
+  name: string
+  command: string
+  args: readonly string[]
+}
+
+interface Result extends Job {
+  passed: boolean
+  output: string
+  seconds: number
+}
+
+function findTests (at: string): string[] {
+  const source = at.replace(/^(\.\/)?(dist\/)?/, '').replace(/\.js$/, '.ts')
+  const absolute = path.resolve(root, source)
+  if (!existsSync(absolute)) throw new Error(`There is no test file or folder ${source}`)
+  if (statSync(absolute).isFile()) return [source]
+  return readdirSync(absolute, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => path.posix.join(source, name))
+    .sort()
+}
+
+function selectTests () {
+  if (positionals.length > 0) return positionals.flatMap(findTests)
+  const files = findTests('test').filter((file) => !file.startsWith('test/labs/'))
+  const first = slowest.filter((file) => files.includes(file))
+  return [...first, ...files.filter((file) => !first.includes(file))]
+}
+
+const testJob = (source: string): Job => ({
+  name: source,
+  command: process.execPath,
+  args: ['--enable-source-maps', path.join(root, 'dist', source.replace(/\.ts$/, '.js'))]
+})
+
+const lintJob: Job = { name: 'npm run lint', command: 'npm', args: ['run', '--silent', 'lint'] }
+
+/** Runs one job to its end, with all that it writes. */
+async function run (job: Job): Promise<Result> {
+  const started = performance.now()
+  const env = { ...process.env, TAP: '1', TAP_TIMEOUT: String(timeoutSeconds) }
+  const child = spawn(job.command, job.args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const chunks: string[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text))
+  // tap ends a test file at its timeout; this is for a file that hangs outside of its tests.
+  const timer = setTimeout(() => child.kill('SIGKILL'), (timeoutSeconds + 10) * 1000)
+  const code = await new Promise<number | string>((resolve) => {
+    child.on('close', (exitCode, signal) => resolve(exitCode ?? signal ?? 'unknown'))
+    child.on('error', (error) => resolve(error.message))
+  })
+  clearTimeout(timer)
+  if (code !== 0) chunks.push(`\n# ended with ${code}\n`)
+  return { ...job, passed: code === 0, output: chunks.join(''), seconds: (performance.now() - started) / 1000 }
+}
+
+/** The failed assertions of TAP output with their diagnostics, and all that is not TAP, such as stderr. */
+function readFailures (output: string) {
+  const shown: string[] = []
+  let inDiagnostics = false
+  let hasFailed = false
+  for (const line of output.split('\n')) {
+    if (/^\s*(not )?ok \d+/.test(line)) {
+      hasFailed = /^\s*not ok/.test(line) && !/# (TODO|SKIP)/.test(line)
+      if (hasFailed) shown.push(line)
+    } else if (/^\s*---$/.test(line) || inDiagnostics) {
+      inDiagnostics = !/^\s*\.\.\.$/.test(line)
+      if (hasFailed) shown.push(line)
+    } else if (!/^\s*(TAP version|\d+\.\.\d+|\}|# (Subtest|time=|\{)|$)/.test(line)) {
+      shown.push(line)
+    }
+  }
+  return shown.join('\n')
+}
+
+/** Passed assertions, without the lines that sum up a subtest. */
+const countPassed = (output: string) =>
+  output.split('\n').filter((line) => /^\s*ok \d+/.test(line) && !/# time=/.test(line)).length
+
+const started = performance.now()
+const queue = [...values.lint ? [lintJob] : [], ...selectTests().map(testJob)]
+const results: Result[] = []
+
+async function work () {
+  for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+    const result = await run(job)
+    results.push(result)
+    console.log(`${result.passed ? 'ok    ' : 'FAILED'} ${result.seconds.toFixed(1).padStart(6)} s  ${result.name}`)
+  }
+}
+
+await Promise.all(Array.from({ length: jobs }, work))
+
+const failed = results.filter(({ passed }) => !passed)
+for (const { name, command, output } of failed) {
+  console.log(`\n=== ${name} failed\n${command === process.execPath ? readFailures(output) : output}`)
+}
+const passed = results.reduce((sum, { output }) => sum + countPassed(output), 0)
+const seconds = (performance.now() - started) / 1000
+console.log(`\n${results.length - failed.length} of ${results.length} files passed, ${passed} assertions, ${seconds.toFixed(0)} s`)
+process.exitCode = failed.length === 0 ? 0 : 1
