@@ -273,7 +273,7 @@ t.test('a NIC shows whether it is primary, and a new one takes the lowest free i
   t.equal(findFreeIndex({}), 1)
 })
 
-t.test('a failure after a first step rolls the first step back; if that fails, the error says what remains', async (t) => {
+t.test('a failure after a first step rolls it back; if that fails, the error says what remains', async (t) => {
   const fails = async () => {
     throw invalid('/x', 'is bad')
   }

@@ -4,7 +4,7 @@ import type { ReadService } from '../../driver.ts'
 import type { ProviderPage } from '../../pages.ts'
 import { runSteps } from '../../steps.ts'
 import type { Cloud } from './cloud.ts'
-import { createRecentIds } from './consistency.ts'
+import { createRecentIds, readUntilSettled } from './consistency.ts'
 import { malformed, notFound } from './errors.ts'
 import { findById, toFilters, toPageParameters, type FilterRules, type PageSizes } from './lists.ts'
 import { labelOrRollBack } from './rollback.ts'
@@ -71,7 +71,7 @@ interface LabelPatch {
 }
 
 /** Lists, reads, changes and deletes resources that the cloud creates and deletes at once. */
-export function createDirectCollection<Raw, T> (options: DirectCollectionOptions<Raw, T>) {
+export function createDirectCollection<Raw, T extends { state: string }> (options: DirectCollectionOptions<Raw, T>) {
   const { cloud, itemName, remove } = options
   const { service, find, recent } = createCollection(options)
 
@@ -93,6 +93,12 @@ export function createDirectCollection<Raw, T> (options: DirectCollectionOptions
       recent.add([id])
       await labelOrRollBack(cloud, id, labels, call, (rollbackCall) => remove(id, rollbackCall))
       return id
+    },
+
+    /** Reads a new resource, and waits while it is pending. */
+    readNew (id: string, call: Call): Promise<T> {
+      const read = () => service.get(id, { extra: false }, call)
+      return readUntilSettled(call, read, ({ state }) => state === 'pending')
     },
 
     /** The update of resources of which only name and tags can be changed. */

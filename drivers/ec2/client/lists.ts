@@ -47,16 +47,18 @@ export async function readPage<A extends Action, Key extends ListKey<A>> (
 }
 
 /** Reads all pages of a list. */
-export const readAllPages = <A extends Action, Key extends ListKey<A>>(
+export function readAllPages<A extends Action, Key extends ListKey<A>> (
   client: Client,
   action: A,
   key: Key,
   input: ActionInput<A>,
   call: Call
-) => readAll((token) => {
+): Promise<ListItem<A, Key>[]> {
+  return readAll((token) => {
     const page = { ...input, NextToken: token ?? undefined } as ActionInput<A>
     return readPage(client, action, key, page, call)
   })
+}
 
 /** Whether two ids are equal. The cloud ignores their case. */
 export const isSameId = (id: unknown, other: string) => String(id).toLowerCase() === other.toLowerCase()

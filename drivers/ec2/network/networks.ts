@@ -5,7 +5,7 @@ import { describe, type Identity, type NetworkService } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
 import {
   checkEc2Tags, createDirectCollection, filterNames, maxFilterValues, nameRule, readAllPages,
-  readPage, readUntilSettled, tagLimits, toCommonFields, toTagParameters, type Client, type Cloud
+  readPage, tagLimits, toCommonFields, toTagParameters, type Client, type Cloud
 } from '../client/index.ts'
 
 const filterRules = { name: nameRule }
@@ -55,7 +55,7 @@ export function createNetworks (cloud: Cloud): NetworkService {
   const { client } = cloud
   const identify = cloud.identify('networks')
 
-  const { service, update, register } = createDirectCollection<Vpc, Network>({
+  const { service, update, register, readNew } = createDirectCollection<Vpc, Network>({
     cloud,
     itemName: 'network',
     idKey: 'VpcId',
@@ -83,8 +83,7 @@ export function createNetworks (cloud: Cloud): NetworkService {
       const input = { CidrBlock: cidr, ...toTagParameters(cloud, 'vpc', labels) }
       const { Vpc: created } = await client.change('CreateVpc', input, call, { refusals: createRefusals })
       const id = await register(created?.VpcId, labels, call)
-      const read = () => service.get(id, { extra: false }, call)
-      return readUntilSettled(call, read, ({ state }) => state === 'pending')
+      return readNew(id, call)
     }
   }
 }

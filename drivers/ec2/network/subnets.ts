@@ -6,8 +6,7 @@ import { invalid } from '../../invalid.ts'
 import { explaining, pointTo } from '../../refusals.ts'
 import {
   checkEc2Tags, createDirectCollection, exactRule, explainFields, filterNames, nameRule,
-  providerCodeOf, readPage, readUntilSettled, tagLimits, toCommonFields, toTagParameters,
-  type Cloud
+  providerCodeOf, readPage, tagLimits, toCommonFields, toTagParameters, type Cloud
 } from '../client/index.ts'
 import { toNetworkState } from './networks.ts'
 
@@ -61,7 +60,7 @@ export function createSubnets (cloud: Cloud): SubnetService {
   const { client } = cloud
   const identify = cloud.identify('subnets')
 
-  const { service, update, register } = createDirectCollection<RawSubnet, Subnet>({
+  const { service, update, register, readNew } = createDirectCollection<RawSubnet, Subnet>({
     cloud,
     itemName: 'subnet',
     idKey: 'SubnetId',
@@ -98,8 +97,7 @@ export function createSubnets (cloud: Cloud): SubnetService {
       if (input.cidr.includes(':')) throw invalid('/cidr', 'must be an IPv4 block')
       const { Subnet: created } = await createSubnet(input, call)
       const id = await register(created?.SubnetId, { name: input.name, tags: input.tags }, call)
-      const read = () => service.get(id, { extra: false }, call)
-      return readUntilSettled(call, read, ({ state }) => state === 'pending')
+      return readNew(id, call)
     }
   }
 }
