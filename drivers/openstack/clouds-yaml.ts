@@ -8,10 +8,10 @@ import { Settings } from './client/settings.ts'
 type Fields = Record<string, unknown>
 
 /**
- * Reads the entry that `from: clouds.yaml#NAME` refers to, with the secure.yaml beside it. The given settings override
- * the entry. A bare `clouds.yaml` is searched for like OpenStack's own clients do; any other path is relative to the
- * folder of the settings. Unknown keys are ignored, since other tools use them. Throws an Error that lists the searched
- * files or the existing names.
+ * Reads the entry that `from: clouds.yaml#NAME` refers to, with the secure.yaml beside it. The
+ * given settings override the entry. A bare `clouds.yaml` is searched for like OpenStack's own
+ * clients do; any other path is relative to the folder of the settings. Unknown keys are ignored,
+ * since other tools use them. Throws an Error that lists the searched files or the existing names.
  */
 export function resolve (settings: Fields, source: SettingsSource): Fields {
   const given = withAbsoluteCacert(settings, source.directory, source)
@@ -28,10 +28,16 @@ function findFile (file: string, { directory, env }: SettingsSource) {
     if (!existsSync(resolved)) throw new Error(`from: there is no ${resolved}`)
     return resolved
   }
-  const folders = [directory, path.join(env.HOME ?? homedir(), '.config', 'openstack'), '/etc/openstack']
+  const folders = [
+    directory,
+    path.join(env.HOME ?? homedir(), '.config', 'openstack'),
+    '/etc/openstack'
+  ]
   const places = [
     ...(env.OS_CLIENT_CONFIG_FILE ? [env.OS_CLIENT_CONFIG_FILE] : []),
-    ...folders.flatMap((folder) => [path.join(folder, 'clouds.yaml'), path.join(folder, 'clouds.yml')])
+    ...folders.flatMap(
+      (folder) => [path.join(folder, 'clouds.yaml'), path.join(folder, 'clouds.yml')]
+    )
   ]
   const found = places.find((place) => existsSync(place))
   if (found === undefined) throw new Error(`from: there is no clouds.yaml; searched: ${places.join(', ')}`)
@@ -46,7 +52,11 @@ function readEntry (file: string, name: string, { env }: SettingsSource) {
     throw new Error(`${reason}; there are: ${Object.keys(clouds).join(', ') || 'none'}`)
   }
   const folder = path.dirname(file)
-  const places = [env.OS_CLIENT_SECURE_FILE || '', path.join(folder, 'secure.yaml'), path.join(folder, 'secure.yml')]
+  const places = [
+    env.OS_CLIENT_SECURE_FILE || '',
+    path.join(folder, 'secure.yaml'),
+    path.join(folder, 'secure.yml')
+  ]
   const secureFile = places.find((place) => existsSync(place))
   const secrets = secureFile === undefined ? {} : readClouds(secureFile)
   return Object.hasOwn(secrets, name) && isFields(secrets[name]) ? merge(entry, secrets[name]) : entry
@@ -79,13 +89,16 @@ function pick (fields: Fields, keys: readonly string[]): Fields {
 }
 
 const rename = (fields: Fields) =>
-  Object.fromEntries(Object.entries(fields).map(([key, value]) => [currentNames[key] ?? key, value]))
+  Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [currentNames[key] ?? key, value])
+  )
 
 function toSettings (entry: Fields, file: string, source: SettingsSource): Fields {
   const top = rename(entry)
   const auth = pick({ ...top, ...rename(isFields(entry.auth) ? entry.auth : {}) }, knownAuth)
   const settings = pick({ region_name: firstRegion(entry.regions), ...top }, knownTop)
-  return withAbsoluteCacert({ ...settings, auth: withDomains(auth, entry.auth) }, path.dirname(file), source)
+  const resolved = { ...settings, auth: withDomains(auth, entry.auth) }
+  return withAbsoluteCacert(resolved, path.dirname(file), source)
 }
 
 /** `regions` lists names, or objects with a name. Clients take the first if `region_name` is not set. */
@@ -120,5 +133,8 @@ function merge (base: Fields, overrides: Fields): Fields {
 function withAbsoluteCacert (settings: Fields, directory: string, { env }: SettingsSource): Fields {
   const { cacert } = settings
   if (typeof cacert !== 'string') return settings
-  return { ...settings, cacert: path.resolve(directory, cacert.replace(/^~(?=\/)/, env.HOME ?? homedir())) }
+  return {
+    ...settings,
+    cacert: path.resolve(directory, cacert.replace(/^~(?=\/)/, env.HOME ?? homedir()))
+  }
 }

@@ -10,23 +10,21 @@ import type { VersionRange } from './client/microversions.ts'
 import { resources } from './client/resources.ts'
 import { createSession } from './client/session.ts'
 import type { Settings } from './client/settings.ts'
-import { capabilities as keyPairCapabilities, createKeyPairs } from './compute/key-pairs.ts'
+import * as keyPairs from './compute/key-pairs.ts'
 import { createLocations } from './compute/locations.ts'
 import { createNodes, nodeCapabilities } from './compute/nodes.ts'
 import { createSizes } from './compute/sizes.ts'
-import { capabilities as imageCapabilities, createImages } from './image/images.ts'
-import {
-  createFloatingIpPools, createFloatingIps, floatingIpCapabilities, floatingIpPoolCapabilities
-} from './network/floating-ips.ts'
-import { capabilities as networkCapabilities, createNetworks } from './network/networks.ts'
+import * as images from './image/images.ts'
+import * as floatingIps from './network/floating-ips.ts'
+import * as networks from './network/networks.ts'
 import { createNeutron } from './network/neutron.ts'
-import { capabilities as routerCapabilities, createRouters } from './network/routers.ts'
-import { capabilities as securityGroupCapabilities, createSecurityGroups } from './network/security-groups.ts'
-import { capabilities as subnetCapabilities, createSubnets } from './network/subnets.ts'
+import * as routers from './network/routers.ts'
+import * as securityGroups from './network/security-groups.ts'
+import * as subnets from './network/subnets.ts'
 import { createQuotas } from './quotas.ts'
-import { capabilities as snapshotCapabilities, createSnapshots } from './storage/snapshots.ts'
-import { capabilities as volumeTypeCapabilities, createVolumeTypes } from './storage/volume-types.ts'
-import { capabilities as volumeCapabilities, createVolumes } from './storage/volumes.ts'
+import * as snapshots from './storage/snapshots.ts'
+import * as volumeTypes from './storage/volume-types.ts'
+import * as volumes from './storage/volumes.ts'
 
 const ids = {
   nodes: uuid,
@@ -46,8 +44,8 @@ const ids = {
 }
 
 /**
- * Connects to an OpenStack cloud, without a call. Throws an Error if the settings lack a credential or if the file of the
- * certificate authority cannot be read.
+ * Connects to an OpenStack cloud, without a call. Throws an Error if the settings lack a credential
+ * or if the file of the certificate authority cannot be read.
  */
 export function connect (settings: Settings, context: Context): Connection {
   const { auth, verify, cacert } = settings
@@ -62,8 +60,9 @@ export function connect (settings: Settings, context: Context): Connection {
   const servers = bind(client, resources.server, { service: 'compute' })
   const neutron = createNeutron(client)
   const region = () => session.region() ?? settings.region_name ?? null
-  const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
-  const images = createImages({ client, timeout, identify: identifyIn('images') })
+  const identifyIn = (collection: ServiceName) => (id: string) =>
+    context.identify(collection, id, region())
+  const glance = images.createImages({ client, timeout, identify: identifyIn('images') })
   const capabilities = memoizeCapabilities()
 
   const connection: Connection = {
@@ -74,57 +73,64 @@ export function connect (settings: Settings, context: Context): Connection {
     ids,
     get capabilities () { return capabilities(client.knownVersions()) },
     nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes'), neutron }),
-    get images () { return images.service() },
+    get images () { return glance.service() },
     sizes: createSizes(client, identifyIn('sizes')),
-    key_pairs: createKeyPairs(client, identifyIn('key_pairs')),
-    networks: createNetworks(neutron, identifyIn('networks')),
-    subnets: createSubnets(neutron, identifyIn('subnets')),
-    routers: createRouters(neutron, identifyIn('routers')),
-    security_groups: createSecurityGroups(neutron, identifyIn('security_groups')),
-    floating_ips: createFloatingIps(neutron, identifyIn('floating_ips')),
-    floating_ip_pools: createFloatingIpPools(neutron, identifyIn('floating_ip_pools')),
+    key_pairs: keyPairs.createKeyPairs(client, identifyIn('key_pairs')),
+    networks: networks.createNetworks(neutron, identifyIn('networks')),
+    subnets: subnets.createSubnets(neutron, identifyIn('subnets')),
+    routers: routers.createRouters(neutron, identifyIn('routers')),
+    security_groups: securityGroups.createSecurityGroups(neutron, identifyIn('security_groups')),
+    floating_ips: floatingIps.createFloatingIps(neutron, identifyIn('floating_ips')),
+    floating_ip_pools: floatingIps.createFloatingIpPools(neutron, identifyIn('floating_ip_pools')),
     locations: createLocations({ client, region, identify: identifyIn('locations') }),
-    volumes: createVolumes(client, identifyIn('volumes')),
-    volume_types: createVolumeTypes(client, identifyIn('volume_types')),
-    snapshots: createSnapshots(client, identifyIn('snapshots')),
+    volumes: volumes.createVolumes(client, identifyIn('volumes')),
+    volume_types: volumeTypes.createVolumeTypes(client, identifyIn('volume_types')),
+    snapshots: snapshots.createSnapshots(client, identifyIn('snapshots')),
     quotas: createQuotas(client),
-    /** Reads a list too, since Nova shows its versions to anyone; only a list shows whether the token is valid. */
+    /**
+     * Reads a list too, since Nova shows its versions to anyone; only a list shows whether the
+     * token is valid.
+     */
     async check (call: Call) {
       await client.versions(call)
       await servers.list({ limit: 1 }, call)
       // Reads what Glance can import. The cloud works without that answer.
-      await images.discover(call).catch(() => {})
+      await glance.discover(call).catch(() => {})
     },
     refresh () {
       session.refresh()
       client.refresh()
-      images.forget()
+      glance.forget()
     },
     close: () => http.close()
   }
   return hideMissing(connection, session.hasService)
 }
 
-/** Describes the services at the versions of Nova that were last known: they are read with every request. */
+/** Describes the services anew only if the known versions of Nova change, since each request reads them. */
 function memoizeCapabilities () {
-  let last: { range: VersionRange | null | undefined, capabilities: Connection['capabilities'] } | undefined
-  return (range: VersionRange | null | undefined) => {
-    if (last === undefined || last.range !== range) last = { range, capabilities: describeServices(range) }
-    return last.capabilities
+  let lastRange: KnownVersions
+  let capabilities: Connection['capabilities']
+  return (range: KnownVersions) => {
+    if (capabilities === undefined || range !== lastRange) capabilities = describeServices(range)
+    lastRange = range
+    return capabilities
   }
 }
 
-const describeServices = (range: VersionRange | null | undefined): Connection['capabilities'] => ({
+type KnownVersions = VersionRange | null | undefined
+
+const describeServices = (range: KnownVersions): Connection['capabilities'] => ({
   nodes: nodeCapabilities(range),
-  networks: networkCapabilities,
-  subnets: subnetCapabilities,
-  routers: routerCapabilities,
-  security_groups: securityGroupCapabilities,
-  floating_ips: floatingIpCapabilities,
-  floating_ip_pools: floatingIpPoolCapabilities,
-  images: imageCapabilities,
-  key_pairs: keyPairCapabilities,
-  volumes: volumeCapabilities,
-  volume_types: volumeTypeCapabilities,
-  snapshots: snapshotCapabilities
+  networks: networks.capabilities,
+  subnets: subnets.capabilities,
+  routers: routers.capabilities,
+  security_groups: securityGroups.capabilities,
+  floating_ips: floatingIps.capabilities,
+  floating_ip_pools: floatingIps.poolCapabilities,
+  images: images.capabilities,
+  key_pairs: keyPairs.capabilities,
+  volumes: volumes.capabilities,
+  volume_types: volumeTypes.capabilities,
+  snapshots: snapshots.capabilities
 })

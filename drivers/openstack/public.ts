@@ -1,6 +1,7 @@
 /**
- * The API of this driver for other drivers: clouds that have Nova's API behind another identity service or catalog. They
- * bring a session of their own and make the client and the services with it.
+ * The API of this driver for other drivers: clouds that have Nova's API behind another identity
+ * service or catalog. They bring a session of their own and make the client and the services with
+ * it.
  */
 export { hideMissing } from './available-services.ts'
 export { bind, type RefusalContext } from './client/bind.ts'
@@ -16,7 +17,9 @@ export { userDataBytes } from './compute/node-create.ts'
 export { createNodes } from './compute/nodes.ts'
 export { createSizes } from './compute/sizes.ts'
 export { createImageOfNode } from './image/image-of-node.ts'
-export { fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row } from './quotas.ts'
+export {
+  fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row
+} from './quotas.ts'
 export { cinder, cinderV1 } from './storage/cinder.ts'
 export { capabilities as cinderSnapshotCapabilities, createSnapshots } from './storage/snapshots.ts'
 export { toVolumeType, type CinderType } from './storage/volume-types.ts'

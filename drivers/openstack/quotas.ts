@@ -23,8 +23,8 @@ type Details = Record<string, { limit?: unknown, used?: unknown } | undefined>
 export type Row = readonly [resource: string, limit: string, used: string, unit?: Quota['unit']]
 
 /**
- * Nova and Cinder show limits to everyone. Quota sets have the same numbers, but need the project's id and, in some
- * clouds, an administrator.
+ * Nova and Cinder show limits to everyone. Quota sets have the same numbers, but need the project's
+ * id and, in some clouds, an administrator.
  */
 export const novaRows: readonly Row[] = [
   ['nodes', 'maxTotalInstances', 'totalInstancesUsed'],
@@ -49,17 +49,24 @@ const networkNames: Readonly<Record<string, string>> = {
 const count = (value: unknown) => typeof value === 'number' && value >= 0 ? value : null
 
 /** Makes a quota; none if the answer lacks its limit. -1 means unlimited. */
-export function toQuota (resource: string, limit: unknown, used: unknown, unit: Quota['unit'] = 'count'): Quota[] {
+export function toQuota (
+  resource: string, limit: unknown, used: unknown, unit: Quota['unit'] = 'count'
+): Quota[] {
   return typeof limit === 'number' ? [{ resource, limit: count(limit), used: count(used), unit }] : []
 }
 
 export const fromLimits = ({ absolute = {} }: Limits, rows: readonly Row[]): Quota[] =>
-  rows.flatMap(([resource, limit, used, unit]) => toQuota(resource, absolute[limit], absolute[used], unit))
+  rows.flatMap(
+    ([resource, limit, used, unit]) => toQuota(resource, absolute[limit], absolute[used], unit)
+  )
 
 const fromDetails = (details: Details): Quota[] => Object.entries(networkNames).flatMap(([resource, name]) =>
   toQuota(resource, details[name]?.limit, details[name]?.used))
 
-/** Quotas of Nova, Neutron and Cinder. A service that does not exist or does not show its quotas is left out. */
+/**
+ * Quotas of Nova, Neutron and Cinder. A service that does not exist or does not show its quotas is
+ * left out.
+ */
 export function createQuotas (client: Client): QuotaService {
   const nova = bind<Limits>(client, {}, { service: 'compute' })
   const neutron = bind<Details>(client, neutronQuotas, { service: 'network' })
@@ -80,6 +87,7 @@ export function createQuotas (client: Client): QuotaService {
 
 /** Returns no quotas for a service that does not exist or does not show them. Throws any other error again. */
 export function leaveOut (error: unknown): Quota[] {
-  if (error instanceof ProblemError && (error.code === 'not_supported' || error.code === 'resource_not_found')) return []
+  const code = error instanceof ProblemError ? error.code : undefined
+  if (code === 'not_supported' || code === 'resource_not_found') return []
   throw error
 }

@@ -30,7 +30,10 @@ export interface BindOptions extends Upstream {
   key?: string
   /** The field that a list wraps each of its items in, such as `keypair`. */
   item?: string
-  /** Turns the refusal of a change into the error to throw. By default a rejected field becomes validation_failed. */
+  /**
+   * Turns the refusal of a change into the error to throw. By default a rejected field becomes
+   * validation_failed.
+   */
   explain?: (error: unknown, context: RefusalContext) => unknown
 }
 
@@ -44,11 +47,17 @@ export interface ChangeOptions {
   isRead?: boolean
 }
 
-/** The calls of one resource. Each takes ids as they are; a change may explain its refusal. All throw ProblemError. */
+/**
+ * The calls of one resource. Each takes ids as they are; a change may explain its refusal. All
+ * throw ProblemError.
+ */
 export interface Bound<T> {
   /** Reads one list answer. `next` is the marker of the next one. */
   list (query: Query, call: Call): Promise<MarkedPage<T>>
-  /** Reads the page at a token of an earlier page; null is the first page. Survives the deletion of the marker. */
+  /**
+   * Reads the page at a token of an earlier page; null is the first page. Survives the deletion of
+   * the marker.
+   */
   page (query: Query, token: string | null, call: Call): Promise<MarkedPage<T>>
   /** Iterates over the pages of a list. */
   pages (query: Query, call: Call): AsyncGenerator<T[], void, undefined>
@@ -63,7 +72,9 @@ export interface Bound<T> {
   /** Sends a create below an id (an action, an attachment). Its answer may be anything, or empty. */
   post (id: string, body: unknown, call: Call, options?: ChangeOptions): Promise<unknown>
   /** Sends the same and returns the headers of the answer. */
-  postForHeaders (id: string, body: unknown, call: Call, options?: ChangeOptions): Promise<Record<string, string>>
+  postForHeaders (
+    id: string, body: unknown, call: Call, options?: ChangeOptions
+  ): Promise<Record<string, string>>
   /** Reads an object by a call other than `show`. With `of`, below an id. */
   read<A extends object> (action: Action, call: Call, query?: Query): Promise<A>
   /** Changes something by a call other than those above. With `of`, below an id. */
@@ -73,7 +84,9 @@ export interface Bound<T> {
 }
 
 /** Binds the calls of one resource to a cloud. `T` is the resource as the cloud returns it. */
-export function bind<T extends object> (client: Client, calls: ResourceCalls, options: BindOptions): Bound<T> {
+export function bind<T extends object> (
+  client: Client, calls: ResourceCalls, options: BindOptions
+): Bound<T> {
   return bindBelow<T>(client, calls, options, [])
 }
 
@@ -85,7 +98,9 @@ function bindBelow<T extends object> (
   const request = (request: ClientRequest, call: Call, needed = version) =>
     client.request({ service, version: needed }, request, call)
 
-  const readObject = async <A extends object>(action: Action, ids: readonly string[], call: Call, query: Query = {}) => {
+  const readObject = async <A extends object>(
+    action: Action, ids: readonly string[], call: Call, query: Query = {}
+  ) => {
     const { answer } = await request({ action, ids, query, isRead: true }, call)
     return toObject<A>(answer, service)
   }
@@ -100,7 +115,8 @@ function bindBelow<T extends object> (
   })
 
   const list = async (query: Query, call: Call): Promise<MarkedPage<T>> => {
-    const { answer, raw } = await request({ action: calls.list!, ids: parents, query, isRead: true }, call)
+    const read = { action: calls.list!, ids: parents, query, isRead: true }
+    const { answer, raw } = await request(read, call)
     if (!Array.isArray(answer)) throw malformed(service, true)
     const items = item === undefined ? answer : answer.map((entry: Record<string, T>) => entry[item]!)
     return { items, next: nextMarker(raw) }
@@ -122,11 +138,15 @@ function bindBelow<T extends object> (
       if (typeof (answer as Record<string, unknown> | undefined)?.[key] !== 'string') throw malformed(service, false)
       return answer as T
     },
-    update: async (id, body, call, options) => (await change(calls.update!, [...parents, id], body, call, options)).answer,
+    async update (id, body, call, options) {
+      return (await change(calls.update!, [...parents, id], body, call, options)).answer
+    },
     async remove (id, call, options) {
       await change(calls.del!, [...parents, id], undefined, call, options)
     },
-    post: async (id, body, call, options) => (await change(calls.create!, [...parents, id], body, call, options)).answer,
+    async post (id, body, call, options) {
+      return (await change(calls.create!, [...parents, id], body, call, options)).answer
+    },
     async postForHeaders (id, body, call, options) {
       return (await change(calls.create!, [...parents, id], body, call, options)).headers
     },
@@ -145,4 +165,5 @@ const explainRejection = (error: unknown, { fields }: RefusalContext) =>
   explainFields(error, fields, ['provider_rejected'])
 
 /** An `explain` for requests that name other resources: the cloud answers 404 if one of them is missing. */
-export const explainMissing = (error: unknown, { fields }: RefusalContext) => explainFields(error, fields)
+export const explainMissing = (error: unknown, { fields }: RefusalContext) =>
+  explainFields(error, fields)

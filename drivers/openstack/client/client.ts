@@ -62,14 +62,16 @@ export interface ClientOptions {
 }
 
 /**
- * Makes the client of a cloud: openstack-client knows paths and bodies, the session token and endpoint, and the HTTP
- * client sends. `bind` is the usual way to call it.
+ * Makes the client of a cloud: openstack-client knows paths and bodies, the session token and
+ * endpoint, and the HTTP client sends. `bind` is the usual way to call it.
  */
 export function createClient ({ session, http, timeout, microversions }: ClientOptions): Client {
   let range: VersionRange | null | undefined = microversions ? undefined : null
   let generation = 0
 
-  const run = async (service: Service, { isRead, ...request }: ClientRequest, call: Call): Promise<ClientResponse> => {
+  const run = async (
+    service: Service, { isRead, ...request }: ClientRequest, call: Call
+  ): Promise<ClientResponse> => {
     const access = await session.access(call)
     let raw: unknown
     let headers: Record<string, string> = {}
@@ -86,7 +88,9 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   }
 
   /** Sends a request, and once more with a new token if the token is refused: after a 401 nothing was done. */
-  const dispatch = async (request: TransportRequest, access: Access, isRead: boolean, call: Call) => {
+  const dispatch = async (
+    request: TransportRequest, access: Access, isRead: boolean, call: Call
+  ) => {
     const attempt = async (current: Access) => {
       const response = await http.request(toHttpRequest(request, current.token, isRead), call)
       if (response.status !== 401) current.accepted = true
@@ -123,7 +127,10 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
     if (service === 'volume') return volumeHeaders(version)
     const chosen = chooseVersion(version, await versions(call))
     if (chosen !== null) return chosen === undefined ? {} : versionHeaders(chosen)
-    throw new ProblemError('not_supported', `This needs Nova ${version.lowest}, which the cloud does not have`)
+    throw new ProblemError(
+      'not_supported',
+      `This needs Nova ${version.lowest}, which the cloud does not have`
+    )
   }
 
   return {
@@ -147,8 +154,10 @@ const unversioned = new Set<ProblemCode>([
 ])
 
 /** A success without the expected content. After a change the outcome is unknown then. */
-export const malformed = (service: string, read: boolean) => new ProblemError('provider_error',
-  `The ${service} service answered with success, but without the expected content (malformed)`, { outcomeUnknown: !read })
+export function malformed (service: string, read: boolean) {
+  const detail = `The ${service} service answered with success, but its answer is malformed`
+  return new ProblemError('provider_error', detail, { outcomeUnknown: !read })
+}
 
 /** Calls an action of openstack-client, whose arguments are all positional. */
 const invoke = (
@@ -156,8 +165,9 @@ const invoke = (
 ) => action(token, null, ...ids.map(encodeId), ...(write === undefined ? [] : [write.body]), query, headers)
 
 /**
- * Encodes an id, which openstack-client puts into the path as it is. In a path `.` and `..` have a meaning, services read
- * `%2F` as `/`, and half a surrogate pair cannot be encoded; no cloud has such an id.
+ * Encodes an id, which openstack-client puts into the path as it is. In a path `.` and `..` have a
+ * meaning, services read `%2F` as `/`, and half a surrogate pair cannot be encoded; no cloud has
+ * such an id.
  */
 function encodeId (id: string) {
   if (id !== '.' && id !== '..' && !id.includes('/') && !/\p{Surrogate}/u.test(id)) return encodeURIComponent(id)
@@ -168,7 +178,14 @@ function toHttpRequest (
   { method, url, headers, qs, body }: TransportRequest, token: string, read: boolean
 ): HttpRequest {
   const content = isStream(body) ? { stream: body } : { body }
-  return { method, url, headers: { ...headers, 'X-Auth-Token': token }, read, query: qs ?? undefined, ...content }
+  return {
+    method,
+    url,
+    headers: { ...headers, 'X-Auth-Token': token },
+    read,
+    query: qs ?? undefined,
+    ...content
+  }
 }
 
 const isStream = (body: unknown): body is AsyncIterable<Uint8Array> =>

@@ -1,4 +1,6 @@
-import { ProblemError, type ProblemCode, type ProviderError } from '../../../openapi/model/index.ts'
+import {
+  ProblemError, type ProblemCode, type ProblemDetails, type ProviderError
+} from '../../../openapi/model/index.ts'
 import { parseRetryAfter, type HttpResponse } from '../../http.ts'
 
 /** The call that an answer belongs to. */
@@ -25,9 +27,10 @@ const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * Reads the body of an error. Nova and Cinder wrap it in its kind (`{"badRequest": {code, message}}`), Neutron in
- * `NeutronError` with a `type`, Keystone in `error` with a `title`; Glance has `message` and `title` at the top,
- * Neutron's framework has `faultstring`. An HTML page, which Glance sends too, has neither code nor message.
+ * Reads the body of an error. Nova and Cinder wrap it in its kind (`{"badRequest": {code,
+ * message}}`), Neutron in `NeutronError` with a `type`, Keystone in `error` with a `title`; Glance
+ * has `message` and `title` at the top, Neutron's framework has `faultstring`. An HTML page, which
+ * Glance sends too, has neither code nor message.
  */
 export function faultOf (body: unknown): Fault {
   if (!isFields(body)) return { code: null, message: null }
@@ -63,17 +66,19 @@ function conflictCode (text: string): ProblemCode {
 }
 
 /**
- * Converts an answer other than 2xx. A refusal of the service leaves nothing behind. After an answer of a gateway in front
- * of it (502, 504), the outcome of a change is unknown.
+ * Converts an answer other than 2xx. A refusal of the service leaves nothing behind. After an
+ * answer of a gateway in front of it (502, 504), the outcome of a change is unknown.
  */
-export function problemOf ({ status, headers, body }: HttpResponse, { service, read }: CallContext): ProblemError {
+export function problemOf (
+  { status, headers, body }: HttpResponse, { service, read }: CallContext
+): ProblemError {
   const fault = faultOf(body)
   const text = `${fault.message ?? ''} ${fault.code ?? ''}`.trim()
   const providerError: ProviderError = {
     code: fault.code ?? String(status), message: fault.message, request_id: requestIdOf(headers)
   }
   const detail = fault.message ?? `The ${service} service answered ${status}`
-  const problem = (code: ProblemCode, more: { outcomeUnknown?: boolean, retry_after?: number } = {}) =>
+  const problem = (code: ProblemCode, more: ProblemDetails = {}) =>
     new ProblemError(code, detail, { provider_error: providerError, ...more })
 
   switch (status) {

@@ -36,7 +36,12 @@ const userOf = (auth: AuthSettings) => auth.user_id !== undefined
 function scopeOf (auth: AuthSettings) {
   if (auth.project_id !== undefined) return { project: { id: auth.project_id } }
   if (auth.project_name === undefined) return undefined
-  return { project: { name: auth.project_name, domain: domainOf(auth.project_domain_name, auth.project_domain_id) } }
+  return {
+    project: {
+      name: auth.project_name,
+      domain: domainOf(auth.project_domain_name, auth.project_domain_id)
+    }
+  }
 }
 
 const methods: Record<string, string> = {
@@ -54,7 +59,9 @@ function methodOf (auth: AuthSettings, type: string | undefined) {
 }
 
 /** Describes the credentials that the settings lack; returns undefined if they are complete. */
-export function missingCredentials (auth: AuthSettings, type: string | undefined): string | undefined {
+export function missingCredentials (
+  auth: AuthSettings, type: string | undefined
+): string | undefined {
   const hasUser = auth.username !== undefined || auth.user_id !== undefined
   switch (methodOf(auth, type)) {
     case 'token':
@@ -70,7 +77,10 @@ export function missingCredentials (auth: AuthSettings, type: string | undefined
   }
 }
 
-/** Makes the body of `POST /v3/auth/tokens`. An application credential contains its project, so it has no scope. */
+/**
+ * Makes the body of `POST /v3/auth/tokens`. An application credential contains its project, so it
+ * has no scope.
+ */
 export function authRequest (auth: AuthSettings, type: string | undefined) {
   const method = methodOf(auth, type)
   if (method === 'application_credential') {

@@ -5,8 +5,9 @@ import type { Bound, ChangeOptions } from './bind.ts'
 export type TagPatch = Readonly<Record<string, string | null>>
 
 /**
- * Applies a merge patch to the metadata of an object. Adding keys takes one call. To remove keys, the whole map is read
- * and written, with our own key; a concurrent change by another client may get lost.
+ * Applies a merge patch to the metadata of an object. Adding keys takes one call. To remove keys,
+ * the whole map is read and written, with our own key; a concurrent change by another client may
+ * get lost.
  */
 export async function patchMetadata (
   metadata: Bound<Record<string, string>>, id: string, patch: TagPatch, call: Call, options?: ChangeOptions

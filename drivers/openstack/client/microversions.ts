@@ -1,7 +1,8 @@
 /**
- * The calls of Nova that need more than version 2.1, each with the lowest sufficient version. A higher one would do harm:
- * from 2.37 a create must send `networks`, from 2.47 a server no longer contains its flavor's id, from 2.92 Nova no longer
- * generates key pairs. Other calls have no version, which means 2.1. Source: Nova's "REST API Version History".
+ * The calls of Nova that need more than version 2.1, each with the lowest sufficient version. A
+ * higher one would do harm: from 2.37 a create must send `networks`, from 2.47 a server no longer
+ * contains its flavor's id, from 2.92 Nova no longer generates key pairs. Other calls have no
+ * version, which means 2.1. Source: Nova's "REST API Version History".
  */
 export const microversions = {
   /** Shows `locked` of a server, which becomes `protected`. */
@@ -46,14 +47,19 @@ export function readRange (document: unknown): VersionRange | null {
   return { min, max: version }
 }
 
-/** Chooses the version of a call: undefined to send none, null if the cloud lacks a version that the call needs. */
+/**
+ * Chooses the version of a call: undefined to send none, null if the cloud lacks a version that the
+ * call needs.
+ */
 export function chooseVersion ({ lowest, needed }: Microversion, range: VersionRange | null) {
   if (range === null || !atLeast(range.max, lowest)) return needed ? null : undefined
   return atLeast(lowest, range.min) ? lowest : range.min
 }
 
 /** Makes the header that selects a version of Cinder. */
-export const volumeHeaders = ({ lowest }: Microversion) => ({ 'OpenStack-API-Version': `volume ${lowest}` })
+export const volumeHeaders = ({ lowest }: Microversion) => ({
+  'OpenStack-API-Version': `volume ${lowest}`
+})
 
 /** Makes the headers that select a version of Nova. Before 2.27, Nova reads only the second one. */
 export const versionHeaders = (version: string) =>

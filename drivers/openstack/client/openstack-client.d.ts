@@ -15,8 +15,8 @@ declare module 'openstack-client' {
   }
 
   /**
-   * A call. The other arguments are the ids in the path, which get into the URL as they are, the body (not for a GET),
-   * the query and the headers, in this order.
+   * A call. The other arguments are the ids in the path, which get into the URL as they are, the
+   * body (not for a GET), the query and the headers, in this order.
    */
   export type Action = (token: Token, region: string | null, ...rest: unknown[]) => Promise<unknown>
 
@@ -48,8 +48,8 @@ declare module 'openstack-client' {
   }
 
   /**
-   * Makes the calls of one resource: the usual ones that `only` lists, and others by method, path below, and the name of
-   * the root that wraps body and answer (null: none).
+   * Makes the calls of one resource: the usual ones that `only` lists, and others by method, path
+   * below, and the name of the root that wraps body and answer (null: none).
    */
   export function defres<const Definition extends { only: readonly string[] }> (
     service: string, path: string, root: string | null, definition: Definition

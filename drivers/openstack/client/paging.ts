@@ -6,8 +6,8 @@ interface Link {
 }
 
 /**
- * Returns the marker of the next page, from the body of an answer; null on the last page. Nova and Neutron link the next
- * page in `servers_links`, `ports_links` and so on, Glance in `next`.
+ * Returns the marker of the next page, from the body of an answer; null on the last page. Nova and
+ * Neutron link the next page in `servers_links`, `ports_links` and so on, Glance in `next`.
  */
 export function nextMarker (root: unknown): string | null {
   if (typeof root !== 'object' || root === null) return null
@@ -37,9 +37,10 @@ export interface MarkedPage<T> {
 const idsInToken = 3
 
 /**
- * Reads the page at a token. A marker is the id of the last item of the page before, and is useless after that item was
- * deleted (seen with Nova and Glance). So a token holds the ids of some items before it, too: the items after the last
- * one that still exists are the same page. Throws invalid_request if all are deleted.
+ * Reads the page at a token. A marker is the id of the last item of the page before, and is useless
+ * after that item was deleted (seen with Nova and Glance). So a token holds the ids of some items
+ * before it, too: the items after the last one that still exists are the same page. Throws
+ * invalid_request if all are deleted.
  */
 export async function readFrom<T> (
   token: string | null,

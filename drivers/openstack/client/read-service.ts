@@ -2,7 +2,10 @@ import type { ReadService } from '../../driver.ts'
 import { toQuery, type FilterRule } from '../../filters.ts'
 import type { Bound } from './bind.ts'
 
-/** Makes `list` and `get` of resources that are read without other calls. `rules` are the filters of the cloud. */
+/**
+ * Makes `list` and `get` of resources that are read without other calls. `rules` are the filters of
+ * the cloud.
+ */
 export function createReadService<Raw, T> (
   resource: Pick<Bound<Raw>, 'page' | 'show'>,
   convert: (raw: Raw, extra: boolean) => T,
@@ -10,7 +13,8 @@ export function createReadService<Raw, T> (
 ): ReadService<T> {
   return {
     async list ({ limit, token, filters, extra }, call) {
-      const { items, next } = await resource.page({ ...toQuery(filters, rules), limit }, token, call)
+      const query = { ...toQuery(filters, rules), limit }
+      const { items, next } = await resource.page(query, token, call)
       return { items: items.map((raw) => convert(raw, extra)), next }
     },
     async get (id, { extra }, call) {

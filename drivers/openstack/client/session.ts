@@ -13,7 +13,10 @@ export function createSession (
 ): Session {
   const url = tokensUrl(settings.auth.auth_url)
   const body = authRequest(settings.auth, settings.auth_type)
-  const place: Place = { region: settings.region_name, interface: (settings.interface ?? 'public').replace('URL', '') }
+  const place: Place = {
+    region: settings.region_name,
+    interface: (settings.interface ?? 'public').replace('URL', '')
+  }
   return createTokenCache({
     timeout,
     issuer: 'Keystone',
@@ -21,13 +24,17 @@ export function createSession (
   })
 }
 
+const context = { service: 'identity', read: true }
+
 /** Requests a token of Keystone. Repeating that changes nothing, so it counts as a read. */
-async function requestToken (http: HttpClient, url: string, body: unknown, call: Call): Promise<ScopedToken> {
+async function requestToken (
+  http: HttpClient, url: string, body: unknown, call: Call
+): Promise<ScopedToken> {
   const response = await http.request({ method: 'POST', url, body, read: true }, call)
   const { status, headers } = response
   if (status === 401) {
     throw new ProblemError('provider_auth_failed', 'Keystone does not accept the credentials', {
-      provider_error: problemOf(response, { service: 'identity', read: true }).details.provider_error!
+      provider_error: problemOf(response, context).details.provider_error
     })
   }
   if (status === 404 || (status >= 300 && status < 400)) {
@@ -35,7 +42,7 @@ async function requestToken (http: HttpClient, url: string, body: unknown, call:
       hint: 'Set `auth.auth_url` to the address of Keystone v3.', retryable: false
     })
   }
-  if (status >= 300) throw problemOf(response, { service: 'identity', read: true })
+  if (status >= 300) throw problemOf(response, context)
   const token = (response.body as { token?: KeystoneToken } | undefined)?.token
   const text = headers['x-subject-token']
   if (token === undefined || text === undefined) {

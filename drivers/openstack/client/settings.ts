@@ -36,7 +36,7 @@ export const Settings = Type.Object({
   auth: Type.Optional(Auth),
   auth_type: Type.Optional(Type.Enum(
     ['password', 'v3password', 'token', 'v3token', 'v3applicationcredential'],
-    { type: 'string', description: 'How to authenticate; by default chosen by the fields of `auth`.' }
+    { type: 'string', description: 'How to authenticate; by default seen from the fields of `auth`.' }
   )),
   region_name: text('Region to use; required if the cloud has more than one.'),
   interface: Type.Optional(Type.Enum(
@@ -44,7 +44,9 @@ export const Settings = Type.Object({
     { type: 'string', description: 'The endpoints of the catalog to call; by default public.' }
   )),
   cacert: text('Path of a file with the certificate authority of the cloud.'),
-  verify: Type.Optional(Type.Boolean({ description: 'Whether to check the certificate of the cloud; by default true.' }))
+  verify: Type.Optional(
+    Type.Boolean({ description: 'Whether to check the certificate of the cloud; by default true.' })
+  )
 }, { additionalProperties: false })
 
 export type Settings = Static<typeof Settings>

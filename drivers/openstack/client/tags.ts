@@ -2,13 +2,20 @@ import { ProblemError, type FieldError } from '../../../openapi/model/index.ts'
 import { operationKey, pointerOf, type TagRules } from '../../tags.ts'
 import type { TagPatch } from './metadata.ts'
 
-/** Nova's rules for a metadata key (`nova/api/validation/parameter_types.py`). A value has at most 255 characters. */
+/**
+ * Nova's rules for a metadata key (`nova/api/validation/parameter_types.py`). A value has at most
+ * 255 characters.
+ */
 export const novaTags: TagRules = {
   key: /^[a-zA-Z0-9\-_:. ]{1,255}$/, words: 'letters, digits and -_:. up to 255', value: 255
 }
 
 /** Cinder accepts any key. */
-export const cinderTags: TagRules = { key: /^.{1,255}$/su, words: 'up to 255 characters', value: 255 }
+export const cinderTags: TagRules = {
+  key: /^.{1,255}$/su,
+  words: 'up to 255 characters',
+  value: 255
+}
 
 /** Converts a tag list of Glance or Neutron: `key=value`, or a word that another client has set. */
 export function fromTagList (list: readonly string[] = []): Record<string, string> {

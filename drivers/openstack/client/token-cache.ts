@@ -29,7 +29,10 @@ export interface Grant {
 
 /** Holds the token of one cloud. */
 export interface Session {
-  /** Returns the current access. Authenticates if there is none or if it ends soon. Throws provider_auth_failed. */
+  /**
+   * Returns the current access. Authenticates if there is none or if it ends soon. Throws
+   * provider_auth_failed.
+   */
   access (call: Call): Promise<Access>
   /** Replaces a token that a service has refused: one authentication for all calls that were refused. */
   renew (refused: string, call: Call): Promise<Access>
@@ -41,7 +44,10 @@ export interface Session {
 }
 
 export interface AccessOptions extends Pick<Access, 'token' | 'region' | 'project'> {
-  /** Finds the URLs of a service, by their types in the catalog of openstack-client. Throws if there is none. */
+  /**
+   * Finds the URLs of a service, by their types in the catalog of openstack-client. Throws if there
+   * is none.
+   */
   findUrls (service: Service): Readonly<Record<string, string>>
 }
 
@@ -54,7 +60,13 @@ export function createAccess ({ token, region, project, findUrls }: AccessOption
     tokens.set(service, { token, catalog })
     return { token, catalog }
   }
-  return { token, of: (service) => tokens.get(service) ?? makeToken(service), region, project, accepted: false }
+  return {
+    token,
+    of: (service) => tokens.get(service) ?? makeToken(service),
+    region,
+    project,
+    accepted: false
+  }
 }
 
 interface CacheEntry {
@@ -67,7 +79,10 @@ interface CacheEntry {
   replacedAt?: number
 }
 
-/** Milliseconds in which a credential error is replayed instead of retried, so that retries cannot lock the account. */
+/**
+ * Milliseconds in which a credential error is replayed instead of retried, so that retries cannot
+ * lock the account.
+ */
 const refusalPause = 5000
 
 export interface TokenCacheOptions {
@@ -80,8 +95,9 @@ export interface TokenCacheOptions {
 }
 
 /**
- * Caches one token. All calls that wait for a token share one authentication. The token is renewed five minutes before
- * its end, or in the last fifth of a short life, and once for all calls that a service has refused.
+ * Caches one token. All calls that wait for a token share one authentication. The token is renewed
+ * five minutes before its end, or in the last fifth of a short life, and once for all calls that a
+ * service has refused.
  */
 export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheOptions): Session {
   let entry: CacheEntry | undefined
@@ -94,7 +110,11 @@ export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheO
     try {
       const grant = await authenticate(call)
       const early = Math.min(300_000, grant.lifetime / 5)
-      const fresh: CacheEntry = { grant, renewAt: now + grant.lifetime - early, endsAt: now + grant.lifetime }
+      const fresh: CacheEntry = {
+        grant,
+        renewAt: now + grant.lifetime - early,
+        endsAt: now + grant.lifetime
+      }
       if (begun === generation) entry = fresh
       return fresh
     } catch (error) {

@@ -9,16 +9,20 @@ import type { TagPatch } from '../client/metadata.ts'
 import { checkTagList, fromTagList, patchTagList, tagQuery } from '../client/tags.ts'
 import { readPageById, type Neutron, type NeutronObject } from './neutron.ts'
 
+type TagMap = Record<string, string>
+
+/** Returns the origin of a resource. */
+export type Identify = (id: string) => Identity
+
 /** The fields that `createCollection` sets. */
-type CommonField = 'id' | 'cloud' | 'driver' | 'location' | 'self' | 'name' | 'provider_state' | 'created_at' |
-  'updated_at' | 'tags' | 'extra'
+type CommonField = keyof Identity | 'name' | 'provider_state' | 'created_at' | 'updated_at' | 'tags' | 'extra'
 
 /** One kind of resource of Neutron. `Related` is data of other resources, read for a whole page at once. */
 export interface Kind<Raw extends NeutronObject, T, Create extends object, Related = undefined> {
   objects: Bound<Raw>
   /** Tags of this kind. */
   tags: Neutron['tags']
-  identify: (id: string) => Identity
+  identify: Identify
   /** False if the kind has no names; then no filter of names is sent. */
   hasNames?: boolean
   readRelated? (raws: readonly Raw[], call: Call): Promise<Related>
@@ -36,7 +40,7 @@ const tagFields: readonly FieldRefusal[] = [{ pattern: /maximum length|tag/i, po
 
 /** Makes list, get, create and destroy of one kind of resource. */
 export function createCollection<
-  Raw extends NeutronObject, T, Create extends { tags?: Record<string, string> }, Related = undefined
+  Raw extends NeutronObject, T, Create extends { tags?: TagMap }, Related = undefined
 > (kind: Kind<Raw, T, Create, Related>) {
   const { objects, tags, fields } = kind
 
@@ -56,7 +60,10 @@ export function createCollection<
 
   const toResource = async (raw: Raw, extra: boolean, call: Call) => (await toResources([raw], extra, call))[0]!
 
-  /** Sets the tags of a new object, which takes a call of its own. If that call fails, the object is removed again. */
+  /**
+   * Sets the tags of a new object, which takes a call of its own. If that call fails, the object is
+   * removed again.
+   */
   const setTags = async (raw: Raw, list: string[], call: Call): Promise<Raw> => {
     if (list.length === 0) return raw
     try {
@@ -73,7 +80,9 @@ export function createCollection<
       await objects.remove(id, call)
       return error.with({ outcomeUnknown: false })
     } catch {
-      return error.with({ detail: `${error.message} (${id} was made, without tags, and could not be removed)` })
+      return error.with({
+        detail: `${error.message} (${id} was made, without tags, and could not be removed)`
+      })
     }
   }
 
@@ -105,19 +114,20 @@ export function createCollection<
 export function createUpdate<T, Patch extends { tags?: TagPatch }> (
   { objects, tags, fields }: Pick<Kind<NeutronObject, T, object>, 'objects' | 'tags' | 'fields'>,
   get: (id: string, options: ReadOptions, call: Call) => Promise<T>,
-  toBody: (patch: Omit<Patch, 'tags'>) => object
+  toBody: (patch: Patch) => object
 ) {
   /** Reads and writes the whole list; a concurrent change by another client may get lost. */
   const patchTags = async (id: string, patch: TagPatch, call: Call) => {
     const { tags: list = [] } = await objects.show(id, call)
-    await tags.update(id, { tags: patchTagList(list, patch) }, call, { fields: tagFields })
+    const patched = patchTagList(list, patch)
+    await tags.update(id, { tags: patched }, call, { fields: tagFields })
   }
 
-  return async (id: string, patch: Patch, call: Call): Promise<T> => {
-    const { tags: tagPatch, ...rest } = patch
+  return async (id: string, { tags: tagPatch, ...patch }: Patch, call: Call): Promise<T> => {
     checkTagList(tagPatch)
+    const update = () => objects.update(id, toBody(patch as Patch), call, { fields })
     const steps = [
-      ...step(Object.keys(rest).join(', '), rest, (changes) => objects.update(id, toBody(changes), call, { fields })),
+      ...step(Object.keys(patch).join(', '), patch, update),
       ...step('tags', tagPatch, (value) => patchTags(id, value, call))
     ]
     return runSteps(steps, () => get(id, { extra: false }, call))

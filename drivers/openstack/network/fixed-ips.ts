@@ -22,10 +22,13 @@ export function isWithin (address: string, cidr: string) {
 }
 
 /**
- * Refuses addresses outside of their network. Nova finds them only during the build, or answers with an internal error.
- * If no subnet of a network is visible, the cloud decides. Throws validation_failed.
+ * Refuses addresses outside of their network. Nova finds them only during the build, or answers
+ * with an internal error. If no subnet of a network is visible, the cloud decides. Throws
+ * validation_failed.
  */
-export async function checkFixedIps (neutron: Neutron, requested: readonly RequestedIp[], call: Call) {
+export async function checkFixedIps (
+  neutron: Neutron, requested: readonly RequestedIp[], call: Call
+) {
   for (const { pointer, fixed_ip: address } of requested) {
     if (isIP(address) === 0) throw invalid(pointer, 'must be an IP address')
   }
@@ -35,6 +38,9 @@ export async function checkFixedIps (neutron: Neutron, requested: readonly Reque
   for (const { pointer, network_id: network, fixed_ip: address } of requested) {
     const cidrs = subnets.filter(({ network_id: id }) => id === network).map(({ cidr }) => cidr)
     if (cidrs.length === 0 || cidrs.some((cidr) => isWithin(address, cidr))) continue
-    throw invalid(pointer, `must be an address of one of the network's subnets: ${cidrs.join(', ')}`)
+    throw invalid(
+      pointer,
+      `must be an address of one of the network's subnets: ${cidrs.join(', ')}`
+    )
   }
 }

@@ -1,12 +1,16 @@
-import { ProblemError, type FloatingIp, type FloatingIpCreate, type FloatingIpPool } from '../../../openapi/model/index.ts'
+import {
+  ProblemError, type FloatingIp, type FloatingIpCreate, type FloatingIpPool
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { describe, type FloatingIpService, type Identity, type ReadService } from '../../driver.ts'
+import { describe, type FloatingIpService, type ReadService } from '../../driver.ts'
 import { uuid } from '../../ids.ts'
 import { invalid } from '../../invalid.ts'
 import type { FieldRefusal } from '../../refusals.ts'
-import { createCollection } from './collection.ts'
+import { createCollection, type Identify } from './collection.ts'
 import { chooseNic } from './floating-targets.ts'
-import { findBy, maxIds, type Neutron, type NeutronFloatingIp, type NeutronNetwork, type Port } from './neutron.ts'
+import {
+  findBy, maxIds, type Neutron, type NeutronFloatingIp, type NeutronNetwork, type Port
+} from './neutron.ts'
 import { networkState } from './networks.ts'
 
 // Each message was provoked.
@@ -14,7 +18,10 @@ const createFields: readonly FieldRefusal[] = [
   { pattern: /^Network .* could not be found|not a valid external network/, pointer: '/pool' }
 ]
 const targetFields: readonly FieldRefusal[] = [
-  { pattern: /fixed IP|fixed_ip|multiple fixed|^Port .* does not have/i, pointer: '/fixed_address' },
+  {
+    pattern: /fixed IP|fixed_ip|multiple fixed|^Port .* does not have/i,
+    pointer: '/fixed_address'
+  },
   { pattern: /^External network .* is not reachable|^Port |port/i, pointer: '/nic_id' }
 ]
 
@@ -29,34 +36,41 @@ const nodeOf = ({ device_id: device, device_owner: owner }: Port) =>
 
 const external = { 'router:external': true }
 
-export const floatingIpCapabilities = describe<FloatingIpService>({
+export const capabilities = describe<FloatingIpService>({
   list: { filters: ['address', 'node_id', 'tag'], limits: { limit: 1000 } },
   create: { parameters: ['pool', 'tags'], limits: { tag_characters: 255 } },
   associate: { parameters: ['node_id', 'nic_id', 'fixed_address'] }
 })
 
 /** Floating IPs of Neutron, with their nodes, which take one more call for a page. */
-export function createFloatingIps (neutron: Neutron, identify: (id: string) => Identity): FloatingIpService {
+export function createFloatingIps (neutron: Neutron, identify: Identify): FloatingIpService {
   const readNodes = async (floatingIps: readonly NeutronFloatingIp[], call: Call) => {
     const ids = floatingIps.flatMap(({ port_id: port }) => port ?? [])
-    const ports = await findBy(neutron.ports, 'id', ids, { fields: ['id', 'device_id', 'device_owner'] }, call)
+    const query = { fields: ['id', 'device_id', 'device_owner'] }
+    const ports = await findBy(neutron.ports, 'id', ids, query, call)
     return new Map(ports.map((port) => [port.id, nodeOf(port)]))
   }
 
   /** Returns the id of an external network that is given by id, by name, or not at all if there is only one. */
   const findPool = async (pool: string | undefined, call: Call) => {
     if (pool !== undefined && uuid.test(pool)) return pool
-    const found = await neutron.networks.all({ ...external, name: pool, fields: ['id', 'name'] }, call)
+    const query = { ...external, name: pool, fields: ['id', 'name'] }
+    const found = await neutron.networks.all(query, call)
     if (found.length === 1) return found[0]!.id
     if (found.length > 1) {
-      throw invalid('/pool', `must be one of: ${found.map(({ id, name }) => `${id} (${name})`).join(', ')}`)
+      throw invalid(
+        '/pool',
+        `must be one of: ${found.map(({ id, name }) => `${id} (${name})`).join(', ')}`
+      )
     }
     throw invalid('/pool', pool === undefined
       ? 'cannot be chosen: this cloud has no external network'
       : `is not the name of a pool of this cloud: "${pool}"`)
   }
 
-  const collection = createCollection<NeutronFloatingIp, FloatingIp, FloatingIpCreate, Map<string, string | null>>({
+  const collection = createCollection<
+    NeutronFloatingIp, FloatingIp, FloatingIpCreate, Map<string, string | null>
+  >({
     objects: neutron.floatingIps,
     tags: neutron.tags.of('floatingips'),
     identify,
@@ -98,21 +112,22 @@ export function createFloatingIps (neutron: Neutron, identify: (id: string) => I
   }
 }
 
-export const floatingIpPoolCapabilities = describe<ReadService<FloatingIpPool>>({
+export const poolCapabilities = describe<ReadService<FloatingIpPool>>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } }
 })
 
 /** The pools of floating IPs: Neutron's external networks. */
-export function createFloatingIpPools (
-  neutron: Neutron, identify: (id: string) => Identity
-): ReadService<FloatingIpPool> {
+export function createFloatingIpPools (neutron: Neutron, identify: Identify): ReadService<FloatingIpPool> {
   const { list, get } = createCollection<NeutronNetwork, FloatingIpPool, object>({
     objects: {
       ...neutron.networks,
       async show (id, call) {
         const network = await neutron.networks.show(id, call)
         if (network['router:external'] === true) return network
-        throw new ProblemError('resource_not_found', `The network ${id} is not external, so it is not a pool`)
+        throw new ProblemError(
+          'resource_not_found',
+          `The network ${id} is not external, so it is not a pool`
+        )
       }
     },
     tags: neutron.tags.of('networks'),

@@ -4,7 +4,8 @@ import { invalid } from '../../invalid.ts'
 import type { Neutron, Port } from './neutron.ts'
 import { readInterfaces } from './routers.ts'
 
-const ipv4Of = ({ fixed_ips: ips = [] }: Port) => ips.filter(({ ip_address: address }) => !address.includes(':'))
+const ipv4Of = ({ fixed_ips: ips = [] }: Port) =>
+  ips.filter(({ ip_address: address }) => !address.includes(':'))
 
 /** Returns whether a floating IP can be associated with an address of this port. */
 const hasAddress = (port: Port, address: string | undefined) =>
@@ -17,14 +18,19 @@ function format (ports: readonly Port[]) {
 }
 
 /**
- * Chooses the NIC for a floating IP: of a node, the only one that has the address. If several have it, the one that a
- * router connects to the pool. If that leaves none or several, throws validation_failed with a list of the NICs.
+ * Chooses the NIC for a floating IP: of a node, the only one that has the address. If several have
+ * it, the one that a router connects to the pool. If that leaves none or several, throws
+ * validation_failed with a list of the NICs.
  */
 export async function chooseNic (
-  neutron: Neutron, pool: string, { node_id: node, nic_id: nic, fixed_address: address }: FloatingIpAssociate, call: Call
+  neutron: Neutron,
+  pool: string,
+  { node_id: node, nic_id: nic, fixed_address: address }: FloatingIpAssociate,
+  call: Call
 ): Promise<string> {
   if (node === undefined) return nic!
-  const ports = await neutron.ports.all({ device_id: node, fields: ['id', 'device_id', 'fixed_ips'] }, call)
+  const query = { device_id: node, fields: ['id', 'device_id', 'fixed_ips'] }
+  const ports = await neutron.ports.all(query, call)
   if (nic !== undefined) {
     if (ports.some(({ id }) => id === nic)) return nic
     throw invalid('/nic_id', `is not a NIC of the node; its NICs are: ${format(ports)}`)
@@ -34,7 +40,10 @@ export async function chooseNic (
   const routed = candidates.length === 0 ? [] : await findRouted(neutron, pool, candidates, call)
   if (routed.length === 1) return routed[0]!.id
   if (address !== undefined && candidates.length === 0) {
-    throw invalid('/fixed_address', `is not an address of the node's NICs, which are: ${format(ports)}`)
+    throw invalid(
+      '/fixed_address',
+      `is not an address of the node's NICs, which are: ${format(ports)}`
+    )
   }
   const reason = routed.length === 0
     ? 'has no NIC that a router connects to the pool'
@@ -47,5 +56,7 @@ async function findRouted (neutron: Neutron, pool: string, ports: readonly Port[
   const routers = await neutron.routers.all({ fields: ['id', 'external_gateway_info'] }, call)
   const ids = routers.filter(({ external_gateway_info: gateway }) => gateway?.network_id === pool).map(({ id }) => id)
   const subnets = new Set([...(await readInterfaces(neutron, ids, call)).values()].flat())
-  return ports.filter((port) => ipv4Of(port).some(({ subnet_id: id }) => id !== undefined && subnets.has(id)))
+  return ports.filter(
+    (port) => ipv4Of(port).some(({ subnet_id: id }) => id !== undefined && subnets.has(id))
+  )
 }

@@ -1,7 +1,9 @@
-import type { Network, NetworkCreate, NetworkState, NetworkUpdate } from '../../../openapi/model/index.ts'
+import type {
+  Network, NetworkCreate, NetworkState, NetworkUpdate
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { describe, type Identity, type NetworkService } from '../../driver.ts'
-import { createCollection, createUpdate, type Kind } from './collection.ts'
+import { describe, type NetworkService } from '../../driver.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import { findBy, type Neutron, type NeutronNetwork } from './neutron.ts'
 
 /** Neutron's statuses of networks, routers and ports (`neutron_lib/constants.py`). */
@@ -19,12 +21,13 @@ export const capabilities = describe<NetworkService>({
 })
 
 /** Networks of Neutron, with the address blocks of their subnets, which take one more call for a page. */
-export function createNetworks (neutron: Neutron, identify: (id: string) => Identity): NetworkService {
+export function createNetworks (neutron: Neutron, identify: Identify): NetworkService {
   const readCidrs = async (networks: readonly NeutronNetwork[], call: Call) => {
     const ids = networks.filter(({ subnets = [] }) => subnets.length > 0).map(({ id }) => id)
     const query = { fields: ['id', 'network_id', 'cidr'] }
     const cidrs = new Map<string, string[]>()
-    for (const { network_id: network, cidr } of await findBy(neutron.subnets, 'network_id', ids, query, call)) {
+    const subnets = await findBy(neutron.subnets, 'network_id', ids, query, call)
+    for (const { network_id: network, cidr } of subnets) {
       cidrs.set(network, [...cidrs.get(network) ?? [], cidr])
     }
     return cidrs
@@ -48,5 +51,8 @@ export function createNetworks (neutron: Neutron, identify: (id: string) => Iden
     toBody: ({ name, mtu }) => ({ name, mtu })
   }
   const collection = createCollection(kind)
-  return { ...collection, update: createUpdate<Network, NetworkUpdate>(kind, collection.get, (patch) => patch) }
+  return {
+    ...collection,
+    update: createUpdate(kind, collection.get, (patch: NetworkUpdate) => patch)
+  }
 }

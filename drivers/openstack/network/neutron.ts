@@ -126,7 +126,10 @@ export const readPageById = <T extends NeutronObject>(
     return page
   })
 
-/** Some lists of Neutron start anew if the marker is gone, without an error. Then their items precede the marker. */
+/**
+ * Some lists of Neutron start anew if the marker is gone, without an error. Then their items
+ * precede the marker.
+ */
 function assertFollows (items: readonly NeutronObject[], marker: string | undefined) {
   if (marker === undefined || items.every(({ id }) => id.toLowerCase() > marker.toLowerCase())) return
   throw new ProblemError('resource_not_found', 'The marker is gone')

@@ -19,15 +19,18 @@ export interface NicPortCreate {
 }
 
 /**
- * Returns whether a NIC needs a port that is created here. Nova attaches a network by itself, but neither one of its
- * subnets nor security groups of one NIC.
+ * Returns whether a NIC needs a port that is created here. Nova attaches a network by itself, but
+ * neither one of its subnets nor security groups of one NIC.
  */
 export const needsPort = ({ subnet_id: subnet, security_group_ids: groups }: NicCreate) =>
   subnet !== undefined || groups !== undefined
 
 /** Refusals of a port. Each message was provoked. */
 const fieldsAt = (pointer: string, hasOwnGroups: boolean): readonly FieldRefusal[] => [
-  { pattern: /^Network .* could not be found|^Invalid input for network_id/, pointer: `${pointer}/network_id` },
+  {
+    pattern: /^Network .* could not be found|^Invalid input for network_id/,
+    pointer: `${pointer}/network_id`
+  },
   { pattern: /security.group/i, pointer: `${hasOwnGroups ? pointer : ''}/security_group_ids` },
   { pattern: /invalid subnet/, pointer: `${pointer}/subnet_id` },
   { pattern: /^IP address|fixed.ips?|ip_address/i, pointer: `${pointer}/fixed_ip` },
@@ -36,7 +39,9 @@ const fieldsAt = (pointer: string, hasOwnGroups: boolean): readonly FieldRefusal
 
 /** Creates and removes the ports of NICs. Nova does not delete a port that it has not created. */
 export function createNicPorts ({ ports, subnets }: Neutron) {
-  const findNetwork = async ({ network_id: network, subnet_id: subnet }: NicCreate, pointer: string, call: Call) => {
+  const findNetwork = async (
+    { network_id: network, subnet_id: subnet }: NicCreate, pointer: string, call: Call
+  ) => {
     if (network !== undefined) return network
     const query = { id: subnet, fields: ['id', 'network_id'] }
     const [found] = subnet === undefined ? [] : await subnets.all(query, call)
@@ -55,7 +60,9 @@ export function createNicPorts ({ ports, subnets }: Neutron) {
         fixed_ips: hasFixedIp ? [{ subnet_id: subnet, ip_address: address }] : undefined,
         security_groups: ownGroups ?? groups
       }
-      const { id } = await ports.create(body, call, { fields: fieldsAt(pointer, ownGroups !== undefined) })
+      const { id } = await ports.create(body, call, {
+        fields: fieldsAt(pointer, ownGroups !== undefined)
+      })
       return id
     },
 
@@ -78,7 +85,10 @@ export function createNicPorts ({ ports, subnets }: Neutron) {
           await ports.remove(id, call)
         } catch (error) {
           if (error instanceof ProblemError && error.code === 'resource_not_found') continue
-          call.log.warn({ err: error, port: id }, 'a port that was created for a NIC could not be removed')
+          call.log.warn(
+            { err: error, port: id },
+            'a port that was created for a NIC could not be removed'
+          )
         }
       }
     }

@@ -15,8 +15,13 @@ export interface PortsResult {
 
 const fields = ['id', 'device_id', 'network_id', 'mac_address', 'fixed_ips', 'security_groups']
 
-/** Reads the ports of servers: one call for each hundred. Does not throw, since a node is valid without its ports. */
-export async function readPorts (client: Client, ids: readonly string[], call: Call): Promise<PortsResult> {
+/**
+ * Reads the ports of servers: one call for each hundred. Does not throw, since a node is valid
+ * without its ports.
+ */
+export async function readPorts (
+  client: Client, ids: readonly string[], call: Call
+): Promise<PortsResult> {
   try {
     const ports = await findBy(createNeutron(client).ports, 'device_id', ids, { fields }, call)
     return { ports: groupByDevice(ports) }

@@ -34,13 +34,18 @@ const codes: ReadonlyArray<readonly [RegExp, ProblemCode]> = [
 ]
 
 /** The codes whose message can say more than their status. */
-const explainable = new Set<ProblemCode>(['provider_rejected', 'resource_not_found', 'invalid_state'])
+const explainable = new Set<ProblemCode>([
+  'provider_rejected', 'resource_not_found', 'invalid_state'
+])
 
 /**
- * Translates a refusal of Neutron. If its message names one of the `fields`, the error is validation_failed at that
- * field, also when Neutron answers 404 because the object that the field names does not exist.
+ * Translates a refusal of Neutron. If its message names one of the `fields`, the error is
+ * validation_failed at that field, also when Neutron answers 404 because the object that the field
+ * names does not exist.
  */
-export function explainNeutron (error: unknown, { fields }: Pick<RefusalContext, 'fields'>): unknown {
+export function explainNeutron (
+  error: unknown, { fields }: Pick<RefusalContext, 'fields'>
+): unknown {
   if (!(error instanceof ProblemError) || error.outcomeUnknown || !explainable.has(error.code)) return error
   const { code: type, message } = error.details.provider_error ?? {}
   const text = `${type ?? ''}: ${message ?? ''}`

@@ -1,9 +1,11 @@
-import type { Router, RouterCreate, RouterInterface, RouterUpdate } from '../../../openapi/model/index.ts'
+import type {
+  Router, RouterCreate, RouterInterface, RouterUpdate
+} from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { describe, type Identity, type RouterService } from '../../driver.ts'
+import { describe, type RouterService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
 import { resources } from '../client/resources.ts'
-import { createCollection, createUpdate, type Kind } from './collection.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import { findBy, type Neutron, type NeutronRouter } from './neutron.ts'
 import { networkState } from './networks.ts'
 
@@ -18,8 +20,14 @@ const gatewayFields: readonly FieldRefusal[] = [{
   pointer: '/external_gateway/network_id'
 }]
 const interfaceFields: readonly FieldRefusal[] = [
-  { pattern: /^Subnet .* could not be found|no interface on subnet|overlaps with cidr/i, pointer: '/subnet_id' },
-  { pattern: /must have a gateway|is not a valid UUID|^Invalid input for .*subnet/i, pointer: '/subnet_id' }
+  {
+    pattern: /^Subnet .* could not be found|no interface on subnet|overlaps with cidr/i,
+    pointer: '/subnet_id'
+  },
+  {
+    pattern: /must have a gateway|is not a valid UUID|^Invalid input for .*subnet/i,
+    pointer: '/subnet_id'
+  }
 ]
 
 /** Reads the subnets that routers connect, by router: one call for each hundred routers. */
@@ -34,7 +42,7 @@ export async function readInterfaces (neutron: Neutron, ids: readonly string[], 
   return subnets
 }
 
-const toBody = ({ name, external_gateway: gateway }: Pick<RouterUpdate, 'name' | 'external_gateway'>) =>
+const toBody = ({ name, external_gateway: gateway }: RouterUpdate) =>
   ({ name, external_gateway_info: gateway })
 
 export const capabilities = describe<RouterService>({
@@ -49,7 +57,7 @@ export const capabilities = describe<RouterService>({
 })
 
 /** Routers of Neutron, with the subnets that they connect, which take one more call for a page. */
-export function createRouters (neutron: Neutron, identify: (id: string) => Identity): RouterService {
+export function createRouters (neutron: Neutron, identify: Identify): RouterService {
   const kind: Kind<NeutronRouter, Router, RouterCreate, Map<string, string[]>> = {
     objects: neutron.routers,
     tags: neutron.tags.of('routers'),
@@ -71,13 +79,15 @@ export function createRouters (neutron: Neutron, identify: (id: string) => Ident
 
   const changeInterface = (action: typeof resources.router.addInterface) =>
     async (id: string, { subnet_id: subnet }: RouterInterface, call: Call) => {
-      await neutron.routers.of(id).send(action, { subnet_id: subnet }, call, { fields: interfaceFields })
+      await neutron.routers.of(id).send(action, { subnet_id: subnet }, call, {
+        fields: interfaceFields
+      })
       return collection.get(id, { extra: false }, call)
     }
 
   return {
     ...collection,
-    update: createUpdate<Router, RouterUpdate>(kind, collection.get, toBody),
+    update: createUpdate(kind, collection.get, toBody),
     add_interface: changeInterface(resources.router.addInterface),
     remove_interface: changeInterface(resources.router.removeInterface)
   }

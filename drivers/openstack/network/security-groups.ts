@@ -1,9 +1,9 @@
 import {
   ProblemError, type SecurityGroup, type SecurityGroupCreate, type SecurityGroupUpdate
 } from '../../../openapi/model/index.ts'
-import { describe, type Identity, type SecurityGroupService } from '../../driver.ts'
+import { describe, type SecurityGroupService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
-import { createCollection, createUpdate, type Kind } from './collection.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import type { Neutron, NeutronGroup } from './neutron.ts'
 import { ruleFields, toRule, toRuleBody } from './security-rules.ts'
 
@@ -20,7 +20,7 @@ export const capabilities = describe<SecurityGroupService>({
 })
 
 /** Security groups of Neutron and their rules. A new group has rules that allow all egress. */
-export function createSecurityGroups (neutron: Neutron, identify: (id: string) => Identity): SecurityGroupService {
+export function createSecurityGroups (neutron: Neutron, identify: Identify): SecurityGroupService {
   const kind: Kind<NeutronGroup, SecurityGroup, SecurityGroupCreate> = {
     objects: neutron.securityGroups,
     tags: neutron.tags.of('security-groups'),
@@ -39,7 +39,7 @@ export function createSecurityGroups (neutron: Neutron, identify: (id: string) =
 
   return {
     ...collection,
-    update: createUpdate<SecurityGroup, SecurityGroupUpdate>(kind, collection.get, (patch) => patch),
+    update: createUpdate(kind, collection.get, (patch: SecurityGroupUpdate) => patch),
 
     async create_rule (id, input, call) {
       const fields = [...remoteGroupFields(id, input.remote_group_id), ...ruleFields]
@@ -54,7 +54,10 @@ export function createSecurityGroups (neutron: Neutron, identify: (id: string) =
   }
 }
 
-/** Neutron uses the same message for a missing remote group and a missing group; only the id tells them apart. */
+/**
+ * Neutron uses the same message for a missing remote group and a missing group; only the id tells
+ * them apart.
+ */
 function remoteGroupFields (group: string, remote: string | undefined): FieldRefusal[] {
   if (remote === undefined || remote === group) return []
   return [{ pattern: new RegExp(`^Security group ${escape(remote)} does not exist`), pointer: '/remote_group_id' }]

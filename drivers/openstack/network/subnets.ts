@@ -1,6 +1,6 @@
 import type { Subnet, SubnetCreate, SubnetUpdate } from '../../../openapi/model/index.ts'
-import { describe, type Identity, type SubnetService } from '../../driver.ts'
-import { createCollection, createUpdate, type Kind } from './collection.ts'
+import { describe, type SubnetService } from '../../driver.ts'
+import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import type { Neutron, NeutronSubnet } from './neutron.ts'
 
 export const capabilities = describe<SubnetService>({
@@ -17,7 +17,7 @@ const toBody = ({ name, gateway_ip: gateway, dns_servers: servers }: SubnetUpdat
   ({ name, gateway_ip: gateway, dns_nameservers: servers })
 
 /** Subnets of Neutron. */
-export function createSubnets (neutron: Neutron, identify: (id: string) => Identity): SubnetService {
+export function createSubnets (neutron: Neutron, identify: Identify): SubnetService {
   const kind: Kind<NeutronSubnet, Subnet, SubnetCreate> = {
     objects: neutron.subnets,
     tags: neutron.tags.of('subnets'),
@@ -44,5 +44,5 @@ export function createSubnets (neutron: Neutron, identify: (id: string) => Ident
       ({ network_id: network, cidr, ip_version: cidr.includes(':') ? 6 : 4, ...toBody(input) })
   }
   const collection = createCollection(kind)
-  return { ...collection, update: createUpdate<Subnet, SubnetUpdate>(kind, collection.get, toBody) }
+  return { ...collection, update: createUpdate(kind, collection.get, toBody) }
 }
