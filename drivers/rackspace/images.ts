@@ -5,7 +5,7 @@ import { toChange, untilGone } from '../changes.ts'
 import { describe, type Identity, type ImageService } from '../driver.ts'
 import { toExactName, type FilterRule } from '../filters.ts'
 import { bind, createImageOfNode, createReadService, type Client } from '../openstack/public.ts'
-import { explainFields, type FieldRefusal } from '../refusals.ts'
+import type { FieldRefusal } from '../refusals.ts'
 import { runSteps, type Step } from '../steps.ts'
 import { checkImageTags, imageOperationKey, toImageTags, withoutOperation } from './image-tags.ts'
 
@@ -111,7 +111,7 @@ export function createImages (client: Client, identify: (id: string) => Identity
   /** Removes a tag, if it is there. */
   const removeTag = async (id: string, key: string, call: Call) => {
     try {
-      await metadata.of(id).remove(key, call)
+      await metadata.of(id).remove(key, call, { fields: updateFields })
     } catch (error) {
       if (!(error instanceof ProblemError) || error.code !== 'resource_not_found') throw error
       // Throws resource_not_found if the image is missing, not the tag.
@@ -122,7 +122,7 @@ export function createImages (client: Client, identify: (id: string) => Identity
   const toSteps = (id: string, tags: Record<string, string | null>, call: Call): Step[] => {
     const added = Object.entries(tags).filter(([, value]) => value !== null)
     const removed = Object.keys(tags).filter((key) => tags[key] === null)
-    const add = () => metadata.post(id, Object.fromEntries(added), call)
+    const add = () => metadata.post(id, Object.fromEntries(added), call, { fields: updateFields })
     return [
       ...(added.length === 0 ? [] : [{ field: 'tags', run: add }]),
       ...removed.map((key) => ({ field: `tags.${key}`, run: () => removeTag(id, key, call) }))
@@ -152,8 +152,7 @@ export function createImages (client: Client, identify: (id: string) => Identity
 
     async update (id, { tags = {} }, call) {
       checkImageTags(tags)
-      const read = () => readImage(id, call)
-      return runSteps(toSteps(id, tags, call), read, async (error) => explainFields(error, updateFields))
+      return runSteps(toSteps(id, tags, call), () => readImage(id, call))
     },
 
     async destroy (id, call) {

@@ -94,7 +94,10 @@ const resumeActions: Readonly<Record<string, string>> = {
 
 /** The verbs of a node, its update and its deletion. */
 export function createActions ({ client, servers, get, can, ports }: ActionsOptions) {
-  const metadata = bind<Record<string, string>>(client, resources.serverMetadata, { service: 'compute' })
+  const metadata = bind<Record<string, string>>(client, resources.serverMetadata, {
+    service: 'compute',
+    explain: servers.explain
+  })
 
   const act = async (
     id: string,
@@ -116,11 +119,12 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
 
   /** A locked server accepts no tags, so it is unlocked first and locked last. */
   const toSteps = (id: string, { name, tags, protected: isProtected }: NodeUpdate, call: Call): Step[] => {
+    const refusals = { fields: updateFields }
     const lock = (action: string) => servers.actions.post(id, { [action]: null }, call)
     return [
       ...step('protected', isProtected === false ? 'unlock' : undefined, lock),
-      ...step('name', name, (value) => servers.changes.update(id, { name: value }, call)),
-      ...step('tags', tags, (value) => patchMetadata(metadata, id, value, call)),
+      ...step('name', name, (value) => servers.changes.update(id, { name: value }, call, refusals)),
+      ...step('tags', tags, (value) => patchMetadata(metadata, id, value, call, refusals)),
       ...step('protected', isProtected === true ? 'lock' : undefined, lock)
     ]
   }
@@ -141,9 +145,7 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
 
     async update (id, patch, call) {
       checkTags(patch.tags ?? {}, novaTags)
-      const context = { fields: updateFields, ids: [id], call }
-      const read = () => get(id, { extra: false }, call)
-      return runSteps(toSteps(id, patch, call), read, (error) => servers.explain(error, context))
+      return runSteps(toSteps(id, patch, call), () => get(id, { extra: false }, call))
     },
 
     async destroy (id, call) {

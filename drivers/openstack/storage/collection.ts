@@ -3,7 +3,7 @@ import { toChange, untilGone } from '../../changes.ts'
 import type { Identity, LostCreate, SlowService } from '../../driver.ts'
 import type { FilterRule } from '../../filters.ts'
 import { readAll } from '../../pages.ts'
-import { explainFields, explaining, type FieldRefusal } from '../../refusals.ts'
+import { explaining, type FieldRefusal } from '../../refusals.ts'
 import { runSteps, step } from '../../steps.ts'
 import { checkTags, operationKey } from '../../tags.ts'
 import { bind, explainMissing, type Query, type ResourceCalls } from '../client/bind.ts'
@@ -55,7 +55,10 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
   const { client, kind, dialect } = options
   const resource = bind<Raw>(client, options.calls, { service: 'volume', explain: explainMissing })
   const page = createPageReader(resource, dialect)
-  const metadata = bind<Record<string, string>>(client, options.metadataCalls, { service: 'volume' })
+  const metadata = bind<Record<string, string>>(client, options.metadataCalls, {
+    service: 'volume',
+    explain: explainMissing
+  })
 
   const convert = (raw: Raw, extra: boolean) => options.toResource(raw, options.identify(raw.id), extra)
 
@@ -81,12 +84,12 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
 
     async update (id, { name, tags }, call) {
       checkTags(tags ?? {}, cinderTags)
+      const refusals = { fields: updateFields }
       const steps = [
-        ...step('name', name, (value) => resource.update(id, { [dialect.name]: value }, call)),
-        ...step('tags', tags, (value) => patchMetadata(metadata, id, value, call))
+        ...step('name', name, (value) => resource.update(id, { [dialect.name]: value }, call, refusals)),
+        ...step('tags', tags, (value) => patchMetadata(metadata, id, value, call, refusals))
       ]
-      const read = () => service.get(id, { extra: false }, call)
-      return runSteps(steps, read, async (error) => explainFields(error, updateFields))
+      return runSteps(steps, () => service.get(id, { extra: false }, call))
     },
 
     async destroy (id, call) {
