@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
+import { backup } from './backup.ts'
 import { loadSettings, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
 import { loadDrivers } from './drivers/load.ts'
@@ -10,6 +11,8 @@ const help = `orchestrator ${version}: one REST API over many clouds
 
   orchestrator [serve]   serve the API (npm start does the same)
   orchestrator check     check the settings and every cloud; exits with 0 if all are well, otherwise with 1
+  orchestrator backup FILE
+                         copy the store to a new file, also while the server runs
 
   -c, --config FILE      settings file (YAML or JSON). Default: the file that ORCHESTRATOR_CONFIG names, or
                          orchestrator.yaml, .yml or .json in the working directory, or a single dummy cloud
@@ -40,7 +43,9 @@ async function main () {
   const { values, positionals: [command = 'serve', ...others] } = readArguments()
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
-  if (!['serve', 'check'].includes(command) || others.length > 0) {
+  const operands: Record<string, number> = { serve: 0, check: 0, backup: 1 }
+  if (operands[command] !== others.length) {
+    if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
 
@@ -50,6 +55,8 @@ async function main () {
     await serve({ settings, drivers })
     return
   }
+
+  if (command === 'backup') return print(`The store was copied to ${await backup(settings, others[0]!)}`)
 
   const { ok, table } = await check(settings, drivers)
   print(table)

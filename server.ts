@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { createApp } from './app.ts'
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
+import admin from './plugins/admin.ts'
 
 export interface ServerOptions {
   settings: Settings
@@ -20,6 +21,7 @@ export async function serve ({ settings, drivers }: ServerOptions): Promise<Fast
       redact: { paths: ['*.headers', '*.authorization', '*.token', '*.password'], remove: true }
     }
   })
+  app.register(admin, { storeFile: settings.store.file })
   const grace = closeWithGrace({ delay: 5000 }, async ({ err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'the server ends because of an error')
     await app.close()

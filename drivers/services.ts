@@ -40,7 +40,6 @@ export interface ListResult<T> {
   items: T[]
   /** The token of the next page; null ends the list. */
   next: string | null
-  applied?: string[]
   /** Number of items of the whole list. */
   total?: number
   /** Set if all items are in the list but lack details: the reason. */

@@ -25,9 +25,6 @@ export function createSingleFlight<T> (timeout: number, run: (call: Call) => Pro
   }
 }
 
-/** The former name of `createSingleFlight`. */
-export const createFlight = createSingleFlight
-
 /** Resolves with the promise, or rejects with the reason of the signal if this is aborted before. */
 export function untilAborted<T> (promise: Promise<T>, signal: AbortSignal) {
   return new Promise<T>((resolve, reject) => {

@@ -96,7 +96,7 @@ const plain = defineDriver({
     ids: {},
     capabilities: { nodes: { create: { parameters: ['name', 'image_id', 'size_id'] } } },
     nodes: {
-      list: async () => ({ items: [], next: null, applied: [] }),
+      list: async () => ({ items: [], next: null }),
       get: async (id) => { throw new ProblemError('resource_not_found', `There is no node ${id}`) },
       create: async () => { throw new ProblemError('provider_capacity', 'There is no room') }
     },

@@ -492,3 +492,39 @@ t.test('what a resource shows decides what a lost action has done', async (t) =>
   t.equal(judgeLostChange('volumes.destroy', null), 'succeeded')
   t.equal(judgeLostChange('volumes.paint', seen('available')), 'unknown', 'of what nobody knows nothing is concluded')
 })
+
+t.test('an equal request joins an operation under way; another input is refused and names the operation', async (t) => {
+  const { api } = await build(t, one({ delays: { resize: 1, reboot: 1 } }))
+  const self = await running(api)
+  const first = await api.post(`${self}/actions/reboot`, { type: 'hard' })
+  t.equal(first.status, 202)
+  const same = await api.post(`${self}/actions/reboot`, { type: 'hard' })
+  t.match(same, { status: 202, body: { id: first.body.id } })
+  const other = await api.post(`${self}/actions/reboot`, { type: 'soft' })
+  t.match(other, {
+    status: 409, body: { code: 'operation_in_progress', operation: first.body.self, retryable: true, retry_after: 1 }
+  })
+})
+
+t.test('a volume that is attached to one node does not answer for another', async (t) => {
+  const { api } = await build(t, one({ delays: { attach: 1 }, latency: 0.02 }))
+  const [a, b] = await Promise.all([running(api), running(api)])
+  const idOf = (self: string) => self.split('/').at(-1)
+  const { body: { resource: { self } } } = await api.post('/api/v2/clouds/default/volumes', { size: 1 }, { prefer: 'wait=20' })
+  const attach = (node: string) => api.post(`${self}/actions/attach`, { node_id: idOf(node) })
+  const [first, second] = await Promise.all([attach(a), attach(b)])
+  const [accepted, refused] = first.status === 202 ? [first, second] : [second, first]
+  t.equal(accepted.status, 202)
+  t.match(refused, { status: 409, body: { code: 'operation_in_progress', operation: accepted.body.self } })
+})
+
+t.test('an attach and a delete of one volume at once are accepted or refused, never a failure of the server', async (t) => {
+  const { api } = await build(t, one({ delays: { attach: 0.02, delete: 0.02 }, latency: 0.002 }))
+  const node = (await running(api)).split('/').at(-1)
+  for (let i = 0; i < 20; i++) {
+    const created = await api.post('/api/v2/clouds/default/volumes', { size: 1 }, { prefer: 'wait=20' })
+    const { self } = created.body.resource
+    const answers = await Promise.all([api.post(`${self}/actions/attach`, { node_id: node }), api.delete(self)])
+    t.ok(answers.every(({ status }) => [202, 409, 404].includes(status)), 'both are answered', { answers })
+  }
+})

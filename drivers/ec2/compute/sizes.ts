@@ -1,7 +1,7 @@
 import type { Size } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { ReadService } from '../../driver.ts'
-import { createFlight } from '../../single-flight.ts'
+import { createSingleFlight } from '../../single-flight.ts'
 import { notFound } from '../client/index.ts'
 
 /** Milliseconds for which the list of sizes is cached. It changes with the catalog of the cloud. */
@@ -24,7 +24,7 @@ export function createSizes (read: (call: Call) => Promise<Size[]>) {
   let cache: { sizes: SizeMap, expires: number } | undefined
   let generation = 0
 
-  const readShared = createFlight(readTimeout, async (call) => {
+  const readShared = createSingleFlight(readTimeout, async (call) => {
     const startGeneration = generation
     const sizes = toSizeMap(await read(call))
     // A refresh during the read makes the result stale.

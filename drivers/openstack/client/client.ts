@@ -3,7 +3,7 @@ import { withTransport, type TransportRequest } from 'request-promise'
 import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { HttpClient, HttpRequest } from '../../http.ts'
-import { createFlight } from '../../single-flight.ts'
+import { createSingleFlight } from '../../single-flight.ts'
 import type { Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
 import {
@@ -102,7 +102,7 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
     return attempt(await session.renew(access.token, call))
   }
 
-  const discover = createFlight(timeout, async (call) => {
+  const discover = createSingleFlight(timeout, async (call) => {
     const begun = generation
     const found = readRange(await readVersions(call))
     if (begun === generation) range = found

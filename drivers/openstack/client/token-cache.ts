@@ -1,7 +1,7 @@
 import type { Token } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { createFlight } from '../../single-flight.ts'
+import { createSingleFlight } from '../../single-flight.ts'
 import type { Service } from './catalog.ts'
 
 /** A token and the endpoints that it is valid for. */
@@ -104,7 +104,7 @@ export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheO
   let refusal: { problem: ProblemError, until: number } | undefined
   let generation = 0
 
-  const requestToken = createFlight(timeout, async (call) => {
+  const requestToken = createSingleFlight(timeout, async (call) => {
     const begun = generation
     const now = performance.now()
     try {

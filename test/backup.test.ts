@@ -1,0 +1,73 @@
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import t, { type Test } from 'tap'
+import { run, serve } from './fixtures/process.ts'
+import { build, dummy } from './helper/app.ts'
+
+const nodes = '/api/v2/clouds/default/nodes'
+const input = { name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small' }
+
+function folder (t: Test) {
+  const settings = { log_level: 'silent', port: 0, clouds: { default: { driver: 'dummy', delay: 0 } } }
+  return t.testdir({ 'orchestrator.json': JSON.stringify(settings) })
+}
+
+async function createNode (url: string) {
+  const headers = { 'content-type': 'application/json', prefer: 'wait=20' }
+  const response = await fetch(url + nodes, { method: 'POST', headers, body: JSON.stringify(input) })
+  return await response.json() as { id: string }
+}
+
+t.test('a running server copies its store to a new file, which serves as a store', async (t) => {
+  const cwd = folder(t)
+  const server = await serve(t, [], { cwd })
+  const { id } = await createNode(server.url)
+  t.equal(statSync(path.join(cwd, 'data/orchestrator.sock')).mode & 0o777, 0o600, 'only its user may command it')
+  t.match(await run(t, ['backup', 'copy/store.db'], { cwd }), { code: 0, stdout: /^The store was copied to .*copy\/store\.db\n$/ })
+  t.equal(statSync(path.join(cwd, 'copy/store.db')).mode & 0o777, 0o600, 'and read the copy')
+  t.match(await run(t, ['backup', 'copy/store.db'], { cwd }), { code: 1, stderr: /exists already/ }, 'no file is overwritten')
+
+  const restored = await serve(t, [], { cwd, env: { STORE_FILE: 'copy/store.db' } })
+  t.equal((await fetch(`${restored.url}/api/v2/operations/${id}`)).status, 200)
+})
+
+t.test('without a server the store is copied directly; a crash leaves no socket in the way', async (t) => {
+  const cwd = folder(t)
+  const server = await serve(t, [], { cwd })
+  server.child.kill('SIGKILL')
+  await server.ended
+  t.match(await run(t, ['backup', 'a.db'], { cwd }), { code: 0 })
+  await serve(t, [], { cwd })
+  t.match(await run(t, ['backup', 'b.db'], { cwd }), { code: 0 })
+  t.match(await run(t, ['backup'], { cwd }), { code: 1, stderr: /needs the name of one new file/ })
+})
+
+t.test('a store file that is deleted or replaced under the server is noticed', async (t) => {
+  for (const event of ['deleted', 'replaced']) {
+    const directory = t.testdir({ [event]: {} })
+    const { api } = await build(t, { clouds: { default: dummy() }, directory })
+    const file = path.join(directory, 'data/orchestrator.db')
+    const content = readFileSync(file)
+    if (event === 'deleted') rmSync(file)
+    else {
+      writeFileSync(`${file}.new`, content)
+      renameSync(`${file}.new`, file)
+    }
+    t.match(await api.post(nodes, input), {
+      status: 503, body: { code: 'store_unavailable', detail: new RegExp(`was ${event}`), hint: /Restart the server/ }
+    })
+    t.match(await api.get('/health/ready'), { status: 503 })
+    t.match(await api.get(nodes), { status: 200, body: { items: [] } })
+  }
+})
+
+t.test('a damaged store file is one sentence that says what to do', async (t) => {
+  const cwd = folder(t)
+  const server = await serve(t, [], { cwd })
+  server.child.kill('SIGTERM')
+  await server.ended
+  writeFileSync(path.join(cwd, 'data/orchestrator.db'), 'this is not a database, but a text of some length'.repeat(100))
+  const { code, stderr } = await run(t, [], { cwd })
+  t.equal(code, 1)
+  t.match(stderr, /^The store .*orchestrator\.db cannot be opened: .*The file is damaged\. .*backup.*\n$/)
+})
