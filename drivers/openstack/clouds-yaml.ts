@@ -3,9 +3,8 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { parse } from 'yaml'
 import type { SettingsSource } from '../driver.ts'
+import { isFields, type Fields } from './client/errors.ts'
 import { Settings } from './client/settings.ts'
-
-type Fields = Record<string, unknown>
 
 /**
  * Reads the entry that `from: clouds.yaml#NAME` refers to, with the secure.yaml beside it. The
@@ -33,23 +32,20 @@ function findFile (file: string, { directory, env }: SettingsSource) {
     path.join(env.HOME ?? homedir(), '.config', 'openstack'),
     '/etc/openstack'
   ]
-  const places = [
-    ...(env.OS_CLIENT_CONFIG_FILE ? [env.OS_CLIENT_CONFIG_FILE] : []),
-    ...folders.flatMap(
-      (folder) => [path.join(folder, 'clouds.yaml'), path.join(folder, 'clouds.yml')]
-    )
-  ]
-  const found = places.find((place) => existsSync(place))
-  if (found === undefined) throw new Error(`from: there is no clouds.yaml; searched: ${places.join(', ')}`)
-  return found
+  const files = folders.flatMap((folder) =>
+    [path.join(folder, 'clouds.yaml'), path.join(folder, 'clouds.yml')])
+  if (env.OS_CLIENT_CONFIG_FILE) files.unshift(env.OS_CLIENT_CONFIG_FILE)
+  const found = files.find((place) => existsSync(place))
+  if (found !== undefined) return found
+  throw new Error(`from: there is no clouds.yaml; searched: ${files.join(', ')}`)
 }
 
 function readEntry (file: string, name: string, { env }: SettingsSource) {
   const clouds = readClouds(file)
   const entry = Object.hasOwn(clouds, name) ? clouds[name] : undefined
   if (!isFields(entry)) {
-    const reason = name === '' ? 'from: write the name of the cloud behind #' : `from: ${file} has no cloud ${name}`
-    throw new Error(`${reason}; there are: ${Object.keys(clouds).join(', ') || 'none'}`)
+    const reason = name === '' ? 'write the name of the cloud behind #' : `${file} has no cloud ${name}`
+    throw new Error(`from: ${reason}; there are: ${Object.keys(clouds).join(', ') || 'none'}`)
   }
   const folder = path.dirname(file)
   const places = [
@@ -96,7 +92,7 @@ const rename = (fields: Fields) =>
 function toSettings (entry: Fields, file: string, source: SettingsSource): Fields {
   const top = rename(entry)
   const auth = pick({ ...top, ...rename(isFields(entry.auth) ? entry.auth : {}) }, knownAuth)
-  const settings = pick({ region_name: firstRegion(entry.regions), ...top }, knownTop)
+  const settings = pick({ ...top, region_name: top.region_name ?? firstRegion(entry.regions) }, knownTop)
   const resolved = { ...settings, auth: withDomains(auth, entry.auth) }
   return withAbsoluteCacert(resolved, path.dirname(file), source)
 }
@@ -117,9 +113,6 @@ function withDomains (auth: Fields, raw: unknown) {
   }
   return { ...domain('user'), ...domain('project'), ...auth }
 }
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Merges two maps deeply. The values of `overrides` win. */
 function merge (base: Fields, overrides: Fields): Fields {

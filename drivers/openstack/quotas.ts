@@ -2,9 +2,9 @@ import { defres } from 'openstack-client'
 import { ProblemError, type Quota } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { QuotaService } from '../driver.ts'
-import { cinder } from './storage/cinder.ts'
 import { bind } from './client/bind.ts'
 import type { Client } from './client/client.ts'
+import { cinder } from './storage/cinder.ts'
 
 export const novaLimits = defres('compute', '/limits', 'limits', {
   only: [], read: ['get', '', 'limits']
@@ -56,12 +56,12 @@ export function toQuota (
 }
 
 export const fromLimits = ({ absolute = {} }: Limits, rows: readonly Row[]): Quota[] =>
-  rows.flatMap(
-    ([resource, limit, used, unit]) => toQuota(resource, absolute[limit], absolute[used], unit)
-  )
+  rows.flatMap(([resource, limit, used, unit]) =>
+    toQuota(resource, absolute[limit], absolute[used], unit))
 
-const fromDetails = (details: Details): Quota[] => Object.entries(networkNames).flatMap(([resource, name]) =>
-  toQuota(resource, details[name]?.limit, details[name]?.used))
+const fromDetails = (details: Details): Quota[] =>
+  Object.entries(networkNames).flatMap(([resource, name]) =>
+    toQuota(resource, details[name]?.limit, details[name]?.used))
 
 /**
  * Quotas of Nova, Neutron and Cinder. A service that does not exist or does not show its quotas is

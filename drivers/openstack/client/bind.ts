@@ -3,6 +3,7 @@ import type { Call } from '../../call.ts'
 import { readAll, readPages } from '../../pages.ts'
 import { explainFields, explaining, type FieldRefusal } from '../../refusals.ts'
 import { malformed, type Client, type ClientRequest, type Upstream } from './client.ts'
+import { isFields } from './errors.ts'
 import type { Microversion } from './microversions.ts'
 import { nextMarker, readFrom, type MarkedPage } from './paging.ts'
 
@@ -135,7 +136,8 @@ function bindBelow<T extends object> (
     show: (id, call) => readObject<T>(calls.show!, [...parents, id], call),
     async create (body, call, options) {
       const { answer } = await change(calls.create!, parents, body, call, options)
-      if (typeof (answer as Record<string, unknown> | undefined)?.[key] !== 'string') throw malformed(service, false)
+      const { [key]: id } = (answer ?? {}) as Record<string, unknown>
+      if (typeof id !== 'string') throw malformed(service, false)
       return answer as T
     },
     async update (id, body, call, options) {
@@ -151,13 +153,15 @@ function bindBelow<T extends object> (
       return (await change(calls.create!, [...parents, id], body, call, options)).headers
     },
     read: (action, call, query) => readObject(action, parents, call, query),
-    send: async (action, body, call, options) => (await change(action, parents, body, call, options)).answer,
+    async send (action, body, call, options) {
+      return (await change(action, parents, body, call, options)).answer
+    },
     of: (...ids) => bindBelow(client, calls, options, [...parents, ...ids])
   }
 }
 
 function toObject<A extends object> (answer: unknown, service: string): A {
-  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) throw malformed(service, true)
+  if (!isFields(answer)) throw malformed(service, true)
   return answer as A
 }
 

@@ -28,7 +28,7 @@ export interface ClientRequest {
   /** The body of an action that has one; undefined for a DELETE. */
   write?: { body: unknown }
   headers?: Record<string, string>
-  /** True if the call changes nothing at the cloud: it may be repeated, and its failure leaves nothing open. */
+  /** True if the call changes nothing: it may be repeated, and its outcome is never unknown. */
   isRead: boolean
 }
 
@@ -87,7 +87,7 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
     return { answer, raw, headers }
   }
 
-  /** Sends a request, and once more with a new token if the token is refused: after a 401 nothing was done. */
+  /** Sends a request. After a 401, when nothing was done, it is sent again with a new token. */
   const dispatch = async (
     request: TransportRequest, access: Access, isRead: boolean, call: Call
   ) => {
@@ -170,7 +170,7 @@ const invoke = (
  * such an id.
  */
 function encodeId (id: string) {
-  if (id !== '.' && id !== '..' && !id.includes('/') && !/\p{Surrogate}/u.test(id)) return encodeURIComponent(id)
+  if (!/^\.\.?$|\/|\p{Surrogate}/u.test(id)) return encodeURIComponent(id)
   throw new ProblemError('resource_not_found', 'No resource has such an id')
 }
 

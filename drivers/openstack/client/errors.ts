@@ -21,9 +21,10 @@ const toText = (value: unknown) => {
   return text === '' ? null : text.slice(0, 1000)
 }
 
-type Fields = Readonly<Record<string, unknown>>
+export type Fields = Readonly<Record<string, unknown>>
 
-const isFields = (value: unknown): value is Fields =>
+/** Returns whether a value is a map, not a list. */
+export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**

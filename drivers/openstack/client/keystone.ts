@@ -67,7 +67,9 @@ export function missingCredentials (
     case 'token':
       return auth.token === undefined ? 'auth.token is required' : undefined
     case 'application_credential':
-      if (auth.application_credential_secret === undefined) return 'auth.application_credential_secret is required'
+      if (auth.application_credential_secret === undefined) {
+        return 'auth.application_credential_secret is required'
+      }
       if (auth.application_credential_id !== undefined) return undefined
       if (auth.application_credential_name !== undefined && hasUser) return undefined
       return 'auth.application_credential_id is required, or application_credential_name with username or user_id'

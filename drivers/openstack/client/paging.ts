@@ -21,7 +21,7 @@ export function nextMarker (root: unknown): string | null {
   return null
 }
 
-/** Reads the marker of a link. Its host is not used, since behind a proxy the cloud may link to a wrong one. */
+/** Reads the marker of a link. Its host may be wrong, if the cloud is behind a proxy. */
 function markerOf (href: string) {
   const query = href.indexOf('?')
   return query === -1 ? null : new URLSearchParams(href.slice(query + 1)).get('marker')

@@ -32,7 +32,9 @@ const maxLength = 255
 
 function faultOf (key: string, value: string | null): string | undefined {
   if (key === operationKey) return 'is kept by this server and cannot be set'
-  if (key === '' || key.includes('=')) return 'has a key that this cloud does not accept: it is empty or contains a ='
+  if (key === '' || key.includes('=')) {
+    return 'has a key that this cloud does not accept: it is empty or contains a ='
+  }
   if (value !== null && [...`${key}=${value}`].length > maxLength) {
     return `is, with its key, longer than the ${maxLength} characters that this cloud accepts`
   }
@@ -45,13 +47,15 @@ export function checkTagList (tags: TagPatch = {}) {
     const message = faultOf(key, value)
     return message === undefined ? [] : [{ in: 'body', pointer: pointerOf(key), message }]
   })
-  if (errors.length > 0) throw new ProblemError('validation_failed', 'The cloud cannot keep these tags', { errors })
+  if (errors.length === 0) return
+  throw new ProblemError('validation_failed', 'The cloud cannot keep these tags', { errors })
 }
 
 /** Applies a merge patch to a tag list. Tags that the patch does not name stay as they are. */
 export function patchTagList (list: readonly string[], patch: TagPatch): string[] {
   const others = list.filter((tag) => !Object.hasOwn(patch, keyOf(tag)))
-  return [...others, ...Object.entries(patch).flatMap(([key, value]) => value === null ? [] : [`${key}=${value}`])]
+  const set = Object.entries(patch).filter(([, value]) => value !== null)
+  return [...others, ...set.map(([key, value]) => `${key}=${value}`)]
 }
 
 /** Translates a filter of tags; returns no parameter if Neutron could miss a tag that matches. */

@@ -118,7 +118,8 @@ export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheO
       if (begun === generation) entry = fresh
       return fresh
     } catch (error) {
-      if (error instanceof ProblemError && error.code === 'provider_auth_failed' && begun === generation) {
+      const isRefusal = error instanceof ProblemError && error.code === 'provider_auth_failed'
+      if (isRefusal && begun === generation) {
         refusal = { problem: error, until: performance.now() + refusalPause }
       }
       throw error
@@ -137,17 +138,19 @@ export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheO
   return {
     async access (call) {
       const now = performance.now()
-      if (entry === undefined || now >= entry.endsAt) return (await requestUnlessRefused(call)).grant.access
+      if (entry === undefined || now >= entry.endsAt) {
+        return (await requestUnlessRefused(call)).grant.access
+      }
       // Renew early in the background. If that fails, the current token still works.
       if (now >= entry.renewAt && recentRefusal() === undefined) requestToken(call).catch(() => {})
       return entry.grant.access
     },
 
     async renew (refused, call) {
-      const now = performance.now()
       if (entry !== undefined && entry.grant.access.token !== refused) return entry.grant.access
-      if (entry?.replacedAt !== undefined && !entry.grant.access.accepted && now < entry.replacedAt + refusalPause) {
-        throw new ProblemError('provider_auth_failed', `The cloud refuses a token that ${issuer} has just made`, {
+      if (wasJustReplaced(entry)) {
+        const detail = `The cloud refuses a token that ${issuer} has just made`
+        throw new ProblemError('provider_auth_failed', detail, {
           hint: `The services of the cloud and its ${issuer} disagree; look at the cloud itself.`
         })
       }
@@ -166,3 +169,7 @@ export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheO
     }
   }
 }
+
+/** Returns whether a token replaced a refused one a moment ago and no service has accepted it since. */
+const wasJustReplaced = ({ replacedAt, grant }: Partial<CacheEntry> = {}) =>
+  replacedAt !== undefined && !grant?.access.accepted && performance.now() < replacedAt + refusalPause

@@ -58,7 +58,8 @@ export function createCollection<
     }) as T)
   }
 
-  const toResource = async (raw: Raw, extra: boolean, call: Call) => (await toResources([raw], extra, call))[0]!
+  const toResource = async (raw: Raw, extra: boolean, call: Call) =>
+    (await toResources([raw], extra, call))[0]!
 
   /**
    * Sets the tags of a new object, which takes a call of its own. If that call fails, the object is

@@ -51,7 +51,7 @@ export function createFloatingIps (neutron: Neutron, identify: Identify): Floati
     return new Map(ports.map((port) => [port.id, nodeOf(port)]))
   }
 
-  /** Returns the id of an external network that is given by id, by name, or not at all if there is only one. */
+  /** Finds an external network by its id or name. Without either, finds the only one. */
   const findPool = async (pool: string | undefined, call: Call) => {
     if (pool !== undefined && uuid.test(pool)) return pool
     const query = { ...external, name: pool, fields: ['id', 'name'] }

@@ -54,7 +54,8 @@ export async function chooseNic (
 /** Returns the ports whose subnet a router connects to the pool. */
 async function findRouted (neutron: Neutron, pool: string, ports: readonly Port[], call: Call) {
   const routers = await neutron.routers.all({ fields: ['id', 'external_gateway_info'] }, call)
-  const ids = routers.filter(({ external_gateway_info: gateway }) => gateway?.network_id === pool).map(({ id }) => id)
+  const connected = routers.filter(({ external_gateway_info: gateway }) => gateway?.network_id === pool)
+  const ids = connected.map(({ id }) => id)
   const subnets = new Set([...(await readInterfaces(neutron, ids, call)).values()].flat())
   return ports.filter(
     (port) => ipv4Of(port).some(({ subnet_id: id }) => id !== undefined && subnets.has(id))

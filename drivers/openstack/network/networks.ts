@@ -8,7 +8,12 @@ import { findBy, type Neutron, type NeutronNetwork } from './neutron.ts'
 
 /** Neutron's statuses of networks, routers and ports (`neutron_lib/constants.py`). */
 const statuses: Readonly<Record<string, NetworkState>> = {
-  ACTIVE: 'available', BUILD: 'pending', ALLOCATING: 'pending', DOWN: 'down', ERROR: 'error', PENDING_DELETE: 'deleting'
+  ACTIVE: 'available',
+  BUILD: 'pending',
+  ALLOCATING: 'pending',
+  DOWN: 'down',
+  ERROR: 'error',
+  PENDING_DELETE: 'deleting'
 }
 
 export const networkState = (status: string | null | undefined): NetworkState =>

@@ -52,6 +52,7 @@ export function explainNeutron (
   const code = codes.find(([pattern]) => pattern.test(text))?.[1]
   if (code !== undefined) return error.with({ code })
   const name = /^Invalid input for (\w+)\. Reason/.exec(message ?? '')?.[1] ?? ''
-  const named: FieldRefusal[] = pointers[name] === undefined ? [] : [{ pattern: /./s, pointer: pointers[name] }]
+  const pointer = pointers[name]
+  const named: FieldRefusal[] = pointer === undefined ? [] : [{ pattern: /./s, pointer }]
   return pointToField(error, [...fields, ...named]) ?? error
 }

@@ -48,7 +48,9 @@ export function createSecurityGroups (neutron: Neutron, identify: Identify): Sec
 
     async destroy_rule (id, ruleId, call) {
       const { security_group_id: group } = await neutron.rules.show(ruleId, call)
-      if (group !== id) throw new ProblemError('resource_not_found', `The security group has no rule ${ruleId}`)
+      if (group !== id) {
+        throw new ProblemError('resource_not_found', `The security group has no rule ${ruleId}`)
+      }
       await neutron.rules.remove(ruleId, call)
     }
   }
@@ -60,7 +62,8 @@ export function createSecurityGroups (neutron: Neutron, identify: Identify): Sec
  */
 function remoteGroupFields (group: string, remote: string | undefined): FieldRefusal[] {
   if (remote === undefined || remote === group) return []
-  return [{ pattern: new RegExp(`^Security group ${escape(remote)} does not exist`), pointer: '/remote_group_id' }]
+  const pattern = new RegExp(`^Security group ${escape(remote)} does not exist`)
+  return [{ pattern, pointer: '/remote_group_id' }]
 }
 
 const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
