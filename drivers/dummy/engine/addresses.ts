@@ -3,7 +3,7 @@ import type { SubnetRecord } from './records.ts'
 
 type Subnet = Pick<SubnetRecord, 'id' | 'cidr' | 'gateway_ip'>
 
-interface AssignedAddress {
+interface SubnetAddress {
   subnet_id: string
   address: string
 }
@@ -11,7 +11,7 @@ interface AssignedAddress {
 /** Creates the index of the addresses in use by NICs and floating IPs. */
 export function createUsedAddresses () {
   const bySubnet = new Map<string, Set<string>>()
-  const add = ({ subnet_id: id, address }: AssignedAddress) => {
+  const add = ({ subnet_id: id, address }: SubnetAddress) => {
     const used = bySubnet.get(id)
     if (used === undefined) bySubnet.set(id, new Set([address]))
     else used.add(address)
@@ -19,9 +19,9 @@ export function createUsedAddresses () {
   return {
     has: (subnetId: string, address: string) => bySubnet.get(subnetId)?.has(address) ?? false,
     count: (subnetId: string) => bySubnet.get(subnetId)?.size ?? 0,
-    replace (before: readonly AssignedAddress[], after: readonly AssignedAddress[]) {
+    replace (before: readonly SubnetAddress[], after: readonly SubnetAddress[]) {
       for (const { subnet_id: id, address } of before) bySubnet.get(id)?.delete(address)
-      for (const assigned of after) add(assigned)
+      for (const address of after) add(address)
     }
   }
 }

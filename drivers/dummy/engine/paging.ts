@@ -43,14 +43,14 @@ export function pageOf<T extends BaseRecord, Model> (
 }
 
 /** An item of a list with its position in the order of the list. */
-export interface Positioned<T> {
+export interface ListItem<T> {
   position: number
   read (extra: boolean): T
 }
 
 /** Reads one page of a short list. */
 export function pageOfList<T> (
-  list: ReadonlyArray<Positioned<T>>, query: ListQuery, pageSize: number
+  list: ReadonlyArray<ListItem<T>>, query: ListQuery, pageSize: number
 ): ListResult<T> {
   const start = positionOf(query.token)
   const rest = list.filter(({ position }) => position > start)
@@ -63,7 +63,7 @@ export function pageOfList<T> (
 }
 
 /** Returns the positions of items that never change, and whose `extra` is only their id. */
-export const toPositioned = <T extends { id: string }>(items: readonly T[]): Array<Positioned<T>> =>
+export const toListItems = <T extends { id: string }>(items: readonly T[]): Array<ListItem<T>> =>
   items.map((item, position) => ({
     position,
     read: (extra) => extra ? { ...item, extra: { id: item.id } } : item
@@ -73,7 +73,7 @@ export const toPositioned = <T extends { id: string }>(items: readonly T[]): Arr
 export function createStaticService<T extends { id: string }> (
   items: readonly T[], noun: string, pageSize: number
 ): ReadService<T> {
-  const list = toPositioned(items)
+  const list = toListItems(items)
   const indexes = new Map(items.map(({ id }, i) => [id, i]))
   return {
     list: async (query) => pageOfList(list, query, pageSize),

@@ -111,11 +111,11 @@ export const settings = Type.Object({
   })
 }, { additionalProperties: false })
 
-/** `provider_options.dummy` of a create. */
+/** `provider_options.dummy` of a create. openapi.json contains these texts. */
 export const createOptions = Type.Object({
   admin_password: Type.Optional(Type.Boolean({
-    description: 'Whether to generate a password, which the answer shows once under `secrets`.'
+    description: 'Whether to make a password; it is shown once, under `secrets`.'
   })),
-  fail: Type.Optional(Type.Boolean({ description: 'Whether the node ends in the state `error`.' }))
-}, { additionalProperties: false, description: 'Options of the dummy cloud.' })
+  fail: Type.Optional(Type.Boolean({ description: 'Whether the node shall end in error.' }))
+}, { additionalProperties: false, description: 'What the dummy cloud alone can do.' })
 export type CreateOptions = Static<typeof createOptions>

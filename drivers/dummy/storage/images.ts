@@ -2,7 +2,7 @@ import { ProblemError, type Image } from '../../../openapi/model/index.ts'
 import { describe, type ImageService } from '../../driver.ts'
 import {
   commonFieldsOf, createRepository, createStaticService, mergeLabels, pageOfList, scheduleSteps,
-  tagLimits, toPositioned, untilGone, type BaseRecord, type Engine, type ImageRecord, type Store
+  tagLimits, toListItems, untilGone, type BaseRecord, type Engine, type ImageRecord, type Store
 } from '../engine/index.ts'
 import { imageStateOf } from './find-image.ts'
 import { imageOfFile, imageOfNode, measureFile } from './new-image.ts'
@@ -39,7 +39,7 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
       is_snapshot: data.is_snapshot
     }))
 
-  const builtInItems = toPositioned(builtIn)
+  const builtInItems = toListItems(builtIn)
   const builtInService = createStaticService(builtIn, 'image', pageSize)
   const isBuiltIn = (id: string) => builtIn.some((image) => image.id === id)
 
