@@ -42,6 +42,8 @@ export interface Behaviour {
   resizing: string[]
   /** Whether a name meets the filter `name` of the servers: an equal one does; at other releases the filter is a regex. */
   matchesName: (filter: string, name: string) => boolean
+  /** The Location of a new image, in the place of its address. */
+  imageLocation: string | undefined
   /** Whether Cloud Block Storage writes its statuses in capitals. */
   capitals: boolean
   rules: Rule[]
@@ -58,6 +60,7 @@ export const createBehaviour = (given: Partial<Behaviour> = {}): Behaviour => ({
   unstoppable: new Set(['onmetal-compute1']),
   resizing: ['QUEUE_RESIZE', 'PREP_RESIZE', 'RESIZE'],
   matchesName: (filter, name) => filter === name,
+  imageLocation: undefined,
   capitals: true,
   rules: [],
   ...given
