@@ -31,11 +31,14 @@ export interface Target {
   public_key?: string
   /** What it tells quotas of beside nodes, where it is not vcpus, ram, volumes and volume_storage. */
   quotas?: readonly string[]
-  /** How the impossible size is refused: `later` by a node in `error` (where not given), or `at once` by provider_capacity. */
+  /**
+   * How the impossible size is refused: `later` by a node in `error` (where not given), or `at once` by
+   * provider_capacity.
+   */
   capacity?: 'later' | 'at once'
   /**
-   * Cases that fail because of faults of a stand-in: a capability, or the title of a general case → the reason. A case that
-   * passes although it is listed fails the run.
+   * Cases that fail because of faults of a stand-in: a capability, or the title of a general case → the reason. A case
+   * that passes although it is listed fails the run.
    */
   todo?: Readonly<Record<string, string>>
 }
@@ -96,7 +99,11 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
   const cleanUp = (id: string) => t.teardown(() => destroy(id))
 
   const body = (fields: object = {}) => ({
-    name: `conformance-${process.pid}-${++made}`, image_id: target.image_id, size_id: target.size_id, ...target.create, ...fields
+    name: `conformance-${process.pid}-${++made}`,
+    image_id: target.image_id,
+    size_id: target.size_id,
+    ...target.create,
+    ...fields
   })
 
   const act = async (id: string, verb: string, input?: object) => {
@@ -123,7 +130,7 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
 
   const make = async (collection: string, fields: object) => {
     const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
-    if (answer.status !== 201) throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    if (answer.status !== 201) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
     t.equal(answer.headers['location'], answer.body.self, 'Location is the new resource')
     remove(answer.body.self)
     return answer.body
@@ -131,10 +138,10 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
 
   const build = async (collection: string, fields: object) => {
     const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
-    if (answer.status !== 202) throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    if (answer.status !== 202) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
     const operation = await api.ended(answer.body)
     for (const { self } of operation.resources) remove(self)
-    if (operation.status !== 'succeeded') throw new Error(`create in ${collection} ${operation.status}: ${JSON.stringify(operation)}`)
+    if (operation.status !== 'succeeded') { throw new Error(`create in ${collection} ${operation.status}: ${JSON.stringify(operation)}`) }
     return (await api.get(operation.resource.self)).body
   }
 
@@ -143,7 +150,7 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
     if (answer.status >= 400) throw new Error(`POST ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
     if (answer.status === 204 || answer.body.kind === undefined || answer.body.status === undefined) return answer.body
     const operation = await api.ended(answer.body)
-    if (operation.status !== 'succeeded') throw new Error(`POST ${path} ${operation.status}: ${JSON.stringify(operation)}`)
+    if (operation.status !== 'succeeded') { throw new Error(`POST ${path} ${operation.status}: ${JSON.stringify(operation)}`) }
     return operation
   }
 

@@ -112,7 +112,11 @@ export function createState (behaviour: Behaviour) {
       'org.openstack__1__architecture': 'x64'
     }
   })
-  const images = [base('Debian 12 (Bookworm) (PVHVM)', 'debian', '12'), base('Ubuntu 24.04 LTS (PVHVM)', 'ubuntu', '24.04'), base('CentOS 7 (PVHVM)', 'centos', '7')]
+  const images = [
+    base('Debian 12 (Bookworm) (PVHVM)', 'debian', '12'),
+    base('Ubuntu 24.04 LTS (PVHVM)', 'ubuntu', '24.04'),
+    base('CentOS 7 (PVHVM)', 'centos', '7')
+  ]
   for (const image of images) delete image.metadata['com__rackspace']
   const servers: Server[] = []
   const volumes: Volume[] = []
@@ -173,9 +177,15 @@ export function createState (behaviour: Behaviour) {
     },
     nicOn (network: Network): Nic {
       const host = ++hosts
-      const mac = `BC:76:4E:20:${(host >> 8).toString(16).padStart(2, '0')}:${(host & 255).toString(16).padStart(2, '0')}`.toUpperCase()
+      const mac =
+        `BC:76:4E:20:${(host >> 8).toString(16).padStart(2, '0')}:${(host & 255).toString(16).padStart(2, '0')}`.toUpperCase()
       const end = `${host >> 8}.${host & 255}`
-      const v4 = network.id === publicNet ? `162.242.${end}` : network.id === serviceNet ? `10.176.${end}` : network.cidr!.replace(/\d+\/\d+$/, String(host & 255))
+      const v4 =
+        network.id === publicNet
+          ? `162.242.${end}`
+          : network.id === serviceNet
+            ? `10.176.${end}`
+            : network.cidr!.replace(/\d+\/\d+$/, String(host & 255))
       const addresses = network.id === publicNet ? ['2001:4802:7802:104:be76:4eff:fe20:' + host.toString(16), v4] : [v4]
       return { id: randomUUID(), mac, network: network.id, addresses }
     }
