@@ -407,11 +407,6 @@ export async function startFaultProxy (options: FaultProxyOptions): Promise<Faul
   }
 }
 
-/** A promise that never settles: for what a test must not wait for. */
-export function never (): Promise<never> {
-  return new Promise(() => {})
-}
-
 /** Any number of requests may wait for its signal. */
 function quietController (): AbortController {
   const controller = new AbortController()

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Fault, nothing, ok, stamp, type Asked } from './answer.ts'
 import type { Answer } from './behaviour.ts'
-import { findServer, newPassword } from './servers.ts'
-import { flavors, type Server, type State } from './state.ts'
+import { findServer, flavors, newPassword, type Server, type State } from './state.ts'
 
 interface Action {
   /** Statuses that allow it. */

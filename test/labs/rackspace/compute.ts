@@ -2,8 +2,8 @@ import { createHash, generateKeyPairSync } from 'node:crypto'
 import { Fault, linksTo, nothing, ok, page, type Asked, type Routes } from './answer.ts'
 import { asHeaders } from './actions.ts'
 import { networkRoutes } from './networks.ts'
-import { findServer, serverRoutes } from './servers.ts'
-import { flavors, type Image, type State } from './state.ts'
+import { serverRoutes } from './servers.ts'
+import { findServer, flavors, type Image, type State } from './state.ts'
 
 const showFlavor = (flavor: typeof flavors[number], endpoint: string) => ({
   id: flavor.id,

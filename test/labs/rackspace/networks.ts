@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 import { accepted, Fault, nothing, ok, type Routes } from './answer.ts'
-import { findServer } from './servers.ts'
-import { publicNet, serviceNet, type Network, type Nic, type State } from './state.ts'
+import { findServer, publicNet, serviceNet, type Network, type Nic, type State } from './state.ts'
 
 function checkBlock (cidr: unknown) {
   const [base = '', prefix = ''] = typeof cidr === 'string' ? cidr.split('/') : []

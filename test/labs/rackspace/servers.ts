@@ -1,16 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { Fault, linksTo, nothing, ok, page, stamp, type Asked, type Routes } from './answer.ts'
 import { createActions } from './actions.ts'
-import { flavors, publicNet, serviceNet, type Network, type Server, type State } from './state.ts'
+import { findServer, flavors, newPassword, publicNet, serviceNet, type Network, type Server, type State } from './state.ts'
 import { newVolume } from './volumes.ts'
-
-export const findServer = ({ servers }: State, id: string) => {
-  const server = servers.find((one) => one.id === id && !one.deleted)
-  if (server === undefined) throw new Fault(404, `Instance ${id} could not be found.`)
-  return server
-}
-
-export const newPassword = () => randomBytes(9).toString('base64url')
 
 /** What a server is shown as, with the extensions that Rackspace has. */
 function show (state: State, server: Server, { endpoint }: Asked) {

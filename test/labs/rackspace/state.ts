@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import { stamp } from './answer.ts'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { Fault, stamp } from './answer.ts'
 import type { Behaviour } from './behaviour.ts'
 
 export interface Stage {
@@ -193,3 +193,11 @@ export function createState (behaviour: Behaviour) {
 }
 
 export type State = ReturnType<typeof createState>
+
+export const findServer = ({ servers }: State, id: string) => {
+  const server = servers.find((one) => one.id === id && !one.deleted)
+  if (server === undefined) throw new Fault(404, `Instance ${id} could not be found.`)
+  return server
+}
+
+export const newPassword = () => randomBytes(9).toString('base64url')
