@@ -46,7 +46,7 @@ async function setUp (t: Test, handler?: Handler) {
   })
   const call = (
     path: string,
-    options: { method?: 'GET' | 'POST' | 'DELETE' | 'HEAD'; body?: string; signal?: AbortSignal } = {}
+    options: { method?: 'GET' | 'POST' | 'DELETE' | 'HEAD', body?: string, signal?: AbortSignal } = {}
   ) => request(proxy.urls.cloud + path, { dispatcher, ...options })
   return { upstream, proxy, call }
 }

@@ -32,7 +32,7 @@ async function until<T> (read: () => Promise<T>, holds: (value: T) => boolean) {
   for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
     const value = await read()
     if (holds(value)) return value
-    // What is answered from memory leaves no room for what comes over the wire.
+    // Answers from memory come without I/O, so this lets the event loop read its sockets.
     await setImmediate()
   }
   throw new Error('it has not come to hold')

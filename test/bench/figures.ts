@@ -26,7 +26,7 @@ export interface Figure {
   what: string
   value: number
   unit: string
-  /** What it is a multiple of, where it is compared with something in the same run. */
+  /** The figure of the same run that this one is divided by, if it is compared with one. */
   ratio?: number
   atMost?: number
   atLeast?: number

@@ -9,7 +9,7 @@ export interface Load {
   connections: number
   /** Milliseconds over which the callers come, one after the other; all at once where not given. */
   spread?: number
-  /** What every answer must be; 200 where not given. */
+  /** Status that every answer must have; 200 by default. */
   status?: number
 }
 

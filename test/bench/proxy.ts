@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { Pool } from 'undici'
 import { tellAddress } from './probe.ts'
 
-/** What nobody can do without: the same two calls, parsed, put together and written. */
+/** The least possible work: makes the same two calls, parses them, joins them and writes the answer. */
 const pool = new Pool(process.argv[2]!, { connections: 64 })
 const headers = { accept: 'application/json', 'x-auth-token': 'token' }
 

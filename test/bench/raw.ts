@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tellAddress } from './probe.ts'
 
-/** What Node itself needs to write this body: the measure that the server is held against. */
+/** Writes the same body with node:http alone: the baseline for the server. */
 const body: unknown = JSON.parse(readFileSync(process.argv[2]!, 'utf8'))
 
 const server = createServer((_request, response) => {

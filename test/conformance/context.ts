@@ -12,7 +12,7 @@ export interface Target {
   cloud: string
   /** Name of a cloud of the same driver whose account may have one node only. */
   tightCloud: string
-  /** What a create needs there in the place of what it needs here. */
+  /** Fields of a create on the tight cloud that replace those of the first cloud. */
   tightCreate?: object
   /** An image and two sizes that a node can be made of, and a third of which none can. */
   image_id: string
@@ -21,15 +21,15 @@ export interface Target {
   impossible_size_id: string
   /** A network that leads outside, for the routers and floating IPs of clouds that have such a network. */
   external_network_id?: string
-  /** What a create needs beside image and size, such as a network. */
+  /** Fields that a create needs beside image and size, such as a network. */
   create?: object
   /** Collection, as in paths → what a create there needs on this cloud beside what the cases ask for. */
   needs?: Readonly<Record<string, object>>
-  /** GiB of the smallest volume; 1 where not given. */
+  /** GiB of the smallest volume; 1 by default. */
   smallestVolume?: number
-  /** Of a cloud that does not tell the public keys of its pairs: one to import. */
+  /** A public key to import, for a cloud that does not show the public keys of its key pairs. */
   public_key?: string
-  /** What it tells quotas of beside nodes, where it is not vcpus, ram, volumes and volume_storage. */
+  /** Resources that have a quota, beside nodes; by default vcpus, ram, volumes and volume_storage. */
   quotas?: readonly string[]
   /**
    * How the impossible size is refused: `later` by a node in `error` (where not given), or `at once` by
@@ -77,7 +77,7 @@ export interface Context extends Target {
 
 let made = 0
 
-/** What the cases have in common, for one test. */
+/** Makes the helpers that the cases share, for one test. */
 export function createContext (t: Test, target: Target, capabilities: Context['capabilities']): Context {
   const { app, api, cloud } = target
   const connection = app.clouds[cloud]!

@@ -20,7 +20,7 @@ export type Send = (request: {
   url: string
   headers: Record<string, string>
   payload?: string | undefined
-}) => Promise<{ status: number; headers: Record<string, string>; text: string }>
+}) => Promise<{ status: number, headers: Record<string, string>, text: string }>
 
 export interface Api {
   request (method: Method, url: string, options?: RequestOptions): Promise<ApiResponse>

@@ -62,7 +62,7 @@ export async function scenario (
       }
     }
   }
-  const settled = async ({ status, body }: { status: number; body: any }) => {
+  const settled = async ({ status, body }: { status: number, body: any }) => {
     if (status === 202) await api.ended(body)
   }
   t.teardown(clear)
@@ -114,7 +114,7 @@ export async function scenario (
   t.ok(node.private_ips.includes('10.77.2.10'))
   await act(`${volume.self}/actions/attach`, { node_id: node.id })
   remove.push(`POST ${volume.self}/actions/detach {}`)
-  const nics = (await api.get(`${node.self}/nics`)).body.items as { id: string; network_id: string }[]
+  const nics = (await api.get(`${node.self}/nics`)).body.items as { id: string, network_id: string }[]
   t.equal(nics.length, 2)
   const ip = await make('floating-ips', { pool: external_network_id })
   await act(`${ip.self}/actions/associate`, { nic_id: nics.find(({ network_id: id }) => id === network.id)!.id })

@@ -47,7 +47,7 @@ function aws (t: Test, cloud: Eucalyptus, secret = cloud.secretAccessKey) {
     const all = ['ec2', ...args, '--endpoint-url', cloud.url, '--region', cloud.region, '--output', 'json']
     return await run(tool('aws'), all, { env: { ...env, ...more } }).then(
       ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
-      (error: { code: number; stdout: string; stderr: string }) => ({
+      (error: { code: number, stdout: string, stderr: string }) => ({
         code: error.code,
         out: error.stdout,
         err: error.stderr

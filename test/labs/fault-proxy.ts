@@ -27,7 +27,7 @@ export interface FaultMatch {
   skip?: number
 }
 
-/** What happens to a request. One of these; `delay` may come before any, `status` goes with `html` and `empty` too. */
+/** The fate of a request. One of these; `delay` may come before any, `status` goes with `html` and `empty` too. */
 export interface FaultEffect {
   /** milliseconds before anything else is done; a request whose client has left by then is not forwarded */
   delay?: number
@@ -96,7 +96,7 @@ export interface Passed {
 }
 
 /**
- * What a cloud does with requests, in the place of its target or before it: `pass` asks the target, as often as it is
+ * Answers requests instead of the target or before it: `pass` asks the target, as often as it is
  * called.
  */
 export type Manners = (request: Passing, pass: (request: Passing) => Promise<Passed>) => Promise<Passed>
@@ -477,7 +477,7 @@ function madeBody (
   status: number,
   rule: FaultRule,
   effect: 'status' | 'html' | 'empty'
-): { text: string; type?: string } {
+): { text: string, type?: string } {
   if (effect === 'empty' || status === 204 || status === 304) return { text: '' }
   const reason = `${status} ${http.STATUS_CODES[status] ?? 'Unknown'}`
   if (effect === 'html') {

@@ -27,7 +27,7 @@ async function subnet (context: Context, fields: object = {}) {
 const attachable = async (
   context: Context,
   fields: object = {}
-): Promise<{ network_id: string; id?: string; cidr?: string }> =>
+): Promise<{ network_id: string, id?: string, cidr?: string }> =>
   'subnets.create' in context.capabilities ? subnet(context, fields) : { network_id: (await network(context)).id }
 
 /** The zone of a node, for a subnet that it is to be attached to. */

@@ -163,7 +163,7 @@ const states: Record<string, Case> = {
       await api.ended((await api.delete(`${base}/nodes/${id}`)).body)
       const { status, body } = await api.get(`${base}/nodes/${id}`)
       if (status === 404) { return problem(await api.post(`${base}/nodes/${id}/actions/restore`), 404, 'resource_not_found') }
-      // What is gone for good may be shown a moment longer.
+      // A cloud may show a destroyed node for another moment.
       if (!body.allowed_actions.includes('restore')) {
         const refused = await api.post(`${base}/nodes/${id}/actions/restore`)
         t.ok([404, 409].includes(refused.status), 'what is gone for good is not restored', { body: refused.body })
@@ -313,7 +313,7 @@ export const nodeCases: Record<string, Case> = {
   }
 }
 
-/** What holds beside the capabilities. */
+/** Cases that do not belong to a capability. */
 export const general: Case[] = [
   {
     title: 'a quota of the cloud is told as such',

@@ -54,7 +54,7 @@ export function refusal (
   }
 }
 
-/** What a change shows until it is done. */
+/** The state that a resource shows until its change is done. */
 const passing: Readonly<Record<string, { name: keyof Slowness, code: number }>> = {
   RunInstances: { name: 'pending', code: 0 },
   StartInstances: { name: 'pending', code: 0 },
@@ -218,7 +218,10 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
 
 type Ask = (request: Passing) => Promise<Passed>
 
-/** Who calls, where, by the credential in the header: `Credential=AKIA…/20260131/us-east-1/ec2/aws4_request`. */
+/**
+ * Reads the access key and the region from the credential in the header:
+ * `Credential=AKIA…/20260131/us-east-1/ec2/aws4_request`.
+ */
 function callerOf ({ headers }: Passing) {
   const [account = '', , region = '', service = 'ec2'] =
     /Credential=([^,\s]+)/.exec(headers.authorization ?? '')?.[1]?.split('/') ?? []

@@ -1,5 +1,5 @@
 /**
- * What Eucalyptus answers when it refuses. There are two kinds, and a client has to know both:
+ * Errors of Eucalyptus. There are two kinds, and a client must know both:
  * - a fault of the service is EC2's XML with EC2's code (a client's error is 400, missing rights 403, no capacity 503,
  *   anything else 500);
  * - a fault of the pipeline before the service (signature, timestamp, unknown action or parameter, unknown path) is the
@@ -37,7 +37,7 @@ export function fault (code: string, message: string, status = 400): Refusal {
   }))
 }
 
-/** What the service did not expect is its own failure. */
+/** An unexpected error is a failure of the service. */
 export function failure (message: string): Refusal {
   return fault('InternalFailure', message, 500)
 }

@@ -122,7 +122,7 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
     try {
       bind(action, parameters)
       const tree = actions[action!]!(cloud, reader(parameters)) ?? { return: true }
-      // What only Eucalyptus has is in its own namespace.
+      // Actions that only Eucalyptus has are in its own namespace.
       const xmlns =
         action === 'DescribeInstanceTypes'
           ? `http://msgs.eucalyptus.com/${version}`

@@ -1,10 +1,10 @@
 /**
- * What each action takes, and nothing else: Eucalyptus binds a request to the fields of a message, and what is left
- * over refuses the whole request. These are the fields of the messages of 4.x (package com.eucalyptus.compute.common:
- * VmControl, VmBlockDevice, VmImages, VmKeys, VmSecurity, VmAddresses, VmLocation, VmTypeMessages, VPC, Tags), and the
- * rule is that of BaseQueryBinding and ComputeQueryBinding. `N` and `M` stand for a number of one to seven digits, `#`
- * marks a number as the value; a plain list is also taken without its number. Tags at creation (TagSpecification) came
- * after 4.x.
+ * The parameters of each action; others are refused: Eucalyptus binds a request to the fields of a message, and what is
+ * left over refuses the whole request. These are the fields of the messages of 4.x (package
+ * com.eucalyptus.compute.common: VmControl, VmBlockDevice, VmImages, VmKeys, VmSecurity, VmAddresses, VmLocation,
+ * VmTypeMessages, VPC, Tags), and the rule is that of BaseQueryBinding and ComputeQueryBinding. `N` and `M` stand for a
+ * number of one to seven digits, `#` marks a number as the value; a plain list is also taken without its number. Tags
+ * at creation (TagSpecification) came after 4.x.
  */
 import { pipelineFault } from './faults.ts'
 

@@ -1,8 +1,8 @@
 /**
- * Who asks. Eucalyptus takes AWS' signature version 4 from the Authorization header and version 2 from the parameters.
- * Everything wrong is a 403 of the pipeline. A message may come from 20 seconds ahead and is good for 15 minutes and 20
- * seconds; a signature is taken once. From Eucalyptus' HmacHandler, QueryTimestampHandler, TimedEvictionSet and
- * StackConfiguration (CLOCK_SKEW_SEC, REPLAY_SKEW_WINDOW_SEC).
+ * Authenticates a request. Eucalyptus takes AWS' signature version 4 from the Authorization header and version 2 from
+ * the parameters. Everything wrong is a 403 of the pipeline. A message may come from 20 seconds ahead and is good for
+ * 15 minutes and 20 seconds; a signature is taken once. From Eucalyptus' HmacHandler, QueryTimestampHandler,
+ * TimedEvictionSet and StackConfiguration (CLOCK_SKEW_SEC, REPLAY_SKEW_WINDOW_SEC).
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'

@@ -123,7 +123,7 @@ export interface Nic {
   attachment?: { id: string, instance: string, index: number, at: Date, deleteOnTermination: boolean, status: string }
 }
 
-/** What a test may change while the cloud runs. */
+/** Settings that a test may change while the cloud runs. */
 export interface Behaviour {
   /** milliseconds until a state becomes the next; with Infinity it does when `settle` is called */
   delay: number

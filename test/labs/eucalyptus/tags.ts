@@ -4,7 +4,7 @@ import type { Actions } from './action.ts'
 import type { Cloud } from './state.ts'
 import type { Tree } from './xml.ts'
 
-/** What can have tags: where it is kept, and what it is called. */
+/** Resources that can have tags: their collection in the state, and the name of their type. */
 const kinds: Record<string, { things: keyof Cloud, type: string }> = {
   i: { things: 'instances', type: 'instance' },
   vol: { things: 'volumes', type: 'volume' },

@@ -130,7 +130,7 @@ t.test('every state that the lab can produce', async (t) => {
     return id
   }
 
-  /** What we show beside what OpenStack's own client shows. */
+  /** A node as the API shows it, beside the same node as OpenStack's own client shows it. */
   const compare = async (
     t: Test,
     id: string,

@@ -36,7 +36,7 @@ export const ok = (body: unknown, status = 200): Answer => ({ status, body })
 export const nothing = (status: number): Answer => ({ status })
 
 /**
- * What Nova's framework says of itself in the place of an empty body, as the guide shows it for networks: 58 bytes of
+ * The text that Nova's framework sends instead of an empty body, as the guide shows it for networks: 58 bytes of
  * text.
  */
 export const accepted: Answer = {
@@ -45,7 +45,7 @@ export const accepted: Answer = {
   body: '202 Accepted\n\nThe request is accepted for processing.\n\n   '
 }
 
-/** What a path and a method are answered by; `:name` stands for one part of the path. */
+/** Handlers by method and path; `:name` stands for one part of the path. */
 export type Routes = Record<string, (asked: Asked, ids: Record<string, string>) => Answer>
 
 /** Finds and runs the route; throws 404 where there is none. */

@@ -43,10 +43,10 @@ export async function startRackspace (options: RackspaceOptions = {}) {
   let base = ''
   const identity = createIdentity(account, behaviour, () => base)
 
-  /** What is below an endpoint, and where that is; undefined where no service answers. */
+  /** Finds the service and the rest of the path of a URL; undefined if no service has it. */
   const locate = (
     pathname: string
-  ): { service: string; endpoint: string; path: string; routes: Routes; state?: State } | undefined => {
+  ): { service: string, endpoint: string, path: string, routes: Routes, state?: State } | undefined => {
     if (pathname.startsWith('/v2.0/')) {
       return {
         service: 'identity',
@@ -116,7 +116,7 @@ export async function startRackspace (options: RackspaceOptions = {}) {
     requests,
     /** Requests as `POST /tokens`, by the end of their path. */
     asked: (match: string) => requests.filter(({ method, path }) => `${method} ${path}` === match),
-    /** What is in a region. */
+    /** The resources of a region. */
     state: (region = account.regions[0]!) => regions.get(region.toLowerCase())!.state,
     /** Ends all tokens at once. */
     revokeTokens: () => { identity.revoke() },

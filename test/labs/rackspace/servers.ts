@@ -4,7 +4,7 @@ import { createActions } from './actions.ts'
 import { findServer, flavors, newPassword, publicNet, serviceNet, type Network, type Server, type State } from './state.ts'
 import { newVolume } from './volumes.ts'
 
-/** What a server is shown as, with the extensions that Rackspace has. */
+/** Makes the representation of a server, with Rackspace's extensions. */
 function show (state: State, server: Server, { endpoint }: Asked) {
   const { id, nics, stage, fault } = server
   const labels = new Map<string, Array<{ version: number, addr: string }>>()

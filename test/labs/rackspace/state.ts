@@ -28,7 +28,7 @@ export interface Server {
   updated: string
   nics: Nic[]
   stage: Stage
-  /** What it goes through, each stage for `delay` ms; the last one stays. */
+  /** Its stages, each for `delay` ms; the last one stays. */
   plan: Stage[]
   movedAt: number
   fault?: { code: number, message: string, created: string }
@@ -90,7 +90,7 @@ export const flavors = [
   { id: 'onmetal-compute1', name: 'OnMetal Compute v1', ram: 32768, disk: 32, vcpus: 20, class: 'onmetal' }
 ]
 
-/** What the account has in one region. */
+/** The account's resources in one region. */
 export function createState (behaviour: Behaviour) {
   const base = (name: string, distro: string, version: string): Image => ({
     id: randomUUID(),
