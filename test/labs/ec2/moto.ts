@@ -23,7 +23,11 @@ export const startMoto = (t: Test, { validate = false, authenticate = false }: M
       MOTO_AMIS_PATH: path.join(root, 'test/labs/ec2/images.json'),
       ...(authenticate ? { INITIAL_NO_AUTH_ACTION_COUNT: String(unchecked) } : {}),
       ...(validate
-        ? { MOTO_ENABLE_AMI_VALIDATION: '1', MOTO_ENABLE_KEYPAIR_VALIDATION: '1', MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION: '1' }
+        ? {
+            MOTO_ENABLE_AMI_VALIDATION: '1',
+            MOTO_ENABLE_KEYPAIR_VALIDATION: '1',
+            MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION: '1'
+          }
         : {})
     },
     readyPath: '/moto-api/'
