@@ -9,9 +9,11 @@ import type { Call } from '../../call.ts'
 import { userAgent, type Context } from '../../driver.ts'
 import { isUnsent } from '../../http.ts'
 import type { FieldRefusal } from '../../refusals.ts'
+import { untilAborted } from '../../single-flight.ts'
 import type { Credentials } from './credentials.ts'
 import { toProblemError } from './errors.ts'
 import { explainFields } from './refusals.ts'
+import { limitResponses } from './response-limits.ts'
 import { createMiddleware, type Attempts } from './sdk-middleware.ts'
 
 type Sdk = typeof import('@aws-sdk/client-ec2')
@@ -118,6 +120,7 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
       },
       logger: silentLogger
     })
+    limitResponses(client.config.requestHandler, timeout)
     middleware.install(client)
     return { sdk, client }
   }
@@ -140,7 +143,9 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
     const attempts = middleware.track(command.input, { action, repeatable: read || idempotent, onBody })
     const started = performance.now()
     try {
-      const output = await client.send(command, { abortSignal: call.signal })
+      // Reading the credentials does not end with the signal, so the call does not wait for it.
+      const sending = client.send(command, { abortSignal: call.signal })
+      const output = await untilAborted(sending, call.signal)
       const elapsed = Math.round(performance.now() - started)
       const { requestId } = output.$metadata
       call.log.debug({ action, request_id: requestId, elapsed_ms: elapsed }, 'call to the cloud')
