@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { watch } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-// `npm run dev`: compiles and restarts the server after each change. While the code does not compile, the last server that
-// did goes on. Arguments are passed on: `npm run dev -- --config FILE`.
+// `npm run dev` compiles and restarts the server after each change. If the code does not compile, the last server keeps
+// running. The server gets the arguments: `npm run dev -- --config FILE`.
 
 const folders = ['config', 'drivers', 'openapi', 'plugins', 'routes']
 

@@ -29,8 +29,8 @@ export function pointToField (
 }
 
 /**
- * Points a refusal with one of these codes to the field that it names. By default a missing resource counts as a refusal,
- * because clouds answer 404 to an unknown id in a request.
+ * Points a refusal with one of these codes to the field that it names. By default a missing resource counts as a
+ * refusal, because clouds answer 404 to an unknown id in a request.
  */
 export function explainFields (
   error: unknown,

@@ -34,7 +34,7 @@ export interface ActionRequest {
   check? (target: ActionTarget): void
 }
 
-/** What can be done to the resources of every cloud. All methods throw ProblemError. */
+/** The changes to the resources of every cloud. All methods throw ProblemError. */
 export interface Actions {
   /** Runs a change that the cloud completes before it answers. If the answer is lost, throws outcome_unknown. */
   callDirect<T> (cloud: CloudHandle, capability: string, input: object, run: CloudCall<T>): Promise<T>
@@ -77,9 +77,8 @@ function callMethod (
 /** The error for an action that the state of a resource does not allow. */
 export function invalidState (target: ActionTarget, action: string, hint?: string) {
   const { state, allowed_actions: allowed = [], name, id } = target
-  const details = hint === undefined ? {} : { hint }
   return new ProblemError('invalid_state', `${name ?? id} is ${state}, which does not allow ${action}`, {
-    state, allowed_actions: [...allowed], ...details
+    state, allowed_actions: [...allowed], hint
   })
 }
 

@@ -13,8 +13,8 @@ export const adminSocketOf = (storeFile: string) =>
 const BackupRequest = Type.Object({ file: Type.String({ minLength: 1 }) }, { additionalProperties: false })
 
 /**
- * Serves the commands that need the running server, on a Unix socket of mode 0600. The store is open before, and its lock
- * proves that no other server uses the socket: a socket that a crash left behind is removed.
+ * Serves the commands that need the running server, on a Unix socket of mode 0600. The lock of the store, which is
+ * already open, proves that no other server uses the socket: a socket that a crash left behind is removed.
  */
 export default fp(async (fastify, { storeFile }: { storeFile: string }) => {
   const socket = adminSocketOf(storeFile)
@@ -32,6 +32,6 @@ export default fp(async (fastify, { storeFile }: { storeFile: string }) => {
     await admin.listen({ path: socket })
     chmodSync(socket, 0o600)
   } catch (err) {
-    fastify.log.warn({ err, socket }, 'the server accepts no commands such as backup, because its socket cannot be used')
+    fastify.log.warn({ err, socket }, 'the server accepts no commands such as backup: its socket cannot be used')
   }
 }, { name: 'admin', dependencies: ['store'] })

@@ -13,7 +13,7 @@ declare module 'fastify' {
   }
 }
 
-/** What nodes have beside the actions of every resource. All methods throw ProblemError. */
+/** The changes that only nodes have. All methods throw ProblemError. */
 export interface Nodes {
   create (cloud: CloudHandle, input: NodeCreate, idempotencyKey?: string): Promise<StartedOperation>
   /** Checks a create without creating anything. `schemaError` is the result of the schema validation. */

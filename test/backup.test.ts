@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { run, serve } from './fixtures/process.ts'
@@ -7,9 +8,13 @@ import { build, dummy } from './helper/app.ts'
 const nodes = '/api/v2/clouds/default/nodes'
 const input = { name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small' }
 
+/** A folder with settings. Its path is short, because the path of a Unix socket has at most 107 bytes. */
 function folder (t: Test) {
+  const directory = mkdtempSync(path.join(tmpdir(), 'orchestrator-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
   const settings = { log_level: 'silent', port: 0, clouds: { default: { driver: 'dummy', delay: 0 } } }
-  return t.testdir({ 'orchestrator.json': JSON.stringify(settings) })
+  writeFileSync(path.join(directory, 'orchestrator.json'), JSON.stringify(settings))
+  return directory
 }
 
 async function createNode (url: string) {

@@ -16,7 +16,9 @@ const failing = (kind: string, more: object = {}) => dummy({ nodes: 1, faults: [
 const valid = { name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small' }
 
 t.test('clouds are listed in their order, each with its driver and what it stands for', async (t) => {
-  const { api } = await build(t, { clouds: { west: dummy({ location: 'west-1' }), off: dummy({ enabled: false }), default: dummy() } })
+  const { api } = await build(t, {
+    clouds: { west: dummy({ location: 'west-1' }), off: dummy({ enabled: false }), default: dummy() }
+  })
   const { status, body } = await api.get('/api/v2/clouds')
   t.equal(status, 200)
   t.match(body.items, [
@@ -50,16 +52,31 @@ t.test('the health of a cloud is that of this moment when it is asked for alone'
   const health = async (cloud: string) => (await api.get(`/api/v2/clouds/${cloud}`)).body.health
   t.match(await health('good'), { status: 'up', problem: null, checked_at: String, elapsed_ms: Number })
   t.match(await health('denied'), {
-    status: 'down', problem: { code: 'provider_auth_failed', cloud: 'denied', driver: 'dummy', hint: /orchestrator check/, retryable: false }
+    status: 'down',
+    problem: {
+      code: 'provider_auth_failed',
+      cloud: 'denied',
+      driver: 'dummy',
+      hint: /orchestrator check/,
+      retryable: false
+    }
   })
   t.match(await health('broke'), { status: 'down', problem: { code: 'provider_unavailable' } })
   t.match(await health('mended'), { status: 'up', problem: null })
   const { body } = await api.get('/api/v2/clouds')
-  t.same(body.items.map(({ health: { status } }: any) => status), ['up', 'down', 'down', 'up'], 'and the list has it as it was last seen')
+  t.same(
+    body.items.map(({ health: { status } }: any) => status),
+    ['up', 'down', 'down', 'up'],
+    'and the list has it as it was last seen'
+  )
 })
 
 t.test('a call that finds a cloud away is seen in its health, and one that finds it back too', async (t) => {
-  const faults = [on('nodes.list', 'unavailable', { times: 1 }), on('images.list', 'auth_failed', { times: 1 }), on('sizes.list', 'error')]
+  const faults = [
+    on('nodes.list', 'unavailable', { times: 1 }),
+    on('images.list', 'auth_failed', { times: 1 }),
+    on('sizes.list', 'error')
+  ]
   const { api } = await build(t, { clouds: { default: dummy({ faults }) } })
   const health = async () => (await api.get('/api/v2/clouds')).body.items[0].health
   await api.get('/api/v2/clouds/default/nodes')
@@ -106,7 +123,9 @@ const plain = defineDriver({
 })
 
 t.test('what a cloud cannot do is a 501 that names it, before any call', async (t) => {
-  const directory = t.testdir({ 'orchestrator.json': JSON.stringify({ clouds: { default: { driver: 'plain' }, dummy: dummy() } }) })
+  const directory = t.testdir({
+    'orchestrator.json': JSON.stringify({ clouds: { default: { driver: 'plain' }, dummy: dummy() } })
+  })
   const drivers = new Map([...await loadDrivers(), ['plain', plain]])
   const app = createApp({ settings: loadSettings({ env: {}, cwd: directory, drivers }), drivers })
   t.teardown(() => app.close())
@@ -131,25 +150,41 @@ t.test('what a cloud cannot do is a 501 that names it, before any call', async (
     t.match([answer.status, answer.body.code], [501, 'not_supported'], capability, { answer })
     t.match(answer.body, { cloud: 'default', driver: 'plain', capability, retryable: false })
   }
-  t.equal((await ask('POST', '/nodes', { ...valid, count: 1, protected: false })).status, 503, 'what means the same as leaving it out is no use of it')
+  t.equal(
+    (await ask('POST', '/nodes', { ...valid, count: 1, protected: false })).status,
+    503,
+    'what means the same as leaving it out is no use of it'
+  )
   const foreign = await ask('POST', '/nodes', { ...valid, provider_options: { dummy: {} } })
   t.equal(foreign.status, 501)
   const { items, sources } = (await app.inject('/api/v2/images')).json()
-  t.same(sources.map(({ cloud }: { cloud: string }) => cloud), ['dummy'], 'a list of all clouds is one of those that have it')
+  t.same(
+    sources.map(({ cloud }: { cloud: string }) => cloud),
+    ['dummy'],
+    'a list of all clouds is one of those that have it'
+  )
   t.ok(items.length > 0)
   t.match((await app.inject('/api/v2/images?cloud=default,dummy')).json().sources, [
-    { cloud: 'default', status: 'error', problem: { code: 'not_supported', capability: 'images.list' } }, { cloud: 'dummy', status: 'ok' }
+    { cloud: 'default', status: 'error', problem: { code: 'not_supported', capability: 'images.list' } },
+    { cloud: 'dummy', status: 'ok' }
   ])
 
   async function ask (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, payload?: object) {
-    const answer = await app.inject({ method, url: `/api/v2/clouds/default${path}`, ...(payload === undefined ? {} : { payload }) })
+    const answer = await app.inject({
+      method,
+      url: `/api/v2/clouds/default${path}`,
+      ...(payload === undefined ? {} : { payload })
+    })
     return { status: answer.statusCode, body: answer.json() }
   }
 })
 
 t.test('options of another driver are refused: they would be lost', async (t) => {
   const { api } = await build(t)
-  const { status, body } = await api.post('/api/v2/clouds/default/nodes', { ...valid, provider_options: { openstack: {} } })
+  const { status, body } = await api.post('/api/v2/clouds/default/nodes', {
+    ...valid,
+    provider_options: { openstack: {} }
+  })
   t.match([status, body.errors], [422, [{ in: 'body', pointer: '/provider_options/openstack', message: /dummy/ }]])
 })
 
@@ -160,14 +195,20 @@ t.test('drivers are listed with the clouds that use them, and tell the schema of
   t.same(body.items.map(({ name }: { name: string }) => name), all, 'all there are')
   t.same(body.items.find(({ name }: { name: string }) => name === 'dummy').clouds, ['a', 'b'])
   const one = (await api.get('/api/v2/drivers/dummy')).body
-  t.match(one, { name: 'dummy', self: '/api/v2/drivers/dummy', settings: { type: 'object', properties: { delay: { default: 1, minimum: 0 } } } })
+  t.match(one, {
+    name: 'dummy',
+    self: '/api/v2/drivers/dummy',
+    settings: { type: 'object', properties: { delay: { default: 1, minimum: 0 } } }
+  })
   t.match(one.create_options, { properties: { admin_password: { type: 'boolean' } } })
   t.match((await api.get('/api/v2/drivers/nebula')).body, { status: 404, code: 'resource_not_found' })
 })
 
 t.test('the server starts and serves although every cloud is down or hangs', async (t) => {
   const started = performance.now()
-  const { api } = await build(t, { clouds: { default: failing('auth_failed'), gone: failing('unavailable'), hung: failing('hang', { timeout: 30 }) } })
+  const { api } = await build(t, {
+    clouds: { default: failing('auth_failed'), gone: failing('unavailable'), hung: failing('hang', { timeout: 30 }) }
+  })
   t.ok(performance.now() - started < 10_000, 'no cloud holds it up')
   for (const url of ['/health/live', '/health/ready', '/api/v2/clouds', '/api/v2/drivers', '/api/v2/operations']) {
     t.equal((await api.get(url)).status, 200, url)
@@ -176,25 +217,31 @@ t.test('the server starts and serves although every cloud is down or hangs', asy
   t.same(body.items.map(({ health }: any) => health.status), ['down', 'down', 'unknown'])
 })
 
-t.test('when one cloud hangs the calls to others are answered as before, and its own callers hear within its deadline', async (t) => {
-  const { api } = await build(t, {
-    clouds: { default: dummy({ nodes: 2 }), hung: dummy({ timeout: 0.5, max_in_flight: 4, faults: [on('nodes.*', 'hang')] }) }
-  })
-  await api.get('/api/v2/nodes?cloud=default')
-  const started = performance.now()
-  const hanging = Array.from({ length: 20 }, () => api.get('/api/v2/clouds/hung/nodes'))
-  const others = await Promise.all(Array.from({ length: 20 }, () => api.get('/api/v2/clouds/default/nodes')))
-  t.ok(others.every(({ status, body }) => status === 200 && body.items.length === 2))
-  const served = performance.now() - started
-  const late = await Promise.all(hanging)
-  const took = performance.now() - started
-  t.ok(served < took, 'others do not wait for it', { served, took })
-  t.ok(took >= 500 && took < 3000, 'those in line for it hear with the others', { took })
-  for (const { status, body } of late) {
-    t.match([status, body.code, body.cloud, body.retryable], [504, 'provider_timeout', 'hung', true])
-    t.match(body.detail, /0\.5 s/)
+t.test(
+  'when one cloud hangs the calls to others are answered as before, and its own callers hear within its deadline',
+  async (t) => {
+    const { api } = await build(t, {
+      clouds: {
+        default: dummy({ nodes: 2 }),
+        hung: dummy({ timeout: 0.5, max_in_flight: 4, faults: [on('nodes.*', 'hang')] })
+      }
+    })
+    await api.get('/api/v2/nodes?cloud=default')
+    const started = performance.now()
+    const hanging = Array.from({ length: 20 }, () => api.get('/api/v2/clouds/hung/nodes'))
+    const others = await Promise.all(Array.from({ length: 20 }, () => api.get('/api/v2/clouds/default/nodes')))
+    t.ok(others.every(({ status, body }) => status === 200 && body.items.length === 2))
+    const served = performance.now() - started
+    const late = await Promise.all(hanging)
+    const took = performance.now() - started
+    t.ok(served < took, 'others do not wait for it', { served, took })
+    t.ok(took >= 500 && took < 3000, 'those in line for it hear with the others', { took })
+    for (const { status, body } of late) {
+      t.match([status, body.code, body.cloud, body.retryable], [504, 'provider_timeout', 'hung', true])
+      t.match(body.detail, /0\.5 s/)
+    }
   }
-})
+)
 
 t.test('a change that gets no place in line before its deadline was not sent, and says so', async (t) => {
   const { api } = await build(t, {
@@ -211,10 +258,11 @@ t.test('a change that gets no place in line before its deadline was not sent, an
 
 t.test('the id of a request is that which its client gave it, if it is one', async (t) => {
   const { api } = await build(t)
-  const id = async (given?: string, url = '/api/v2/clouds') => (await api.get(url, given === undefined ? {} : { 'x-request-id': given })).headers['x-request-id']!
+  const id = async (given?: string, url = '/api/v2/clouds') =>
+    (await api.get(url, given === undefined ? {} : { 'x-request-id': given })).headers['x-request-id']!
   t.equal(await id('deploy-42:web.1_a'), 'deploy-42:web.1_a')
   t.equal(await id('x'.repeat(128)), 'x'.repeat(128))
-  for (const odd of ['', 'a b', 'x'.repeat(129), '"><script>', 'ä']) t.match(await id(odd), /^[0-9a-f-]{36}$/, odd.slice(0, 20))
+  for (const odd of ['', 'a b', 'x'.repeat(129), '"><script>', 'ä']) { t.match(await id(odd), /^[0-9a-f-]{36}$/, odd.slice(0, 20)) }
   t.not(await id(), await id(), 'otherwise each has its own')
   const problem = await api.get('/api/v2/clouds/none', { 'x-request-id': 'mine' })
   t.match([problem.headers['x-request-id'], problem.body.request_id], ['mine', 'mine'])
@@ -222,7 +270,9 @@ t.test('the id of a request is that which its client gave it, if it is one', asy
 })
 
 t.test('every error has the one form', async (t) => {
-  const { api } = await build(t, { clouds: { default: dummy({ faults: [on('nodes.list', 'rate_limited', { retry_after: 1.2 })] }) } })
+  const { api } = await build(t, {
+    clouds: { default: dummy({ faults: [on('nodes.list', 'rate_limited', { retry_after: 1.2 })] }) }
+  })
   const { status, headers, body } = await api.get('/api/v2/clouds/default/nodes?limit=3')
   t.equal(status, 503)
   t.match(headers['content-type'], /^application\/problem\+json/)
@@ -258,7 +308,9 @@ t.test('the document is served as JSON and YAML, and read by people at /docs', a
   const docs = await app.inject('/docs/')
   t.match([docs.statusCode, docs.headers['content-type']], [200, /^text\/html/])
   t.equal((await app.inject('/docs')).statusCode < 400, true)
-  const ids = Object.values(document.paths).flatMap((methods) => Object.values(methods as object)).map(({ operationId }) => operationId)
+  const ids = Object.values(document.paths)
+    .flatMap((methods) => Object.values(methods as object))
+    .map(({ operationId }) => operationId)
   t.equal(new Set(ids).size, ids.length, 'each operation has an id of its own')
   t.ok(ids.every((id) => typeof id === 'string'))
 })
@@ -278,7 +330,8 @@ t.test('health is told to whoever watches the server, without its clouds', async
 
 t.test('a create can be checked without creating anything', async (t) => {
   const { api } = await build(t, { clouds: { default: dummy(), away: failing('unavailable'), other: dummy() } })
-  const validate = async (fields: object, cloud = 'default') => (await api.post(`/api/v2/clouds/${cloud}/nodes/validate`, { ...valid, ...fields })).body
+  const validate = async (fields: object, cloud = 'default') =>
+    (await api.post(`/api/v2/clouds/${cloud}/nodes/validate`, { ...valid, ...fields })).body
   const results = (body: any) => Object.fromEntries(body.checks.map(({ name, ok }: any) => [name, ok]))
   const good = await validate({})
   t.equal(good.valid, true)

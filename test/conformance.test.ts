@@ -3,7 +3,9 @@ import { conformance } from './conformance/suite.ts'
 import { build, dummy } from './helper/app.ts'
 
 t.test('the dummy cloud conforms', async (t) => {
-  const { app, api } = await build(t, { clouds: { default: dummy({ delay: 0.02 }), tight: dummy({ quotas: { nodes: 1 } }) } })
+  const { app, api } = await build(t, {
+    clouds: { default: dummy({ delay: 0.02 }), tight: dummy({ quotas: { nodes: 1 } }) }
+  })
   await conformance(t, {
     app,
     api,

@@ -23,9 +23,16 @@ async function ask (url: string, options: RequestInit = {}) {
 }
 
 const create = ({ url }: Serving) =>
-  ask(`${url}${nodes}`, { method: 'POST', headers: { 'content-type': 'application/json', ...key }, body: JSON.stringify(input) })
+  ask(`${url}${nodes}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...key },
+    body: JSON.stringify(input)
+  })
 
-/** Starts anew where a server was killed: its one operation must end well, with one node, and stay the answer to its key. */
+/**
+ * Starts anew where a server was killed: its one operation must end well, with one node, and stay the answer to its
+ * key.
+ */
 async function mustRecover (t: Test, directory: string) {
   const again = await serve(t, [], { program, cwd: directory })
   const { body: { items } } = await ask(`${again.url}/api/v2/operations`)
@@ -49,9 +56,21 @@ async function kill ({ child, ended }: Serving) {
 }
 
 const points: [string, string, object][] = [
-  ['written', 'a server killed when the operation is written, before the cloud is asked, asks it at its next start', {}],
-  ['sent', 'a server killed while the answer of the cloud is on its way finds what it made at its next start', { latency: 0.3 }],
-  ['accepted', 'a server killed before it has recorded the answer of the cloud finds what it made at its next start', {}]
+  [
+    'written',
+    'a server killed when the operation is written, before the cloud is asked, asks it at its next start',
+    {}
+  ],
+  [
+    'sent',
+    'a server killed while the answer of the cloud is on its way finds what it made at its next start',
+    { latency: 0.3 }
+  ],
+  [
+    'accepted',
+    'a server killed before it has recorded the answer of the cloud finds what it made at its next start',
+    {}
+  ]
 ]
 
 for (const [point, title, cloud] of points) {
@@ -67,7 +86,10 @@ for (const [point, title, cloud] of points) {
 
 t.test('a server killed while it looks for a create whose answer was lost finds it at its next start', async (t) => {
   const directory = t.testdir()
-  const faults = [{ on: 'nodes.create', kind: 'reset', when: 'after' }, { on: 'nodes.find_created', kind: 'unavailable' }]
+  const faults = [
+    { on: 'nodes.create', kind: 'reset', when: 'after' },
+    { on: 'nodes.find_created', kind: 'unavailable' }
+  ]
   settle(directory, { faults })
   const server = await serve(t, [], { program, cwd: directory })
   const { status, body } = await create(server)

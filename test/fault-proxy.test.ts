@@ -27,7 +27,13 @@ async function startUpstream (t: Test, handler?: Handler) {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => { server.close(); server.closeAllConnections() })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, got, get connections () { return connections } }
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    got,
+    get connections () {
+      return connections
+    }
+  }
 }
 
 async function setUp (t: Test, handler?: Handler) {
@@ -38,8 +44,10 @@ async function setUp (t: Test, handler?: Handler) {
     await dispatcher.destroy()
     await proxy.close()
   })
-  const call = (path: string, options: { method?: 'GET' | 'POST' | 'DELETE' | 'HEAD', body?: string, signal?: AbortSignal } = {}) =>
-    request(proxy.urls.cloud + path, { dispatcher, ...options })
+  const call = (
+    path: string,
+    options: { method?: 'GET' | 'POST' | 'DELETE' | 'HEAD', body?: string, signal?: AbortSignal } = {}
+  ) => request(proxy.urls.cloud + path, { dispatcher, ...options })
   return { upstream, proxy, call }
 }
 
@@ -61,7 +69,9 @@ t.test('without rules everything passes, and origins become the proxy\'s own', a
   t.strictSame(JSON.parse(text), { name: 'ü', next: `${proxy.urls.cloud}/more?marker=1` })
   t.equal(Number(answer.headers['content-length']), Buffer.byteLength(text))
   t.strictSame(upstream.got, [{ method: 'POST', path: '/v3?x=1', body: 'hello' }])
-  t.match(proxy.requests, [{ target: 'cloud', method: 'POST', path: '/v3?x=1', status: 200, upstreamStatus: 200, headers: {} }])
+  t.match(proxy.requests, [
+    { target: 'cloud', method: 'POST', path: '/v3?x=1', status: 200, upstreamStatus: 200, headers: {} }
+  ])
   await until(() => proxy.requests[0]?.ended === true)
   proxy.resetRequests()
   t.strictSame(proxy.requests, [])
@@ -70,7 +80,11 @@ t.test('without rules everything passes, and origins become the proxy\'s own', a
 t.test('a catalog names every target by its proxy, and no longer port is taken for a shorter one', async t => {
   const nova = await startUpstream(t)
   const keystone = await startUpstream(t, (_req, res) => {
-    res.writeHead(300, { 'content-type': 'application/json', location: `${nova.url}/v2.1`, 'www-authenticate': `Keystone uri="${nova.url}"` })
+    res.writeHead(300, {
+      'content-type': 'application/json',
+      location: `${nova.url}/v2.1`,
+      'www-authenticate': `Keystone uri="${nova.url}"`
+    })
     res.end(JSON.stringify({ nova: `${nova.url}/v2.1`, bare: nova.url, other: `${nova.url}9/` }))
   })
   const proxy = await startFaultProxy({ targets: { keystone: keystone.url, nova: nova.url } })
@@ -96,7 +110,9 @@ t.test('what is not JSON is streamed as it is', async t => {
 })
 
 t.test('answers without a body pass', async t => {
-  const { call } = await setUp(t, (_req, res) => { res.writeHead(204, { 'x-kept': 'yes', 'content-type': 'application/json' }).end() })
+  const { call } = await setUp(t, (_req, res) => {
+    res.writeHead(204, { 'x-kept': 'yes', 'content-type': 'application/json' }).end()
+  })
   const deleted = await call('/thing', { method: 'DELETE' })
   t.equal(deleted.statusCode, 204)
   t.equal(deleted.headers['x-kept'], 'yes')
@@ -117,7 +133,10 @@ t.test('reading goes over kept connections; one closed while idle is not noticed
 t.test('an upstream that breaks off breaks off for the client', async t => {
   const { proxy, call } = await setUp(t, (req, res) => {
     if (req.url === '/head') return req.socket.destroy()
-    res.writeHead(200, { 'content-length': 100, 'content-type': req.url === '/json' ? 'application/json' : 'text/plain' })
+    res.writeHead(200, {
+      'content-length': 100,
+      'content-type': req.url === '/json' ? 'application/json' : 'text/plain'
+    })
     res.write('some', () => req.socket.destroy())
   })
   await t.rejects(call('/head'))
@@ -274,7 +293,12 @@ t.test('swallowHang: the upstream has done it, the client waits', async t => {
 
 t.test('a client that leaves after it has asked does not keep the upstream from its work', async t => {
   const gate = deferred()
-  const { proxy, upstream, call } = await setUp(t, (_req, res) => { gate.promise.then(() => res.writeHead(202).end(), () => {}) })
+  const { proxy, upstream, call } = await setUp(t, (_req, res) => {
+    gate.promise.then(
+      () => res.writeHead(202).end(),
+      () => {}
+    )
+  })
   const leave = new AbortController()
   const answer = call('/servers', { method: 'POST', body: '{}', signal: leave.signal })
   await until(() => upstream.got.length === 1)

@@ -33,11 +33,23 @@ t.test('the same request with the same key gets the first answer again, and make
 t.test('what the request means counts, not how it is written', async (t) => {
   const { api } = await build(t, one())
   const first = await create(api, 'a', { tags: { x: '1', y: '2' } })
-  const turned = JSON.stringify({ tags: { y: '2', x: '1' }, size_id: 'dummy.small', image_id: 'img-debian-12', name: 'web' }, null, 2)
-  const again = await api.post(nodes, turned, { ...key('a'), 'content-type': 'application/json; charset=utf-8', prefer: 'wait=5' })
+  const turned = JSON.stringify(
+    { tags: { y: '2', x: '1' }, size_id: 'dummy.small', image_id: 'img-debian-12', name: 'web' },
+    null,
+    2
+  )
+  const again = await api.post(nodes, turned, {
+    ...key('a'),
+    'content-type': 'application/json; charset=utf-8',
+    prefer: 'wait=5'
+  })
   t.equal(again.headers['idempotency-replayed'], 'true')
   t.equal(again.body.id, first.body.id)
-  t.equal((await create(api, '"a"', { tags: { x: '1', y: '2' } })).body.id, first.body.id, 'a key may be quoted, as the draft has it')
+  t.equal(
+    (await create(api, '"a"', { tags: { x: '1', y: '2' } })).body.id,
+    first.body.id,
+    'a key may be quoted, as the draft has it'
+  )
   t.same(await counts(api), { nodes: 1, operations: 1 })
 })
 
@@ -75,7 +87,10 @@ t.test('what the cloud refused is refused again without asking it', async (t) =>
   const first = await create(api, 'a')
   t.match([first.status, first.body.code], [502, 'provider_permission_denied'])
   const again = await create(api, 'a')
-  t.match([again.status, again.body.code, again.headers['content-type']], [502, 'provider_permission_denied', 'application/problem+json'])
+  t.match(
+    [again.status, again.body.code, again.headers['content-type']],
+    [502, 'provider_permission_denied', 'application/problem+json']
+  )
   t.equal(again.headers['idempotency-replayed'], 'true')
   t.equal(again.body.request_id, again.headers['x-request-id'], 'the problem tells the request it answers')
   t.match((await create(api, 'a', { name: 'db' })).body, { code: 'idempotency_mismatch' })
@@ -104,7 +119,10 @@ t.test('a request that was refused before the cloud was asked leaves its key fre
 })
 
 t.test('a create whose answer was lost is one request all the same', async (t) => {
-  const { api } = await build(t, one({ timeout: 0.2, faults: [{ on: 'nodes.create', kind: 'hang', when: 'after', times: 1 }] }))
+  const { api } = await build(
+    t,
+    one({ timeout: 0.2, faults: [{ on: 'nodes.create', kind: 'hang', when: 'after', times: 1 }] })
+  )
   const first = await create(api, 'a')
   t.match([first.status, first.body.phase], [202, 'reconciling'])
   const again = await create(api, 'a')
@@ -159,7 +177,14 @@ t.test('a key is known after a restart, for a day', async (t) => {
 
 t.test('any printable text is a key', async (t) => {
   const { api } = await build(t, one())
-  for (const value of ['8e03978e-40d5-43dd-bc93-6894a57f9324', 'x'.repeat(255), `"${'y'.repeat(255)}"`, 'a b', "'; drop table idempotency_keys --", '{"a":1}']) {
+  for (const value of [
+    '8e03978e-40d5-43dd-bc93-6894a57f9324',
+    'x'.repeat(255),
+    `"${'y'.repeat(255)}"`,
+    'a b',
+    "'; drop table idempotency_keys --",
+    '{"a":1}'
+  ]) {
     const first = await create(api, value)
     t.equal(first.status, 202, value.slice(0, 40), { first })
     t.equal((await create(api, value)).body.id, first.body.id)

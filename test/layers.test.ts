@@ -53,7 +53,8 @@ const driverFolders: Record<string, string[][]> = {
 /** Whether an import within one driver leads to a higher row. */
 function climbs (file: string, imported: string) {
   const rows = driverFolders[driverOf(file)!]
-  if (rows === undefined || !isDriver(file) || !isDriver(imported) || driverOf(file) !== driverOf(imported)) return false
+  const isWithinDriver = isDriver(file) && isDriver(imported) && driverOf(file) === driverOf(imported)
+  if (rows === undefined || !isWithinDriver) return false
   const rowOf = (name: string) => {
     const [, , folder, inner] = name.split('/')
     return rows.findIndex((row) => row.includes(inner === undefined ? '' : folder!))

@@ -6,7 +6,8 @@ import type { Api } from './helper/api.ts'
 
 const unique = (items: { self: string }[]) => new Set(items.map(({ self }) => self)).size
 const of = (items: { cloud: string }[], cloud: string) => items.filter((item) => item.cloud === cloud).length
-const places = (cursor: string) => (JSON.parse(Buffer.from(cursor, 'base64url').toString()) as { places: { cloud: string }[] }).places
+const places = (cursor: string) =>
+  (JSON.parse(Buffer.from(cursor, 'base64url').toString()) as { places: { cloud: string }[] }).places
 
 /** Creates a node and waits until it runs. */
 async function create (api: Api, cloud: string, fields: object = {}) {
@@ -26,7 +27,10 @@ t.test('one cloud is told whole, each item once, whatever the limit and the page
       t.equal(items.length, 23, `${cloud}, limit ${limit}`)
       t.equal(unique(items), 23)
       t.same(items.map(({ name }) => name), [...items.map(({ name }) => name)].sort(), 'in the order of the cloud')
-      t.ok(pages.every((page) => page.items.length <= limit && page.total === 23), 'no page is over the limit, each tells the total')
+      t.ok(
+        pages.every((page) => page.items.length <= limit && page.total === 23),
+        'no page is over the limit, each tells the total'
+      )
       t.match(pages.at(-1).sources, [{ cloud, status: 'ok', count: pages.at(-1).items.length, problem: null }])
     }
   }
@@ -53,13 +57,23 @@ t.test('many clouds are told whole, each item once, in the order of the clouds',
     for (const page of pages) {
       t.ok(page.items.length <= limit, 'no page is over the limit')
       const clouds = [...new Set(page.items.map(({ cloud }: { cloud: string }) => cloud))]
-      t.same(clouds, ['default', 'zeta', 'alpha'].filter((cloud) => clouds.includes(cloud)), 'clouds in their order: default first, then as written')
+      t.same(
+        clouds,
+        ['default', 'zeta', 'alpha'].filter((cloud) => clouds.includes(cloud)),
+        'clouds in their order: default first, then as written'
+      )
       t.equal(page.total, null, 'the total of many clouds is not known')
-      for (const { cloud, count } of page.sources) t.equal(count, of(page.items, cloud), `${cloud} counts its items of this page`)
+      for (const { cloud, count } of page.sources) {
+        t.equal(count, of(page.items, cloud), `${cloud} counts its items of this page`)
+      }
     }
   }
   const [first] = (await api.walk('/api/v2/nodes?limit=1000')).pages
-  t.same(first.sources.map(({ cloud }: { cloud: string }) => cloud), ['default', 'zeta', 'empty', 'alpha'], 'those switched off are not asked')
+  t.same(
+    first.sources.map(({ cloud }: { cloud: string }) => cloud),
+    ['default', 'zeta', 'empty', 'alpha'],
+    'those switched off are not asked'
+  )
 })
 
 t.test('a choice of clouds is a list of those alone', async (t) => {
@@ -73,7 +87,10 @@ t.test('a choice of clouds is a list of those alone', async (t) => {
   t.equal(one.body.total, 3, 'the total of a single cloud is known')
   const withOff = await api.get('/api/v2/nodes?cloud=b,off')
   t.equal(withOff.body.items.length, 3)
-  t.match(withOff.body.sources, [{ cloud: 'b', status: 'ok' }, { cloud: 'off', status: 'error', problem: { code: 'cloud_disabled' } }])
+  t.match(withOff.body.sources, [
+    { cloud: 'b', status: 'ok' },
+    { cloud: 'off', status: 'error', problem: { code: 'cloud_disabled' } }
+  ])
 })
 
 t.test('the next page is linked as RFC 8288 has it, with the query that asked', async (t) => {
@@ -106,7 +123,14 @@ t.test('filters hold for every item, over the pages of every cloud', async (t) =
   const same = async (query: string, fits: (node: any) => boolean) => {
     for (const limit of [9, 100]) {
       const { items } = await api.walk(`/api/v2/nodes?limit=${limit}&${query}`)
-      t.same(items.map(({ self }) => self).sort(), all.filter(fits).map(({ self }) => self).sort(), `${query}, limit ${limit}`)
+      t.same(
+        items.map(({ self }) => self).sort(),
+        all
+          .filter(fits)
+          .map(({ self }) => self)
+          .sort(),
+        `${query}, limit ${limit}`
+      )
     }
   }
   await same('state=stopped', ({ state }) => state === 'stopped')
@@ -132,16 +156,27 @@ t.test('filters hold for every item, over the pages of every cloud', async (t) =
   await same('tag.env=prod&tag.role=db', ({ tags }) => tags.env === 'prod' && tags.role === 'db')
   await same('tag.env=prod&tag.env=dev', () => false)
   await same('tag.env=', () => false)
-  await same('state=running&name=*3*&tag=role=web', ({ state, name, tags }) => state === 'running' && name.includes('3') && tags.role === 'web')
+  await same(
+    'state=running&name=*3*&tag=role=web',
+    ({ state, name, tags }) => state === 'running' && name.includes('3') && tags.role === 'web'
+  )
   await same('size_id=dummy.tiny,dummy.large', ({ size_id: size }) => size === 'dummy.tiny' || size === 'dummy.large')
-  await same('image_id=img-debian-12&availability_zone=local-a', (node) => node.image_id === 'img-debian-12' && node.availability_zone === 'local-a')
+  await same(
+    'image_id=img-debian-12&availability_zone=local-a',
+    (node) => node.image_id === 'img-debian-12' && node.availability_zone === 'local-a'
+  )
   await same('image_id=null', () => false)
 })
 
 t.test('all nodes of one name are told, and a tag may hold anything', async (t) => {
   const { api } = await build(t, { clouds: { a: dummy(), b: dummy() } })
   const odd = { 'a=b': 'c=d', comma: 'x,y', empty: '', blank: ' a ' }
-  await Promise.all([create(api, 'a', { tags: odd }), create(api, 'a'), create(api, 'b', { name: 'we*b', tags: { empty: 'full' } }), create(api, 'b')])
+  await Promise.all([
+    create(api, 'a', { tags: odd }),
+    create(api, 'a'),
+    create(api, 'b', { name: 'we*b', tags: { empty: 'full' } }),
+    create(api, 'b')
+  ])
   const count = async (query: string) => (await api.walk(`/api/v2/nodes?${query}`)).items.length
   t.equal(await count('name=web'), 3, 'none is guessed')
   t.equal(await count('name=we*b'), 4)
@@ -170,22 +205,52 @@ t.test('sorting is one order over all clouds, null last, and the same through ev
   const names = (await sorted('name', 1000)).map(({ name, cloud }) => `${name} ${cloud}`)
   t.same(names, [...names].sort(), 'equal names are ordered by cloud')
   t.same((await sorted('-name', 1000)).map(({ name }) => name), names.map((one) => one.split(' ')[0]).reverse())
-  for (const sort of ['name', '-name', 'size_id,-created_at', '-availability_zone,image_id', 'protected', 'state', 'progress,-name']) {
+  for (const sort of [
+    'name',
+    '-name',
+    'size_id,-created_at',
+    '-availability_zone,image_id',
+    'protected',
+    'state',
+    'progress,-name'
+  ]) {
     const whole = await sorted(sort, 1000)
     t.equal(whole.length, 21)
     for (const limit of [1, 4, 20]) t.same(await sorted(sort, limit), whole, `${sort}, limit ${limit}`)
   }
   const parents = (items: { parent: string | null }[]) => items.map(({ parent }) => parent)
-  t.same(parents(await sorted('parent', 2, 'locations')), ['local', 'local', 'local', 'local', null, null], 'null is last')
-  t.same(parents(await sorted('-parent', 1, 'locations')), ['local', 'local', 'local', 'local', null, null], 'null is last downwards too')
-  t.same((await sorted('-ram', 3, 'sizes')).map(({ ram }) => ram), [1048576, 1048576, 8192, 8192, 4096, 4096, 2048, 2048, 512, 512], 'numbers as numbers')
+  t.same(
+    parents(await sorted('parent', 2, 'locations')),
+    ['local', 'local', 'local', 'local', null, null],
+    'null is last'
+  )
+  t.same(
+    parents(await sorted('-parent', 1, 'locations')),
+    ['local', 'local', 'local', 'local', null, null],
+    'null is last downwards too'
+  )
+  t.same(
+    (await sorted('-ram', 3, 'sizes')).map(({ ram }) => ram),
+    [1048576, 1048576, 8192, 8192, 4096, 4096, 2048, 2048, 512, 512],
+    'numbers as numbers'
+  )
 
   const { body } = await api.get('/api/v2/nodes?sort=name&limit=5')
   t.equal(body.total, 21, 'what is read whole can be counted')
   t.same(body.sources.map(({ count }: { count: number }) => count), [3, 2])
   const filtered = await api.walk('/api/v2/nodes?sort=-name&limit=2&name=*1*')
-  t.same(filtered.items.map(({ name }) => name), names.map((one) => one.split(' ')[0]!).filter((name) => name.includes('1')).reverse())
-  t.equal((await api.get('/api/v2/clouds/a/nodes?sort=-name&limit=1')).body.items[0].name, 'node-0012', 'one cloud is sorted likewise')
+  t.same(
+    filtered.items.map(({ name }) => name),
+    names
+      .map((one) => one.split(' ')[0]!)
+      .filter((name) => name.includes('1'))
+      .reverse()
+  )
+  t.equal(
+    (await api.get('/api/v2/clouds/a/nodes?sort=-name&limit=1')).body.items[0].name,
+    'node-0012',
+    'one cloud is sorted likewise'
+  )
 })
 
 t.test('a cloud with more than ten thousand items is not sorted, and the problem asks for a filter', async (t) => {
@@ -230,39 +295,64 @@ t.test('fields reduce every item, and include=extra adds what the cloud itself s
   t.same(sorted.items.map((item) => Object.keys(item)), [['id'], ['id']], 'what is not told can be sorted by')
 })
 
-const broken = (fault: object, settings: object = {}) => dummy({ nodes: 6, faults: [{ on: 'nodes.list', kind: 'error', ...fault }], ...settings })
+const broken = (fault: object, settings: object = {}) =>
+  dummy({ nodes: 6, faults: [{ on: 'nodes.list', kind: 'error', ...fault }], ...settings })
 
 t.test('a cloud that fails from its first page is told in sources, and the others are listed whole', async (t) => {
-  const { api } = await build(t, { clouds: { a: dummy({ nodes: 6 }), bad: broken({ kind: 'unavailable' }), c: dummy({ nodes: 6 }) } })
+  const { api } = await build(t, {
+    clouds: { a: dummy({ nodes: 6 }), bad: broken({ kind: 'unavailable' }), c: dummy({ nodes: 6 }) }
+  })
   const { items, pages } = await api.walk('/api/v2/nodes?limit=6')
   t.same([of(items, 'a'), of(items, 'bad'), of(items, 'c'), unique(items)], [6, 0, 6, 12])
   const source = pages[0].sources[1]
-  t.match(source, { cloud: 'bad', status: 'error', count: 0, as_of: null, problem: { code: 'provider_unavailable', cloud: 'bad', driver: 'dummy' } })
+  t.match(source, {
+    cloud: 'bad',
+    status: 'error',
+    count: 0,
+    as_of: null,
+    problem: { code: 'provider_unavailable', cloud: 'bad', driver: 'dummy' }
+  })
   t.ok(pages.slice(1).every(({ sources }) => sources.length === 2), 'it has left the walk')
 })
 
 t.test('a cloud that fails from its second page has told its first, and leaves the walk', async (t) => {
-  const { api } = await build(t, { clouds: { a: dummy({ nodes: 6 }), bad: broken({ skip: 1 }), c: dummy({ nodes: 6 }) } })
+  const { api } = await build(t, {
+    clouds: { a: dummy({ nodes: 6 }), bad: broken({ skip: 1 }), c: dummy({ nodes: 6 }) }
+  })
   const { items, pages } = await api.walk('/api/v2/nodes?limit=6')
   t.same([of(items, 'a'), of(items, 'bad'), of(items, 'c'), unique(items)], [6, 2, 6, 14])
-  t.match(pages[1].sources, [{ status: 'ok' }, { cloud: 'bad', status: 'error', problem: { code: 'provider_error' } }, { status: 'ok' }])
+  t.match(pages[1].sources, [
+    { status: 'ok' },
+    { cloud: 'bad', status: 'error', problem: { code: 'provider_error' } },
+    { status: 'ok' }
+  ])
   t.ok(pages.slice(2).every(({ sources }) => sources.length === 2), 'it has left the walk')
 })
 
-t.test('of three clouds one hangs from its second page on: the walk tells all items of the others once, ends, and says so', async (t) => {
-  const { api } = await build(t, {
-    clouds: { a: dummy({ nodes: 7, page_size: 2 }), hung: broken({ kind: 'hang', skip: 1 }, { timeout: 0.2, page_size: 2 }), c: dummy({ nodes: 5, page_size: 2 }) }
-  })
-  for (const limit of [3, 6]) {
-    const { items, pages } = await api.walk(`/api/v2/nodes?limit=${limit}`)
-    t.same([of(items, 'a'), of(items, 'c')], [7, 5], 'all of the others')
-    t.equal(unique(items), items.length, 'each once')
-    const late = pages.filter(({ sources }) => sources.some(({ status }: { status: string }) => status === 'timeout'))
-    t.equal(late.length, 1, 'it is told on the page where it hung')
-    t.match(late[0].sources.find(({ cloud }: { cloud: string }) => cloud === 'hung'), { count: 0, problem: { code: 'provider_timeout' } })
-    t.equal(pages.at(-1).next_cursor, null)
+t.test(
+  'of three clouds one hangs from its second page on: the walk tells all items of the others once, ends, and says so',
+  async (t) => {
+    const { api } = await build(t, {
+      clouds: {
+        a: dummy({ nodes: 7, page_size: 2 }),
+        hung: broken({ kind: 'hang', skip: 1 }, { timeout: 0.2, page_size: 2 }),
+        c: dummy({ nodes: 5, page_size: 2 })
+      }
+    })
+    for (const limit of [3, 6]) {
+      const { items, pages } = await api.walk(`/api/v2/nodes?limit=${limit}`)
+      t.same([of(items, 'a'), of(items, 'c')], [7, 5], 'all of the others')
+      t.equal(unique(items), items.length, 'each once')
+      const late = pages.filter(({ sources }) => sources.some(({ status }: { status: string }) => status === 'timeout'))
+      t.equal(late.length, 1, 'it is told on the page where it hung')
+      t.match(
+        late[0].sources.find(({ cloud }: { cloud: string }) => cloud === 'hung'),
+        { count: 0, problem: { code: 'provider_timeout' } }
+      )
+      t.equal(pages.at(-1).next_cursor, null)
+    }
   }
-})
+)
 
 t.test('a sorted walk goes on without a cloud that failed, and tells no half of it later', async (t) => {
   // The one call that fails is the first of the first page.
@@ -272,15 +362,24 @@ t.test('a sorted walk goes on without a cloud that failed, and tells no half of 
   t.match(pages[0].sources, [{ cloud: 'a', status: 'ok' }, { cloud: 'bad', status: 'error', count: 0 }])
   t.equal(pages[0].total, null, 'what could not be read is not counted')
 
-  const { api: other } = await build(t, { clouds: { a: dummy({ nodes: 6 }), bad: broken({ skip: 1 }) }, directory: t.testdir() })
+  const { api: other } = await build(t, {
+    clouds: { a: dummy({ nodes: 6 }), bad: broken({ skip: 1 }) },
+    directory: t.testdir()
+  })
   const later = await other.walk('/api/v2/nodes?sort=name&limit=2')
-  t.same([of(later.items, 'a'), of(later.items, 'bad'), unique(later.items)], [6, 1, 7], 'one that fails on the second page has told its first')
+  t.same(
+    [of(later.items, 'a'), of(later.items, 'bad'), unique(later.items)],
+    [6, 1, 7],
+    'one that fails on the second page has told its first'
+  )
   t.equal(later.pages[1].sources[1].status, 'error')
 })
 
 t.test('where no cloud answers the list fails: 502, or 504 where all are late', async (t) => {
   const clouds = {
-    late: broken({ kind: 'hang' }, { timeout: 0.1 }), later: broken({ kind: 'hang' }, { timeout: 0.1 }), bad: broken({ kind: 'auth_failed' })
+    late: broken({ kind: 'hang' }, { timeout: 0.1 }),
+    later: broken({ kind: 'hang' }, { timeout: 0.1 }),
+    bad: broken({ kind: 'auth_failed' })
   }
   const { api } = await build(t, { clouds })
   for (const sort of ['', '&sort=name']) {
@@ -290,26 +389,39 @@ t.test('where no cloud answers the list fails: 502, or 504 where all are late', 
     const late = await api.get(`/api/v2/nodes?cloud=late,later${sort}`)
     t.match([late.status, late.body.code], [504, 'provider_timeout'])
     const one = await api.get(`/api/v2/clouds/bad/nodes?limit=10${sort}`)
-    t.match([one.status, one.body.code, one.body.cloud], [502, 'provider_auth_failed', 'bad'], 'one cloud tells its own problem')
+    t.match(
+      [one.status, one.body.code, one.body.cloud],
+      [502, 'provider_auth_failed', 'bad'],
+      'one cloud tells its own problem'
+    )
   }
 })
 
 t.test('clouds that come later in the walk are asked, although the first do not answer', async (t) => {
-  const { api } = await build(t, { clouds: { bad: broken({}), worse: broken({ kind: 'hang' }, { timeout: 0.1 }), c: dummy({ nodes: 3 }) } })
+  const { api } = await build(t, {
+    clouds: { bad: broken({}), worse: broken({ kind: 'hang' }, { timeout: 0.1 }), c: dummy({ nodes: 3 }) }
+  })
   for (const limit of [1, 2]) {
     const { items, pages } = await api.walk(`/api/v2/nodes?limit=${limit}`)
     t.equal(items.length, 3, `limit ${limit}`)
     const told = pages.flatMap(({ sources }) => sources).filter(({ status }) => status !== 'ok')
-    t.same(told.map(({ cloud, status }) => `${cloud} ${status}`), ['bad error', 'worse timeout'], 'each that failed is told once')
+    t.same(
+      told.map(({ cloud, status }) => `${cloud} ${status}`),
+      ['bad error', 'worse timeout'],
+      'each that failed is told once'
+    )
   }
 })
 
 t.test('with partial=false the failure of any cloud is that of the list', async (t) => {
-  const { api } = await build(t, { clouds: { a: dummy({ nodes: 6 }), bad: broken({ kind: 'rate_limited', retry_after: 7, skip: 1 }) } })
+  const { api } = await build(t, {
+    clouds: { a: dummy({ nodes: 6 }), bad: broken({ kind: 'rate_limited', retry_after: 7, skip: 1 }) }
+  })
   for (const sort of ['', '&sort=name']) {
     const first = await api.get(`/api/v2/nodes?limit=4&partial=false${sort}`)
     if (sort === '') t.equal(first.status, 200)
-    const answer = sort === '' ? await api.get(`/api/v2/nodes?limit=4&partial=false&cursor=${first.body.next_cursor}`) : first
+    const answer =
+      sort === '' ? await api.get(`/api/v2/nodes?limit=4&partial=false&cursor=${first.body.next_cursor}`) : first
     t.match([answer.status, answer.body.code, answer.body.cloud], [503, 'provider_rate_limited', 'bad'])
     t.equal(answer.headers['retry-after'], '7')
   }
@@ -330,7 +442,11 @@ t.test('a cursor too long for a URL is kept by the server, over a restart, and f
   const second = await build(t, { clouds: many(40, { nodes: 3 }), directory })
   const next = await second.api.get(`/api/v2/nodes?limit=40&cursor=${body.next_cursor}`)
   t.equal(unique([...body.items, ...next.body.items]), 80)
-  t.equal((await second.api.get(`/api/v2/nodes?limit=40&cursor=${body.next_cursor}`)).status, 200, 'it may be used again')
+  t.equal(
+    (await second.api.get(`/api/v2/nodes?limit=40&cursor=${body.next_cursor}`)).status,
+    200,
+    'it may be used again'
+  )
   await second.app.close()
 
   const now = Date.now()
@@ -343,7 +459,10 @@ t.test('a cursor too long for a URL is kept by the server, over a restart, and f
 
 t.test('a walk goes on when one of its clouds is served no more, and says so', async (t) => {
   const directory = t.testdir()
-  const first = await build(t, { clouds: { a: dummy({ nodes: 3 }), b: dummy({ nodes: 3 }), c: dummy({ nodes: 3 }) }, directory })
+  const first = await build(t, {
+    clouds: { a: dummy({ nodes: 3 }), b: dummy({ nodes: 3 }), c: dummy({ nodes: 3 }) },
+    directory
+  })
   const { body } = await first.api.get('/api/v2/nodes?limit=3')
   t.same(places(body.next_cursor).map(({ cloud }) => cloud), ['a', 'b', 'c'])
   await first.app.close()
@@ -378,11 +497,15 @@ t.test('the total is that of the whole list, on its last page too', async (t) =>
 
 t.test('a client that leaves ends the call that was made for it', async (t) => {
   // The one call that may be in flight hangs, so another is answered only when that has ended.
-  const { app, api } = await build(t, { clouds: { default: broken({ kind: 'hang', times: 1 }, { timeout: 100, max_in_flight: 1 }) } })
+  const { app, api } = await build(t, {
+    clouds: { default: broken({ kind: 'hang', times: 1 }, { timeout: 100, max_in_flight: 1 }) }
+  })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
   const leaving = new AbortController()
-  const asked = fetch(`http://127.0.0.1:${port}/api/v2/nodes`, { signal: leaving.signal }).catch((error: Error) => error.name)
+  const asked = fetch(`http://127.0.0.1:${port}/api/v2/nodes`, { signal: leaving.signal }).catch(
+    (error: Error) => error.name
+  )
   await once(app.server, 'request')
   const other = api.get('/api/v2/nodes')
   leaving.abort()

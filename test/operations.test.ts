@@ -15,7 +15,8 @@ const one = (settings: object = {}, more: object = {}) => ({ clouds: { default: 
 /** A lost create is looked for no longer than the cloud's timeout. */
 const hasty = { settings: { operations: { reconcile_seconds: 0 } } }
 
-const create = (api: Api, fields: object = {}, headers: Record<string, string> = {}) => api.post(nodes, input(fields), headers)
+const create = (api: Api, fields: object = {}, headers: Record<string, string> = {}) =>
+  api.post(nodes, input(fields), headers)
 
 /** Creates a node and waits until it runs. */
 async function running (api: Api, fields: object = {}) {
@@ -31,7 +32,7 @@ async function until<T> (read: () => Promise<T>, holds: (value: T) => boolean) {
   for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
     const value = await read()
     if (holds(value)) return value
-    // What is answered from memory leaves no room for what comes over the wire.
+    // Answers from memory come without I/O, so this lets the event loop read its sockets.
     await setImmediate()
   }
   throw new Error('it has not come to hold')
@@ -43,11 +44,25 @@ t.test('a create is answered with its operation, which tells how far it has come
   t.equal(status, 202)
   t.match(headers, { location: body.self, 'retry-after': '1' })
   t.notOk('preference-applied' in headers)
-  t.match(body, { kind: 'nodes.create', status: 'running', phase: 'waiting', cloud: 'default', target: null, finished_at: null, error: null })
+  t.match(body, {
+    kind: 'nodes.create',
+    status: 'running',
+    phase: 'waiting',
+    cloud: 'default',
+    target: null,
+    finished_at: null,
+    error: null
+  })
   t.match(body.resource, { kind: 'node', self: `${nodes}/${body.resource.id}`, error: null })
   t.equal((await api.get(body.resource.self)).body.state, 'pending')
   const open = await api.get(body.self)
-  t.match(open.body, { id: body.id, status: 'running', phase: 'waiting', finished_at: null, resource: { id: body.resource.id } })
+  t.match(open.body, {
+    id: body.id,
+    status: 'running',
+    phase: 'waiting',
+    finished_at: null,
+    resource: { id: body.resource.id }
+  })
   t.equal(open.headers['retry-after'], '1')
 })
 
@@ -64,18 +79,37 @@ t.test('an operation ends when its node runs', async (t) => {
 t.test('a node goes through its life by operations, each about it', async (t) => {
   const { api } = await build(t, one({ delay: 0.01 }))
   const self = await running(api)
-  const steps = [['stop', 'stopped'], ['start', 'running'], ['reboot', 'running'], ['pause', 'paused'], ['resume', 'running']] as const
+  const steps = [
+    ['stop', 'stopped'],
+    ['start', 'running'],
+    ['reboot', 'running'],
+    ['pause', 'paused'],
+    ['resume', 'running']
+  ] as const
   for (const [verb, state] of steps) {
     const { status, body } = await api.post(`${self}/actions/${verb}`, undefined, { prefer: 'wait=30' })
     t.equal(status, 200, verb)
-    t.match(body, { kind: `nodes.${verb}`, status: 'succeeded', target: { kind: 'node', self }, resource: { self, state } })
+    t.match(body, {
+      kind: `nodes.${verb}`,
+      status: 'succeeded',
+      target: { kind: 'node', self },
+      resource: { self, state }
+    })
     t.equal((await api.get(self)).body.state, state)
   }
   const destroyed = await api.delete(self, { prefer: 'wait=30' })
-  t.match(destroyed.body, { kind: 'nodes.destroy', status: 'succeeded', target: { self }, resource: { self, state: null } })
+  t.match(destroyed.body, {
+    kind: 'nodes.destroy',
+    status: 'succeeded',
+    target: { self },
+    resource: { self, state: null }
+  })
   t.equal((await api.get(self)).status, 404)
   const { body } = await api.get(`${self}/operations`)
-  t.same(body.items.map(({ kind }: { kind: string }) => kind.replace('nodes.', '')), ['destroy', 'resume', 'pause', 'reboot', 'start', 'stop', 'create'])
+  t.same(
+    body.items.map(({ kind }: { kind: string }) => kind.replace('nodes.', '')),
+    ['destroy', 'resume', 'pause', 'reboot', 'start', 'stop', 'create']
+  )
 })
 
 t.test('Prefer: wait holds the answer until the end, or for as long as it says', async (t) => {
@@ -91,7 +125,11 @@ t.test('Prefer: wait holds the answer until the end, or for as long as it says',
   t.equal(part.status, 202)
   t.match(part.headers, { 'preference-applied': 'wait=1', 'retry-after': '1' })
   t.ok(performance.now() - started >= 990, 'it was held for a second')
-  t.equal((await create(api, {}, { prefer: 'wait=3600' })).headers['preference-applied'], 'wait=60', 'no longer than a minute')
+  t.equal(
+    (await create(api, {}, { prefer: 'wait=3600' })).headers['preference-applied'],
+    'wait=60',
+    'no longer than a minute'
+  )
   t.equal((await api.post(`${whole.body.resource.self}/actions/stop`, {}, { prefer: 'wait=0' })).status, 202)
 })
 
@@ -134,20 +172,33 @@ t.test('a verb whose end holds already succeeds without a call to the cloud', as
   }
 })
 
-t.test('a state that does not allow an action is told with what it allows, and nothing is asked of the cloud', async (t) => {
-  const faults = [{ on: 'nodes.pause', kind: 'error' }, { on: 'nodes.reboot', kind: 'error' }, { on: 'nodes.destroy', kind: 'error' }]
-  const { api } = await build(t, one({ nodes: 3, provider_states: ['SHUTOFF', 'ACTIVE/migrating', 'VERIFY_RESIZE'], faults }))
-  const [stopped, migrating, resized] = (await api.get(nodes)).body.items
-  const refused = await api.post(`${stopped.self}/actions/pause`)
-  t.equal(refused.status, 409)
-  t.match(refused.body, { code: 'invalid_state', state: 'stopped', detail: /is stopped, which does not allow pause/ })
-  t.same(refused.body.allowed_actions, stopped.allowed_actions)
-  const soft = await api.post(`${stopped.self}/actions/reboot`)
-  t.match([soft.status, soft.body.code, soft.body.hint], [409, 'invalid_state', /hard/])
-  t.match((await api.delete(migrating.self)).body, { code: 'invalid_state', state: 'migrating', allowed_actions: [] })
-  t.match((await api.post(`${resized.self}/actions/stop`)).body, { code: 'invalid_state', allowed_actions: ['confirm_resize', 'revert_resize', 'destroy'] })
-  t.same((await api.get('/api/v2/operations')).body.items, [])
-})
+t.test(
+  'a state that does not allow an action is told with what it allows, and nothing is asked of the cloud',
+  async (t) => {
+    const faults = [
+      { on: 'nodes.pause', kind: 'error' },
+      { on: 'nodes.reboot', kind: 'error' },
+      { on: 'nodes.destroy', kind: 'error' }
+    ]
+    const { api } = await build(
+      t,
+      one({ nodes: 3, provider_states: ['SHUTOFF', 'ACTIVE/migrating', 'VERIFY_RESIZE'], faults })
+    )
+    const [stopped, migrating, resized] = (await api.get(nodes)).body.items
+    const refused = await api.post(`${stopped.self}/actions/pause`)
+    t.equal(refused.status, 409)
+    t.match(refused.body, { code: 'invalid_state', state: 'stopped', detail: /is stopped, which does not allow pause/ })
+    t.same(refused.body.allowed_actions, stopped.allowed_actions)
+    const soft = await api.post(`${stopped.self}/actions/reboot`)
+    t.match([soft.status, soft.body.code, soft.body.hint], [409, 'invalid_state', /hard/])
+    t.match((await api.delete(migrating.self)).body, { code: 'invalid_state', state: 'migrating', allowed_actions: [] })
+    t.match((await api.post(`${resized.self}/actions/stop`)).body, {
+      code: 'invalid_state',
+      allowed_actions: ['confirm_resize', 'revert_resize', 'destroy']
+    })
+    t.same((await api.get('/api/v2/operations')).body.items, [])
+  }
+)
 
 t.test('a destroy holds to its condition, and to the protection of the node', async (t) => {
   const { api } = await build(t)
@@ -174,9 +225,16 @@ t.test('a node that ends in error fails its operation, with what the cloud says,
   const { api } = await build(t, one({ delay: 0.05 }))
   const failed = await create(api, { provider_options: { dummy: { fail: true } } }, { prefer: 'wait=30' })
   t.equal(failed.status, 200)
-  t.match(failed.body, { status: 'failed', error: { code: 'provider_error', retryable: false, provider_error: { code: '500', message: /aborted/ } } })
+  t.match(failed.body, {
+    status: 'failed',
+    error: { code: 'provider_error', retryable: false, provider_error: { code: '500', message: /aborted/ } }
+  })
   t.match(failed.body.resource, { state: 'error', error: { code: 'provider_error' } })
-  t.match((await api.get(failed.body.resource.self)).body, { state: 'error' }, 'the node is still there to be looked at')
+  t.match(
+    (await api.get(failed.body.resource.self)).body,
+    { state: 'error' },
+    'the node is still there to be looked at'
+  )
   const impossible = await create(api, { size_id: 'dummy.impossible' }, { prefer: 'wait=30' })
   t.match(impossible.body, { status: 'failed', error: { provider_error: { code: 'NoValidHost' } } })
 })
@@ -186,7 +244,13 @@ t.test('what the cloud refuses is the answer, and ends the operation', async (t)
   const refused = await create(api)
   t.match([refused.status, refused.body.code, refused.body.cloud], [409, 'provider_quota_exceeded', 'default'])
   const { body: { items: [operation] } } = await api.get('/api/v2/operations')
-  t.match(operation, { kind: 'nodes.create', status: 'failed', resource: null, resources: [], error: { code: 'provider_quota_exceeded' } })
+  t.match(operation, {
+    kind: 'nodes.create',
+    status: 'failed',
+    resource: null,
+    resources: [],
+    error: { code: 'provider_quota_exceeded' }
+  })
   t.ok(operation.finished_at)
 })
 
@@ -216,7 +280,10 @@ t.test('a create of which nothing exists is sent again once that is sure', async
 })
 
 t.test('a create is not sent again before that is sure', async (t) => {
-  const { api } = await build(t, one({ timeout: 0.1, faults: [lost('reset', 'before')] }, { settings: { operations: { reconcile_seconds: 60 } } }))
+  const { api } = await build(
+    t,
+    one({ timeout: 0.1, faults: [lost('reset', 'before')] }, { settings: { operations: { reconcile_seconds: 60 } } })
+  )
   const { body } = await create(api, {}, { prefer: 'wait=1' })
   t.match(body, { status: 'pending', phase: 'reconciling' })
   t.equal(await count(api), 0)
@@ -237,7 +304,11 @@ t.test('a create that is refused when it is sent again has failed with that', as
 })
 
 t.test('a lost create is looked for until the cloud answers', async (t) => {
-  const faults = [lost('reset', 'after'), { on: 'nodes.find_created', kind: 'unavailable', times: 2 }, { on: 'nodes.get', kind: 'rate_limited', times: 2 }]
+  const faults = [
+    lost('reset', 'after'),
+    { on: 'nodes.find_created', kind: 'unavailable', times: 2 },
+    { on: 'nodes.get', kind: 'rate_limited', times: 2 }
+  ]
   const { api } = await build(t, one({ timeout: 0.1, faults }, hasty))
   const { body } = await create(api, {}, { prefer: 'wait=30' })
   t.match(body, { status: 'succeeded' })
@@ -245,31 +316,58 @@ t.test('a lost create is looked for until the cloud answers', async (t) => {
 })
 
 t.test('an action whose answer is lost is known by the state it leads to', async (t) => {
-  const { api } = await build(t, one({
-    timeout: 0.3, delays: { pause: 0.4 }, faults: [lost('reset', 'after', 'nodes.stop'), lost('hang', 'after', 'nodes.pause'), lost('hang', 'after', 'nodes.destroy')]
-  }, hasty))
+  const { api } = await build(
+    t,
+    one(
+      {
+        timeout: 0.3,
+        delays: { pause: 0.4 },
+        faults: [
+          lost('reset', 'after', 'nodes.stop'),
+          lost('hang', 'after', 'nodes.pause'),
+          lost('hang', 'after', 'nodes.destroy')
+        ]
+      },
+      hasty
+    )
+  )
   const self = await running(api)
   const stopped = await api.post(`${self}/actions/stop`)
   t.match([stopped.status, stopped.body.phase], [202, 'reconciling'])
   t.match(await api.ended(stopped.body), { status: 'succeeded', resource: { self, state: 'stopped' } })
   await api.post(`${self}/actions/start`, {}, { prefer: 'wait=30' })
   const paused = await api.post(`${self}/actions/pause`)
-  t.match(await api.ended(paused.body), { status: 'succeeded', resource: { self, state: 'paused' } }, 'one that takes its time too')
+  t.match(
+    await api.ended(paused.body),
+    { status: 'succeeded', resource: { self, state: 'paused' } },
+    'one that takes its time too'
+  )
   const destroyed = await api.delete(self)
   t.equal(destroyed.body.phase, 'reconciling')
   t.match(await api.ended(destroyed.body), { status: 'succeeded', resource: { self, state: null } })
 })
 
-t.test('an action of which nothing is to be seen fails with an outcome that nobody knows, and is not repeated', async (t) => {
-  const faults = [lost('reset', 'before', 'nodes.stop'), lost('reset', 'after', 'nodes.reboot'), lost('reset', 'before', 'nodes.destroy')]
-  const { api } = await build(t, one({ timeout: 0.1, faults }, hasty))
-  const self = await running(api)
-  for (const ask of [() => api.post(`${self}/actions/stop`), () => api.post(`${self}/actions/reboot`), () => api.delete(self)]) {
-    const ended = await api.ended((await ask()).body)
-    t.match(ended, { status: 'failed', error: { code: 'outcome_unknown', detail: /is running/ } })
+t.test(
+  'an action of which nothing is to be seen fails with an outcome that nobody knows, and is not repeated',
+  async (t) => {
+    const faults = [
+      lost('reset', 'before', 'nodes.stop'),
+      lost('reset', 'after', 'nodes.reboot'),
+      lost('reset', 'before', 'nodes.destroy')
+    ]
+    const { api } = await build(t, one({ timeout: 0.1, faults }, hasty))
+    const self = await running(api)
+    for (const ask of [
+      () => api.post(`${self}/actions/stop`),
+      () => api.post(`${self}/actions/reboot`),
+      () => api.delete(self)
+    ]) {
+      const ended = await api.ended((await ask()).body)
+      t.match(ended, { status: 'failed', error: { code: 'outcome_unknown', detail: /is running/ } })
+    }
+    t.equal((await api.get(self)).body.state, 'running')
   }
-  t.equal((await api.get(self)).body.state, 'running')
-})
+)
 
 t.test('many operations on one cloud end by lists, not by a call for each', async (t) => {
   const { api } = await build(t, one({ delay: 3600, page_size: 3, faults: [{ on: 'nodes.get', kind: 'error' }] }))
@@ -292,13 +390,19 @@ t.test('an operation outlasts a cloud that does not answer for a while, and is g
   const { api } = await build(t, one({ delay: 0.1, faults: [{ on: 'nodes.get', kind: 'unavailable', times: 3 }] }))
   t.equal((await create(api, {}, { prefer: 'wait=30' })).body.status, 'succeeded')
 
-  const never = await build(t, one({ delay: 1e6 }, { directory: t.testdir(), settings: { operations: { max_hours: 1 } } }))
+  const never = await build(
+    t,
+    one({ delay: 1e6 }, { directory: t.testdir(), settings: { operations: { max_hours: 1 } } })
+  )
   const waiting = (await create(never.api)).body
   const blind = (await create(never.api)).body
   t.equal((await never.api.get(waiting.self)).body.status, 'running')
   const now = Date.now
   t.intercept(Date, 'now', { value: () => now() + 2 * 3600_000 })
-  t.match(await never.api.ended(waiting), { status: 'failed', error: { code: 'outcome_unknown', detail: /within 1 hours/ } })
+  t.match(await never.api.ended(waiting), {
+    status: 'failed',
+    error: { code: 'outcome_unknown', detail: /within 1 hours/ }
+  })
   await never.api.ended(blind)
 })
 
@@ -308,9 +412,15 @@ t.test('while the cloud is being asked the operation says so, and a client that 
   const { port } = app.server.address() as AddressInfo
   const leaving = new AbortController()
   const asked = fetch(`http://127.0.0.1:${port}${nodes}`, {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(input()), signal: leaving.signal
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(input()),
+    signal: leaving.signal
   }).catch((error: Error) => error.name)
-  const [operation] = await until(async () => (await api.get('/api/v2/operations')).body.items, ({ length }) => length === 1)
+  const [operation] = await until(
+    async () => (await api.get('/api/v2/operations')).body.items,
+    ({ length }) => length === 1
+  )
   t.match(operation, { status: 'pending', phase: 'calling', resource: null })
   leaving.abort()
   t.equal(await asked, 'AbortError')
@@ -324,7 +434,9 @@ t.test('a client that leaves while it waits cancels nothing', async (t) => {
   const { port } = app.server.address() as AddressInfo
   const { body } = await create(api)
   const leaving = new AbortController()
-  const asked = fetch(`http://127.0.0.1:${port}${body.self}?wait=60`, { signal: leaving.signal }).catch((error: Error) => error.name)
+  const asked = fetch(`http://127.0.0.1:${port}${body.self}?wait=60`, { signal: leaving.signal }).catch(
+    (error: Error) => error.name
+  )
   await once(app.server, 'request')
   leaving.abort()
   t.equal(await asked, 'AbortError')
@@ -339,16 +451,23 @@ t.test('operations are listed newest first, page by page, by cloud, status, kind
   await api.post('/api/v2/clouds/other/nodes', input())
   const second = await running(api)
   const all = (await api.get('/api/v2/operations')).body
-  t.same(all.items.map(({ cloud, kind, status }: Record<string, string>) => `${cloud} ${kind} ${status}`), [
-    'default nodes.create succeeded', 'other nodes.create failed', 'default nodes.stop succeeded', 'default nodes.create succeeded'
-  ])
+  t.same(
+    all.items.map(({ cloud, kind, status }: Record<string, string>) => `${cloud} ${kind} ${status}`),
+    [
+      'default nodes.create succeeded',
+      'other nodes.create failed',
+      'default nodes.stop succeeded',
+      'default nodes.create succeeded'
+    ]
+  )
   t.same([all.next_cursor, all.total], [null, null])
   for (const limit of [1, 2, 3, 4]) {
     const { items, pages } = await api.walk(`/api/v2/operations?limit=${limit}`)
     t.same(items, all.items, `limit ${limit}`)
     t.equal(pages.length, Math.ceil(4 / limit))
   }
-  const kinds = async (query: string) => (await api.walk(`/api/v2/operations?limit=1&${query}`)).items.map(({ kind, cloud }) => `${cloud} ${kind}`)
+  const kinds = async (query: string) =>
+    (await api.walk(`/api/v2/operations?limit=1&${query}`)).items.map(({ kind, cloud }) => `${cloud} ${kind}`)
   t.same(await kinds('cloud=other'), ['other nodes.create'])
   t.same(await kinds('cloud=nowhere'), [], 'a cloud may be gone whose operations are still kept')
   t.same(await kinds('status=failed'), ['other nodes.create'])
@@ -362,7 +481,11 @@ t.test('operations are listed newest first, page by page, by cloud, status, kind
   t.same((await api.walk(`${self}/operations?kind=nodes.stop&status=succeeded`)).items.length, 1)
   t.equal((await api.get(`${second}/operations`)).body.items.length, 1)
   const cursor = (await api.get('/api/v2/operations?limit=1')).body.next_cursor
-  t.equal((await api.get(`/api/v2/operations?limit=1&cloud=other&cursor=${cursor}`)).status, 400, 'a cursor belongs to its query')
+  t.equal(
+    (await api.get(`/api/v2/operations?limit=1&cloud=other&cursor=${cursor}`)).status,
+    400,
+    'a cursor belongs to its query'
+  )
 })
 
 t.test('operations under way are taken up at the next start, those ended are still told', async (t) => {
@@ -375,7 +498,11 @@ t.test('operations under way are taken up at the next start, those ended are sti
   await first.app.close()
 
   const without = await build(t, { clouds: { other: dummy() }, directory })
-  t.match((await without.api.get(`${stopping.self}?wait=1`)).body, { status: 'running', cloud: 'default' }, 'one waits for its cloud to be served')
+  t.match(
+    (await without.api.get(`${stopping.self}?wait=1`)).body,
+    { status: 'running', cloud: 'default' },
+    'one waits for its cloud to be served'
+  )
   await without.app.close()
 
   const second = await build(t, one(settings, { directory }))
@@ -430,7 +557,12 @@ t.test('a secret is in the first answer, and nowhere else', async (t) => {
   t.same(holding('MARK-OF-USER-DATA'), [], 'and what it was created with is kept no longer than needed')
 })
 
-const seen = (state: string, more: Partial<ResourceStatus> = {}): ResourceStatus => ({ state, provider_state: null, transitioning: false, ...more })
+const seen = (state: string, more: Partial<ResourceStatus> = {}): ResourceStatus => ({
+  state,
+  provider_state: null,
+  transitioning: false,
+  ...more
+})
 
 t.test('what a resource shows decides whether a change has ended', async (t) => {
   const stopped = { until: { states: ['stopped'] }, fromState: 'running', waited: 0 }
@@ -475,7 +607,9 @@ t.test('what a resource shows decides whether a change has ended', async (t) => 
 t.test('what a resource shows decides what a lost action has done', async (t) => {
   t.equal(judgeLostChange('nodes.destroy', null), 'succeeded')
   t.equal(judgeLostChange('nodes.destroy', seen('terminated')), 'succeeded')
-  t.same(judgeLostChange('nodes.destroy', seen('terminating', { transitioning: true })), { until: { states: ['terminated'], gone: true } })
+  t.same(judgeLostChange('nodes.destroy', seen('terminating', { transitioning: true })), {
+    until: { states: ['terminated'], gone: true }
+  })
   t.equal(judgeLostChange('nodes.destroy', seen('running')), 'unknown')
   t.equal(judgeLostChange('nodes.stop', null), 'unknown')
   t.equal(judgeLostChange('nodes.stop', seen('stopped')), 'succeeded')
@@ -484,13 +618,17 @@ t.test('what a resource shows decides what a lost action has done', async (t) =>
   t.equal(judgeLostChange('nodes.reboot', seen('running')), 'unknown', 'it ran before')
   t.same(judgeLostChange('nodes.reboot', seen('rebooting', { transitioning: true })), { until: { states: ['running'] } })
   for (const action of ['resize', 'rebuild', 'confirm_resize', 'revert_resize', 'shelve']) {
-    t.equal(judgeLostChange(`nodes.${action}`, seen(action === 'shelve' ? 'suspended' : 'running')), 'unknown', `${action} does not show in the state`)
+    t.equal(
+      judgeLostChange(`nodes.${action}`, seen(action === 'shelve' ? 'suspended' : 'running')),
+      'unknown',
+      `${action} does not show in the state`
+    )
   }
   t.equal(judgeLostChange('nodes.start', seen('error')), 'unknown')
   t.equal(judgeLostChange('volumes.attach', seen('in_use')), 'succeeded')
   t.equal(judgeLostChange('volumes.extend', seen('available')), 'unknown')
   t.equal(judgeLostChange('volumes.destroy', null), 'succeeded')
-  t.equal(judgeLostChange('volumes.paint', seen('available')), 'unknown', 'of what nobody knows nothing is concluded')
+  t.equal(judgeLostChange('volumes.paint', seen('available')), 'unknown', 'nothing is concluded for an unknown action')
 })
 
 t.test('an equal request joins an operation under way; another input is refused and names the operation', async (t) => {
@@ -519,7 +657,7 @@ t.test('a volume that is attached to one node does not answer for another', asyn
 })
 
 t.test('an attach and a delete of one volume at once are accepted or refused, never a failure of the server', async (t) => {
-  const { api } = await build(t, one({ delays: { attach: 0.02, delete: 0.02 }, latency: 0.002 }))
+  const { api } = await build(t, one({ delays: { attach: 0.02, destroy: 0.02 }, latency: 0.002 }))
   const node = (await running(api)).split('/').at(-1)
   for (let i = 0; i < 20; i++) {
     const created = await api.post('/api/v2/clouds/default/volumes', { size: 1 }, { prefer: 'wait=20' })

@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util'
  *
  *     node dist/test/run.js [--jobs N] [--timeout SECONDS] [--lint] [FILE or FOLDER ...]
  *
- * Without a file it runs all of test/ except test/labs. It does what tap's own command does, without the loader for coverage
- * that costs a second of CPU for each file.
+ * Without a file it runs all of test/ except test/labs. It does what tap's own command does, without the loader for
+ * coverage that costs a second of CPU for each file.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -73,7 +73,7 @@ async function run (job: Job): Promise<Result> {
   const env = { ...process.env, TAP: '1', TAP_TIMEOUT: String(timeoutSeconds) }
   const child = spawn(job.command, job.args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const chunks: string[] = []
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text))
+  for (const stream of [child.stdout, child.stderr]) { stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text)) }
   // tap ends a test file at its timeout; this is for a file that hangs outside of its tests.
   const timer = setTimeout(() => child.kill('SIGKILL'), (timeoutSeconds + 10) * 1000)
   const code = await new Promise<number | string>((resolve) => {
@@ -128,5 +128,7 @@ for (const { name, command, output } of failed) {
 }
 const passed = results.reduce((sum, { output }) => sum + countPassed(output), 0)
 const seconds = (performance.now() - started) / 1000
-console.log(`\n${results.length - failed.length} of ${results.length} files passed, ${passed} assertions, ${seconds.toFixed(0)} s`)
+console.log(
+  `\n${results.length - failed.length} of ${results.length} files passed, ${passed} assertions, ${seconds.toFixed(0)} s`
+)
 process.exitCode = failed.length === 0 ? 0 : 1

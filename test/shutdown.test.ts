@@ -11,12 +11,17 @@ const input = { name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small' }
 
 function settle (directory: string, clouds: Record<string, object>) {
   const own = { driver: 'dummy', delay: 1.5, timeout: 1 }
-  writeFileSync(path.join(directory, 'orchestrator.json'), JSON.stringify({
-    log_level: 'silent',
-    port: 0,
-    operations: { reconcile_seconds: 0 },
-    clouds: Object.fromEntries(Object.entries(clouds).map(([name, cloud]) => [name, { ...own, state_file: `${name}.json`, ...cloud }]))
-  }))
+  writeFileSync(
+    path.join(directory, 'orchestrator.json'),
+    JSON.stringify({
+      log_level: 'silent',
+      port: 0,
+      operations: { reconcile_seconds: 0 },
+      clouds: Object.fromEntries(
+        Object.entries(clouds).map(([name, cloud]) => [name, { ...own, state_file: `${name}.json`, ...cloud }])
+      )
+    })
+  )
 }
 
 interface Heard {
@@ -38,7 +43,13 @@ function open (url: string, options: http.RequestOptions & { body?: object } = {
       try {
         for await (const chunk of response.setEncoding('utf8')) text += String(chunk)
       } catch (error) { reject(error) }
-      resolve({ status: response.statusCode!, headers: response.headers, body: JSON.parse(text), complete: response.complete, socket })
+      resolve({
+        status: response.statusCode!,
+        headers: response.headers,
+        body: JSON.parse(text),
+        complete: response.complete,
+        socket
+      })
     })
     request.on('error', reject)
     request.end(body === undefined ? undefined : JSON.stringify(body))
@@ -46,51 +57,71 @@ function open (url: string, options: http.RequestOptions & { body?: object } = {
 }
 
 const post = (cloud: string, headers: Record<string, string> = {}) => ({
-  path: `/api/v2/clouds/${cloud}/nodes`, method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: input
+  path: `/api/v2/clouds/${cloud}/nodes`,
+  method: 'POST',
+  headers: { 'content-type': 'application/json', ...headers },
+  body: input
 })
 
-t.test('SIGTERM ends the server within a second, with an answer for everybody, and the next start ends what was under way', async (t) => {
-  const directory = t.testdir()
-  settle(directory, { default: {}, hung: { timeout: 30, faults: ['create', 'list'].map((call) => ({ on: `nodes.${call}`, kind: 'hang' })) } })
-  const server = await serve(t, [], { cwd: directory })
-  const list = async () => (await (await fetch(`${server.url}/api/v2/operations`)).json() as any).items
+t.test(
+  'SIGTERM ends the server within a second, with an answer for everybody, and the next start ends what was under way',
+  async (t) => {
+    const directory = t.testdir()
+    settle(directory, {
+      default: {},
+      hung: { timeout: 30, faults: ['create', 'list'].map((call) => ({ on: `nodes.${call}`, kind: 'hang' })) }
+    })
+    const server = await serve(t, [], { cwd: directory })
+    const list = async () => ((await (await fetch(`${server.url}/api/v2/operations`)).json()) as any).items
 
-  const idle = await open(`${server.url}/api/v2/clouds`)
-  const idleClosed = once(idle.socket, 'close')
-  const waiting = open(server.url, post('default', { prefer: 'wait=30' }))
-  const hanging = open(server.url, post('hung'))
-  const reading = open(`${server.url}/api/v2/clouds/hung/nodes`)
-  for (let phases = ''; phases !== 'calling,waiting';) phases = (await list()).map(({ phase }: { phase: string }) => phase).sort().join()
+    const idle = await open(`${server.url}/api/v2/clouds`)
+    const idleClosed = once(idle.socket, 'close')
+    const waiting = open(server.url, post('default', { prefer: 'wait=30' }))
+    const hanging = open(server.url, post('hung'))
+    const reading = open(`${server.url}/api/v2/clouds/hung/nodes`)
+    for (let phases = ''; phases !== 'calling,waiting';) {
+      phases = (await list())
+        .map(({ phase }: { phase: string }) => phase)
+        .sort()
+        .join()
+    }
 
-  const started = performance.now()
-  server.child.kill('SIGTERM')
-  t.equal(await server.ended, 0, 'it ends well')
-  const took = performance.now() - started
-  t.ok(took < 1000, 'within a second', { took })
-  t.comment(took)
-  t.equal(server.out.stderr, '')
+    const started = performance.now()
+    server.child.kill('SIGTERM')
+    t.equal(await server.ended, 0, 'it ends well')
+    const took = performance.now() - started
+    t.ok(took < 1000, 'within a second', { took })
+    t.comment(took)
+    t.equal(server.out.stderr, '')
 
-  const answers = { waiting: await waiting, hanging: await hanging }
-  for (const [name, { status, headers, body, complete }] of Object.entries(answers)) {
-    t.match([status, complete], [202, true], `${name}: a complete answer`)
-    t.equal(headers['connection'], 'close')
-    t.equal(headers['location'], body.self)
+    const answers = { waiting: await waiting, hanging: await hanging }
+    for (const [name, { status, headers, body, complete }] of Object.entries(answers)) {
+      t.match([status, complete], [202, true], `${name}: a complete answer`)
+      t.equal(headers['connection'], 'close')
+      t.equal(headers['location'], body.self)
+    }
+    t.match(answers.waiting.body, { status: 'running', phase: 'waiting', resource: { kind: 'node' } })
+    t.match(answers.hanging.body, { status: 'pending', phase: 'reconciling', resource: null })
+    const read = await reading
+    t.match(
+      [read.status, read.complete, read.body.code, read.headers['retry-after']],
+      [503, true, 'shutting_down', '1'],
+      'who reads is told to come again'
+    )
+    await idleClosed
+
+    settle(directory, { default: {}, hung: {} })
+    const next = await serve(t, [], { cwd: directory })
+    for (const [name, { body }] of Object.entries(answers)) {
+      const operation = (await (await fetch(`${next.url}${body.self}?wait=30`)).json()) as any
+      t.match(operation, { status: 'succeeded', resource: { state: 'running' } }, `${name}: ended at the next start`, {
+        operation
+      })
+      const nodes = (await (await fetch(`${next.url}/api/v2/clouds/${operation.cloud}/nodes`)).json()) as any
+      t.equal(nodes.total, 1, 'with one node')
+    }
   }
-  t.match(answers.waiting.body, { status: 'running', phase: 'waiting', resource: { kind: 'node' } })
-  t.match(answers.hanging.body, { status: 'pending', phase: 'reconciling', resource: null })
-  const read = await reading
-  t.match([read.status, read.complete, read.body.code, read.headers['retry-after']], [503, true, 'shutting_down', '1'], 'who reads is told to come again')
-  await idleClosed
-
-  settle(directory, { default: {}, hung: {} })
-  const next = await serve(t, [], { cwd: directory })
-  for (const [name, { body }] of Object.entries(answers)) {
-    const operation = await (await fetch(`${next.url}${body.self}?wait=30`)).json() as any
-    t.match(operation, { status: 'succeeded', resource: { state: 'running' } }, `${name}: ended at the next start`, { operation })
-    const nodes = await (await fetch(`${next.url}/api/v2/clouds/${operation.cloud}/nodes`)).json() as any
-    t.equal(nodes.total, 1, 'with one node')
-  }
-})
+)
 
 t.test('a client that has connected and says nothing does not keep the server', async (t) => {
   const directory = t.testdir()
@@ -118,11 +149,21 @@ t.test('while it closes, a server answers those who wait, and takes no more', as
   const late = net.connect({ port, host: '127.0.0.1' })
   await once(late, 'connect')
   await new Promise<void>((resolve) => late.write('GET /health/ready HTTP/1.1\r\nHost: a\r\n', () => resolve()))
-  await once(await open(`http://127.0.0.1:${port}/health/ready`).then(({ status, socket }) => { t.equal(status, 200); return socket.end() }), 'close')
+  await once(
+    await open(`http://127.0.0.1:${port}/health/ready`).then(({ status, socket }) => {
+      t.equal(status, 200)
+      return socket.end()
+    }),
+    'close'
+  )
 
   const closed = app.close()
   const polled = await polling
-  t.match([polled.status, polled.complete, polled.body.status], [200, true, 'running'], 'who polls hears how far it has come')
+  t.match(
+    [polled.status, polled.complete, polled.body.status],
+    [200, true, 'running'],
+    'who polls hears how far it has come'
+  )
   t.equal(polled.headers['connection'], 'close')
   late.write('\r\n')
   const [answer] = await once(late.setEncoding('utf8'), 'data') as [string]

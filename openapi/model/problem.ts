@@ -263,11 +263,12 @@ export class ProblemError extends Error {
   readonly outcomeUnknown: boolean
 
   constructor (code: ProblemCode, detail: string, { cause, outcomeUnknown = false, ...details }: ProblemDetails = {}) {
-    super(detail, cause === undefined ? {} : { cause })
+    super(detail, { cause })
     this.name = 'ProblemError'
     this.code = code
     this.status = problems[code].status
-    this.details = details
+    // A detail that is undefined must not hide the default of the catalog.
+    this.details = Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined))
     this.outcomeUnknown = outcomeUnknown
   }
 

@@ -4,7 +4,7 @@ import { secretsOf, type Connection } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type Health } from '../../openapi/model/index.ts'
 import { requireCapability } from './capabilities.ts'
 
-/** Who makes a call to a cloud, and on which terms. */
+/** The origin of a call to a cloud, and its terms. */
 export interface CallContext {
   requestId: string
   log: Log

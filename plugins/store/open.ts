@@ -25,7 +25,7 @@ const isStoreFailure = ({ code = '' }: SqliteError) =>
   code.startsWith('SQLITE_') && !code.startsWith('SQLITE_CONSTRAINT')
 
 const unavailable = (detail: string, hint?: string, cause?: unknown) =>
-  new ProblemError('store_unavailable', detail, { retry_after: 2, cause, ...(hint === undefined ? {} : { hint }) })
+  new ProblemError('store_unavailable', detail, { retry_after: 2, cause, hint })
 
 function toStoreError (error: unknown) {
   const failure = error as SqliteError

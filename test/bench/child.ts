@@ -30,7 +30,9 @@ async function answer<T> (child: ChildProcess): Promise<T> {
   try {
     return await Promise.race([
       once(child, 'message', { signal }).then(([message]) => message as T),
-      once(child, 'exit', { signal }).then(([code]) => { throw new Error(`${child.spawnargs.join(' ')} ended with ${code}`) })
+      once(child, 'exit', { signal }).then(([code]) => {
+        throw new Error(`${child.spawnargs.join(' ')} ended with ${code}`)
+      })
     ])
   } finally {
     ended.abort()
@@ -53,7 +55,9 @@ function asChild (child: ChildProcess, address: string): Child {
   }
 }
 
-/** Starts one of the processes beside this file and waits until it listens. Its output goes to a file that nobody reads. */
+/**
+ * Starts one of the processes beside this file and waits until it listens. Its output goes to a file that nobody reads.
+ */
 export async function startChild (script: string, args: readonly string[] = []): Promise<Child> {
   const sink = openSync(path.join(folder, `${script}.log`), 'a')
   const child = fork(path.join(here, script), args, { stdio: ['ignore', sink, 'inherit', 'ipc'] })

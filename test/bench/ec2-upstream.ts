@@ -12,7 +12,8 @@ function instance (n: number) {
   const [own, open] = [`10.0.${n >> 8}.${n & 255}`, `54.214.${n >> 8}.${n & 255}`]
   const name = `ip-10-0-${n >> 8}-${n & 255}.ec2.internal`
   const association = `<association><ipOwnerId>amazon</ipOwnerId><publicDnsName>${name}</publicDnsName><publicIp>${open}</publicIp></association>`
-  const groups = '<groupSet><item><groupId>sg-8bc1934cdaad84530</groupId><groupName>default</groupName></item></groupSet>'
+  const groups =
+    '<groupSet><item><groupId>sg-8bc1934cdaad84530</groupId><groupName>default</groupName></item></groupSet>'
   return `<item><reservationId>r-${hex(n)}</reservationId><ownerId>123456789012</ownerId><groupSet/><instancesSet><item>\
 <architecture>x86_64</architecture><blockDeviceMapping><item><deviceName>/dev/sda1</deviceName><ebs><attachTime>${made}</attachTime>\
 <deleteOnTermination>true</deleteOnTermination><status>attached</status><volumeId>vol-${hex(n)}</volumeId></ebs></item></blockDeviceMapping>\

@@ -18,15 +18,20 @@ const calls = 20
 const location = 'us-east-1'
 
 /** Amazon's client with the settings that the driver gives it. */
-const bareClient = (endpoint: string) => new EC2Client({
-  region: location,
-  endpoint,
-  credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
-  customUserAgent: userAgent,
-  maxAttempts: 10,
-  retryMode: 'adaptive',
-  requestHandler: { httpAgent: new Agent({ keepAlive: true, maxSockets: 32 }), requestTimeout: 30_000, throwOnRequestTimeout: true }
-})
+const bareClient = (endpoint: string) =>
+  new EC2Client({
+    region: location,
+    endpoint,
+    credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
+    customUserAgent: userAgent,
+    maxAttempts: 10,
+    retryMode: 'adaptive',
+    requestHandler: {
+      httpAgent: new Agent({ keepAlive: true, maxSockets: 32 }),
+      requestTimeout: 30_000,
+      throwOnRequestTimeout: true
+    }
+  })
 
 /** Microseconds of processor time of this process for each of so many calls. */
 async function cpuOf (calls: number, run: () => Promise<unknown>) {
@@ -36,11 +41,20 @@ async function cpuOf (calls: number, run: () => Promise<unknown>) {
   return (user + system) / calls
 }
 
-/** A thousand instances of an EC2 in pages: what the driver adds to Amazon's client, and how long it holds up the event loop. */
+/**
+ * A thousand instances of an EC2 in pages: what the driver adds to Amazon's client, and how long it holds up the event
+ * loop.
+ */
 export async function ec2 () {
   const upstream = await startChild('ec2-upstream.js')
   const file = path.join(folder, 'ec2.json')
-  const own = { driver: 'ec2', location, endpoint: upstream.address, access_key_id: 'bench', secret_access_key: 'bench' }
+  const own = {
+    driver: 'ec2',
+    location,
+    endpoint: upstream.address,
+    access_key_id: 'bench',
+    secret_access_key: 'bench'
+  }
   writeFileSync(file, JSON.stringify({ store: { file: ':memory:' }, clouds: { default: own } }))
   const drivers = await loadDrivers()
   const app = createApp({ settings: loadSettings({ config: file, env: {}, cwd: folder, drivers }), drivers })
@@ -88,7 +102,13 @@ export async function ec2 () {
   await upstream.stop()
   print(`${total} nodes of an EC2 through pages of ${limit}`, [
     { what: "a page by Amazon's client alone", value: found.bare, unit: 'µs CPU' },
-    { what: 'the same by the driver', value: found.driver, unit: 'µs CPU', ratio: found.driver / found.bare, atMost: 1.15 },
+    {
+      what: 'the same by the driver',
+      value: found.driver,
+      unit: 'µs CPU',
+      ratio: found.driver / found.bare,
+      atMost: 1.15
+    },
     { what: 'longest stall of the event loop in all pages', value: median(stalls), unit: 'ms', atMost: 50 }
   ])
 }

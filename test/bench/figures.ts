@@ -6,7 +6,10 @@ export function percentile (values: readonly number[], part: number): number {
 
 export const median = (values: readonly number[]) => percentile(values, 0.5)
 
-/** Runs each measurement in turn, so many rounds, and resolves to the median of each: what disturbs a moment disturbs all. */
+/**
+ * Runs each measurement in turn, so many rounds, and resolves to the median of each: what disturbs a moment disturbs
+ * all.
+ */
 export async function alternate<K extends string> (
   rounds: number, measurements: Record<K, () => Promise<number>>
 ): Promise<Record<K, number>> {
@@ -23,13 +26,14 @@ export interface Figure {
   what: string
   value: number
   unit: string
-  /** What it is a multiple of, where it is compared with something in the same run. */
+  /** The figure of the same run that this one is divided by, if it is compared with one. */
   ratio?: number
   atMost?: number
   atLeast?: number
 }
 
-const digits = (value: number) => value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 })
+const digits = (value: number) =>
+  value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 })
 
 function verdict ({ value, ratio = value, atMost, atLeast }: Figure): [goal: string, met: string] {
   if (atMost !== undefined) return [`≤ ${digits(atMost)}`, ratio <= atMost ? 'met' : 'MISSED']
@@ -40,9 +44,17 @@ function verdict ({ value, ratio = value, atMost, atLeast }: Figure): [goal: str
 /** Prints figures as a table. A goal is about the ratio where there is one. */
 export function print (title: string, figures: readonly Figure[]) {
   const head = ['', 'measured', 'ratio', 'goal', '']
-  const rows = figures.map((figure) =>
-    [figure.what, `${digits(figure.value)} ${figure.unit}`, figure.ratio === undefined ? '' : `${digits(figure.ratio)} ×`, ...verdict(figure)])
+  const rows = figures.map((figure) => [
+    figure.what,
+    `${digits(figure.value)} ${figure.unit}`,
+    figure.ratio === undefined ? '' : `${digits(figure.ratio)} ×`,
+    ...verdict(figure)
+  ])
   const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length)))
-  const line = (row: readonly string[]) => row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join('  ').trimEnd()
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd()
   process.stdout.write(`\n${title}\n${[head, ...rows].map((row) => `  ${line(row)}\n`).join('')}`)
 }

@@ -6,7 +6,10 @@ const path = '/api/v2/clouds/default/nodes'
 const busy: Load = { path, requests: 600, connections: 16 }
 const alone: Load = { path, requests: 200, connections: 1 }
 
-/** What the gateway adds to a call of a cloud, beside a bare proxy that makes the same calls of the same cloud. */
+/**
+ * Measures the overhead of the server on a call, compared with a bare proxy that makes the same calls to the same
+ * cloud.
+ */
 export async function gateway () {
   const upstream = await startChild('upstream.js')
   const proxy = await startChild('proxy.js', [upstream.address])

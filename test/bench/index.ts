@@ -14,7 +14,7 @@ const parts: Record<string, () => Promise<void>> = {
   // Amazon's client takes memory that is not to be counted before.
   ec2: async () => (await import('./ec2.ts')).ec2()
 }
-/** What runs only when it is named: it needs more than this machine has by itself. */
+/** Parts that run only when they are named, because they need services that a plain machine does not have. */
 const named: typeof parts = {
   lab: async () => (await import('./lab.ts')).lab()
 }

@@ -19,7 +19,14 @@ async function make ({ api, nova }: OpenstackLab) {
   const { images } = await api('demo', 'image', 'GET', '/v2/images?name=cirros-fake')
   const { networks } = await api('demo', 'network', 'GET', '/v2.0/networks?name=private')
   for (const name of batches) {
-    const server = { name, imageRef: images[0].id, flavorRef: '1', networks: [{ uuid: networks[0].id }], min_count: atOnce, max_count: atOnce }
+    const server = {
+      name,
+      imageRef: images[0].id,
+      flavorRef: '1',
+      networks: [{ uuid: networks[0].id }],
+      min_count: atOnce,
+      max_count: atOnce
+    }
     await nova('demo', 'POST', '/servers', { server })
     let standing: { status: string }[]
     do {
@@ -45,9 +52,14 @@ async function originsOf ({ api, authUrl }: OpenstackLab): Promise<Origins> {
   return { keystone: new URL(authUrl).origin, nova: originOf('compute'), neutron: originOf('network') }
 }
 
-const fields = ['id', 'device_id', 'network_id', 'mac_address', 'fixed_ips', 'security_groups'].map((field) => `fields=${field}`).join('&')
+const fields = ['id', 'device_id', 'network_id', 'mac_address', 'fixed_ips', 'security_groups']
+  .map((field) => `fields=${field}`)
+  .join('&')
 
-/** The calls that nobody can do without: a page of servers and what is told of their ports, parsed, until there is no more. */
+/**
+ * The calls that nobody can do without: a page of servers and what is told of their ports, parsed, until there is no
+ * more.
+ */
 async function barePages ({ nova, neutron }: Origins, token: string) {
   const headers = { accept: 'application/json', 'x-auth-token': token, 'openstack-api-version': 'compute 2.9' }
   const read = async <T>(url: string): Promise<T> => {
@@ -66,7 +78,8 @@ async function barePages ({ nova, neutron }: Origins, token: string) {
   return ids
 }
 
-const isSame = (ids: ReadonlySet<string>, others: ReadonlySet<string>) => ids.size === others.size && [...ids].every((id) => others.has(id))
+const isSame = (ids: ReadonlySet<string>, others: ReadonlySet<string>) =>
+  ids.size === others.size && [...ids].every((id) => others.has(id))
 
 async function measure (lab: OpenstackLab) {
   const origins = await originsOf(lab)
@@ -76,7 +89,10 @@ async function measure (lab: OpenstackLab) {
   })
   const app = await createHere('lab', {
     health_seconds: 3600,
-    clouds: { default: cloud(lab.authUrl), counted: cloud(lab.authUrl.replace(origins.keystone, proxy.urls['keystone']!)) }
+    clouds: {
+      default: cloud(lab.authUrl),
+      counted: cloud(lab.authUrl.replace(origins.keystone, proxy.urls['keystone']!))
+    }
   })
   const api = `${await app.listen({ host: '127.0.0.1', port: 0 })}/api/v2/clouds`
   const query = `nodes?limit=${limit}&name=${prefix}*`

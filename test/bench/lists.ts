@@ -10,7 +10,11 @@ const sizes = [{ nodes: 2, requests: 4000 }, { nodes: 100, requests: 1500 }, { n
 
 async function measure ({ nodes, requests }: typeof sizes[number]): Promise<Figure[]> {
   const farm = { clouds: { default: { driver: 'dummy', nodes, page_size: 1000, state_file: null } } }
-  const load: Load = { path: nodes > 100 ? `/api/v2/clouds/default/nodes?limit=${nodes}` : '/api/v2/clouds/default/nodes', requests, connections: 32 }
+  const load: Load = {
+    path: nodes > 100 ? `/api/v2/clouds/default/nodes?limit=${nodes}` : '/api/v2/clouds/default/nodes',
+    requests,
+    connections: 32
+  }
   const server = await startServer({ ...farm, log_requests: false })
   const logging = await startServer(farm)
 
@@ -21,7 +25,9 @@ async function measure ({ nodes, requests }: typeof sizes[number]): Promise<Figu
 
   for (const child of [raw, server, logging]) await send(child, { ...load, requests: requests * 2 })
   const cpu = await alternate(rounds, {
-    raw: () => cpuPerRequest(raw, load), server: () => cpuPerRequest(server, load), logging: () => cpuPerRequest(logging, load)
+    raw: () => cpuPerRequest(raw, load),
+    server: () => cpuPerRequest(server, load),
+    logging: () => cpuPerRequest(logging, load)
   })
   for (const child of [raw, server, logging]) await child.stop()
 

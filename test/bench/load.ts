@@ -9,21 +9,24 @@ export interface Load {
   connections: number
   /** Milliseconds over which the callers come, one after the other; all at once where not given. */
   spread?: number
-  /** What every answer must be; 200 where not given. */
+  /** Status that every answer must have; 200 by default. */
   status?: number
 }
 
 /** Sends so many requests and reads every answer to its end. Resolves to the milliseconds that each took. */
-export async function send ({ address }: Pick<Child, 'address'>, { path, requests, connections, spread = 0, status = 200 }: Load): Promise<number[]> {
+export async function send (
+  { address }: Pick<Child, 'address'>,
+  { path, requests, connections, spread = 0, status = 200 }: Load
+): Promise<number[]> {
   const pool = new Pool(address, { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
   const times: number[] = []
   let left = requests
   const one = async (_: unknown, i: number) => {
-    if (spread > 0) await setTimeout(i / connections * spread)
+    if (spread > 0) await setTimeout((i / connections) * spread)
     while (left-- > 0) {
       const started = performance.now()
       const response = await pool.request({ path, method: 'GET' })
-      if (response.statusCode !== status) throw new Error(`GET ${path} answered ${response.statusCode}: ${await response.body.text()}`)
+      if (response.statusCode !== status) { throw new Error(`GET ${path} answered ${response.statusCode}: ${await response.body.text()}`) }
       await response.body.arrayBuffer()
       times.push(performance.now() - started)
     }
@@ -36,7 +39,9 @@ export async function send ({ address }: Pick<Child, 'address'>, { path, request
   return times
 }
 
-/** Keeps this process from sleeping until it is told to stop: waking it would be charged to whoever sends the answer. */
+/**
+ * Keeps this process from sleeping until it is told to stop: waking it would be charged to whoever sends the answer.
+ */
 function stayAwake (): () => void {
   let awake = true
   const turn = () => { if (awake) setImmediate(turn) }

@@ -8,7 +8,9 @@ import { createHere, createStall, timed, walk } from './walk.ts'
 const nodes = 10_000
 const limit = 100
 
-/** 10,000 nodes through the pages of the API, beside the bare pages of the driver over node:http, all in one process. */
+/**
+ * 10,000 nodes through the pages of the API, beside the bare pages of the driver over node:http, all in one process.
+ */
 export async function paging () {
   const app = await createHere('paging', { clouds: { default: { driver: 'dummy', state_file: null, nodes } } })
   const api = `${await app.listen({ host: '127.0.0.1', port: 0 })}/api/v2/clouds/default/nodes?limit=${limit}`
@@ -18,7 +20,8 @@ export async function paging () {
     const token = new URL(incoming.url!, 'http://bare').searchParams.get('cursor')
     const call = openCall({ timeout: 10_000, log: app.log, requestId: 'bench' })
     service.list({ limit, token, filters: {}, extra: false }, call).then(
-      ({ items, next }) => outgoing.setHeader('content-type', 'application/json').end(JSON.stringify({ items, next_cursor: next })),
+      ({ items, next }) =>
+        outgoing.setHeader('content-type', 'application/json').end(JSON.stringify({ items, next_cursor: next })),
       (error: Error) => outgoing.destroy(error)
     )
   })

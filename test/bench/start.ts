@@ -2,7 +2,7 @@ import { startProgram } from './child.ts'
 import { median, print } from './figures.ts'
 import { send } from './load.ts'
 
-/** What the program takes to listen, on the farm that is there without settings. */
+/** Measures the start of the program until it listens, with the default settings. */
 export async function start () {
   const cpu: number[] = []
   const rss: number[] = []

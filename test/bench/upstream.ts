@@ -2,7 +2,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tellAddress } from './probe.ts'
 
-/** The least of an OpenStack that lists servers: Keystone's token, Nova's version, one page of ten servers, their ports. */
+/**
+ * The least of an OpenStack that lists servers: Keystone's token, Nova's version, one page of ten servers, their ports.
+ */
 const id = (kind: number, n: number) => `${String(kind).padStart(8, '0')}-0000-4000-8000-${String(n).padStart(12, '0')}`
 const mac = (n: number) => `fa:16:3e:00:00:${n.toString(16).padStart(2, '0')}`
 const numbers = Array.from({ length: 10 }, (_, n) => n)
@@ -19,10 +21,15 @@ const server = (n: number) => ({
   flavor: { id: '42', links: [{ rel: 'bookmark', href: 'http://127.0.0.1/flavors/42' }] },
   created: '2026-01-31T12:00:00Z',
   updated: '2026-01-31T12:00:30Z',
-  addresses: { private: [{ version: 4, addr: `10.0.0.${n + 10}`, 'OS-EXT-IPS:type': 'fixed', 'OS-EXT-IPS-MAC:mac_addr': mac(n) }] },
+  addresses: {
+    private: [{ version: 4, addr: `10.0.0.${n + 10}`, 'OS-EXT-IPS:type': 'fixed', 'OS-EXT-IPS-MAC:mac_addr': mac(n) }]
+  },
   accessIPv4: '',
   accessIPv6: '',
-  links: [{ rel: 'self', href: `http://127.0.0.1/v2.1/servers/${id(1, n)}` }, { rel: 'bookmark', href: `http://127.0.0.1/servers/${id(1, n)}` }],
+  links: [
+    { rel: 'self', href: `http://127.0.0.1/v2.1/servers/${id(1, n)}` },
+    { rel: 'bookmark', href: `http://127.0.0.1/servers/${id(1, n)}` }
+  ],
   'OS-DCF:diskConfig': 'MANUAL',
   progress: 0,
   'OS-EXT-AZ:availability_zone': 'nova',
@@ -47,7 +54,10 @@ const port = (n: number) => ({
   security_groups: [id(6, 0)]
 })
 
-const service = (type: string, url: string) => ({ type, endpoints: [{ interface: 'public', region: 'One', region_id: 'One', url }] })
+const service = (type: string, url: string) => ({
+  type,
+  endpoints: [{ interface: 'public', region: 'One', region_id: 'One', url }]
+})
 
 function answers (base: string): Record<string, Buffer> {
   const token = {
@@ -74,7 +84,10 @@ const upstream = createServer((request, response) => {
     return
   }
   response.writeHead(request.method === 'POST' ? 201 : 200, {
-    'content-type': 'application/json', 'content-length': body.length, 'x-subject-token': 'token', 'x-openstack-request-id': `req-${id(7, 0)}`
+    'content-type': 'application/json',
+    'content-length': body.length,
+    'x-subject-token': 'token',
+    'x-openstack-request-id': `req-${id(7, 0)}`
   })
   response.end(body)
 })

@@ -9,7 +9,10 @@ const characters = '0abcdefghijklmnopqrstuvwxyz-._'
 const characterFor = (atom: string, flags: string) =>
   [...characters].find((one) => new RegExp(`^${atom}$`, flags).test(one)) ?? ''
 
-/** A text that fits a pattern: the first alternative of each group, and zeros wherever they fit. Throws if it finds none. */
+/**
+ * A text that fits a pattern: the first alternative of each group, and zeros wherever they fit. Throws if it finds
+ * none.
+ */
 function textFor (pattern: RegExp) {
   const text = pattern.source
     .replaceAll(/\(\?![^)]*\)/g, '')

@@ -12,7 +12,7 @@ export interface Target {
   cloud: string
   /** Name of a cloud of the same driver whose account may have one node only. */
   tightCloud: string
-  /** What a create needs there in the place of what it needs here. */
+  /** Fields of a create on the tight cloud that replace those of the first cloud. */
   tightCreate?: object
   /** An image and two sizes that a node can be made of, and a third of which none can. */
   image_id: string
@@ -21,21 +21,24 @@ export interface Target {
   impossible_size_id: string
   /** A network that leads outside, for the routers and floating IPs of clouds that have such a network. */
   external_network_id?: string
-  /** What a create needs beside image and size, such as a network. */
+  /** Fields that a create needs beside image and size, such as a network. */
   create?: object
   /** Collection, as in paths → what a create there needs on this cloud beside what the cases ask for. */
   needs?: Readonly<Record<string, object>>
-  /** GiB of the smallest volume; 1 where not given. */
+  /** GiB of the smallest volume; 1 by default. */
   smallestVolume?: number
-  /** Of a cloud that does not tell the public keys of its pairs: one to import. */
+  /** A public key to import, for a cloud that does not show the public keys of its key pairs. */
   public_key?: string
-  /** What it tells quotas of beside nodes, where it is not vcpus, ram, volumes and volume_storage. */
+  /** Resources that have a quota, beside nodes; by default vcpus, ram, volumes and volume_storage. */
   quotas?: readonly string[]
-  /** How the impossible size is refused: `later` by a node in `error` (where not given), or `at once` by provider_capacity. */
+  /**
+   * How the impossible size is refused: `later` by a node in `error` (where not given), or `at once` by
+   * provider_capacity.
+   */
   capacity?: 'later' | 'at once'
   /**
-   * Cases that fail because of faults of a stand-in: a capability, or the title of a general case → the reason. A case that
-   * passes although it is listed fails the run.
+   * Cases that fail because of faults of a stand-in: a capability, or the title of a general case → the reason. A case
+   * that passes although it is listed fails the run.
    */
   todo?: Readonly<Record<string, string>>
 }
@@ -74,7 +77,7 @@ export interface Context extends Target {
 
 let made = 0
 
-/** What the cases have in common, for one test. */
+/** Makes the helpers that the cases share, for one test. */
 export function createContext (t: Test, target: Target, capabilities: Context['capabilities']): Context {
   const { app, api, cloud } = target
   const connection = app.clouds[cloud]!
@@ -96,7 +99,11 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
   const cleanUp = (id: string) => t.teardown(() => destroy(id))
 
   const body = (fields: object = {}) => ({
-    name: `conformance-${process.pid}-${++made}`, image_id: target.image_id, size_id: target.size_id, ...target.create, ...fields
+    name: `conformance-${process.pid}-${++made}`,
+    image_id: target.image_id,
+    size_id: target.size_id,
+    ...target.create,
+    ...fields
   })
 
   const act = async (id: string, verb: string, input?: object) => {
@@ -123,7 +130,7 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
 
   const make = async (collection: string, fields: object) => {
     const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
-    if (answer.status !== 201) throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    if (answer.status !== 201) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
     t.equal(answer.headers['location'], answer.body.self, 'Location is the new resource')
     remove(answer.body.self)
     return answer.body
@@ -131,10 +138,10 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
 
   const build = async (collection: string, fields: object) => {
     const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
-    if (answer.status !== 202) throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    if (answer.status !== 202) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
     const operation = await api.ended(answer.body)
     for (const { self } of operation.resources) remove(self)
-    if (operation.status !== 'succeeded') throw new Error(`create in ${collection} ${operation.status}: ${JSON.stringify(operation)}`)
+    if (operation.status !== 'succeeded') { throw new Error(`create in ${collection} ${operation.status}: ${JSON.stringify(operation)}`) }
     return (await api.get(operation.resource.self)).body
   }
 
@@ -143,7 +150,7 @@ export function createContext (t: Test, target: Target, capabilities: Context['c
     if (answer.status >= 400) throw new Error(`POST ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
     if (answer.status === 204 || answer.body.kind === undefined || answer.body.status === undefined) return answer.body
     const operation = await api.ended(answer.body)
-    if (operation.status !== 'succeeded') throw new Error(`POST ${path} ${operation.status}: ${JSON.stringify(operation)}`)
+    if (operation.status !== 'succeeded') { throw new Error(`POST ${path} ${operation.status}: ${JSON.stringify(operation)}`) }
     return operation
   }
 

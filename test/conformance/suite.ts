@@ -10,7 +10,10 @@ import { requestFor } from './refusal.ts'
 import { runTodo } from './todo.ts'
 
 /** Driver → the capabilities it has: a driver must neither lose one nor gain one unseen. */
-const matrix = JSON.parse(readFileSync(path.join(root, 'test/conformance/matrix.json'), 'utf8')) as Record<string, string[]>
+const matrix = JSON.parse(readFileSync(path.join(root, 'test/conformance/matrix.json'), 'utf8')) as Record<
+  string,
+  string[]
+>
 
 /**
  * The one suite that every driver passes. Each capability of the cloud is tried by its case; each that it has not is
@@ -40,7 +43,10 @@ export async function conformance (t: Test, target: Target) {
     t.same(Object.keys(capabilities).filter((name) => !listed.has(name)), [], 'none that the matrix does not list')
     t.same([...listed].filter((name) => !(name in capabilities)), [], 'none that the matrix lists is lost')
     t.same(Object.keys(capabilities).filter((name) => !(name in cases)), [], 'none without a case')
-    const tried = new Set([...Object.keys(cases).filter((name) => name in capabilities), ...general.map(({ title }) => title)])
+    const tried = new Set([
+      ...Object.keys(cases).filter((name) => name in capabilities),
+      ...general.map(({ title }) => title)
+    ])
     t.same(Object.keys(todo).filter((name) => !tried.has(name)), [], 'every todo is a case that runs')
     t.same(nodeVerbs.filter((verb) => !(`nodes.${verb}` in cases)), [], 'every verb has a case')
   })

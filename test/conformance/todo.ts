@@ -1,8 +1,9 @@
 import { Test } from 'tap'
 
 /**
- * Runs a case that is known to fail, for this reason. It runs in a test of its own, so that its failure does not count, and
- * is reported as a todo. A case that passes fails the run, so that it is taken off the list. Resolves to whether it passed.
+ * Runs a case that is known to fail, for this reason. It runs in a test of its own, so that its failure does not count,
+ * and is reported as a todo. A case that passes fails the run, so that it is taken off the list. Resolves to whether it
+ * passed.
  */
 export async function runTodo (t: Test, reason: string, run: (t: Test) => Promise<void>): Promise<boolean> {
   const aside = new Test({ name: 'todo' }) as Test

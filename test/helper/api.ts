@@ -15,8 +15,12 @@ export interface RequestOptions {
   body?: unknown
 }
 
-export type Send = (request: { method: Method, url: string, headers: Record<string, string>, payload?: string | undefined }) =>
-Promise<{ status: number, headers: Record<string, string>, text: string }>
+export type Send = (request: {
+  method: Method
+  url: string
+  headers: Record<string, string>
+  payload?: string | undefined
+}) => Promise<{ status: number, headers: Record<string, string>, text: string }>
 
 export interface Api {
   request (method: Method, url: string, options?: RequestOptions): Promise<ApiResponse>

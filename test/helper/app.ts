@@ -37,7 +37,10 @@ export interface BuildOptions {
   logger?: AppOptions['logger']
 }
 
-/** Starts a server that does not listen and is closed when the test ends. Each of its answers is checked against the document. */
+/**
+ * Starts a server that does not listen and is closed when the test ends. Each of its answers is checked against the
+ * document.
+ */
 export async function build (t: Test, options: BuildOptions = {}) {
   const { clouds = { default: dummy() }, settings: own = {}, listen = false, logger = false } = options
   const directory = options.directory ?? makeDirectory(t)

@@ -31,8 +31,8 @@ function compile (document: object) {
 const withoutParameters = (path: string) => path.replaceAll(/\{[^}]+\}/g, '')
 
 /**
- * Checks answers against an OpenAPI document: that the route, the status and the media type are documented, and that the
- * body fits its schema. The returned function throws if one of these does not hold.
+ * Checks answers against an OpenAPI document: that the route, the status and the media type are documented, and that
+ * the body fits its schema. The returned function throws if one of these does not hold.
  */
 export function createDocumentCheck (document: object) {
   const { paths } = document as Document
@@ -89,8 +89,8 @@ export type DocumentCheck = ReturnType<typeof createDocumentCheck>
 let shared: DocumentCheck | undefined
 
 /**
- * The check that all apps of this process share, because rendering the document and compiling its schemas is expensive and
- * the document does not depend on the settings (document.test.ts).
+ * The check that all apps of this process share, because rendering the document and compiling its schemas is expensive
+ * and the document does not depend on the settings (document.test.ts).
  */
 export function sharedDocumentCheck (app: { swagger (): object }) {
   shared ??= createDocumentCheck(app.swagger())

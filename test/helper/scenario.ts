@@ -12,10 +12,22 @@ export interface Stage {
 }
 
 const collections = [
-  'nodes', 'floating-ips', 'volumes', 'snapshots', 'images', 'routers', 'subnets', 'networks', 'security-groups', 'key-pairs'
+  'nodes',
+  'floating-ips',
+  'volumes',
+  'snapshots',
+  'images',
+  'routers',
+  'subnets',
+  'networks',
+  'security-groups',
+  'key-pairs'
 ]
 
-/** How many of each there are, for a look before and after: what others make meanwhile under names of theirs does not count. */
+/**
+ * How many of each there are, for a look before and after: what others make meanwhile under names of theirs does not
+ * count.
+ */
 export async function census ({ api, cloud, prefix }: Stage): Promise<Record<string, number>> {
   const counts = await Promise.all(collections.map(async (collection) => {
     const { items } = await api.walk(`/api/v2/clouds/${cloud}/${collection}`)
@@ -29,7 +41,11 @@ export async function census ({ api, cloud, prefix }: Stage): Promise<Record<str
  * A user's afternoon through plain HTTP: a network with all that belongs to it, a node with two NICs, a volume, a
  * floating IP, a snapshot, an image; then everything removed. `between` is called when all is there.
  */
-export async function scenario (t: Test, stage: Stage, between: (made: Record<string, any>) => Promise<void> = async () => {}) {
+export async function scenario (
+  t: Test,
+  stage: Stage,
+  between: (made: Record<string, any>) => Promise<void> = async () => {}
+) {
   const { api, cloud, image_id, size_id, external_network_id, prefix } = stage
   const base = `/api/v2/clouds/${cloud}`
   const before = await census(stage)
@@ -53,7 +69,7 @@ export async function scenario (t: Test, stage: Stage, between: (made: Record<st
 
   const make = async (collection: string, body: object) => {
     const answer = await api.post(`${base}/${collection}`, body)
-    if (answer.status >= 400) throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    if (answer.status >= 400) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
     if (answer.status === 201) {
       if (answer.body.self !== undefined) remove.push(answer.body.self)
       return answer.body
@@ -88,7 +104,10 @@ export async function scenario (t: Test, stage: Stage, between: (made: Record<st
     size_id,
     key_pair_name: key.name,
     user_data: '#cloud-config\npackages: [nginx]\n',
-    networks: [{ network_id: network.id, security_group_ids: [group.id] }, { subnet_id: backSubnet.id, fixed_ip: '10.77.2.10' }],
+    networks: [
+      { network_id: network.id, security_group_ids: [group.id] },
+      { subnet_id: backSubnet.id, fixed_ip: '10.77.2.10' }
+    ],
     tags: { role: 'web' }
   })
   t.match(node, { state: 'running', key_pair_name: key.name, tags: { role: 'web' } })

@@ -7,10 +7,15 @@ import { build, dummy } from '../helper/app.ts'
 /** Debian's, unless another is named. */
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
-/** A name that is neither loopback by itself nor `localhost`: what a browser does for those alone does not help here. */
+/**
+ * A name that is neither loopback by itself nor `localhost`: what a browser does for those alone does not help here.
+ */
 const name = 'cloud.example.test'
 
-/** Chromium asks its maker's hosts at every start, unless it is told not to; whatever it looks up otherwise is not found. */
+/**
+ * Chromium asks its maker's hosts at every start, unless it is told not to; whatever it looks up otherwise is not
+ * found.
+ */
 const args = [
   `--host-resolver-rules=MAP ${name} 127.0.0.2, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2`,
   '--disable-gpu', '--disable-quic', '--disable-sync', '--disable-background-networking', '--disable-component-update'
@@ -20,7 +25,9 @@ let browser: Browser
 
 t.before(async () => {
   if (!existsSync(executablePath)) {
-    throw new Error(`There is no Chromium at ${executablePath}: install it (apt-get install chromium), or name another in CHROMIUM`)
+    throw new Error(
+      `There is no Chromium at ${executablePath}: install it (apt-get install chromium), or name another in CHROMIUM`
+    )
   }
   browser = await chromium.launch({ executablePath, args })
 })
@@ -34,7 +41,9 @@ async function openPage (t: { teardown (close: () => unknown): unknown }) {
   const complaints: string[] = []
   page.on('request', (request) => asked.push(request.url()))
   page.on('requestfailed', (request) => complaints.push(`${request.url()} failed: ${request.failure()?.errorText}`))
-  page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()) })
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
+  })
   page.on('pageerror', (error) => complaints.push(String(error)))
   return { page, asked, complaints }
 }
@@ -71,7 +80,11 @@ for (const { what, listen, host } of places) {
     t.same(body.items.map(({ id }) => id), there)
 
     t.same(complaints, [], 'nothing is complained of in the console')
-    t.same(asked.filter((url) => !url.startsWith(`${origin}/`) && !url.startsWith('data:')), [], 'nothing is asked of anybody else')
+    t.same(
+      asked.filter((url) => !url.startsWith(`${origin}/`) && !url.startsWith('data:')),
+      [],
+      'nothing is asked of anybody else'
+    )
     t.match(asked, [`${origin}/docs`], 'the page is there')
   })
 }
@@ -83,7 +96,9 @@ t.test('every operation has its place in Swagger UI', async (t) => {
   await page.goto(`${origin}/docs`)
   await page.locator('.opblock').first().waitFor()
   const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, { operationId: string }>> }
-  const documented = Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId))
+  const documented = Object.values(paths).flatMap((methods) =>
+    Object.values(methods).map(({ operationId }) => operationId)
+  )
   const shown = await page.locator('.opblock').evaluateAll((blocks) => blocks.map(({ id }) => id.split('-').at(-1)!))
   t.same(shown.sort(), documented.sort())
   t.same(complaints, [])

@@ -43,12 +43,35 @@ t.test('a generated TypeScript client type-checks and runs the five steps of the
   const folder = t.testdir({ 'package.json': '{"type": "module"}', 'steps.ts': program })
   await writeFile(path.join(folder, 'openapi.json'), JSON.stringify(app.swagger()))
   await run(bin('openapi-ts'), ['-i', './openapi.json', '-o', './client', '--no-log-file'], { cwd: folder })
-  await run(bin('tsc'), [
-    '--ignoreConfig', '--strict', '--target', 'es2022', '--module', 'nodenext', '--skipLibCheck', '--lib', 'es2022,dom,dom.iterable', '--types', 'node',
-    '--typeRoots', path.join(root, 'node_modules/@types'), 'steps.ts'
-  ], { cwd: folder }).catch((error: { stdout: string }) => { throw new Error(`the client does not type-check:\n${error.stdout}`) })
+  await run(
+    bin('tsc'),
+    [
+      '--ignoreConfig',
+      '--strict',
+      '--target',
+      'es2022',
+      '--module',
+      'nodenext',
+      '--skipLibCheck',
+      '--lib',
+      'es2022,dom,dom.iterable',
+      '--types',
+      'node',
+      '--typeRoots',
+      path.join(root, 'node_modules/@types'),
+      'steps.ts'
+    ],
+    { cwd: folder }
+  ).catch((error: { stdout: string }) => {
+    throw new Error(`the client does not type-check:\n${error.stdout}`)
+  })
   const { stdout } = await run(process.execPath, ['steps.js', origin], { cwd: folder })
   t.same(JSON.parse(stdout), {
-    state: 'running', name: 'web-1', stopped: 'succeeded', refused: 'resource_not_found', destroyed: 'succeeded', left: 0
+    state: 'running',
+    name: 'web-1',
+    stopped: 'succeeded',
+    refused: 'resource_not_found',
+    destroyed: 'succeeded',
+    left: 0
   })
 })

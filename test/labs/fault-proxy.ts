@@ -4,7 +4,13 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AddressInfo, Socket } from 'node:net'
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http'
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage,
+  OutgoingHttpHeaders,
+  RequestOptions,
+  ServerResponse
+} from 'node:http'
 
 /** Which requests a rule is about. What is left out matches all. */
 export interface FaultMatch {
@@ -21,7 +27,7 @@ export interface FaultMatch {
   skip?: number
 }
 
-/** What happens to a request. One of these; `delay` may come before any, `status` goes with `html` and `empty` too. */
+/** The fate of a request. One of these; `delay` may come before any, `status` goes with `html` and `empty` too. */
 export interface FaultEffect {
   /** milliseconds before anything else is done; a request whose client has left by then is not forwarded */
   delay?: number
@@ -44,7 +50,9 @@ export interface FaultEffect {
   html?: true
   /** answers with an empty body, without forwarding */
   empty?: true
-  /** forwards, announces the whole body, sends half of it and closes the connection; an answer that has no body passes */
+  /**
+   * forwards, announces the whole body, sends half of it and closes the connection; an answer that has no body passes
+   */
   truncate?: true
   /** forwards, and changes the body of the answer */
   rewrite?: (body: string) => string
@@ -87,14 +95,20 @@ export interface Passed {
   body: string
 }
 
-/** What a cloud does with requests, in the place of its target or before it: `pass` asks the target, as often as it is called. */
+/**
+ * Answers requests instead of the target or before it: `pass` asks the target, as often as it is
+ * called.
+ */
 export type Manners = (request: Passing, pass: (request: Passing) => Promise<Passed>) => Promise<Passed>
 
 export interface FaultProxyOptions {
   targets: Record<string, string>
   /** leaves the client's Host, over which it may have signed, as it is; without it, it is the target's */
   keepHost?: boolean
-  /** stands between the rules and the targets: what a rule forwards goes through it, each request and answer read to its end */
+  /**
+   * stands between the rules and the targets: what a rule forwards goes through it, each request and answer read to its
+   * end
+   */
   manners?: Manners
 }
 
@@ -138,16 +152,34 @@ interface Exchange {
   live: LiveRule | undefined
 }
 
-const exclusive = ['hang', 'hangBody', 'reset', 'swallow', 'swallowHang', 'html', 'empty', 'truncate', 'rewrite'] as const
+const exclusive = [
+  'hang',
+  'hangBody',
+  'reset',
+  'swallow',
+  'swallowHang',
+  'html',
+  'empty',
+  'truncate',
+  'rewrite'
+] as const
 type Effect = typeof exclusive[number] | 'status' | 'delay'
 
 /** These belong to one connection, not to the message. */
-const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade'
+])
 
 /**
  * Starts a proxy that stands between a driver and its cloud and makes faults by rule: one port of its own for each
- * target. Without a rule it passes everything on; the upstreams' origins in JSON bodies and in headers become its own, so
- * that a service catalog and links to a next page lead back through it.
+ * target. Without a rule it passes everything on; the upstreams' origins in JSON bodies and in headers become its own,
+ * so that a service catalog and links to a next page lead back through it.
  */
 export async function startFaultProxy (options: FaultProxyOptions): Promise<FaultProxy> {
   const rules: LiveRule[] = []
@@ -177,13 +209,24 @@ export async function startFaultProxy (options: FaultProxyOptions): Promise<Faul
     res.on('error', () => {})
     req.on('error', () => {})
     const content = options.manners === undefined ? '' : String(await drain(req))
-    const record: FaultRecord = { target: upstream.name, method, path, headers, content, status: null, upstreamStatus: null, ended: false }
+    const record: FaultRecord = {
+      target: upstream.name,
+      method,
+      path,
+      headers,
+      content,
+      status: null,
+      upstreamStatus: null,
+      ended: false
+    }
     requests.push(record)
     res.once('close', () => { record.ended = true })
     const live = pickRule(rules, record)
     const exchange = { upstream, req, res, record, live }
     if (live?.rule.delay !== undefined) {
-      await sleep(live.rule.delay, undefined, { signal: AbortSignal.any([live.gone.signal, closing.signal]) }).catch(() => {})
+      await sleep(live.rule.delay, undefined, { signal: AbortSignal.any([live.gone.signal, closing.signal]) }).catch(
+        () => {}
+      )
       if (closing.signal.aborted || req.socket.destroyed) return
     }
     await apply(exchange)
@@ -204,7 +247,8 @@ export async function startFaultProxy (options: FaultProxyOptions): Promise<Faul
         return answer(exchange, live.rule, live.effect)
       default:
     }
-    const response = options.manners === undefined ? await forward(exchange) : await throughManners(exchange, options.manners)
+    const response =
+      options.manners === undefined ? await forward(exchange) : await throughManners(exchange, options.manners)
     if (live?.effect === 'swallow' || live?.effect === 'swallowHang') {
       await drain(response)
       record.upstreamStatus = response.statusCode ?? 0
@@ -241,16 +285,24 @@ export async function startFaultProxy (options: FaultProxyOptions): Promise<Faul
 
   async function throughManners ({ upstream, record }: Exchange, manners: Manners): Promise<Answer> {
     const { target, method, path, headers, content } = record
-    const { status, headers: answered, body } = await manners({ target, method, path, headers, content }, async (request) => {
+    const {
+      status,
+      headers: answered,
+      body
+    } = await manners({ target, method, path, headers, content }, async (request) => {
       const url = new URL(request.path, upstream.origin)
       const { 'content-length': _, ...kept } = endToEnd(request.headers)
       const length = request.content === '' ? {} : { 'content-length': Buffer.byteLength(request.content) }
-      const response = await send(url, {
-        method: request.method,
-        headers: { ...kept, ...hostOf(url), 'accept-encoding': 'identity', ...length },
-        agent: false,
-        signal: closing.signal
-      }, request.content)
+      const response = await send(
+        url,
+        {
+          method: request.method,
+          headers: { ...kept, ...hostOf(url), 'accept-encoding': 'identity', ...length },
+          agent: false,
+          signal: closing.signal
+        },
+        request.content
+      )
       return { status: response.statusCode ?? 0, headers: response.headers, body: String(await drain(response)) }
     })
     const made = { ...answered, 'content-length': String(Buffer.byteLength(body)) }
@@ -355,11 +407,6 @@ export async function startFaultProxy (options: FaultProxyOptions): Promise<Faul
   }
 }
 
-/** A promise that never settles: for what a test must not wait for. */
-export function never (): Promise<never> {
-  return new Promise(() => {})
-}
-
 /** Any number of requests may wait for its signal. */
 function quietController (): AbortController {
   const controller = new AbortController()
@@ -369,7 +416,7 @@ function quietController (): AbortController {
 
 function originOf (target: string): string {
   const url = new URL(target)
-  if (url.protocol !== 'http:' || url.pathname !== '/') throw new Error(`fault proxy: a target is an http origin without a path, not ${target}`)
+  if (url.protocol !== 'http:' || url.pathname !== '/') { throw new Error(`fault proxy: a target is an http origin without a path, not ${target}`) }
   return url.origin
 }
 
@@ -418,11 +465,19 @@ function answer ({ res, record }: Exchange, rule: FaultRule, effect: 'status' | 
   const status = rule.status ?? 200
   record.status = status
   const made = madeBody(status, rule, effect)
-  res.writeHead(status, { ...made.type && { 'content-type': made.type }, 'content-length': Buffer.byteLength(made.text), ...rule.headers })
+  res.writeHead(status, {
+    ...(made.type && { 'content-type': made.type }),
+    'content-length': Buffer.byteLength(made.text),
+    ...rule.headers
+  })
   res.end(made.text)
 }
 
-function madeBody (status: number, rule: FaultRule, effect: 'status' | 'html' | 'empty'): { text: string, type?: string } {
+function madeBody (
+  status: number,
+  rule: FaultRule,
+  effect: 'status' | 'html' | 'empty'
+): { text: string, type?: string } {
   if (effect === 'empty' || status === 204 || status === 304) return { text: '' }
   const reason = `${status} ${http.STATUS_CODES[status] ?? 'Unknown'}`
   if (effect === 'html') {

@@ -43,7 +43,15 @@ for (const [version, secret, shape] of [
       isolated: ['isolated', '192.168.9.0/24'],
       password: true,
       created: 'running',
-      node: { name: 'by-libcloud', public: 2, private: 1, metadata: { env: 'test' }, key: 'libcloud', size: 'performance1-1', image: true },
+      node: {
+        name: 'by-libcloud',
+        public: 2,
+        private: 1,
+        metadata: { env: 'test' },
+        key: 'libcloud',
+        size: 'performance1-1',
+        image: true
+      },
       reboot: true,
       rebooted: 'running',
       metadata: { env: 'production' },
@@ -56,7 +64,10 @@ for (const [version, secret, shape] of [
     })
     const [entry] = cloud.asked('POST /tokens')
     t.ok(shape in (entry!.body as { auth: object }).auth, 'signed in that way')
-    t.ok(cloud.requests.some(({ body }) => isDeepStrictEqual(body, { reboot: { type: 'HARD' } })), 'the node was rebooted')
+    t.ok(
+      cloud.requests.some(({ body }) => isDeepStrictEqual(body, { reboot: { type: 'HARD' } })),
+      'the node was rebooted'
+    )
     t.equal(cloud.state('DFW').servers.length, 0, 'and in the region that was asked for')
   })
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 
 export interface Case {
-  /** What holds of every cloud that has the capability, as a sentence. */
+  /** A sentence that is true for every cloud with the capability. */
   title: string
   run (context: Context): Promise<void>
 }

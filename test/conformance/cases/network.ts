@@ -24,7 +24,10 @@ async function subnet (context: Context, fields: object = {}) {
 }
 
 /** A network that nodes can be on: with a subnet, where it is not its own. */
-const attachable = async (context: Context, fields: object = {}): Promise<{ network_id: string, id?: string, cidr?: string }> =>
+const attachable = async (
+  context: Context,
+  fields: object = {}
+): Promise<{ network_id: string, id?: string, cidr?: string }> =>
   'subnets.create' in context.capabilities ? subnet(context, fields) : { network_id: (await network(context)).id }
 
 /** The zone of a node, for a subnet that it is to be attached to. */
@@ -34,15 +37,21 @@ const besideNode = (context: Context, { availability_zone: zone }: { availabilit
 /** A router that leads outside: to the external network, or out of its own network where routers are in networks. */
 async function router (context: Context, beside?: { network_id: string }) {
   const { make, name, external_network_id: external } = context
-  const own = takes(context, 'routers.create', 'network_id') ? { network_id: beside?.network_id ?? (await network(context)).id } : {}
+  const own = takes(context, 'routers.create', 'network_id')
+    ? { network_id: beside?.network_id ?? (await network(context)).id }
+    : {}
   return make('routers', { name: name('router'), ...own, external_gateway: { network_id: own.network_id ?? external } })
 }
 
-const group = ({ make, name }: Context, fields: object = {}) => make('security-groups', { name: name('group'), description: 'of a test', ...fields })
+const group = ({ make, name }: Context, fields: object = {}) =>
+  make('security-groups', { name: name('group'), description: 'of a test', ...fields })
 
 /** An address, from the pool where the cloud has pools. */
 const floating = (context: Context) =>
-  context.make('floating-ips', takes(context, 'floating_ips.create', 'pool') ? { pool: context.external_network_id } : {})
+  context.make(
+    'floating-ips',
+    takes(context, 'floating_ips.create', 'pool') ? { pool: context.external_network_id } : {}
+  )
 
 /** A node on a subnet that a router connects with the outside. */
 async function reachableNode (context: Context) {
@@ -258,7 +267,9 @@ export const networkCases: Record<string, Case> = {
     async run (context) {
       const { t, api, name } = context
       const { self } = await group(context, { tags: { keep: '1', drop: '2' } })
-      const renamed = takes(context, 'security_groups.update', 'name') ? { name: name('renamed'), description: 'changed' } : {}
+      const renamed = takes(context, 'security_groups.update', 'name')
+        ? { name: name('renamed'), description: 'changed' }
+        : {}
       const { body } = await api.patch(self, { ...renamed, tags: { drop: null, add: '3' } })
       t.match(body, renamed)
       t.same(body.tags, { keep: '1', add: '3' })
@@ -272,14 +283,20 @@ export const networkCases: Record<string, Case> = {
       const add = (rule: object) => api.post(`${self}/rules`, { direction: 'ingress', ...rule })
       const web = await add({ protocol: 'tcp', port_min: 80, port_max: 81, cidr: '0.0.0.0/0' })
       t.equal(web.status, 201)
-      t.match(web.body, { direction: 'ingress', protocol: 'tcp', port_min: 80, port_max: 81, cidr: '0.0.0.0/0', ethertype: 'IPv4' })
+      t.match(web.body, {
+        direction: 'ingress',
+        protocol: 'tcp',
+        port_min: 80,
+        port_max: 81,
+        cidr: '0.0.0.0/0',
+        ethertype: 'IPv4'
+      })
       problem(await add({ protocol: 'tcp', port_min: 80, port_max: 81, cidr: '0.0.0.0/0' }), 409, 'already_exists')
       const ping = await add({ protocol: 'icmp', icmp_type: 8, icmp_code: 0 })
       t.match(ping.body, { protocol: 'icmp', icmp_type: 8, icmp_code: 0, port_min: null })
       t.equal((await add({ protocol: 'udp', port_min: 53, remote_group_id: id })).body.remote_group_id, id)
       const six = await add({ ethertype: 'IPv6', protocol: 'tcp', port_min: 22, cidr: '::/0' })
-      if (takes(context, 'security_groups.create_rule', 'ethertype')) t.match(six.body, { ethertype: 'IPv6', cidr: '::/0', port_min: 22 })
-      else problem(six, 501, 'not_supported')
+      if (takes(context, 'security_groups.create_rule', 'ethertype')) { t.match(six.body, { ethertype: 'IPv6', cidr: '::/0', port_min: 22 }) } else problem(six, 501, 'not_supported')
       const none = await add({ protocol: 'tcp', port_min: 1, remote_group_id: context.absent.security_groups })
       t.equal(none.status, 422, 'one of a group there is not is refused', { body: none.body })
       const { body } = await api.get(self)
@@ -355,14 +372,24 @@ export const networkCases: Record<string, Case> = {
       const made = await node()
       const before = (await api.get(`${base}/nodes/${made.id}/nics`)).body.items.length
       const net = await attachable(context, besideNode(context, made))
-      const outside = await api.post(`${base}/nodes/${made.id}/nics`, { network_id: net.network_id, fixed_ip: '192.0.2.77' })
+      const outside = await api.post(`${base}/nodes/${made.id}/nics`, {
+        network_id: net.network_id,
+        fixed_ip: '192.0.2.77'
+      })
       const chosen = takes(context, 'nodes.attach_nic', 'fixed_ip')
-      t.equal(outside.status, chosen ? 422 : 501, 'an address outside, or any where none can be chosen, is refused', { body: outside.body })
+      t.equal(outside.status, chosen ? 422 : 501, 'an address outside, or any where none can be chosen, is refused', {
+        body: outside.body
+      })
       const inside = net.cidr?.replace('0/24', '77')
-      await done(`${base}/nodes/${made.id}/nics`, { network_id: net.network_id, ...(chosen ? { fixed_ip: inside } : {}) })
+      await done(`${base}/nodes/${made.id}/nics`, {
+        network_id: net.network_id,
+        ...(chosen ? { fixed_ip: inside } : {})
+      })
       const { body } = await api.get(`${base}/nodes/${made.id}/nics`)
       t.equal(body.items.length, before + 1)
-      if (chosen) t.ok(body.items.some(({ addresses }: any) => addresses.some(({ address }: any) => address === inside)))
+      if (chosen) {
+        t.ok(body.items.some(({ addresses }: any) => addresses.some(({ address }: any) => address === inside)))
+      }
       const [nic] = body.items.filter(({ network_id: id }: any) => id === net.network_id)
       t.ok(nic.addresses.length > 0, 'it has an address')
       await api.ended((await api.delete(`${base}/nodes/${made.id}/nics/${nic.id}`)).body)
@@ -405,7 +432,13 @@ export const networkCases: Record<string, Case> = {
   'floating_ips.create': {
     title: 'takes an address, from a pool where the cloud has pools',
     async run (context) {
-      context.t.match(await floating(context), { state: 'available', address: String, version: 4, node_id: null, nic_id: null })
+      context.t.match(await floating(context), {
+        state: 'available',
+        address: String,
+        version: 4,
+        node_id: null,
+        nic_id: null
+      })
     }
   },
   'floating_ips.associate': {
@@ -417,7 +450,8 @@ export const networkCases: Record<string, Case> = {
       const given = await done(`${ip.self}/actions/associate`, { node_id: node.id })
       t.match(given, { state: 'associated', node_id: node.id, nic_id: String, fixed_address: node.private_ips[0] })
       // The cloud tells its own parts of it after a moment.
-      const shown = async () => (await get(node.id)).addresses.some(({ address, kind }: any) => address === ip.address && kind === 'floating')
+      const shown = async () =>
+        (await get(node.id)).addresses.some(({ address, kind }: any) => address === ip.address && kind === 'floating')
       for (let tries = 0; tries < 50 && !await shown(); tries++) continue
       t.ok(await shown(), 'the node shows it')
       t.ok((await get(node.id)).public_ips.includes(ip.address))

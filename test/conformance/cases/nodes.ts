@@ -56,7 +56,10 @@ const states: Record<string, Case> = {
         t.equal((await act(id, 'resume')).state, 'running')
         return
       }
-      t.ok(capabilities['nodes.create']!.parameters.includes(`provider_options.${driver}.hibernation`), 'it can be prepared')
+      t.ok(
+        capabilities['nodes.create']!.parameters.includes(`provider_options.${driver}.hibernation`),
+        'it can be prepared'
+      )
       const other = await node()
       problem(await api.post(`${other.self}/actions/suspend`), 409, 'invalid_state')
       const { id } = await node({ provider_options: { [driver]: { hibernation: true } } })
@@ -101,7 +104,8 @@ const states: Record<string, Case> = {
     }
   },
   'nodes.resize': {
-    title: 'resizes a node, which must then be confirmed or reverted where the cloud keeps the old size; a size there is not is 422',
+    title:
+      'resizes a node, which must then be confirmed or reverted where the cloud keeps the old size; a size there is not is 422',
     async run ({ t, node, act, api, base, other_size_id: size, absent, has, problem }) {
       const { id, allowed_actions: allowed } = await node()
       const mustStop = !allowed.includes('resize')
@@ -158,8 +162,8 @@ const states: Record<string, Case> = {
       const { id } = await node()
       await api.ended((await api.delete(`${base}/nodes/${id}`)).body)
       const { status, body } = await api.get(`${base}/nodes/${id}`)
-      if (status === 404) return problem(await api.post(`${base}/nodes/${id}/actions/restore`), 404, 'resource_not_found')
-      // What is gone for good may be shown a moment longer.
+      if (status === 404) { return problem(await api.post(`${base}/nodes/${id}/actions/restore`), 404, 'resource_not_found') }
+      // A cloud may show a destroyed node for another moment.
       if (!body.allowed_actions.includes('restore')) {
         const refused = await api.post(`${base}/nodes/${id}/actions/restore`)
         t.ok([404, 409].includes(refused.status), 'what is gone for good is not restored', { body: refused.body })
@@ -194,7 +198,13 @@ export const nodeCases: Record<string, Case> = {
       const operation = await api.ended(answer.body)
       t.equal(operation.status, 'succeeded')
       const node = await get(operation.resource.id)
-      t.match(node, { name: asked['name'], state: 'running', size_id: asked['size_id'], image_id: asked['image_id'], tags: { env: 'test', owner: 'me' } })
+      t.match(node, {
+        name: asked['name'],
+        state: 'running',
+        size_id: asked['size_id'],
+        image_id: asked['image_id'],
+        tags: { env: 'test', owner: 'me' }
+      })
       t.same(Object.keys(node.tags).sort(), ['env', 'owner'], 'and no tag of our own')
       t.ok(node.addresses.length > 0, 'it has an address')
       t.ok(node.created_at)
@@ -218,7 +228,11 @@ export const nodeCases: Record<string, Case> = {
     title: 'lists nodes, through pages of any size, by name, state and tag',
     async run ({ t, api, base, cloud, node, has }) {
       const tag = `list-${process.pid}`
-      const [a, b, c] = await Promise.all([node({ tags: { set: tag } }), node({ tags: { set: tag } }), node({ tags: { set: tag, third: 'yes' } })])
+      const [a, b, c] = await Promise.all([
+        node({ tags: { set: tag } }),
+        node({ tags: { set: tag } }),
+        node({ tags: { set: tag, third: 'yes' } })
+      ])
       const wanted = ids([a, b, c])
       for (const limit of [1, 2, 1000]) {
         const { items } = await api.walk(`${base}/nodes?limit=${limit}`)
@@ -229,12 +243,18 @@ export const nodeCases: Record<string, Case> = {
       t.same(ids((await api.walk(`${base}/nodes?tag.set=${tag}&tag=third`)).items), [c.id])
       t.same(ids((await api.walk(`${base}/nodes?name=${a.name}`)).items), [a.id], 'a name is exact')
       t.same(ids((await api.walk(`${base}/nodes?name=${a.name.slice(0, -1)}`)).items), [], 'and no part of another')
-      const running = await api.walk(`/api/v2/nodes?cloud=${cloud}&state=running&tag=set=${tag}&sort=-name&fields=id,name`)
+      const running = await api.walk(
+        `/api/v2/nodes?cloud=${cloud}&state=running&tag=set=${tag}&sort=-name&fields=id,name`
+      )
       t.same(running.items.map(({ name }) => name), [a.name, b.name, c.name].sort().reverse(), 'sorted')
       t.same(Object.keys(running.items[0]), ['id', 'name'], 'only the fields asked for')
       t.same((await api.walk(`${base}/nodes?state=paused&tag=set=${tag}`)).items, [])
       const twin = await node({ name: a.name })
-      t.same(ids((await api.walk(`${base}/nodes?name=${a.name}`)).items), ids([a, twin]), 'two of one name are both told')
+      t.same(
+        ids((await api.walk(`${base}/nodes?name=${a.name}`)).items),
+        ids([a, twin]),
+        'two of one name are both told'
+      )
       t.equal((await api.get(`${base}/nodes?limit=0`)).status, 422)
       t.ok(has('nodes.list'))
     }
@@ -256,7 +276,11 @@ export const nodeCases: Record<string, Case> = {
     title: 'changes name, tags and, where the cloud has it, protection; what is protected is not destroyed',
     async run ({ t, api, node, problem, capabilities }) {
       const made = await node({ tags: { keep: '1', drop: '2' } })
-      const { status, body } = await api.patch(made.self, { name: `${made.name}-renamed`, tags: { drop: null, add: '3' } }, { 'content-type': 'application/merge-patch+json' })
+      const { status, body } = await api.patch(
+        made.self,
+        { name: `${made.name}-renamed`, tags: { drop: null, add: '3' } },
+        { 'content-type': 'application/merge-patch+json' }
+      )
       t.equal(status, 200, 'it answers with the node', { body })
       t.equal(body.name, `${made.name}-renamed`)
       t.same(body.tags, { keep: '1', add: '3' })
@@ -280,12 +304,16 @@ export const nodeCases: Record<string, Case> = {
       const after = await api.get(made.self)
       t.ok(after.status === 404 || after.body.state === 'terminated')
       const { body } = await api.get(`${made.self}/operations`)
-      t.same(body.items.map(({ kind }: { kind: string }) => kind), ['nodes.destroy', 'nodes.create'], 'its operations are told, the newest first')
+      t.same(
+        body.items.map(({ kind }: { kind: string }) => kind),
+        ['nodes.destroy', 'nodes.create'],
+        'its operations are told, the newest first'
+      )
     }
   }
 }
 
-/** What holds beside the capabilities. */
+/** Cases that do not belong to a capability. */
 export const general: Case[] = [
   {
     title: 'a quota of the cloud is told as such',
@@ -326,7 +354,11 @@ export const general: Case[] = [
       t.equal(bad.body.valid, false)
       t.equal(bad.body.checks.find(({ name }: { name: string }) => name === 'image').ok, false)
       const check = (answer: any, name: string) => answer.body.checks.find((one: { name: string }) => one.name === name)
-      const nowhere = await api.post(`${base}/nodes/validate`, { ...asked, networks: [{ network_id: absent.networks }], key_pair_name: absent.key_pairs })
+      const nowhere = await api.post(`${base}/nodes/validate`, {
+        ...asked,
+        networks: [{ network_id: absent.networks }],
+        key_pair_name: absent.key_pairs
+      })
       if ('networks.get' in capabilities) t.equal(check(nowhere, 'network').ok, false, 'a network there is not')
       if ('key_pairs.get' in capabilities) t.equal(check(nowhere, 'key pair').ok, false, 'a key pair there is not')
       if ('quotas.list' in capabilities) {
@@ -377,7 +409,9 @@ export const general: Case[] = [
     title: 'a node is made with NICs in several networks, addresses and groups of its own choice, where the cloud can',
     async run ({ t, api, base, name, make, node, body, cleanUp, capabilities }) {
       const known = capabilities['nodes.create']!.parameters
-      if (!['networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids'].every((one) => known.includes(one))) return
+      if (
+        !['networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids'].every((one) => known.includes(one))
+      ) { return }
       // Where groups are in networks and subnets in zones, all NICs of a node are in one of each.
       const inside = capabilities['security_groups.create']?.parameters.includes('network_id') === true
       const network = () => make('networks', { name: name('network') })
@@ -399,7 +433,10 @@ export const general: Case[] = [
       t.ok(made.security_group_ids.includes(group.id))
       const { body: nics } = await api.get(`${made.self}/nics`)
       t.equal(nics.items.length, 2)
-      const outside = await api.post(`${base}/nodes`, body({ networks: [{ subnet_id: two.id, fixed_ip: '192.0.2.1' }] }))
+      const outside = await api.post(
+        `${base}/nodes`,
+        body({ networks: [{ subnet_id: two.id, fixed_ip: '192.0.2.1' }] })
+      )
       for (const { id } of outside.body.resources ?? []) cleanUp(id)
       t.equal(outside.status, 422, 'an address outside is refused', { body: outside.body })
     }
@@ -425,7 +462,7 @@ export const general: Case[] = [
       const { id } = await node()
       const input = capabilities['nodes.reboot']?.parameters.includes('type') === true ? { type: 'hard' } : {}
       const [first, second] = await Promise.all([1, 2].map(() => api.post(`${base}/nodes/${id}/actions/reboot`, input)))
-      for (const answer of [first!, second!]) t.ok([200, 202].includes(answer.status), 'accepted', { body: answer.body })
+      for (const answer of [first!, second!]) { t.ok([200, 202].includes(answer.status), 'accepted', { body: answer.body }) }
       t.equal((await api.ended(second!.body)).status, 'succeeded')
     }
   }

@@ -39,7 +39,11 @@ export function reading (service: CollectionName, atLeast: number, make?: Make):
           t.equal(status, 200)
           t.match(body, { id: item.id, name: item.name, self: item.self })
         }
-        problem(await api.get(`${base}/${collection}/${encodeURIComponent(absent[service])}`), 404, 'resource_not_found')
+        problem(
+          await api.get(`${base}/${collection}/${encodeURIComponent(absent[service])}`),
+          404,
+          'resource_not_found'
+        )
       }
     }
   }

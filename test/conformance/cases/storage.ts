@@ -34,14 +34,18 @@ export const storageCases: Record<string, Case> = {
   ...reading('images', 1),
 
   'volumes.create': {
-    title: 'makes a volume, empty, of a snapshot, of an image where the cloud can; once for each key; sizes that are none, and snapshots there are not, are refused',
+    title:
+      'makes a volume, empty, of a snapshot, of an image where the cloud can; once for each key; sizes that are none, and snapshots there are not, are refused',
     async run (context) {
       const { t, api, base, build, name, image_id: image, absent, smallestVolume: size = 1 } = context
       const made = await volume(context, { tags: { env: 'test' } })
       t.match(made, { state: 'available', size, tags: { env: 'test' }, attachments: [], bootable: false })
       t.same(Object.keys(made.tags), ['env'], 'and no tag of our own')
       if (takes(context, 'volumes.create', 'image_id')) {
-        t.equal((await build('volumes', { name: name('volume'), size: Math.max(10, size), image_id: image })).bootable, true)
+        t.equal(
+          (await build('volumes', { name: name('volume'), size: Math.max(10, size), image_id: image })).bootable,
+          true
+        )
       }
       const snap = await build('snapshots', { name: name('snapshot'), volume_id: made.id })
       const restored = await build('volumes', { name: name('volume'), snapshot_id: snap.id })
@@ -90,7 +94,11 @@ export const storageCases: Record<string, Case> = {
       await done(`${self}/actions/attach`, { node_id: made.id })
       const { body } = await api.get(self)
       t.match(body, { state: 'in_use', attachments: [{ node_id: made.id, device: String }] })
-      t.same((await get(made.id)).volume_ids.sort(), [...made.volume_ids, id].sort(), 'the node names it beside its own')
+      t.same(
+        (await get(made.id)).volume_ids.sort(),
+        [...made.volume_ids, id].sort(),
+        'the node names it beside its own'
+      )
       problem(await api.post(`${self}/actions/attach`, { node_id: made.id }), 409, 'in_use')
       problem(await api.delete(self), 409, 'in_use')
       await done(`${self}/actions/detach`)
@@ -121,7 +129,9 @@ export const storageCases: Record<string, Case> = {
   },
   'volumes.destroy': {
     title: 'deletes a volume',
-    async run (context) { await deleted(context, (await volume(context)).self) }
+    async run (context) {
+      await deleted(context, (await volume(context)).self)
+    }
   },
   'snapshots.create': {
     title: 'takes a snapshot of a volume, also of one that is attached',
@@ -129,7 +139,10 @@ export const storageCases: Record<string, Case> = {
       const { t, node, done, build, name, smallestVolume: size = 1 } = context
       const { id, self } = await volume(context)
       t.match(await build('snapshots', { name: name('snapshot'), volume_id: id, tags: { env: 'test' } }), {
-        state: 'available', volume_id: id, size, tags: { env: 'test' }
+        state: 'available',
+        volume_id: id,
+        size,
+        tags: { env: 'test' }
       })
       const made = await node()
       await done(`${self}/actions/attach`, { node_id: made.id })
@@ -148,7 +161,9 @@ export const storageCases: Record<string, Case> = {
   },
   'snapshots.destroy': {
     title: 'deletes a snapshot',
-    async run (context) { await deleted(context, (await snapshot(context)).self) }
+    async run (context) {
+      await deleted(context, (await snapshot(context)).self)
+    }
   },
   'images.create': {
     title: 'makes an image of a node, from which a node can be made',
@@ -168,7 +183,7 @@ export const storageCases: Record<string, Case> = {
       const { body } = await api.patch(self, { ...renamed, tags: { drop: null, add: '3' } })
       t.match(body, renamed)
       t.same(body.tags, { keep: '1', add: '3' })
-      if (!takes(context, 'images.update', 'name')) t.equal((await api.patch(self, { name: name('renamed') })).status, 501, 'otherwise it is refused')
+      if (!takes(context, 'images.update', 'name')) { t.equal((await api.patch(self, { name: name('renamed') })).status, 501, 'otherwise it is refused') }
     }
   },
   'images.upload': {
@@ -176,7 +191,8 @@ export const storageCases: Record<string, Case> = {
     async run ({ t, api, base, name, cleanUpAt }) {
       const size = 1024 * 1024
       const answer = await api.request('POST', `${base}/images/upload?name=${name('upload')}&disk_format=raw`, {
-        headers: { 'content-type': 'application/octet-stream' }, body: 'x'.repeat(size)
+        headers: { 'content-type': 'application/octet-stream' },
+        body: 'x'.repeat(size)
       })
       t.equal(answer.status, 202, 'accepted', { body: answer.body })
       const operation = await api.ended(answer.body)
@@ -188,8 +204,12 @@ export const storageCases: Record<string, Case> = {
   'images.import': {
     title: 'has the cloud fetch an image; an address that the cloud does not fetch from is refused by name',
     async run ({ t, api, base, name, cleanUpAt }): Promise<any> {
-      const answer = await api.post(`${base}/images/import`, { name: name('import'), disk_format: 'raw', url: 'http://127.0.0.1/none.raw' })
-      if (answer.status === 422) return t.equal(answer.body.errors?.[0]?.pointer, '/url', 'refused', { body: answer.body })
+      const answer = await api.post(`${base}/images/import`, {
+        name: name('import'),
+        disk_format: 'raw',
+        url: 'http://127.0.0.1/none.raw'
+      })
+      if (answer.status === 422) { return t.equal(answer.body.errors?.[0]?.pointer, '/url', 'refused', { body: answer.body }) }
       t.equal(answer.status, 202, 'accepted', { body: answer.body })
       t.equal(answer.body.kind, 'images.import')
       if (answer.body.resource !== null) cleanUpAt(answer.body.resource.self)
@@ -205,7 +225,11 @@ export const storageCases: Record<string, Case> = {
       if (!takes(context, 'images.destroy', 'delete_snapshots')) return problem(answer, 501, 'not_supported')
       t.equal((await api.ended(answer.body)).status, 'succeeded')
       const { items } = await api.walk(`${base}/snapshots`)
-      t.same(items.filter(({ description }) => description?.includes(self.split('/').at(-1))), [], 'none of its snapshots is left')
+      t.same(
+        items.filter(({ description }) => description?.includes(self.split('/').at(-1))),
+        [],
+        'none of its snapshots is left'
+      )
     }
   },
   'quotas.list': {

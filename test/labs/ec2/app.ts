@@ -10,7 +10,10 @@ export const location = 'us-east-1'
 /** A type that the proxy is out of. */
 export const exhausted = 'x1.32xlarge'
 
-const account = (name: string) => ({ access_key_id: `AKIALAB${name.toUpperCase()}`, secret_access_key: `secret-of-${name}` })
+const account = (name: string) => ({
+  access_key_id: `AKIALAB${name.toUpperCase()}`,
+  secret_access_key: `secret-of-${name}`
+})
 
 export const users = { default: account('default'), tight: account('tight') }
 
@@ -51,8 +54,16 @@ export function directClient (endpoint: string, region = location): EC2Client {
 }
 
 /** The settings of a cloud that is moto behind the proxy, as this user. */
-export const motoCloud = ({ proxy }: Pick<MotoLab, 'proxy'>, user: keyof typeof users = 'default', settings: object = {}) => ({
-  driver: 'ec2', location, endpoint: proxy.url, ...users[user], ...settings
+export const motoCloud = (
+  { proxy }: Pick<MotoLab, 'proxy'>,
+  user: keyof typeof users = 'default',
+  settings: object = {}
+) => ({
+  driver: 'ec2',
+  location,
+  endpoint: proxy.url,
+  ...users[user],
+  ...settings
 })
 
 interface OnMoto {
@@ -76,5 +87,7 @@ export async function buildOnMoto (t: Test, { moto, clouds, options }: OnMoto = 
 /** The instances that moto has, but for those that are terminated. */
 export async function instancesAt (client: EC2Client) {
   const { Reservations: reservations = [] } = await client.send(new DescribeInstancesCommand({}))
-  return reservations.flatMap(({ Instances: own = [] }) => own).filter(({ State: state }) => state?.Name !== 'terminated')
+  return reservations
+    .flatMap(({ Instances: own = [] }) => own)
+    .filter(({ State: state }) => state?.Name !== 'terminated')
 }

@@ -41,7 +41,11 @@ const statuses: Readonly<Record<string, number>> = {
 const escape = (text: string) => text.replace(/[&<>]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign]!)
 
 /** An answer that refuses a call, as Amazon writes it. */
-export function refusal (code: string, message = `The request was refused with ${code}`, requestId: string = randomUUID()) {
+export function refusal (
+  code: string,
+  message = `The request was refused with ${code}`,
+  requestId: string = randomUUID()
+) {
   const told = `<Errors><Error><Code>${escape(code)}</Code><Message>${escape(message)}</Message></Error></Errors>`
   return {
     status: statuses[code] ?? 400,
@@ -50,7 +54,7 @@ export function refusal (code: string, message = `The request was refused with $
   }
 }
 
-/** What a change shows until it is done. */
+/** The state that a resource shows until its change is done. */
 const passing: Readonly<Record<string, { name: keyof Slowness, code: number }>> = {
   RunInstances: { name: 'pending', code: 0 },
   StartInstances: { name: 'pending', code: 0 },
@@ -89,7 +93,9 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
       Action: 'DescribeInstances',
       Version: '2016-11-15',
       'Filter.1.Name': 'instance-state-name',
-      ...Object.fromEntries(['pending', 'running', 'stopping', 'stopped'].map((state, i) => [`Filter.1.Value.${i + 1}`, state]))
+      ...Object.fromEntries(
+        ['pending', 'running', 'stopping', 'stopped'].map((state, i) => [`Filter.1.Value.${i + 1}`, state])
+      )
     })
     const { body } = await pass({ ...request, content: String(all) })
     return instancesOf(body).length + Number(asked.get('MaxCount') ?? 1) > nodes
@@ -97,20 +103,26 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
 
   /** moto gives an instance any type; Amazon only those that there are. */
   const isType = async (request: Passing, type: string, pass: Ask) => {
-    const asked = new URLSearchParams({ Action: 'DescribeInstanceTypes', Version: '2016-11-15', 'InstanceType.1': type })
+    const asked = new URLSearchParams({
+      Action: 'DescribeInstanceTypes',
+      Version: '2016-11-15',
+      'InstanceType.1': type
+    })
     return (await pass({ ...request, content: String(asked) })).status < 300
   }
 
   /** Amazon finds instances by the token of their creation; moto does not. */
   const withoutTokenFilter = (request: Passing, asked: URLSearchParams, key: string): Promise<Passing> | Passing => {
-    const filter = [...asked].find(([name, value]) => /^Filter\.\d+\.Name$/.test(name) && value === 'client-token')?.[0].slice(0, -'.Name'.length)
+    const filter = [...asked]
+      .find(([name, value]) => /^Filter\.\d+\.Name$/.test(name) && value === 'client-token')?.[0]
+      .slice(0, -'.Name'.length)
     if (filter === undefined) return request
     const made = tokens.get(`${key} RunInstances ${asked.get(`${filter}.Value.1`)}`)
     const known = made?.answer.then(({ body }) => instancesOf(body), () => []) ?? Promise.resolve([])
     return known.then((ids) => {
       for (const name of [...asked.keys()]) if (name.startsWith(`${filter}.`)) asked.delete(name)
       asked.set(`${filter}.Name`, 'instance-id')
-      for (const [i, id] of (ids.length === 0 ? ['i-00000000000000000'] : ids).entries()) asked.set(`${filter}.Value.${i + 1}`, id)
+      for (const [i, id] of (ids.length === 0 ? ['i-00000000000000000'] : ids).entries()) { asked.set(`${filter}.Value.${i + 1}`, id) }
       return { ...request, content: String(asked) }
     })
   }
@@ -142,20 +154,27 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
     const { account } = callerOf(request)
     if (action === 'RunInstances') {
       const type = asked.get('InstanceType') ?? ''
-      if (exhausted.includes(type)) return refusal('InsufficientInstanceCapacity', `We currently do not have sufficient ${type} capacity`)
+      if (exhausted.includes(type)) { return refusal('InsufficientInstanceCapacity', `We currently do not have sufficient ${type} capacity`) }
       const nodes = accounts[account]?.nodes
       if (nodes !== undefined && await isOverQuota(request, asked, pass, nodes)) {
-        return refusal('InstanceLimitExceeded', 'You have requested more instances than your current instance limit allows')
+        return refusal(
+          'InstanceLimitExceeded',
+          'You have requested more instances than your current instance limit allows'
+        )
       }
     }
     const resized = asked.get('InstanceType.Value')
     if (action === 'ModifyInstanceAttribute' && resized !== null && !await isType(request, resized, pass)) {
       return refusal('InvalidInstanceAttributeValue', `Invalid value '${resized}' for InstanceType.`)
     }
-    const answered = await pass(action === 'DescribeInstances' ? await withoutTokenFilter(request, asked, keyOf(request)) : request)
+    const answered = await pass(
+      action === 'DescribeInstances' ? await withoutTokenFilter(request, asked, keyOf(request)) : request
+    )
     noteChange(action, answered)
     if (action === 'DescribeInstances') return { ...answered, body: show(answered.body) }
-    return action === 'DescribeAccountAttributes' ? { ...answered, body: tellQuota(answered.body, accounts[account]) } : answered
+    return action === 'DescribeAccountAttributes'
+      ? { ...answered, body: tellQuota(answered.body, accounts[account]) }
+      : answered
   }
 
   /** The second request with a token gets the answer of the first; a first that was refused leaves nothing behind. */
@@ -165,7 +184,10 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
     if (before !== undefined) {
       return before.content === request.content
         ? before.answer
-        : refusal('IdempotentParameterMismatch', 'The request uses the same client token as a previous, but non-identical request')
+        : refusal(
+          'IdempotentParameterMismatch',
+          'The request uses the same client token as a previous, but non-identical request'
+        )
     }
     const made = answer(request, asked, pass)
     tokens.set(key, { content: request.content, answer: made })
@@ -181,7 +203,8 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
       if (isTooMany(account)) return refusal('RequestLimitExceeded', 'Request limit exceeded.')
       const asked = new URLSearchParams(request.content)
       const own = accounts[account]
-      const sent = own === undefined ? request : { ...request, headers: { ...request.headers, 'x-moto-account-id': own.id } }
+      const sent =
+        own === undefined ? request : { ...request, headers: { ...request.headers, 'x-moto-account-id': own.id } }
       const token = asked.get('ClientToken')
       return token === null ? answer(sent, asked, pass) : once(sent, asked, token, pass)
     },
@@ -195,9 +218,13 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
 
 type Ask = (request: Passing) => Promise<Passed>
 
-/** Who calls, where, by the credential in the header: `Credential=AKIA…/20260131/us-east-1/ec2/aws4_request`. */
+/**
+ * Reads the access key and the region from the credential in the header:
+ * `Credential=AKIA…/20260131/us-east-1/ec2/aws4_request`.
+ */
 function callerOf ({ headers }: Passing) {
-  const [account = '', , region = '', service = 'ec2'] = /Credential=([^,\s]+)/.exec(headers.authorization ?? '')?.[1]?.split('/') ?? []
+  const [account = '', , region = '', service = 'ec2'] =
+    /Credential=([^,\s]+)/.exec(headers.authorization ?? '')?.[1]?.split('/') ?? []
   return { account, region, service }
 }
 
@@ -210,4 +237,6 @@ const tellQuota = (body: string, { nodes }: Partial<Account> = {}) =>
   nodes === undefined ? body : body.replace(/(<attributeName>max-instances<.*?<attributeValue>)\d+/s, `$1${nodes}`)
 
 /** The instances in an answer; where it is of volumes, those they are attached to. */
-const instancesOf = (body: string) => [...new Set([...body.matchAll(/<instanceId>(i-[0-9a-f]+)<\/instanceId>/g)].map(([, id]) => id!))]
+const instancesOf = (body: string) => [
+  ...new Set([...body.matchAll(/<instanceId>(i-[0-9a-f]+)<\/instanceId>/g)].map(([, id]) => id!))
+]

@@ -70,7 +70,12 @@ t.test('what the cloud refuses is told by its code and with its request id', asy
       t.teardown(rule.remove)
       const answer = await ask()
       t.equal(answer.status, status, 'the status', { body: answer.body })
-      t.match(answer.body, { code: ours, cloud: 'default', driver: 'ec2', provider_error: { code, request_id: rule.requestId } })
+      t.match(answer.body, {
+        code: ours,
+        cloud: 'default',
+        driver: 'ec2',
+        provider_error: { code, request_id: rule.requestId }
+      })
       if (code.startsWith('InvalidAMIID')) t.equal(answer.body.errors[0].pointer, '/image_id')
       if (code === 'RequestExpired') t.match(answer.body.hint, /NTP/)
       t.ok(rule.hits >= 1)
@@ -116,7 +121,12 @@ t.test('what a cloud does to a read', async (t) => {
 
 t.test('a fault that passes is not heard of', async (t) => {
   const { api, proxy } = await behindProxy(t, { timeout: 30 })
-  for (const effect of [{ reset: true }, { html: true, status: 500 }, { truncate: true }, { empty: true, status: 429 }] as const) {
+  for (const effect of [
+    { reset: true },
+    { html: true, status: 500 },
+    { truncate: true },
+    { empty: true, status: 429 }
+  ] as const) {
     const rule = proxy.addRule({ ...isAction('DescribeInstances'), times: 1, ...effect })
     t.equal((await api.get(nodes)).status, 200, `${Object.keys(effect)[0]} passes`)
     t.equal(rule.hits, 1)
@@ -163,7 +173,9 @@ t.test('a create whose answer is lost makes one instance', async (t) => {
     proxy.addRule({ ...isAction('RunInstances'), times: 1, reset: true })
     const operation = await api.ended((await create()).body)
     t.equal(operation.status, 'succeeded', 'the operation ends', { operation })
-    const sent = proxy.requests.map(({ content }) => new URLSearchParams(content)).filter((asked) => asked.get('Action') === 'RunInstances')
+    const sent = proxy.requests
+      .map(({ content }) => new URLSearchParams(content))
+      .filter((asked) => asked.get('Action') === 'RunInstances')
     t.same(sent.map((asked) => asked.get('ClientToken')), [operation.id, operation.id])
     t.equal((await instancesAt(client)).length, before + 1)
   })
@@ -198,7 +210,10 @@ t.test('a change without a token is never repeated where it may have been made',
     const operation = await api.ended(body)
     t.equal(operation.status, 'succeeded', 'it is found again', { operation })
     t.equal(proxy.actions().filter((action) => action === 'CreateSnapshot').length, 1, 'it was asked for once')
-    t.same((await api.walk(`${at}/snapshots?volume_id=${volume.resource.id}`)).items.map(({ id }) => id), [operation.resource.id])
+    t.same(
+      (await api.walk(`${at}/snapshots?volume_id=${volume.resource.id}`)).items.map(({ id }) => id),
+      [operation.resource.id]
+    )
   })
 
   await t.test('a reboot that was throttled was not made, and is asked for again', async (t) => {
@@ -224,7 +239,12 @@ t.test('states that take their time are told, and waited for', async (t) => {
   proxy.slow({ pending: 3, stopping: 3, 'shutting-down': 3 })
   const accepted = (await create()).body
   const { self } = accepted.resource
-  t.match((await api.get(self)).body, { state: 'pending', provider_state: 'pending', transitioning: true, allowed_actions: ['destroy'] })
+  t.match((await api.get(self)).body, {
+    state: 'pending',
+    provider_state: 'pending',
+    transitioning: true,
+    allowed_actions: ['destroy']
+  })
   t.equal((await api.ended(accepted)).status, 'succeeded')
   t.equal((await api.get(self)).body.state, 'running')
   const stop = (await api.post(`${self}/actions/stop`)).body
@@ -246,7 +266,13 @@ t.test('no secret is in an answer or in the log', async (t) => {
   const told: string[] = []
   const note = ({ body }: { body: unknown }) => { told.push(JSON.stringify(body)) }
   const self = await node({ user_data: 'password-of-the-user' })
-  for (const effect of [{ reset: true }, { html: true, status: 500 }, { empty: true }, { truncate: true }, { hang: true }] as const) {
+  for (const effect of [
+    { reset: true },
+    { html: true, status: 500 },
+    { empty: true },
+    { truncate: true },
+    { hang: true }
+  ] as const) {
     const rule = proxy.addRule({ ...effect })
     note(await api.get(nodes))
     note(await create({ user_data: 'password-of-the-user' }))

@@ -38,7 +38,10 @@ async function freePort (): Promise<number> {
 }
 
 /** Starts moto, a stand-in of Amazon in memory, which ends with the test. Resolves to its address. */
-export async function startMoto (t: Test, { validate = false, authenticate = false }: MotoOptions = {}): Promise<string> {
+export async function startMoto (
+  t: Test,
+  { validate = false, authenticate = false }: MotoOptions = {}
+): Promise<string> {
   const program = tool('moto_server')
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -49,19 +52,25 @@ export async function startMoto (t: Test, { validate = false, authenticate = fal
       MOTO_AMIS_PATH: path.join(root, 'test/labs/ec2/images.json'),
       ...(authenticate ? { INITIAL_NO_AUTH_ACTION_COUNT: String(unchecked) } : {}),
       ...(validate
-        ? { MOTO_ENABLE_AMI_VALIDATION: '1', MOTO_ENABLE_KEYPAIR_VALIDATION: '1', MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION: '1' }
+        ? {
+            MOTO_ENABLE_AMI_VALIDATION: '1',
+            MOTO_ENABLE_KEYPAIR_VALIDATION: '1',
+            MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION: '1'
+          }
         : {})
     },
     stdio: ['ignore', 'ignore', 'pipe']
   })
   let said = ''
-  moto.stderr.on('data', (chunk) => { said = (said + String(chunk)).slice(-4000) })
+  moto.stderr.on('data', (chunk) => {
+    said = (said + String(chunk)).slice(-4000)
+  })
   const ended = once(moto, 'close')
   t.teardown(async () => {
     moto.kill('SIGKILL')
     await ended
   })
-  while (!await answers(url)) {
+  while (!(await answers(url))) {
     if (moto.exitCode !== null) throw new Error(`moto ended with ${moto.exitCode}:\n${said}`)
     await sleep(50)
   }

@@ -12,7 +12,9 @@ export interface Ec2Proxy extends FaultProxy, Pick<Ec2Manners, 'limit' | 'slow'>
 }
 
 /** Matches the calls of one action, which Amazon has in the body of the request. */
-export const isAction = (action: string): Pick<FaultMatch, 'content'> => ({ content: new RegExp(`(^|&)Action=${action}(&|$)`) })
+export const isAction = (action: string): Pick<FaultMatch, 'content'> => ({
+  content: new RegExp(`(^|&)Action=${action}(&|$)`)
+})
 
 /** A fault proxy with Amazon's manners before an EC2. The Host is the client's, over which it has signed. */
 export async function startEc2Proxy (target: string, options: Ec2MannersOptions = {}): Promise<Ec2Proxy> {
@@ -25,7 +27,9 @@ export async function startEc2Proxy (target: string, options: Ec2MannersOptions 
     slow,
     refuse (action, code, match = {}) {
       const requestId = randomUUID()
-      return Object.assign(proxy.addRule({ ...isAction(action), ...match, ...refusal(code, undefined, requestId) }), { requestId })
+      return Object.assign(proxy.addRule({ ...isAction(action), ...match, ...refusal(code, undefined, requestId) }), {
+        requestId
+      })
     },
     actions: () => proxy.requests.map(({ content }) => new URLSearchParams(content).get('Action') ?? '')
   }

@@ -6,7 +6,10 @@ import type { Actions } from './action.ts'
 import type { Query } from './query.ts'
 import type { Address, Cloud } from './state.ts'
 
-/** Addresses of a network; asking for one that is not there answers with none (Eucalyptus' AddressManager and ComputeService). */
+/**
+ * Addresses of a network; asking for one that is not there answers with none (Eucalyptus' AddressManager and
+ * ComputeService).
+ */
 export const addressActions: Actions = {
   DescribeAddresses (cloud, query) {
     const [ips, ids] = [query.list('PublicIp'), query.list('AllocationId').map(id => normal(id, 'eipalloc'))]
@@ -38,8 +41,12 @@ export const addressActions: Actions = {
 
   AllocateAddress (cloud, query) {
     const domain = query.one('Domain')
-    if (domain !== undefined && domain !== 'vpc' && domain !== 'standard') throw fault('InvalidParameterValue', `Invalid domain: ${domain}`)
-    if (cloud.addresses.size >= cloud.behaviour.quotas.addresses) throw fault('AddressLimitExceeded', 'Request would exceed quota for type: address')
+    if (domain !== undefined && domain !== 'vpc' && domain !== 'standard') {
+      throw fault('InvalidParameterValue', `Invalid domain: ${domain}`)
+    }
+    if (cloud.addresses.size >= cloud.behaviour.quotas.addresses) {
+      throw fault('AddressLimitExceeded', 'Request would exceed quota for type: address')
+    }
     const address: Address = { ip: cloud.publicIp(), allocation: cloud.id('eipalloc') }
     cloud.addresses.set(address.allocation, address)
     return { publicIp: address.ip, domain: 'vpc', allocationId: address.allocation }
@@ -48,19 +55,30 @@ export const addressActions: Actions = {
   AssociateAddress (cloud, query) {
     const address = lookup(cloud, query)
     const [instance, given] = [query.one('InstanceId'), query.one('NetworkInterfaceId')]
-    if (!instance && !given) throw fault('MissingParameter', 'Either instance ID or network interface id must be specified')
+    if (!instance && !given) {
+      throw fault('MissingParameter', 'Either instance ID or network interface id must be specified')
+    }
     const owner = instance ? find(cloud.instances, instance, 'i', 'InvalidInstanceID.NotFound') : undefined
     if (owner && !['pending', 'running', 'stopped', 'stopping'].includes(owner.state)) {
       throw fault('InvalidInstanceID', `The instance '${owner.id}' is not in a valid state for this operation.`)
     }
-    const nic = given ? find(cloud.nics, given, 'eni', 'InvalidNetworkInterfaceID.NotFound') : nicsOf(cloud, owner!.id)[0]
+    const nic = given
+      ? find(cloud.nics, given, 'eni', 'InvalidNetworkInterfaceID.NotFound')
+      : nicsOf(cloud, owner!.id)[0]
     if (!nic) throw fault('InvalidInstanceID', `The instance '${instance}' has no network interface`)
-    if (![...cloud.gateways.values()].some(({ vpc }) => vpc === nic.vpc)) throw fault('Gateway.NotAttached', `Network ${nic.vpc} is not attached to any internet gateway`)
+    if (![...cloud.gateways.values()].some(({ vpc }) => vpc === nic.vpc)) {
+      throw fault('Gateway.NotAttached', `Network ${nic.vpc} is not attached to any internet gateway`)
+    }
     const taken = [...cloud.addresses.values()].some(other => other !== address && other.nic === nic.id)
     if ((taken || (address.nic && address.nic !== nic.id)) && !query.flag('AllowReassociation')) {
-      throw fault('Resource.AlreadyAssociated', `resource ${address.allocation} is already associated with associate-id ${address.association}`)
+      throw fault(
+        'Resource.AlreadyAssociated',
+        `resource ${address.allocation} is already associated with associate-id ${address.association}`
+      )
     }
-    for (const other of cloud.addresses.values()) if (other.nic === nic.id) Object.assign(other, { nic: undefined, association: undefined })
+    for (const other of cloud.addresses.values()) {
+      if (other.nic === nic.id) Object.assign(other, { nic: undefined, association: undefined })
+    }
     Object.assign(address, { nic: nic.id, association: cloud.id('eipassoc') })
     return { return: true, associationId: address.association }
   },
@@ -68,8 +86,15 @@ export const addressActions: Actions = {
   DisassociateAddress (cloud, query) {
     const [association, ip] = [query.one('AssociationId')?.toLowerCase(), query.one('PublicIp')]
     if (!association && !ip) throw fault('MissingParameter', 'Either public IP or association id must be specified')
-    const address = [...cloud.addresses.values()].find(one => association ? one.association === association : one.ip === ip)
-    if (!address) throw fault(association ? 'InvalidAssociationID.NotFound' : 'InvalidAddress.NotFound', `'${association ?? ip}' not found`)
+    const address = [...cloud.addresses.values()].find((one) =>
+      association ? one.association === association : one.ip === ip
+    )
+    if (!address) {
+      throw fault(
+        association ? 'InvalidAssociationID.NotFound' : 'InvalidAddress.NotFound',
+        `'${association ?? ip}' not found`
+      )
+    }
     Object.assign(address, { nic: undefined, association: undefined })
   },
 

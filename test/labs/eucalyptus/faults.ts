@@ -1,8 +1,10 @@
 /**
- * What Eucalyptus answers when it refuses. There are two kinds, and a client has to know both:
- * - a fault of the service is EC2's XML with EC2's code (a client's error is 400, missing rights 403, no capacity 503, anything else 500);
- * - a fault of the pipeline before the service (signature, timestamp, unknown action or parameter, unknown path) is the same XML sent as
- *   text/plain, its code being the line of the HTTP status and its request id the message once more, neither of them escaped.
+ * Errors of Eucalyptus. There are two kinds, and a client must know both:
+ * - a fault of the service is EC2's XML with EC2's code (a client's error is 400, missing rights 403, no capacity 503,
+ *   anything else 500);
+ * - a fault of the pipeline before the service (signature, timestamp, unknown action or parameter, unknown path) is the
+ *   same XML sent as text/plain, its code being the line of the HTTP status and its request id the message once more,
+ *   neither of them escaped.
  * From Eucalyptus' NioServerHandler, Binding.createRestFault, ErrorHandlerSupport and ComputeErrorHandler.
  */
 import { STATUS_CODES } from 'node:http'
@@ -26,15 +28,16 @@ export class Refusal extends Error {
 }
 
 export function fault (code: string, message: string, status = 400): Refusal {
-  return new Refusal(message, requestId => ({
+  return new Refusal(message, (requestId) => ({
     status,
     type: 'application/xml; charset=UTF-8',
-    text: `<?xml version="1.0"?><Response><Errors><Error><Code>${escape(code)}</Code><Message>${escape(message)}</Message></Error></Errors>` +
+    text:
+      `<?xml version="1.0"?><Response><Errors><Error><Code>${escape(code)}</Code><Message>${escape(message)}</Message></Error></Errors>` +
       `<RequestID>${requestId}</RequestID></Response>`
   }))
 }
 
-/** What the service did not expect is its own failure. */
+/** An unexpected error is a failure of the service. */
 export function failure (message: string): Refusal {
   return fault('InternalFailure', message, 500)
 }
@@ -44,7 +47,8 @@ export function pipelineFault (status: number, message: string): Refusal {
   return new Refusal(message, () => ({
     status,
     type: 'text/plain; charset=UTF-8',
-    text: `<?xml version="1.0"?><Response><Errors><Error><Code>${line}</Code><Message>${message}</Message></Error></Errors>` +
+    text:
+      `<?xml version="1.0"?><Response><Errors><Error><Code>${line}</Code><Message>${message}</Message></Error></Errors>` +
       `<RequestID>${message}</RequestID></Response>`,
     close: true
   }))

@@ -1,6 +1,7 @@
 /**
- * Filters: the names of one list are all asked for at once, the values of one name are alternatives, `*` and `?` stand for any text and
- * any sign. A name that the list does not have is refused (Eucalyptus' FilterSupport, VmInstanceFilterSupport and their likes).
+ * Filters: the names of one list are all asked for at once, the values of one name are alternatives, `*` and `?` stand
+ * for any text and any sign. A name that the list does not have is refused (Eucalyptus' FilterSupport,
+ * VmInstanceFilterSupport and their likes).
  */
 import { fault } from './faults.ts'
 import type { Query } from './query.ts'
@@ -9,14 +10,21 @@ import type { Cloud } from './state.ts'
 type Value = string | number | boolean | null | undefined
 export type Fields<T> = Record<string, (thing: T) => Value | Value[]>
 
-export function filtered<T> (cloud: Cloud, query: Query, things: T[], fields: Fields<T>, idOf?: (thing: T) => string): T[] {
+export function filtered<T> (
+  cloud: Cloud,
+  query: Query,
+  things: T[],
+  fields: Fields<T>,
+  idOf?: (thing: T) => string
+): T[] {
   return query.groups('Filter').reduce((left, filter) => {
     const name = filter.need('Name')
     const values = filter.list('Value').map(wildcard)
     const read = fields[name] ?? tagField(cloud, name, idOf)
     if (!read) throw fault('InvalidParameterValue', `The filter '${name}' is invalid`)
-    const matches = (value: Value) => value !== null && value !== undefined && values.some(one => one.test(String(value)))
-    return left.filter(thing => [read(thing)].flat().some(matches))
+    const matches = (value: Value) =>
+      value !== null && value !== undefined && values.some((one) => one.test(String(value)))
+    return left.filter((thing) => [read(thing)].flat().some(matches))
   }, things)
 }
 

@@ -12,9 +12,20 @@ export const imageActions: Actions = {
   DescribeImages (cloud, query) {
     const [ids, owners, users] = [query.list('ImageId'), query.list('Owner'), query.list('ExecutableBy')]
     const asked = ids.length ? ids.map(id => findImage(cloud, id)) : [...cloud.images.values()]
-    const all = asked.filter(image => visible(image) && image.state !== 'deregistered')
-      .filter(image => !owners.length || owners.some(owner => owner === image.owner || (owner === 'self' && image.owner === account)))
-      .filter(image => !users.length || users.some(user => user === 'all' ? image.isPublic : image.users.includes(user === 'self' ? account : user)))
+    const all = asked
+      .filter((image) => visible(image) && image.state !== 'deregistered')
+      .filter(
+        (image) =>
+          !owners.length ||
+          owners.some((owner) => owner === image.owner || (owner === 'self' && image.owner === account))
+      )
+      .filter(
+        (image) =>
+          !users.length ||
+          users.some((user) =>
+            user === 'all' ? image.isPublic : image.users.includes(user === 'self' ? account : user)
+          )
+      )
     const shown = filtered(cloud, query, all, {
       architecture: image => image.architecture,
       description: image => image.description,
@@ -40,7 +51,7 @@ export const imageActions: Actions = {
     const instance = find(cloud.instances, query.need('InstanceId'), 'i', 'InvalidInstanceID.NotFound')
     const name = freeName(cloud, query.need('Name'))
     if (!instance.ebs) throw fault('InvalidParameterValue', 'Instance does not have an ebs root device')
-    if (instance.state !== 'running' && instance.state !== 'stopped') throw fault('IncorrectInstanceState', `Instance ${instance.id} is ${instance.state}`)
+    if (instance.state !== 'running' && instance.state !== 'stopped') { throw fault('IncorrectInstanceState', `Instance ${instance.id} is ${instance.state}`) }
     const volume = volumesOf(cloud, instance.id).find(({ attachment }) => attachment?.root)
     if (!volume) throw failure('Instance has no root volume')
     const snapshot = createSnapshot(cloud, volume, `Created by CreateImage(${instance.id})`)
@@ -54,7 +65,13 @@ export const imageActions: Actions = {
       root: { snapshot: snapshot.id, size: volume.size }
     })
     // Not before its snapshot, which takes two steps.
-    cloud.later(() => cloud.later(() => cloud.later(() => { if (image.state === 'pending') image.state = 'available' })))
+    cloud.later(() =>
+      cloud.later(() =>
+        cloud.later(() => {
+          if (image.state === 'pending') image.state = 'available'
+        })
+      )
+    )
     return { imageId: image.id }
   },
 
@@ -84,7 +101,9 @@ export const imageActions: Actions = {
     const image = ownImage(cloud, query.need('ImageId'))
     const attribute = query.need('Attribute')
     const shown = {
-      launchPermission: { launchPermission: [...image.isPublic ? [{ group: 'all' }] : [], ...image.users.map(userId => ({ userId }))] },
+      launchPermission: {
+        launchPermission: [...(image.isPublic ? [{ group: 'all' }] : []), ...image.users.map((userId) => ({ userId }))]
+      },
       description: { description: { value: image.description } },
       kernel: { kernel: { value: image.kernel ?? undefined } },
       ramdisk: { ramdisk: { value: image.ramdisk ?? undefined } },
@@ -99,13 +118,18 @@ export const imageActions: Actions = {
     const image = ownImage(cloud, query.need('ImageId'))
     const description = query.one('Description.Value')
     if (description !== undefined) image.description = description
-    const old = (way: 'Add' | 'Remove') => query.one('Attribute') === 'launchPermission' && (query.one('OperationType') === 'add') === (way === 'Add')
+    const old = (way: 'Add' | 'Remove') =>
+      query.one('Attribute') === 'launchPermission' && (query.one('OperationType') === 'add') === (way === 'Add')
     for (const way of ['Add', 'Remove'] as const) {
       const given = query.groups(`LaunchPermission.${way}`)
       const users = [...given.flatMap(one => one.one('UserId') ?? []), ...old(way) ? query.list('UserId') : []]
-      const groups = [...given.flatMap(one => one.one('Group') ?? []), ...old(way) ? [...query.list('Group'), ...query.list('UserGroup')] : []]
+      const groups = [
+        ...given.flatMap((one) => one.one('Group') ?? []),
+        ...(old(way) ? [...query.list('Group'), ...query.list('UserGroup')] : [])
+      ]
       if (groups.includes('all')) image.isPublic = way === 'Add'
-      image.users = way === 'Add' ? [...new Set([...image.users, ...users])] : image.users.filter(user => !users.includes(user))
+      image.users =
+        way === 'Add' ? [...new Set([...image.users, ...users])] : image.users.filter((user) => !users.includes(user))
     }
   }
 }
@@ -152,7 +176,7 @@ function visible ({ owner, isPublic, users }: Image): boolean {
 }
 
 function freeName (cloud: Cloud, name: string): string {
-  if (!/^[A-Za-z0-9()[\] ./'@_-]{3,128}$/.test(name)) throw fault('InvalidAMIName.Malformed', 'AMI names must be between 3 and 128 characters long')
+  if (!/^[A-Za-z0-9()[\] ./'@_-]{3,128}$/.test(name)) { throw fault('InvalidAMIName.Malformed', 'AMI names must be between 3 and 128 characters long') }
   if ([...cloud.images.values()].some(image => image.owner === account && image.name === name)) {
     throw fault('InvalidAMIName.Duplicate', `AMI name ${name} is already in use`)
   }
@@ -160,7 +184,9 @@ function freeName (cloud: Cloud, name: string): string {
 }
 
 function mappings ({ rootDevice, root }: Image) {
-  return root ? [{ deviceName: rootDevice, ebs: { snapshotId: root.snapshot, volumeSize: root.size, deleteOnTermination: true } }] : []
+  return root
+    ? [{ deviceName: rootDevice, ebs: { snapshotId: root.snapshot, volumeSize: root.size, deleteOnTermination: true } }]
+    : []
 }
 
 function shownImage (cloud: Cloud, image: Image) {

@@ -1,7 +1,8 @@
 /**
- * A Eucalyptus of its own for the tests: EC2's protocol as 4.4 speaks it, over a small cloud in memory whose changes take their time.
- * It is strict where Eucalyptus is: signatures, clocks, unknown parameters, ids, references in use. No real server can be installed for
- * the tests, so it is built from what Eucalyptus' own sources say; each file names them.
+ * A Eucalyptus of its own for the tests: EC2's protocol as 4.4 speaks it, over a small cloud in memory whose changes
+ * take their time. It is strict where Eucalyptus is: signatures, clocks, unknown parameters, ids, references in use. No
+ * real server can be installed for the tests, so it is built from what Eucalyptus' own sources say; each file names
+ * them.
  */
 import http from 'node:http'
 import { randomUUID } from 'node:crypto'
@@ -54,8 +55,22 @@ export type Eucalyptus = Awaited<ReturnType<typeof startEucalyptus>>
 
 const version = '4.4.0'
 const paths = /^\/services\/(compute|Eucalyptus)\/?$/
-const actions: Actions = Object.assign({}, instanceActions, instanceAttributeActions, imageActions, keyPairActions, securityGroupActions,
-  addressActions, volumeActions, snapshotActions, tagActions, zoneActions, vpcActions, routeTableActions, interfaceActions)
+const actions: Actions = Object.assign(
+  {},
+  instanceActions,
+  instanceAttributeActions,
+  imageActions,
+  keyPairActions,
+  securityGroupActions,
+  addressActions,
+  volumeActions,
+  snapshotActions,
+  tagActions,
+  zoneActions,
+  vpcActions,
+  routeTableActions,
+  interfaceActions
+)
 
 export async function startEucalyptus (options: EucalyptusOptions = {}) {
   const { accessKeyId = 'AKIAEUCALYPTUSFAKE00', secretAccessKey = 'euca-secret/euca+secret' } = options
@@ -78,7 +93,16 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
 
   const server = http.createServer((req, res) => {
     const id = randomUUID()
-    serve(req).catch((error: unknown) => answerOf(error, id)).then(answer => { send(res, answer, id) }, () => { res.destroy() })
+    serve(req)
+      .catch((error: unknown) => answerOf(error, id))
+      .then(
+        (answer) => {
+          send(res, answer, id)
+        },
+        () => {
+          res.destroy()
+        }
+      )
   })
 
   async function serve (req: IncomingMessage): Promise<Answer> {
@@ -86,7 +110,8 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
     const [path = '', search = ''] = (req.url ?? '').split(/\?(.*)/s)
     if (!paths.test(path)) throw pipelineFault(404, `No pipeline accepts the message: ${req.method} ${path}`)
     const query = new URLSearchParams(search)
-    const isForm = req.method === 'POST' && /^application\/x-www-form-urlencoded\b/.test(req.headers['content-type'] ?? '')
+    const isForm =
+      req.method === 'POST' && /^application\/x-www-form-urlencoded\b/.test(req.headers['content-type'] ?? '')
     const parameters = new Map([...query, ...isForm ? new URLSearchParams(body) : []])
     check({ method: req.method ?? 'GET', path, headers: req.headers, query, parameters, body })
     const action = parameters.get('Action') ?? parameters.get('Operation')
@@ -97,10 +122,17 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
     try {
       bind(action, parameters)
       const tree = actions[action!]!(cloud, reader(parameters)) ?? { return: true }
-      // What only Eucalyptus has is in its own namespace.
-      const xmlns = action === 'DescribeInstanceTypes' ? `http://msgs.eucalyptus.com/${version}` : `http://ec2.amazonaws.com/doc/${namespace}/`
+      // Actions that only Eucalyptus has are in its own namespace.
+      const xmlns =
+        action === 'DescribeInstanceTypes'
+          ? `http://msgs.eucalyptus.com/${version}`
+          : `http://ec2.amazonaws.com/doc/${namespace}/`
       const xml = element(`${action}Response`, { requestId: randomUUID(), ...tree }, ` xmlns="${xmlns}"`)
-      return { status: 200, type: 'application/xml; charset=UTF-8', text: `<?xml version="1.0" encoding="UTF-8"?>${xml}` }
+      return {
+        status: 200,
+        type: 'application/xml; charset=UTF-8',
+        text: `<?xml version="1.0" encoding="UTF-8"?>${xml}`
+      }
     } catch (error) {
       const { status, text } = answerOf(error, '')
       Object.assign(asked, { status, code: /<Code>(.*?)<\/Code>/.exec(text)?.[1] })
@@ -130,16 +162,23 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
     behaviour,
     /** the things themselves, by their ids, for looking at them */
     cloud,
-    /** ids of the images that are there from the beginning: of ebs (public and own), of the instance store with its kernel and ramdisk */
+    /**
+     * ids of the images that are there from the beginning: of ebs (public and own), of the instance store with its
+     * kernel and ramdisk
+     */
     images,
     requests,
     /** makes everything that is on its way happen now */
-    settle: () => { cloud.settle() },
+    settle: () => {
+      cloud.settle()
+    },
     /** puts an instance into a state, as the cloud itself might */
-    setState (id: string, state: InstanceState) { cloud.instances.get(id)!.state = state },
+    setState (id: string, state: InstanceState) {
+      cloud.instances.get(id)!.state = state
+    },
     async close () {
       cloud.stop()
-      await new Promise(resolve => {
+      await new Promise((resolve) => {
         server.close(resolve)
         server.closeAllConnections()
       })
@@ -153,17 +192,32 @@ function furnish (cloud: Cloud) {
   cloud.zones.forEach((zone, index) => createSubnet(cloud, vpc, `172.31.${index * 16}.0/20`, zone, true))
   const gateway = { id: cloud.id('igw'), vpc: vpc.id }
   cloud.gateways.set(gateway.id, gateway)
-  for (const table of cloud.routeTables.values()) table.routes.push({ cidr: '0.0.0.0/0', gateway: gateway.id, origin: 'CreateRoute' })
+  for (const table of cloud.routeTables.values()) { table.routes.push({ cidr: '0.0.0.0/0', gateway: gateway.id, origin: 'CreateRoute' }) }
 
   const ebs = (name: string, own: boolean) => {
     const id = cloud.id('snap')
-    const snapshot: Snapshot = { id, volume: cloud.id('vol'), status: 'completed', progress: 100, size: 5, started: new Date(), description: name }
+    const snapshot: Snapshot = {
+      id,
+      volume: cloud.id('vol'),
+      status: 'completed',
+      progress: 100,
+      size: 5,
+      started: new Date(),
+      description: name
+    }
     cloud.snapshots.set(id, snapshot)
     return addImage(cloud, { name, root: { snapshot: id, size: 5 }, isPublic: !own, ...!own && { owner: system } }).id
   }
   const kernel = addImage(cloud, { prefix: 'eki', kind: 'kernel', name: 'kernel', owner: system, isPublic: true }).id
   const ramdisk = addImage(cloud, { prefix: 'eri', kind: 'ramdisk', name: 'ramdisk', owner: system, isPublic: true }).id
-  const store = addImage(cloud, { name: 'instance-store', owner: system, isPublic: true, kernel, ramdisk, rootDevice: '/dev/sda1' }).id
+  const store = addImage(cloud, {
+    name: 'instance-store',
+    owner: system,
+    isPublic: true,
+    kernel,
+    ramdisk,
+    rootDevice: '/dev/sda1'
+  }).id
   return { ebs: ebs('centos-7-ebs', false), own: ebs('own-ebs', true), store, kernel, ramdisk }
 }
 

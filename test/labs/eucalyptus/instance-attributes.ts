@@ -9,8 +9,8 @@ import type { Instance } from './state.ts'
 import type { Tree } from './xml.ts'
 
 /**
- * From Eucalyptus' VmControl. Of several attributes in one request only the first in the order below is changed. Type, kernel, ramdisk
- * and user data change only while the instance is stopped.
+ * From Eucalyptus' VmControl. Of several attributes in one request only the first in the order below is changed. Type,
+ * kernel, ramdisk and user data change only while the instance is stopped.
  */
 export const instanceAttributeActions: Actions = {
   DescribeInstanceAttribute (cloud, query) {
@@ -31,10 +31,20 @@ export const instanceAttributeActions: Actions = {
       productCodes: [],
       blockDeviceMapping: volumesOf(cloud, instance.id).map(({ id, attachment }) => ({
         deviceName: attachment!.device,
-        ebs: { volumeId: id, status: attachment!.status, attachTime: attachment!.at, deleteOnTermination: attachment!.deleteOnTermination }
+        ebs: {
+          volumeId: id,
+          status: attachment!.status,
+          attachTime: attachment!.at,
+          deleteOnTermination: attachment!.deleteOnTermination
+        }
       }))
     }
-    if (!(attribute in values)) throw fault('InvalidParameterValue', `Value (${attribute}) for parameter attribute is invalid. Unknown attribute.`)
+    if (!(attribute in values)) {
+      throw fault(
+        'InvalidParameterValue',
+        `Value (${attribute}) for parameter attribute is invalid. Unknown attribute.`
+      )
+    }
     return { instanceId: instance.id, [attribute]: values[attribute] }
   },
 
@@ -44,8 +54,10 @@ export const instanceAttributeActions: Actions = {
     const [devices, groups] = [query.groups('BlockDeviceMapping'), query.list('GroupId')]
     if (devices.length) {
       const disks = devices.map(device => {
-        const volume = volumesOf(cloud, instance.id).find(({ attachment }) => attachment?.device === device.one('DeviceName'))
-        if (!volume) throw fault('InvalidInstanceAttributeValue', `No device is currently mapped at ${device.one('DeviceName')}`)
+        const volume = volumesOf(cloud, instance.id).find(
+          ({ attachment }) => attachment?.device === device.one('DeviceName')
+        )
+        if (!volume) { throw fault('InvalidInstanceAttributeValue', `No device is currently mapped at ${device.one('DeviceName')}`) }
         return { attachment: volume.attachment!, deleteOnTermination: device.flag('Ebs.DeleteOnTermination') ?? true }
       })
       for (const { attachment, deleteOnTermination } of disks) attachment.deleteOnTermination = deleteOnTermination
@@ -58,7 +70,7 @@ export const instanceAttributeActions: Actions = {
     } else if (query.has('SourceDestCheck')) {
       if (nic) nic.sourceDestCheck = query.flag('SourceDestCheck.Value') ?? true
     } else if (!unsupported.some(name => query.has(name))) {
-      if (instance.state !== 'stopped') throw fault('IncorrectInstanceState', `The instance (${instance.id}) is not in the 'stopped' state.`)
+      if (instance.state !== 'stopped') { throw fault('IncorrectInstanceState', `The instance (${instance.id}) is not in the 'stopped' state.`) }
       change(instance, query)
     }
   }
@@ -68,9 +80,13 @@ export const instanceAttributeActions: Actions = {
 const unsupported = ['EbsOptimized', 'InstanceInitiatedShutdownBehavior', 'SriovNetSupport']
 
 function change (instance: Instance, query: Query) {
-  const [type, kernel, ramdisk] = [query.one('InstanceType.Value'), query.one('Kernel.Value'), query.one('Ramdisk.Value')]
+  const [type, kernel, ramdisk] = [
+    query.one('InstanceType.Value'),
+    query.one('Kernel.Value'),
+    query.one('Ramdisk.Value')
+  ]
   if (type) {
-    if (!instanceTypes.some(({ name }) => name === type)) throw fault('InvalidInstanceAttributeValue', `The instanceType '${type}' is invalid.`)
+    if (!instanceTypes.some(({ name }) => name === type)) { throw fault('InvalidInstanceAttributeValue', `The instanceType '${type}' is invalid.`) }
     instance.type = type
   } else if (kernel) {
     instance.kernel = kernel
@@ -78,7 +94,7 @@ function change (instance: Instance, query: Query) {
     instance.ramdisk = ramdisk
   } else if (query.has('UserData')) {
     const userData = query.one('UserData.Value')
-    if (userData && Buffer.from(userData, 'base64').length > 16384) throw fault('InvalidParameterValue', 'User data is limited to 16384 bytes')
+    if (userData && Buffer.from(userData, 'base64').length > 16384) { throw fault('InvalidParameterValue', 'User data is limited to 16384 bytes') }
     instance.userData = userData
   }
 }

@@ -19,7 +19,9 @@ export const instanceActions: Actions = {
     const all = chosen(cloud.instances, query.list('InstanceId'), 'i', 'InvalidInstanceID.NotFound')
     const shown = filtered(cloud, query, all, fieldsOf(cloud), instance => instance.id)
     const reservations = new Map<string, Instance[]>()
-    for (const instance of shown) reservations.set(instance.reservation, [...reservations.get(instance.reservation) ?? [], instance])
+    for (const instance of shown) {
+      reservations.set(instance.reservation, [...(reservations.get(instance.reservation) ?? []), instance])
+    }
     return { reservationSet: [...reservations.values()].map(instances => shownReservation(cloud, instances)) }
   },
 
@@ -37,8 +39,17 @@ export const instanceActions: Actions = {
     })
     return {
       instanceStatusSet: shown.map(({ id, zone, state }) => {
-        const status = state === 'running' ? { status: 'ok', details: [{ name: 'reachability', status: 'passed' }] } : { status: 'not-applicable' }
-        return { instanceId: id, availabilityZone: zone, instanceState: stateOf(state), systemStatus: status, instanceStatus: status }
+        const status =
+          state === 'running'
+            ? { status: 'ok', details: [{ name: 'reachability', status: 'passed' }] }
+            : { status: 'not-applicable' }
+        return {
+          instanceId: id,
+          availabilityZone: zone,
+          instanceState: stateOf(state),
+          systemStatus: status,
+          instanceStatus: status
+        }
       })
     }
   },
@@ -46,7 +57,9 @@ export const instanceActions: Actions = {
   /** Passes over what is not stopped. */
   StartInstances (cloud, query) {
     return changes(asked(cloud, query).filter(({ state }) => state === 'stopped'), instance => {
-      if (cloud.behaviour.full.has(instance.type)) throw fault('InsufficientInstanceCapacity', 'Not enough resources', 503)
+      if (cloud.behaviour.full.has(instance.type)) {
+        throw fault('InsufficientInstanceCapacity', 'Not enough resources', 503)
+      }
       boot(cloud, instance)
     })
   },
@@ -54,8 +67,15 @@ export const instanceActions: Actions = {
   StopInstances (cloud, query) {
     const instances = asked(cloud, query)
     for (const { id, ebs, state } of instances) {
-      if (!ebs) throw fault('UnsupportedOperation', `The instance '${id}' does not have an 'ebs' root device type and cannot be stopped.`)
-      if (state === 'terminated') throw fault('IncorrectInstanceState', `This instance '${id}' is not in a state from which it can be stopped.`)
+      if (!ebs) {
+        throw fault(
+          'UnsupportedOperation',
+          `The instance '${id}' does not have an 'ebs' root device type and cannot be stopped.`
+        )
+      }
+      if (state === 'terminated') {
+        throw fault('IncorrectInstanceState', `This instance '${id}' is not in a state from which it can be stopped.`)
+      }
     }
     return changes(instances, instance => {
       if (instance.state !== 'running' && instance.state !== 'pending') return
@@ -82,7 +102,12 @@ export const instanceActions: Actions = {
   UnmonitorInstances: (cloud, query) => monitored(cloud, query, false),
 
   GetConsoleOutput (cloud, query) {
-    const instance = find(cloud.instances, query.one('InstanceId') ?? query.need('InstanceId.1'), 'i', 'InvalidInstanceID.NotFound')
+    const instance = find(
+      cloud.instances,
+      query.one('InstanceId') ?? query.need('InstanceId.1'),
+      'i',
+      'InvalidInstanceID.NotFound'
+    )
     if (instance.state !== 'running') throw failure(`Instance ${instance.id} is not in a running state.`)
     const text = `Linux\r\n${instance.id} login: `
     return { instanceId: instance.id, timestamp: new Date(), output: Buffer.from(text).toString('base64') }
@@ -135,13 +160,18 @@ function fieldsOf (cloud: Cloud) {
   return {
     architecture: () => 'x86_64',
     'availability-zone': (instance: Instance) => instance.zone,
-    'block-device-mapping.attach-time': (instance: Instance) => volumes(instance).map(({ attachment }) => attachment?.at.toISOString()),
-    'block-device-mapping.delete-on-termination': (instance: Instance) => volumes(instance).map(({ attachment }) => attachment?.deleteOnTermination),
-    'block-device-mapping.device-name': (instance: Instance) => volumes(instance).map(({ attachment }) => attachment?.device),
-    'block-device-mapping.status': (instance: Instance) => volumes(instance).map(({ attachment }) => attachment?.status),
+    'block-device-mapping.attach-time': (instance: Instance) =>
+      volumes(instance).map(({ attachment }) => attachment?.at.toISOString()),
+    'block-device-mapping.delete-on-termination': (instance: Instance) =>
+      volumes(instance).map(({ attachment }) => attachment?.deleteOnTermination),
+    'block-device-mapping.device-name': (instance: Instance) =>
+      volumes(instance).map(({ attachment }) => attachment?.device),
+    'block-device-mapping.status': (instance: Instance) =>
+      volumes(instance).map(({ attachment }) => attachment?.status),
     'block-device-mapping.volume-id': (instance: Instance) => volumes(instance).map(({ id }) => id),
     'client-token': (instance: Instance) => instance.clientToken,
-    'dns-name': (instance: Instance) => publicIp(cloud, instance) && dnsName(cloud, publicIp(cloud, instance)!, 'eucalyptus'),
+    'dns-name': (instance: Instance) =>
+      publicIp(cloud, instance) && dnsName(cloud, publicIp(cloud, instance)!, 'eucalyptus'),
     'group-id': (instance: Instance) => groupsOf(cloud, instance),
     'group-name': groupNames,
     'image-id': (instance: Instance) => instance.image,
@@ -157,7 +187,7 @@ function fieldsOf (cloud: Cloud) {
     'key-name': (instance: Instance) => instance.keyName,
     'launch-index': (instance: Instance) => instance.index,
     'launch-time': (instance: Instance) => instance.launched.toISOString(),
-    'monitoring-state': (instance: Instance) => instance.monitoring ? 'enabled' : 'disabled',
+    'monitoring-state': (instance: Instance) => (instance.monitoring ? 'enabled' : 'disabled'),
     'owner-id': () => account,
     platform: (instance: Instance) => instance.platform,
     'private-dns-name': (instance: Instance) => nic(instance) && dnsName(cloud, nic(instance)!.ip, 'internal'),
@@ -166,7 +196,7 @@ function fieldsOf (cloud: Cloud) {
     reason: (instance: Instance) => instance.reason,
     'reservation-id': (instance: Instance) => instance.reservation,
     'root-device-name': (instance: Instance) => instance.rootDevice,
-    'root-device-type': (instance: Instance) => instance.ebs ? 'ebs' : 'instance-store',
+    'root-device-type': (instance: Instance) => (instance.ebs ? 'ebs' : 'instance-store'),
     'subnet-id': (instance: Instance) => nic(instance)?.subnet,
     'virtualization-type': () => 'hvm',
     'vpc-id': (instance: Instance) => nic(instance)?.vpc,
@@ -218,12 +248,17 @@ function shownInstance (cloud: Cloud, instance: Instance): { [name: string]: Tre
     rootDeviceName: instance.rootDevice,
     blockDeviceMapping: volumesOf(cloud, instance.id).map(({ id, attachment }) => ({
       deviceName: attachment!.device,
-      ebs: { volumeId: id, status: attachment!.status, attachTime: attachment!.at, deleteOnTermination: attachment!.deleteOnTermination }
+      ebs: {
+        volumeId: id,
+        status: attachment!.status,
+        attachTime: attachment!.at,
+        deleteOnTermination: attachment!.deleteOnTermination
+      }
     })),
     virtualizationType: 'hvm',
     clientToken: instance.clientToken,
     tagSet: tagSet(cloud, instance.id),
     hypervisor: 'xen',
-    networkInterfaceSet: nics.map(one => shownWithInstance(cloud, one, instance))
+    networkInterfaceSet: nics.map((one) => shownWithInstance(cloud, one, instance))
   }
 }

@@ -38,7 +38,9 @@ export const interfaceActions: Actions = {
     const subnet = find(cloud.subnets, query.need('SubnetId'), 'subnet', 'InvalidSubnetID.NotFound')
     const ip = query.one('PrivateIpAddress') ?? query.groups('PrivateIpAddresses')[0]?.one('PrivateIpAddress')
     const groups = groupsFor(cloud, query.list('SecurityGroupId'), subnet.vpc)
-    return { networkInterface: shownNic(cloud, createNic(cloud, subnet, groups, { ip, description: query.one('Description') })) }
+    return {
+      networkInterface: shownNic(cloud, createNic(cloud, subnet, groups, { ip, description: query.one('Description') }))
+    }
   },
 
   DeleteNetworkInterface (cloud, query) {
@@ -51,11 +53,11 @@ export const interfaceActions: Actions = {
     const nic = find(cloud.nics, query.need('NetworkInterfaceId'), 'eni', 'InvalidNetworkInterfaceID.NotFound')
     const instance = find(cloud.instances, query.need('InstanceId'), 'i', 'InvalidInstanceID.NotFound')
     const index = query.int('DeviceIndex')
-    if (index === undefined || index < 1 || index > 255) throw fault('InvalidParameterValue', `Invalid device index: ${index}`)
-    if (nic.attachment) throw fault('InvalidNetworkInterface.InUse', `Network interface '${nic.id}' is currently in use`)
-    if (instance.state !== 'running' && instance.state !== 'stopped') throw fault('IncorrectState', `Instance ${instance.id} is ${instance.state}`)
-    if (cloud.subnets.get(nic.subnet)?.zone !== instance.zone) throw fault('InvalidParameterCombination', 'The interface and the instance are in different zones')
-    if (nicsOf(cloud, instance.id).some(other => other.attachment?.index === index)) throw fault('InvalidParameterValue', `Device index in use: ${index}`)
+    if (index === undefined || index < 1 || index > 255) { throw fault('InvalidParameterValue', `Invalid device index: ${index}`) }
+    if (nic.attachment) { throw fault('InvalidNetworkInterface.InUse', `Network interface '${nic.id}' is currently in use`) }
+    if (instance.state !== 'running' && instance.state !== 'stopped') { throw fault('IncorrectState', `Instance ${instance.id} is ${instance.state}`) }
+    if (cloud.subnets.get(nic.subnet)?.zone !== instance.zone) { throw fault('InvalidParameterCombination', 'The interface and the instance are in different zones') }
+    if (nicsOf(cloud, instance.id).some((other) => other.attachment?.index === index)) { throw fault('InvalidParameterValue', `Device index in use: ${index}`) }
     attachNic(cloud, nic, instance, index, false)
     return { attachmentId: nic.attachment!.id }
   },
@@ -64,7 +66,7 @@ export const interfaceActions: Actions = {
     const id = query.need('AttachmentId').toLowerCase()
     const nic = [...cloud.nics.values()].find(one => one.attachment?.id === id)
     if (!nic?.attachment) throw fault('InvalidAttachmentID.NotFound', `Attachment not found '${id}'`)
-    if (nic.attachment.index === 0) throw fault('OperationNotPermitted', 'The network interface at device index 0 cannot be detached.')
+    if (nic.attachment.index === 0) { throw fault('OperationNotPermitted', 'The network interface at device index 0 cannot be detached.') }
     nic.attachment.status = 'detaching'
     cloud.later(() => { delete nic.attachment })
   },
@@ -89,8 +91,9 @@ export const interfaceActions: Actions = {
     nic.sourceDestCheck = query.flag('SourceDestCheck.Value') ?? nic.sourceDestCheck
     const attachment = query.one('Attachment.AttachmentId')
     if (attachment === undefined) return
-    if (nic.attachment?.id !== attachment.toLowerCase()) throw fault('InvalidAttachmentID.NotFound', `Attachment not found '${attachment}'`)
-    nic.attachment.deleteOnTermination = query.flag('Attachment.DeleteOnTermination') ?? nic.attachment.deleteOnTermination
+    if (nic.attachment?.id !== attachment.toLowerCase()) { throw fault('InvalidAttachmentID.NotFound', `Attachment not found '${attachment}'`) }
+    nic.attachment.deleteOnTermination =
+      query.flag('Attachment.DeleteOnTermination') ?? nic.attachment.deleteOnTermination
   }
 }
 
@@ -154,7 +157,11 @@ export function groupSet (cloud: Cloud, ids: string[]): Tree {
 /** As it stands with its instance, where less is told. */
 export function shownWithInstance (cloud: Cloud, nic: Nic, instance: Instance): { [name: string]: Tree } {
   const address = publicOf(cloud, nic)?.ip ?? (nic.attachment?.index === 0 ? instance.publicIp : undefined)
-  const association = address && { publicIp: address, publicDnsName: dnsName(cloud, address, 'eucalyptus'), ipOwnerId: account }
+  const association = address && {
+    publicIp: address,
+    publicDnsName: dnsName(cloud, address, 'eucalyptus'),
+    ipOwnerId: account
+  }
   return { ...common(cloud, nic, association), attachment: shownAttachment(nic, false) }
 }
 
@@ -195,7 +202,9 @@ function common (cloud: Cloud, nic: Nic, association: Tree): { [name: string]: T
     sourceDestCheck: nic.sourceDestCheck,
     groupSet: groupSet(cloud, nic.groups),
     association: association || undefined,
-    privateIpAddressesSet: [{ privateIpAddress: nic.ip, privateDnsName, primary: true, association: association || undefined }]
+    privateIpAddressesSet: [
+      { privateIpAddress: nic.ip, privateDnsName, primary: true, association: association || undefined }
+    ]
   }
 }
 

@@ -8,7 +8,7 @@ import type { Cloud } from './state.ts'
 export const keyPairActions: Actions = {
   DescribeKeyPairs (cloud, query) {
     const asked = query.list('KeyName')
-    for (const name of asked) if (!cloud.keyPairs.has(name)) throw fault('InvalidKeyPair.NotFound', `The key pair '${name}' does not exist`)
+    for (const name of asked) { if (!cloud.keyPairs.has(name)) throw fault('InvalidKeyPair.NotFound', `The key pair '${name}' does not exist`) }
     const all = [...cloud.keyPairs.values()].filter(({ name }) => !asked.length || asked.includes(name))
     const shown = filtered(cloud, query, all, { 'key-name': key => key.name, fingerprint: key => key.fingerprint })
     return { keySet: shown.map(({ name, fingerprint }) => ({ keyName: name, keyFingerprint: fingerprint })) }
@@ -21,7 +21,11 @@ export const keyPairActions: Actions = {
     const digest = createHash('sha1').update(privateKey.export({ type: 'pkcs8', format: 'der' })).digest()
     const key = { name, fingerprint: colons(digest) }
     cloud.keyPairs.set(name, key)
-    return { keyName: name, keyFingerprint: key.fingerprint, keyMaterial: privateKey.export({ type: 'pkcs1', format: 'pem' }).toString() }
+    return {
+      keyName: name,
+      keyFingerprint: key.fingerprint,
+      keyMaterial: privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+    }
   },
 
   ImportKeyPair (cloud, query) {
@@ -40,7 +44,7 @@ export const keyPairActions: Actions = {
 }
 
 function free (cloud: Cloud, name: string): string {
-  if (/[^\x20-\x7e]/.test(name)) throw fault('InvalidParameterValue', `Value (${name}) for parameter KeyName is invalid.`)
+  if (/[^\x20-\x7e]/.test(name)) { throw fault('InvalidParameterValue', `Value (${name}) for parameter KeyName is invalid.`) }
   if (cloud.keyPairs.has(name)) throw fault('InvalidKeyPair.Duplicate', `The keypair '${name}' already exists.`)
   return name
 }

@@ -18,7 +18,9 @@ export function reader (parameters: ReadonlyMap<string, string>): Query {
   const one = (name: string) => parameters.get(name) || undefined
 
   function numbered (name: string): number[] {
-    const found = [...parameters.keys()].filter(key => key.startsWith(`${name}.`)).map(key => key.slice(name.length + 1).split('.')[0] ?? '')
+    const found = [...parameters.keys()]
+      .filter((key) => key.startsWith(`${name}.`))
+      .map((key) => key.slice(name.length + 1).split('.')[0] ?? '')
     return [...new Set(found.filter(part => /^\d{1,7}$/.test(part)).map(Number))].sort((a, b) => a - b)
   }
 

@@ -31,7 +31,7 @@ export const routeTableActions: Actions = {
 
   DeleteRouteTable (cloud, query) {
     const table = lookup(cloud, query)
-    if (table.main || table.associations.length) throw fault('DependencyViolation', `Route table (${table.id}) has dependencies and cannot be deleted`)
+    if (table.main || table.associations.length) { throw fault('DependencyViolation', `Route table (${table.id}) has dependencies and cannot be deleted`) }
     cloud.routeTables.delete(table.id)
     cloud.tags.delete(table.id)
   },
@@ -60,7 +60,7 @@ export const routeTableActions: Actions = {
   CreateRoute (cloud, query) {
     const table = lookup(cloud, query)
     const route = given(cloud, query, table)
-    if (table.routes.some(({ cidr }) => cidr === route.cidr)) throw fault('RouteAlreadyExists', `Route exists for cidr: ${route.cidr}`)
+    if (table.routes.some(({ cidr }) => cidr === route.cidr)) { throw fault('RouteAlreadyExists', `Route exists for cidr: ${route.cidr}`) }
     table.routes.push(route)
   },
 
@@ -107,19 +107,28 @@ function given (cloud: Cloud, query: Query, table: RouteTable): Route {
   const gateway = query.one('GatewayId')
   if (gateway) {
     const found = find(cloud.gateways, gateway, 'igw', 'InvalidInternetGatewayID.NotFound')
-    if (found.vpc !== table.vpc) throw fault('InvalidParameterValue', `route table ${table.id} and network gateway ${found.id} belong to different networks`)
+    if (found.vpc !== table.vpc) {
+      throw fault(
+        'InvalidParameterValue',
+        `route table ${table.id} and network gateway ${found.id} belong to different networks`
+      )
+    }
     return { cidr, gateway: found.id, origin: 'CreateRoute' }
   }
   const instance = query.one('InstanceId')
   const nic = instance
-    ? [...cloud.nics.values()].find(one => one.attachment?.instance === find(cloud.instances, instance, 'i', 'InvalidInstanceID.NotFound').id)
+    ? [...cloud.nics.values()].find(
+        (one) => one.attachment?.instance === find(cloud.instances, instance, 'i', 'InvalidInstanceID.NotFound').id
+      )
     : find(cloud.nics, query.need('NetworkInterfaceId'), 'eni', 'InvalidNetworkInterfaceID.NotFound')
   if (!nic) throw fault('InvalidInstanceID.NotFound', `Instance ${instance} has no interface`)
   return { cidr, nic: nic.id, origin: 'CreateRoute' }
 }
 
 function associations (table: RouteTable) {
-  const main = table.main ? [{ routeTableAssociationId: table.mainAssociation, routeTableId: table.id, main: true }] : []
+  const main = table.main
+    ? [{ routeTableAssociationId: table.mainAssociation, routeTableId: table.id, main: true }]
+    : []
   const others = table.associations.map(({ id, subnet }) => (
     { routeTableAssociationId: id, routeTableId: table.id, subnetId: subnet, main: false }
   ))

@@ -6,12 +6,17 @@ import type { Actions } from './action.ts'
 import type { Query } from './query.ts'
 import type { Cloud, Group, Rule } from './state.ts'
 
-/** From Eucalyptus' NetworkGroupManager. A rule that is there already is no error but `return` false; one for nobody is passed over. */
+/**
+ * From Eucalyptus' NetworkGroupManager. A rule that is there already is no error but `return` false; one for nobody is
+ * passed over.
+ */
 export const securityGroupActions: Actions = {
   DescribeSecurityGroups (cloud, query) {
     const [ids, names] = [query.list('GroupId'), query.list('GroupName')]
     const found = new Set(ids.map(id => find(cloud.groups, id, 'sg', 'InvalidGroup.NotFound')))
-    const all = [...cloud.groups.values()].filter(group => (!ids.length && !names.length) || found.has(group) || names.includes(group.name))
+    const all = [...cloud.groups.values()].filter(
+      (group) => (!ids.length && !names.length) || found.has(group) || names.includes(group.name)
+    )
     const rules = (read: (rule: Rule) => string | number | undefined) => (group: Group) => group.ingress.map(read)
     const shown = filtered(cloud, query, all, {
       description: group => group.description,
@@ -45,8 +50,8 @@ export const securityGroupActions: Actions = {
       ? find(cloud.vpcs, query.need('VpcId'), 'vpc', 'InvalidVpcID.NotFound')
       : [...cloud.vpcs.values()].find(({ isDefault }) => isDefault)
     if (!vpc) throw fault('VPCIdNotSpecified', 'Default VPC not found')
-    if (!/^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/.test(name)) throw fault('InvalidParameterValue', 'Invalid security group name')
-    if (!/^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/.test(description)) throw fault('InvalidParameterValue', 'Invalid security group description')
+    if (!/^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/.test(name)) { throw fault('InvalidParameterValue', 'Invalid security group name') }
+    if (!/^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/.test(description)) { throw fault('InvalidParameterValue', 'Invalid security group description') }
     if ([...cloud.groups.values()].some(group => group.vpc === vpc.id && group.name === name)) {
       throw fault('InvalidGroup.Duplicate', `The security group '${name}' already exists`)
     }
@@ -55,9 +60,12 @@ export const securityGroupActions: Actions = {
 
   DeleteSecurityGroup (cloud, query) {
     const group = lookup(cloud, query)
-    if (group.name === 'default') throw fault('CannotDelete', `Group (${group.id}) cannot be deleted, it is the default group for ${group.vpc}`)
-    const inUse = [...cloud.nics.values()].some(({ groups }) => groups.includes(group.id)) ||
-      [...cloud.groups.values()].some(other => other !== group && [...other.ingress, ...other.egress].some(rule => rule.group === group.id))
+    if (group.name === 'default') { throw fault('CannotDelete', `Group (${group.id}) cannot be deleted, it is the default group for ${group.vpc}`) }
+    const inUse =
+      [...cloud.nics.values()].some(({ groups }) => groups.includes(group.id)) ||
+      [...cloud.groups.values()].some(
+        (other) => other !== group && [...other.ingress, ...other.egress].some((rule) => rule.group === group.id)
+      )
     if (inUse) throw fault('DependencyViolation', 'Specified group cannot be deleted because it is in use.')
     cloud.groups.delete(group.id)
     cloud.tags.delete(group.id)
@@ -70,7 +78,14 @@ export const securityGroupActions: Actions = {
 }
 
 export function createGroup (cloud: Cloud, vpc: string, name: string, description: string): Group {
-  const group: Group = { id: cloud.id('sg'), name, description, vpc, ingress: [], egress: [{ protocol: '-1', cidr: '0.0.0.0/0' }] }
+  const group: Group = {
+    id: cloud.id('sg'),
+    name,
+    description,
+    vpc,
+    ingress: [],
+    egress: [{ protocol: '-1', cidr: '0.0.0.0/0' }]
+  }
   if (name === 'default') group.ingress.push({ protocol: '-1', group: group.id })
   cloud.groups.set(group.id, group)
   return group
@@ -106,7 +121,13 @@ function rulesOf (cloud: Cloud, query: Query): Rule[] {
     const named = source ? [...cloud.groups.values()].find(({ name }) => name === source) : undefined
     if (source && !named) throw fault('InvalidGroup.NotFound', `Security group (${source}) not found`)
     if (!cidr && !named) return []
-    return [checked({ ...portsOf(query, source ? '-1' : undefined), ...cidr && { cidr }, ...named && { group: named.id } })]
+    return [
+      checked({
+        ...portsOf(query, source ? '-1' : undefined),
+        ...(cidr && { cidr }),
+        ...(named && { group: named.id })
+      })
+    ]
   }
   return given.flatMap(one => [
     ...one.groups('IpRanges').map(range => checked({ ...portsOf(one), cidr: range.need('CidrIp') })),
@@ -118,14 +139,17 @@ function portsOf (query: Query, otherwise?: string): Rule {
   const protocol = query.one('IpProtocol') ?? otherwise
   if (!protocol) throw fault('MissingParameter', 'IpProtocol is required')
   const numbers: Record<string, string> = { 6: 'tcp', 17: 'udp', 1: 'icmp' }
-  return { protocol: numbers[protocol] ?? protocol, ...protocol !== '-1' && { from: query.int('FromPort'), to: query.int('ToPort') } }
+  return {
+    protocol: numbers[protocol] ?? protocol,
+    ...(protocol !== '-1' && { from: query.int('FromPort'), to: query.int('ToPort') })
+  }
 }
 
 function checked (rule: Rule): Rule {
   const { protocol, from, to, cidr } = rule
-  if (!/^(tcp|udp|icmp|-1|\d{1,3})$/.test(protocol)) throw fault('InvalidPermission.Malformed', `Invalid protocol (${protocol})`)
-  if (cidr !== undefined && !/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(cidr)) throw fault('InvalidPermission.Malformed', `Invalid cidr (${cidr})`)
-  if (protocol === 'icmp' && Math.max(from ?? 0, to ?? 0) > 255) throw fault('InvalidParameterValue', 'ICMP code out of range')
+  if (!/^(tcp|udp|icmp|-1|\d{1,3})$/.test(protocol)) { throw fault('InvalidPermission.Malformed', `Invalid protocol (${protocol})`) }
+  if (cidr !== undefined && !/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(cidr)) { throw fault('InvalidPermission.Malformed', `Invalid cidr (${cidr})`) }
+  if (protocol === 'icmp' && Math.max(from ?? 0, to ?? 0) > 255) { throw fault('InvalidParameterValue', 'ICMP code out of range') }
   const isPort = (port: number | undefined) => port !== undefined && port >= 0 && port <= 65535
   if ((protocol === 'tcp' || protocol === 'udp') && !(isPort(from) && isPort(to) && from! <= to!)) {
     throw fault('InvalidPermission.Malformed', `Invalid port range (${from}:${to})`)

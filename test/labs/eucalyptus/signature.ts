@@ -1,7 +1,8 @@
 /**
- * Who asks. Eucalyptus takes AWS' signature version 4 from the Authorization header and version 2 from the parameters. Everything wrong
- * is a 403 of the pipeline. A message may come from 20 seconds ahead and is good for 15 minutes and 20 seconds; a signature is taken once.
- * From Eucalyptus' HmacHandler, QueryTimestampHandler, TimedEvictionSet and StackConfiguration (CLOCK_SKEW_SEC, REPLAY_SKEW_WINDOW_SEC).
+ * Authenticates a request. Eucalyptus takes AWS' signature version 4 from the Authorization header and version 2 from
+ * the parameters. Everything wrong is a 403 of the pipeline. A message may come from 20 seconds ahead and is good for
+ * 15 minutes and 20 seconds; a signature is taken once. From Eucalyptus' HmacHandler, QueryTimestampHandler,
+ * TimedEvictionSet and StackConfiguration (CLOCK_SKEW_SEC, REPLAY_SKEW_WINDOW_SEC).
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -37,7 +38,7 @@ export function signatureCheck (signer: Signer): (request: Signed) => void {
     const now = Date.now()
     for (const [old, at] of seen) if (at < now - life) seen.delete(old)
     const before = seen.get(signature)
-    if (before !== undefined && now - before > signer.replayWindow() * 1000 - 1) throw pipelineFault(403, 'Message replay detected')
+    if (before !== undefined && now - before > signer.replayWindow() * 1000 - 1) { throw pipelineFault(403, 'Message replay detected') }
     if (before === undefined) seen.set(signature, now)
     if (date > now + skew) throw pipelineFault(403, 'Message was generated in the future')
     if (date + life < now) throw pipelineFault(403, 'Message has expired')
@@ -51,14 +52,17 @@ function version4 ({ method, path, headers, query, body }: Signed, { accessKeyId
   const [, credential = '', names = '', signature = ''] = match
   const [key, day = '', region = '', service = '', end = ''] = credential.split('/')
   const stamp = one(headers, 'x-amz-date')
-  if (key !== accessKeyId || end !== 'aws4_request' || !/^\d{8}T\d{6}Z$/.test(stamp) || !stamp.startsWith(day)) throw refused()
+  if (key !== accessKeyId || end !== 'aws4_request' || !/^\d{8}T\d{6}Z$/.test(stamp) || !stamp.startsWith(day)) { throw refused() }
   if (!names.split(';').includes('host')) throw refused()
   const lines = names.split(';').map(name => `${name}:${one(headers, name).trim().replace(/ +/g, ' ')}\n`)
   const pairs = [...query].map(([name, value]) => `${encode(name)}=${encode(value)}`).sort()
   const canonical = [method, path, pairs.join('&'), lines.join(''), names, sha256(body)].join('\n')
   const scope = [day, region, service, end]
   const toSign = ['AWS4-HMAC-SHA256', stamp, scope.join('/'), sha256(canonical)].join('\n')
-  const signing = scope.reduce<string | Buffer>((secret, part) => hmac('sha256', secret, part), `AWS4${secretAccessKey}`)
+  const signing = scope.reduce<string | Buffer>(
+    (secret, part) => hmac('sha256', secret, part),
+    `AWS4${secretAccessKey}`
+  )
   if (!same(hmac('sha256', signing, toSign).toString('hex'), signature)) throw refused()
   return { signature, date: Date.parse(stamp.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5')) }
 }
@@ -73,13 +77,17 @@ function version2 ({ method, path, headers, parameters }: Signed, { accessKeyId,
   const pairs = [...parameters].filter(([name]) => name !== 'Signature')
     .sort(([a], [b]) => a < b ? -1 : 1).map(([name, value]) => `${encode(name)}=${encode(value)}`)
   const host = one(headers, 'host').toLowerCase()
-  const right = [host, host.replace(/:\d+$/, '')].some(name =>
-    same(hmac(algorithm, secretAccessKey, [method, name, path, pairs.join('&')].join('\n')).toString('base64'), signature))
+  const right = [host, host.replace(/:\d+$/, '')].some((name) =>
+    same(
+      hmac(algorithm, secretAccessKey, [method, name, path, pairs.join('&')].join('\n')).toString('base64'),
+      signature
+    )
+  )
   if (!right) throw refused()
   const expires = Date.parse(take('Expires'))
   const date = parameters.has('Timestamp') ? Date.parse(zoned(take('Timestamp'))) : Math.min(expires - life, Date.now())
   if (Number.isNaN(date)) throw pipelineFault(403, 'Failure to parse timestamp')
-  for (const name of ['AWSAccessKeyId', 'Signature', 'SignatureMethod', 'SignatureVersion', 'Timestamp', 'Expires']) parameters.delete(name)
+  for (const name of ['AWSAccessKeyId', 'Signature', 'SignatureMethod', 'SignatureVersion', 'Timestamp', 'Expires']) { parameters.delete(name) }
   return { signature, date }
 }
 

@@ -27,8 +27,8 @@ export const snapshotActions: Actions = {
 
   CreateSnapshot (cloud, query) {
     const volume = find(cloud.volumes, query.need('VolumeId'), 'vol', 'InvalidVolume.NotFound')
-    if (volume.status !== 'available' && volume.status !== 'in-use') throw fault('IncorrectState', `Volume ${volume.id} is not ready`)
-    if (cloud.snapshots.size >= cloud.behaviour.quotas.snapshots) throw fault('SnapshotLimitExceeded', 'Request would exceed quota for type: snapshot')
+    if (volume.status !== 'available' && volume.status !== 'in-use') { throw fault('IncorrectState', `Volume ${volume.id} is not ready`) }
+    if (cloud.snapshots.size >= cloud.behaviour.quotas.snapshots) { throw fault('SnapshotLimitExceeded', 'Request would exceed quota for type: snapshot') }
     return shownSnapshot(cloud, createSnapshot(cloud, volume, query.one('Description')))
   },
 
@@ -44,7 +44,15 @@ export const snapshotActions: Actions = {
 
 /** It is at half of its way once before it is done. */
 export function createSnapshot (cloud: Cloud, volume: Volume, description: string | undefined): Snapshot {
-  const snapshot: Snapshot = { id: cloud.id('snap'), volume: volume.id, status: 'pending', progress: 0, size: volume.size, started: new Date(), description }
+  const snapshot: Snapshot = {
+    id: cloud.id('snap'),
+    volume: volume.id,
+    status: 'pending',
+    progress: 0,
+    size: volume.size,
+    started: new Date(),
+    description
+  }
   cloud.snapshots.set(snapshot.id, snapshot)
   cloud.later(() => {
     snapshot.progress = 50

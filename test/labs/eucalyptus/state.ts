@@ -7,7 +7,14 @@ export const account = '000123456789'
 export const system = '000000000042'
 
 export type InstanceState = keyof typeof stateCodes
-export const stateCodes = { pending: 0, running: 16, 'shutting-down': 32, terminated: 48, stopping: 64, stopped: 80 } as const
+export const stateCodes = {
+  pending: 0,
+  running: 16,
+  'shutting-down': 32,
+  terminated: 48,
+  stopping: 64,
+  stopped: 80
+} as const
 
 export interface Instance {
   id: string
@@ -83,7 +90,13 @@ export interface Image {
 }
 
 export interface KeyPair { name: string, fingerprint: string }
-export interface Rule { protocol: string, from?: number | undefined, to?: number | undefined, cidr?: string, group?: string }
+export interface Rule {
+  protocol: string
+  from?: number | undefined
+  to?: number | undefined
+  cidr?: string
+  group?: string
+}
 export interface Group { id: string, name: string, description: string, vpc: string, ingress: Rule[], egress: Rule[] }
 export interface Address { ip: string, allocation: string, association?: string | undefined, nic?: string | undefined }
 export interface Vpc { id: string, cidr: string, isDefault: boolean, dnsSupport: boolean, dnsHostnames: boolean }
@@ -110,7 +123,7 @@ export interface Nic {
   attachment?: { id: string, instance: string, index: number, at: Date, deleteOnTermination: boolean, status: string }
 }
 
-/** What a test may change while the cloud runs. */
+/** Settings that a test may change while the cloud runs. */
 export interface Behaviour {
   /** milliseconds until a state becomes the next; with Infinity it does when `settle` is called */
   delay: number

@@ -4,7 +4,7 @@ import type { Actions } from './action.ts'
 import type { Cloud } from './state.ts'
 import type { Tree } from './xml.ts'
 
-/** What can have tags: where it is kept, and what it is called. */
+/** Resources that can have tags: their collection in the state, and the name of their type. */
 const kinds: Record<string, { things: keyof Cloud, type: string }> = {
   i: { things: 'instances', type: 'instance' },
   vol: { things: 'volumes', type: 'volume' },
@@ -30,9 +30,9 @@ export const tagActions: Actions = {
   CreateTags (cloud, query) {
     const tags = query.groups('Tag').map(tag => [tag.one('Key') ?? '', (tag.one('Value') ?? '').trim()] as const)
     for (const [key, value] of tags) {
-      if (/^(aws|euca):/.test(key)) throw fault('InvalidParameterValue', "Tag keys starting with 'aws:' and 'euca:' are reserved for internal use")
-      if (key.trim() === '' || key.length > 127) throw fault('InvalidParameterValue', 'Tag key exceeds the maximum length of 127 characters')
-      if (value.length > 255) throw fault('InvalidParameterValue', 'Tag value exceeds the maximum length of 255 characters')
+      if (/^(aws|euca):/.test(key)) { throw fault('InvalidParameterValue', "Tag keys starting with 'aws:' and 'euca:' are reserved for internal use") }
+      if (key.trim() === '' || key.length > 127) { throw fault('InvalidParameterValue', 'Tag key exceeds the maximum length of 127 characters') }
+      if (value.length > 255) { throw fault('InvalidParameterValue', 'Tag value exceeds the maximum length of 255 characters') }
     }
     const ids = query.list('ResourceId').map(id => resource(cloud, id))
     for (const id of ids) {
@@ -57,7 +57,10 @@ export const tagActions: Actions = {
       return [...tags].map(([key, value]) => ({ resourceId, resourceType, key, value }))
     })
     const shown = filtered(cloud, query, all, {
-      key: tag => tag.key, value: tag => tag.value, 'resource-id': tag => tag.resourceId, 'resource-type': tag => tag.resourceType
+      key: (tag) => tag.key,
+      value: (tag) => tag.value,
+      'resource-id': (tag) => tag.resourceId,
+      'resource-type': (tag) => tag.resourceType
     })
     return { tagSet: shown }
   }
@@ -66,7 +69,7 @@ export const tagActions: Actions = {
 function resource (cloud: Cloud, given: string): string {
   const id = given.toLowerCase()
   const kind = kinds[prefixOf(id)]
-  if (!kind || !(cloud[kind.things] as Map<string, unknown>).has(id)) throw fault('InvalidID', `The ID '${given}' is not valid`)
+  if (!kind || !(cloud[kind.things] as Map<string, unknown>).has(id)) { throw fault('InvalidID', `The ID '${given}' is not valid`) }
   return id
 }
 

@@ -31,14 +31,16 @@ export const volumeActions: Actions = {
     const { quotas } = cloud.behaviour
     const zone = query.need('AvailabilityZone')
     if (!cloud.zones.includes(zone)) throw fault('InvalidParameterValue', `Invalid availability zone: ${zone}`)
-    if (cloud.volumes.size >= quotas.volumes) throw fault('VolumeLimitExceeded', 'Request would exceed quota for type: volume')
-    const snapshot = query.one('SnapshotId') ? find(cloud.snapshots, query.need('SnapshotId'), 'snap', 'InvalidSnapshot.NotFound') : undefined
-    if (snapshot && snapshot.status !== 'completed') throw fault('IncorrectState', `Snapshot ${snapshot.id} is not completed`)
+    if (cloud.volumes.size >= quotas.volumes) { throw fault('VolumeLimitExceeded', 'Request would exceed quota for type: volume') }
+    const snapshot = query.one('SnapshotId')
+      ? find(cloud.snapshots, query.need('SnapshotId'), 'snap', 'InvalidSnapshot.NotFound')
+      : undefined
+    if (snapshot && snapshot.status !== 'completed') { throw fault('IncorrectState', `Snapshot ${snapshot.id} is not completed`) }
     const given = query.one('Size')
-    if (given === undefined && !snapshot) throw fault('MissingParameter', 'One of size or snapshotId is required as a parameter.')
+    if (given === undefined && !snapshot) { throw fault('MissingParameter', 'One of size or snapshotId is required as a parameter.') }
     const size = given === undefined ? snapshot!.size : Number(given)
     if (!Number.isInteger(size) || size < 1) throw fault('InvalidParameterValue', `Invalid size: ${given}`)
-    if (snapshot && size < snapshot.size) throw fault('InvalidParameterValue', 'Size of the volume cannot be smaller than the source snapshot')
+    if (snapshot && size < snapshot.size) { throw fault('InvalidParameterValue', 'Size of the volume cannot be smaller than the source snapshot') }
     return shownVolume(cloud, createVolume(cloud, { size, zone, snapshot: snapshot?.id }))
   },
 
@@ -55,7 +57,7 @@ export const volumeActions: Actions = {
       throw fault('InvalidParameterValue', `Value (${device}) for parameter device is invalid.`)
     }
     const instance = find(cloud.instances, query.need('InstanceId'), 'i', 'InvalidInstanceID.NotFound')
-    if (instance.state !== 'running' && instance.state !== 'stopped') throw fault('IncorrectState', `Instance is not running: ${instance.id}`)
+    if (instance.state !== 'running' && instance.state !== 'stopped') { throw fault('IncorrectState', `Instance is not running: ${instance.id}`) }
     const volume = find(cloud.volumes, query.need('VolumeId'), 'vol', 'InvalidVolume.NotFound')
     if (volumesOf(cloud, instance.id).some(one => one.attachment?.device === device)) {
       throw fault('InvalidParameterValue', `Already have a device attached to: ${device}`)
@@ -84,10 +86,23 @@ export const volumeActions: Actions = {
   }
 }
 
-export function createVolume (cloud: Cloud, { size, zone, snapshot }: Pick<Volume, 'size' | 'zone' | 'snapshot'>): Volume {
-  const volume: Volume = { id: cloud.id('vol'), size, zone, snapshot, status: 'creating', type: 'standard', created: new Date() }
+export function createVolume (
+  cloud: Cloud,
+  { size, zone, snapshot }: Pick<Volume, 'size' | 'zone' | 'snapshot'>
+): Volume {
+  const volume: Volume = {
+    id: cloud.id('vol'),
+    size,
+    zone,
+    snapshot,
+    status: 'creating',
+    type: 'standard',
+    created: new Date()
+  }
   cloud.volumes.set(volume.id, volume)
-  cloud.later(() => { if (volume.status === 'creating') volume.status = 'available' })
+  cloud.later(() => {
+    if (volume.status === 'creating') volume.status = 'available'
+  })
   return volume
 }
 
@@ -101,11 +116,26 @@ export function deleteVolume (cloud: Cloud, volume: Volume) {
 
 interface Attaching { root: boolean, deleteOnTermination: boolean }
 
-export function attach (cloud: Cloud, volume: Volume, instance: string, device: string, { root, deleteOnTermination }: Attaching) {
+export function attach (
+  cloud: Cloud,
+  volume: Volume,
+  instance: string,
+  device: string,
+  { root, deleteOnTermination }: Attaching
+) {
   volume.status = 'in-use'
-  const attachment: VolumeAttachment = { instance, device, status: 'attaching', at: new Date(), deleteOnTermination, root }
+  const attachment: VolumeAttachment = {
+    instance,
+    device,
+    status: 'attaching',
+    at: new Date(),
+    deleteOnTermination,
+    root
+  }
   volume.attachment = attachment
-  cloud.later(() => { if (attachment.status === 'attaching') attachment.status = 'attached' })
+  cloud.later(() => {
+    if (attachment.status === 'attaching') attachment.status = 'attached'
+  })
 }
 
 export function release (volume: Volume) {

@@ -23,16 +23,24 @@ export const vpcActions: Actions = {
 
   CreateVpc (cloud, query) {
     const cidr = network(query.need('CidrBlock'), 16)
-    if (cloud.vpcs.size >= cloud.behaviour.quotas.vpcs) throw fault('VpcLimitExceeded', 'Request would exceed quota for type: vpc')
+    if (cloud.vpcs.size >= cloud.behaviour.quotas.vpcs) {
+      throw fault('VpcLimitExceeded', 'Request would exceed quota for type: vpc')
+    }
     return { vpc: shownVpc(cloud, createVpc(cloud, cidr, false)) }
   },
 
   DeleteVpc (cloud, query) {
     const vpc = find(cloud.vpcs, query.need('VpcId'), 'vpc', 'InvalidVpcID.NotFound')
-    const inside = (things: Map<string, { vpc: string | undefined }>) => [...things.values()].some(thing => thing.vpc === vpc.id)
+    const inside = (things: Map<string, { vpc: string | undefined }>) =>
+      [...things.values()].some((thing) => thing.vpc === vpc.id)
     const groups = [...cloud.groups.values()].filter(group => group.vpc === vpc.id)
     const tables = [...cloud.routeTables.values()].filter(table => table.vpc === vpc.id)
-    if (inside(cloud.subnets) || inside(cloud.gateways) || groups.some(({ name }) => name !== 'default') || tables.some(({ main }) => !main)) {
+    if (
+      inside(cloud.subnets) ||
+      inside(cloud.gateways) ||
+      groups.some(({ name }) => name !== 'default') ||
+      tables.some(({ main }) => !main)
+    ) {
       throw fault('DependencyViolation', `Vpc (${vpc.id}) has dependencies and cannot be deleted`)
     }
     for (const id of [vpc.id, ...groups.map(({ id }) => id), ...tables.map(({ id }) => id)]) {
@@ -87,7 +95,9 @@ export const vpcActions: Actions = {
     if ([...cloud.nics.values()].some(nic => nic.subnet === subnet.id)) {
       throw fault('DependencyViolation', `The subnet '${subnet.id}' has dependencies and cannot be deleted.`)
     }
-    for (const table of cloud.routeTables.values()) table.associations = table.associations.filter(one => one.subnet !== subnet.id)
+    for (const table of cloud.routeTables.values()) {
+      table.associations = table.associations.filter((one) => one.subnet !== subnet.id)
+    }
     cloud.subnets.delete(subnet.id)
     cloud.tags.delete(subnet.id)
   },
@@ -139,7 +149,9 @@ export const vpcActions: Actions = {
   DetachInternetGateway (cloud, query) {
     const gateway = find(cloud.gateways, query.need('InternetGatewayId'), 'igw', 'InvalidInternetGatewayID.NotFound')
     const vpc = find(cloud.vpcs, query.need('VpcId'), 'vpc', 'InvalidVpcID.NotFound')
-    if (gateway.vpc !== vpc.id) throw fault('Gateway.NotAttached', `resource ${gateway.id} is not attached to network ${vpc.id}`)
+    if (gateway.vpc !== vpc.id) {
+      throw fault('Gateway.NotAttached', `resource ${gateway.id} is not attached to network ${vpc.id}`)
+    }
     const nics = new Set([...cloud.nics.values()].filter(nic => nic.vpc === vpc.id).map(({ id }) => id))
     if ([...cloud.addresses.values()].some(({ nic }) => nic && nics.has(nic))) {
       throw fault('DependencyViolation', `Network ${vpc.id} has some mapped public address(es)`)
@@ -167,7 +179,9 @@ export function createSubnet (cloud: Cloud, vpc: Vpc, cidr: string, zone: string
 export function freeIp (cloud: Cloud, subnet: Subnet, wanted?: string): string {
   const used = new Set([...cloud.nics.values()].filter(nic => nic.subnet === subnet.id).map(({ ip }) => ip))
   if (wanted !== undefined) {
-    if (!contains(subnet.cidr, `${wanted}/32`)) throw fault('InvalidParameterValue', `Address does not fall within the subnet's address range: ${wanted}`)
+    if (!contains(subnet.cidr, `${wanted}/32`)) {
+      throw fault('InvalidParameterValue', `Address does not fall within the subnet's address range: ${wanted}`)
+    }
     if (used.has(wanted)) throw fault('InvalidIPAddress.InUse', `Address is in use: ${wanted}`)
     return wanted
   }
@@ -180,7 +194,15 @@ export function freeIp (cloud: Cloud, subnet: Subnet, wanted?: string): string {
 }
 
 function shownVpc (cloud: Cloud, { id, cidr, isDefault }: Vpc) {
-  return { vpcId: id, state: 'available', cidrBlock: cidr, dhcpOptionsId: 'default', tagSet: tagSet(cloud, id), instanceTenancy: 'default', isDefault }
+  return {
+    vpcId: id,
+    state: 'available',
+    cidrBlock: cidr,
+    dhcpOptionsId: 'default',
+    tagSet: tagSet(cloud, id),
+    instanceTenancy: 'default',
+    isDefault
+  }
 }
 
 function shownSubnet (cloud: Cloud, subnet: Subnet) {
@@ -202,10 +224,16 @@ function freeCount (cloud: Cloud, subnet: Subnet): number {
 }
 
 function network (cidr: string, longest: number): string {
-  if (!/^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/.test(cidr)) throw fault('InvalidParameterValue', `Value (${cidr}) for parameter CidrBlock is invalid.`)
+  if (!/^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/.test(cidr)) {
+    throw fault('InvalidParameterValue', `Value (${cidr}) for parameter CidrBlock is invalid.`)
+  }
   const [start, bits] = parse(cidr)
-  if (bits < 16 || bits > 28) throw fault(longest === 16 ? 'InvalidVpcRange' : 'InvalidSubnet.Range', `The CIDR '${cidr}' is invalid.`)
-  if (start % 2 ** (32 - bits) !== 0) throw fault('InvalidParameterValue', `Value (${cidr}) for parameter CidrBlock is invalid.`)
+  if (bits < 16 || bits > 28) {
+    throw fault(longest === 16 ? 'InvalidVpcRange' : 'InvalidSubnet.Range', `The CIDR '${cidr}' is invalid.`)
+  }
+  if (start % 2 ** (32 - bits) !== 0) {
+    throw fault('InvalidParameterValue', `Value (${cidr}) for parameter CidrBlock is invalid.`)
+  }
   return cidr
 }
 

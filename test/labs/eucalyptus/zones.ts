@@ -5,16 +5,35 @@ import type { Fields } from './filters.ts'
 
 /** Name, cores, disk in GB, memory in MB: those a 4.x starts with (VmTypes.PredefinedTypes). */
 export const instanceTypes = [
-  ['t1.micro', 1, 5, 256], ['m1.small', 1, 5, 256], ['m1.medium', 1, 10, 512], ['c1.medium', 2, 10, 512], ['m1.large', 2, 10, 512],
-  ['m1.xlarge', 2, 10, 1024], ['c1.xlarge', 2, 10, 2048], ['m2.xlarge', 2, 10, 2048], ['m3.xlarge', 4, 15, 2048], ['m2.2xlarge', 2, 30, 4096],
-  ['m3.2xlarge', 4, 30, 4096], ['cc1.4xlarge', 8, 60, 3072], ['m2.4xlarge', 8, 60, 4096], ['hi1.4xlarge', 8, 120, 6144],
-  ['cc2.8xlarge', 16, 120, 6144], ['cg1.4xlarge', 16, 200, 12288], ['cr1.8xlarge', 16, 240, 16384], ['hs1.8xlarge', 48, 24000, 119808]
-].map(([name, cpu, disk, memory]) => ({ name: String(name), cpu: Number(cpu), disk: Number(disk), memory: Number(memory) }))
+  ['t1.micro', 1, 5, 256],
+  ['m1.small', 1, 5, 256],
+  ['m1.medium', 1, 10, 512],
+  ['c1.medium', 2, 10, 512],
+  ['m1.large', 2, 10, 512],
+  ['m1.xlarge', 2, 10, 1024],
+  ['c1.xlarge', 2, 10, 2048],
+  ['m2.xlarge', 2, 10, 2048],
+  ['m3.xlarge', 4, 15, 2048],
+  ['m2.2xlarge', 2, 30, 4096],
+  ['m3.2xlarge', 4, 30, 4096],
+  ['cc1.4xlarge', 8, 60, 3072],
+  ['m2.4xlarge', 8, 60, 4096],
+  ['hi1.4xlarge', 8, 120, 6144],
+  ['cc2.8xlarge', 16, 120, 6144],
+  ['cg1.4xlarge', 16, 200, 12288],
+  ['cr1.8xlarge', 16, 240, 16384],
+  ['hs1.8xlarge', 48, 24000, 119808]
+].map(([name, cpu, disk, memory]) => ({
+  name: String(name),
+  cpu: Number(cpu),
+  disk: Number(disk),
+  memory: Number(memory)
+}))
 
 export const zoneActions: Actions = {
   DescribeAvailabilityZones (cloud, query) {
     const asked = query.list('ZoneName')
-    for (const name of asked) if (!cloud.zones.includes(name)) throw fault('InvalidParameterValue', `Invalid availability zone: [${name}]`)
+    for (const name of asked) { if (!cloud.zones.includes(name)) throw fault('InvalidParameterValue', `Invalid availability zone: [${name}]`) }
     const all = cloud.zones.filter(name => !asked.length || asked.includes(name))
       .map(zoneName => ({ zoneName, zoneState: 'available', regionName: cloud.region, messageSet: [] }))
     const fields: Fields<typeof all[number]> = {
@@ -25,9 +44,13 @@ export const zoneActions: Actions = {
 
   DescribeRegions (cloud, query) {
     const asked = query.list('RegionName')
-    const all = [{ regionName: cloud.region, regionEndpoint: `http://compute.${cloud.region}.internal:8773/services/compute` }]
-      .filter(({ regionName }) => !asked.length || asked.includes(regionName))
-    const fields: Fields<typeof all[number]> = { 'region-name': region => region.regionName, endpoint: region => region.regionEndpoint }
+    const all = [
+      { regionName: cloud.region, regionEndpoint: `http://compute.${cloud.region}.internal:8773/services/compute` }
+    ].filter(({ regionName }) => !asked.length || asked.includes(regionName))
+    const fields: Fields<(typeof all)[number]> = {
+      'region-name': (region) => region.regionName,
+      endpoint: (region) => region.regionEndpoint
+    }
     return { regionInfo: filtered(cloud, query, all, fields) }
   },
 
@@ -41,7 +64,9 @@ export const zoneActions: Actions = {
       'vpc-max-elastic-ips': [String(cloud.behaviour.quotas.addresses)]
     }
     const asked = query.list('AttributeName')
-    for (const name of asked) if (!(name in attributes)) throw fault('InvalidParameterValue', `Value (${name}) for parameter attribute is invalid`)
+    for (const name of asked) {
+      if (!(name in attributes)) { throw fault('InvalidParameterValue', `Value (${name}) for parameter attribute is invalid`) }
+    }
     const shown = Object.entries(attributes).filter(([name]) => !asked.length || asked.includes(name))
     return {
       accountAttributeSet: shown.map(([attributeName, values]) => ({
@@ -54,7 +79,7 @@ export const zoneActions: Actions = {
   DescribeInstanceTypes (cloud, query) {
     const asked = query.list('InstanceType')
     const availability = query.flag('Availability') ?? false
-    if (availability && !cloud.behaviour.administrator) throw fault('AuthFailure', 'Not permitted to access availability')
+    if (availability && !cloud.behaviour.administrator) { throw fault('AuthFailure', 'Not permitted to access availability') }
     const types = instanceTypes.filter(({ name }) => !asked.length || asked.includes(name))
     return {
       instanceTypeDetails: types.map(type => {

@@ -23,5 +23,11 @@ export async function buildOnLab (t: Test, clouds?: (lab: Lab) => Record<string,
     settings: { operations: { reconcile_seconds: 1 } },
     listen: true
   })
-  return { ...served, lab, image_id: String(images[0].id), network_id: String(networks[0].id), external_network_id: String(external[0].id) }
+  return {
+    ...served,
+    lab,
+    image_id: String(images[0].id),
+    network_id: String(networks[0].id),
+    external_network_id: String(external[0].id)
+  }
 }

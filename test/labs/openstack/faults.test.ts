@@ -12,12 +12,15 @@ t.setTimeout(600_000)
 const prefix = `faults-${process.pid}-`
 const nodes = '/api/v2/clouds/default/nodes'
 
-/** A server whose cloud `default` is the lab behind a fault proxy, beside a dummy cloud that has nothing to do with it. */
+/**
+ * A server whose cloud `default` is the lab behind a fault proxy, beside a dummy cloud that has nothing to do with it.
+ */
 async function behindProxy (t: Test, settings: object = {}) {
   const lab = await openstackLab()
   const { endpoints } = await lab.api('admin', 'identity', 'GET', '/endpoints?interface=public')
   const origins = [...new Set<string>(endpoints.map(({ url }: { url: string }) => new URL(url).origin))]
-  const port = (name: string) => origins.find((origin) => origin.endsWith(`:${{ keystone: 5000, nova: 8774, neutron: 9696, glance: 9292 }[name]}`))
+  const port = (name: string) =>
+    origins.find((origin) => origin.endsWith(`:${{ keystone: 5000, nova: 8774, neutron: 9696, glance: 9292 }[name]}`))
   const keystone = new URL(lab.authUrl).origin
   const targets = { keystone, nova: port('nova')!, neutron: port('neutron')!, glance: port('glance')! }
   const proxy = await startFaultProxy({ targets })
@@ -40,7 +43,8 @@ async function behindProxy (t: Test, settings: object = {}) {
 t.test('a create whose answer is lost', async (t) => {
   const { api, lab, proxy, image_id, network_id } = await behindProxy(t)
   const create = (name: string) => api.post(nodes, { name, image_id, size_id: '1', networks: [{ network_id }] })
-  const servers = async (name: string) => (await lab.nova('demo', 'GET', `/servers/detail?name=${name}`)).servers as { id: string }[]
+  const servers = async (name: string) =>
+    (await lab.nova('demo', 'GET', `/servers/detail?name=${name}`)).servers as { id: string }[]
   const isCreate = { target: 'nova', method: 'POST', path: '/v2.1/servers' }
 
   const losses = [
@@ -79,7 +83,11 @@ t.test('a create whose answer is lost', async (t) => {
 
 t.test('a stop whose answer is lost ends when the node is stopped', async (t) => {
   const { api, proxy, image_id, network_id } = await behindProxy(t)
-  const made = await api.post(nodes, { name: `${prefix}stop`, image_id, size_id: '1', networks: [{ network_id }] }, { prefer: 'wait=30' })
+  const made = await api.post(
+    nodes,
+    { name: `${prefix}stop`, image_id, size_id: '1', networks: [{ network_id }] },
+    { prefer: 'wait=30' }
+  )
   const { self } = made.body.resource
   proxy.addRule({ target: 'nova', method: 'POST', path: /\/action$/, times: 1, swallow: true })
   const { status, body } = await api.post(`${self}/actions/stop`)
@@ -101,7 +109,12 @@ t.test('what a cloud does to a read', async (t) => {
     ['answers with nothing', { empty: true }, 502, 'provider_error'],
     ['answers 400', { status: 400, body: { badRequest: { code: 400, message: 'no' } } }, 422, 'provider_rejected'],
     ['answers 401, whatever the token', { status: 401 }, 502, 'provider_auth_failed'],
-    ['answers 403', { status: 403, body: { forbidden: { code: 403, message: 'Policy does not allow it' } } }, 502, 'provider_permission_denied'],
+    [
+      'answers 403',
+      { status: 403, body: { forbidden: { code: 403, message: 'Policy does not allow it' } } },
+      502,
+      'provider_permission_denied'
+    ],
     ['answers 429 with Retry-After', { status: 429, headers: { 'retry-after': '7' } }, 503, 'provider_rate_limited'],
     ['answers 500', { status: 500, body: { computeFault: { code: 500, message: 'oops' } } }, 502, 'provider_error'],
     ['answers 500 with a page', { html: true, status: 500 }, 502, 'provider_error'],
@@ -121,7 +134,10 @@ t.test('what a cloud does to a read', async (t) => {
       const both = await api.get('/api/v2/nodes')
       t.equal(both.status, 200)
       t.equal(both.body.items.length, 3)
-      t.match(both.body.sources, [{ cloud: 'default', problem: { code } }, { cloud: 'other', status: 'ok' }])
+      t.match(both.body.sources, [
+        { cloud: 'default', problem: { code } },
+        { cloud: 'other', status: 'ok' }
+      ])
     })
   }
 })
@@ -141,7 +157,11 @@ t.test('a cloud that fails for a moment', async (t) => {
     proxy.addRule({ ...list, times: 20, status: 401 })
     const answers = await Promise.all(Array.from({ length: 20 }, () => api.get(nodes)))
     t.same(answers.map(({ status }) => status), Array(20).fill(200))
-    t.equal(proxy.requests.filter(({ target, method }) => target === 'keystone' && method === 'POST').length, 1, 'one sign-in')
+    t.equal(
+      proxy.requests.filter(({ target, method }) => target === 'keystone' && method === 'POST').length,
+      1,
+      'one sign-in'
+    )
   })
 
   await t.test('without Neutron the nodes are told, and that something is missing', async (t) => {
@@ -175,13 +195,25 @@ t.test('orchestrator check tells a wrong password, a wrong region and a dead hos
 
 t.test('pages of seven tell the same servers as the client of OpenStack', async (t) => {
   const { api, lab, proxy, image_id, network_id } = await behindProxy(t, { timeout: 30 })
-  const server = { name: `${prefix}many`, imageRef: image_id, flavorRef: '1', networks: [{ uuid: network_id }], min_count: 15, max_count: 15 }
+  const server = {
+    name: `${prefix}many`,
+    imageRef: image_id,
+    flavorRef: '1',
+    networks: [{ uuid: network_id }],
+    min_count: 15,
+    max_count: 15
+  }
   await lab.nova('demo', 'POST', '/servers', { server })
-  const theirs = (await lab.openstack('demo', ['server', 'list', '--name', `${prefix}many`])).map(({ ID }: { ID: string }) => ID).sort()
+  const theirs = (await lab.openstack('demo', ['server', 'list', '--name', `${prefix}many`]))
+    .map(({ ID }: { ID: string }) => ID)
+    .sort()
   t.equal(theirs.length, 15)
   proxy.resetRequests()
   const { items, pages } = await api.walk(`${nodes}?limit=7`)
   const ours = items.filter(({ name }) => name.startsWith(`${prefix}many`)).map(({ id }) => id).sort()
   t.same(ours, theirs)
-  t.ok(proxy.requests.length <= 2 * pages.length, 'at most two calls a page', { calls: proxy.requests.length, pages: pages.length })
+  t.ok(proxy.requests.length <= 2 * pages.length, 'at most two calls a page', {
+    calls: proxy.requests.length,
+    pages: pages.length
+  })
 })

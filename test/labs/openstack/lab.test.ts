@@ -33,7 +33,8 @@ t.test('a client of the lab never leaves the fault proxy', async t => {
   t.teardown(() => proxy.close())
 
   const authUrl = lab.authUrl.replace(keystone, proxy.urls.keystone ?? '')
-  const list = () => lab.openstack('demo', ['server', 'list', '-f', 'json', '--os-auth-url', authUrl, '-c', 'ID', '--no-name-lookup'])
+  const list = () =>
+    lab.openstack('demo', ['server', 'list', '-f', 'json', '--os-auth-url', authUrl, '-c', 'ID', '--no-name-lookup'])
   t.ok(Array.isArray(await list()))
   t.strictSame(new Set(proxy.requests.map(({ target }) => target)), new Set(['keystone', 'nova']))
 

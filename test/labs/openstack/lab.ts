@@ -25,19 +25,26 @@ export interface OpenstackLab {
   region: string
   users: Record<LabUserName, LabUser>
   /**
-   * Runs OpenStack's own command line client. Resolves with its JSON, or with its text where it writes none. A call takes
-   * about a second and a half of processor time.
+   * Runs OpenStack's own command line client. Resolves with its JSON, or with its text where it writes none. A call
+   * takes about a second and a half of processor time.
    */
-  openstack (user: LabUserName, args: string[]): Promise<any>
+  openstack(user: LabUserName, args: string[]): Promise<any>
   /**
    * One request to a service, chosen by its type in the catalog, with a token that is independent of any driver.
    * Resolves with the parsed body; rejects with a `LabError` for anything but success.
    */
-  api (user: LabUserName, service: string, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<any>
+  api(
+    user: LabUserName,
+    service: string,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>
+  ): Promise<any>
   /** The same for Nova; `path` begins after the version, as in `/servers`. */
-  nova (user: LabUserName, method: string, path: string, body?: unknown, microversion?: string): Promise<any>
+  nova(user: LabUserName, method: string, path: string, body?: unknown, microversion?: string): Promise<any>
   /** Deletes all servers whose names begin with the prefix, and resolves when they are gone. */
-  purge (user: LabUserName, namePrefix: string): Promise<void>
+  purge(user: LabUserName, namePrefix: string): Promise<void>
 }
 
 interface Token {
@@ -56,7 +63,14 @@ export async function openstackLab (): Promise<OpenstackLab> {
 
   async function openstack (user: LabUserName, args: string[]) {
     const { stdout } = await run('/usr/bin/openstack', withFormat(args), {
-      env: { ...envs[user], PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: process.env.HOME ?? '/', LC_ALL: 'C.UTF-8', no_proxy: '*', PYTHONWARNINGS: 'ignore' },
+      env: {
+        ...envs[user],
+        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+        HOME: process.env.HOME ?? '/',
+        LC_ALL: 'C.UTF-8',
+        no_proxy: '*',
+        PYTHONWARNINGS: 'ignore'
+      },
       maxBuffer: 64 * 1024 * 1024,
       timeout: 120_000
     })
@@ -73,7 +87,12 @@ export async function openstackLab (): Promise<OpenstackLab> {
   }
 
   async function api (
-    user: LabUserName, service: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}
+    user: LabUserName,
+    service: string,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {}
   ): Promise<any> {
     const token = await tokenOf(user)
     const base = endpointOf(token, service, region)
@@ -89,7 +108,14 @@ export async function openstackLab (): Promise<OpenstackLab> {
   }
 
   function nova (user: LabUserName, method: string, path: string, body?: unknown, microversion?: string) {
-    return api(user, 'compute', method, path, body, microversion ? { 'OpenStack-API-Version': `compute ${microversion}` } : {})
+    return api(
+      user,
+      'compute',
+      method,
+      path,
+      body,
+      microversion ? { 'OpenStack-API-Version': `compute ${microversion}` } : {}
+    )
   }
 
   async function purge (user: LabUserName, namePrefix: string) {
@@ -106,12 +132,21 @@ export async function openstackLab (): Promise<OpenstackLab> {
   }
 
   async function namedServers (user: LabUserName, prefix: string): Promise<Array<Record<string, string>>> {
-    // Nova takes the name for a regular expression, so all are asked for and chosen here; one page holds all a quota allows.
+    // Nova takes the name for a regular expression, so all are asked for and chosen here; one page holds all a quota
+    // allows.
     const { servers } = await nova(user, 'GET', '/servers/detail')
     return servers.filter(({ name }: { name: string }) => name.startsWith(prefix))
   }
 
-  return { authUrl, region, users: { demo: userOf(demo), tight: userOf(tight), admin: userOf(admin) }, openstack, api, nova, purge }
+  return {
+    authUrl,
+    region,
+    users: { demo: userOf(demo), tight: userOf(tight), admin: userOf(admin) },
+    openstack,
+    api,
+    nova,
+    purge
+  }
 }
 
 /** The lab's script; this file may run from its source or as compiled. */
@@ -133,7 +168,10 @@ async function assertUp (authUrl: string) {
     const response = await fetch(authUrl, { signal: AbortSignal.timeout(10_000) })
     await success(response, `GET ${authUrl}`)
   } catch (cause) {
-    throw new Error(`the OpenStack lab does not answer at ${authUrl}; start it with: bash test/labs/openstack/openstack-lab up`, { cause })
+    throw new Error(
+      `the OpenStack lab does not answer at ${authUrl}; start it with: bash test/labs/openstack/openstack-lab up`,
+      { cause }
+    )
   }
 }
 
@@ -148,7 +186,10 @@ async function authenticate (authUrl: string, env: Record<string, string>): Prom
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       auth: {
-        identity: { methods: ['password'], password: { user: { name: env.OS_USERNAME, password: env.OS_PASSWORD, domain } } },
+        identity: {
+          methods: ['password'],
+          password: { user: { name: env.OS_USERNAME, password: env.OS_PASSWORD, domain } }
+        },
         scope: { project: { name: env.OS_PROJECT_NAME, domain } }
       }
     })
@@ -165,7 +206,10 @@ function endpointOf ({ catalog }: Token, service: string, region: string): strin
 }
 
 async function call (url: string, method: string, body: unknown, headers: Record<string, string>) {
-  const content = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } }
+  const content =
+    body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } }
   const response = await fetch(url, { method, headers, ...content, signal: AbortSignal.timeout(60_000) })
   return await success(response, `${method} ${url}`)
 }
@@ -173,7 +217,10 @@ async function call (url: string, method: string, body: unknown, headers: Record
 async function success (response: Response, what: string): Promise<any> {
   const body = parsed(await response.text())
   if (response.ok) return body
-  throw Object.assign(new Error(`${what}: ${response.status} ${JSON.stringify(body)}`), { status: response.status, body })
+  throw Object.assign(new Error(`${what}: ${response.status} ${JSON.stringify(body)}`), {
+    status: response.status,
+    body
+  })
 }
 
 function ignoreStatus (...statuses: number[]) {

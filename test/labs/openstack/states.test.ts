@@ -13,7 +13,9 @@ const nodes = '/api/v2/clouds/default/nodes'
 interface Row {
   status: string
   state: NodeState
-  /** As OpenStack's own client brings a server there, from ACTIVE: words after `openstack server`, NAME for its name. */
+  /**
+   * As OpenStack's own client brings a server there, from ACTIVE: words after `openstack server`, NAME for its name.
+   */
   commands: string[][]
   /** The same by Nova's API, for the servers on which the verbs are tried. */
   actions: object[]
@@ -36,7 +38,11 @@ const rows: Row[] = [
     allowed: ['start', 'reboot', 'shelve', 'resize', 'rebuild', 'destroy']
   },
   {
-    status: 'PAUSED', state: 'paused', commands: [['pause', 'NAME']], actions: [{ pause: null }], allowed: ['reboot', 'resume', 'shelve', 'destroy']
+    status: 'PAUSED',
+    state: 'paused',
+    commands: [['pause', 'NAME']],
+    actions: [{ pause: null }],
+    allowed: ['reboot', 'resume', 'shelve', 'destroy']
   },
   {
     status: 'SUSPENDED',
@@ -46,9 +52,19 @@ const rows: Row[] = [
     allowed: ['reboot', 'resume', 'shelve', 'destroy']
   },
   {
-    status: 'SHELVED_OFFLOADED', state: 'suspended', commands: [['shelve', 'NAME']], actions: [{ shelve: null }], allowed: ['resume', 'destroy']
+    status: 'SHELVED_OFFLOADED',
+    state: 'suspended',
+    commands: [['shelve', 'NAME']],
+    actions: [{ shelve: null }],
+    allowed: ['resume', 'destroy']
   },
-  { status: 'RESCUE', state: 'rescued', commands: [['rescue', 'NAME']], actions: [{ rescue: {} }], allowed: ['unrescue', 'destroy'] },
+  {
+    status: 'RESCUE',
+    state: 'rescued',
+    commands: [['rescue', 'NAME']],
+    actions: [{ rescue: {} }],
+    allowed: ['unrescue', 'destroy']
+  },
   {
     status: 'VERIFY_RESIZE',
     state: 'running',
@@ -68,8 +84,12 @@ t.test('every state that the lab can produce', async (t) => {
   t.setTimeout(1_200_000)
   const lab = await openstackLab()
   t.teardown(() => lab.purge('demo', prefix))
-  const compute = await lab.api('admin', 'identity', 'GET', '/endpoints?interface=public')
-    .then(({ endpoints }) => endpoints.map(({ url }: { url: string }) => url).find((url: string) => url.endsWith('/v2.1')) as string)
+  const compute = await lab
+    .api('admin', 'identity', 'GET', '/endpoints?interface=public')
+    .then(
+      ({ endpoints }) =>
+        endpoints.map(({ url }: { url: string }) => url).find((url: string) => url.endsWith('/v2.1')) as string
+    )
   const keystone = new URL(lab.authUrl).origin
   const proxy = await startFaultProxy({ targets: { keystone, nova: new URL(compute).origin } })
   t.teardown(() => proxy.close())
@@ -88,10 +108,17 @@ t.test('every state that the lab can produce', async (t) => {
     }
     throw new Error(`${id} is ${(await raw(id)).status}`)
   }
-  const rests = (status: string) => (server: any) => server.status === status && server['OS-EXT-STS:task_state'] === null
+  const rests = (status: string) => (server: any) =>
+    server.status === status && server['OS-EXT-STS:task_state'] === null
   let made = 0
   const boot = async (fields: object = {}) => {
-    const server = { name: `${prefix}${++made}`, imageRef: image, flavorRef: '1', networks: [{ uuid: network }], ...fields }
+    const server = {
+      name: `${prefix}${++made}`,
+      imageRef: image,
+      flavorRef: '1',
+      networks: [{ uuid: network }],
+      ...fields
+    }
     return String((await lab.nova('demo', 'POST', '/servers', { server })).server.id)
   }
   const bring = async ({ status, actions }: Row) => {
@@ -102,8 +129,13 @@ t.test('every state that the lab can produce', async (t) => {
     return id
   }
 
-  /** What we show beside what OpenStack's own client shows. */
-  const compare = async (t: Test, id: string, { status, state, allowed }: Pick<Row, 'status' | 'state' | 'allowed'>, task: string | null) => {
+  /** A node as the API shows it, beside the same node as OpenStack's own client shows it. */
+  const compare = async (
+    t: Test,
+    id: string,
+    { status, state, allowed }: Pick<Row, 'status' | 'state' | 'allowed'>,
+    task: string | null
+  ) => {
     const theirs = await lab.openstack('demo', ['server', 'show', id])
     t.equal(theirs.status, status, `their client shows ${status}`)
     t.equal(theirs['OS-EXT-STS:task_state'], task, `their client shows the task ${String(task)}`)
@@ -129,7 +161,7 @@ t.test('every state that the lab can produce', async (t) => {
       const id = await boot()
       await until(id, rests('ACTIVE'))
       const { name } = await raw(id)
-      for (const words of row.commands) await lab.openstack('demo', ['server', ...words.map((word) => word === 'NAME' ? name : word)])
+      for (const words of row.commands) { await lab.openstack('demo', ['server', ...words.map((word) => (word === 'NAME' ? name : word))]) }
       await until(id, rests(row.status))
       await compare(t, id, row, null)
 
@@ -196,8 +228,16 @@ t.test('every state that the lab can produce', async (t) => {
       await compare(t, id, { status: 'ACTIVE', state: 'stopping', allowed: ['destroy'] }, 'powering-off')
       const { status, changes } = await ask(id, 'start')
       t.same([status, changes], [409, 0], 'start is refused without a call')
-      t.same((await api.walk(`${nodes}?state=running`)).items.filter((item) => item.id === id), [], 'it is not listed as running')
-      t.equal((await api.walk(`${nodes}?state=stopping`)).items.filter((item) => item.id === id).length, 1, 'but as stopping')
+      t.same(
+        (await api.walk(`${nodes}?state=running`)).items.filter((item) => item.id === id),
+        [],
+        'it is not listed as running'
+      )
+      t.equal(
+        (await api.walk(`${nodes}?state=stopping`)).items.filter((item) => item.id === id).length,
+        1,
+        'but as stopping'
+      )
     })
     await until(id, rests('SHUTOFF'))
     await frozen('nova-compute1', async () => {

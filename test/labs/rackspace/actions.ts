@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Fault, nothing, ok, stamp, type Asked } from './answer.ts'
 import type { Answer } from './behaviour.ts'
-import { findServer, newPassword } from './servers.ts'
-import { flavors, type Server, type State } from './state.ts'
+import { findServer, flavors, newPassword, type Server, type State } from './state.ts'
 
 interface Action {
   /** Statuses that allow it. */
@@ -40,16 +39,27 @@ export function createActions (state: State) {
         })
       }
     },
-    confirmResize: { from: ['VERIFY_RESIZE'], run: (server) => { go(server, [['ACTIVE']]); return nothing(204) } },
+    confirmResize: {
+      from: ['VERIFY_RESIZE'],
+      run: (server) => {
+        go(server, [['ACTIVE']])
+        return nothing(204)
+      }
+    },
     revertResize: {
       from: ['VERIFY_RESIZE'],
-      run: (server) => go(server, [['REVERT_RESIZE', 'resize_reverting'], ['ACTIVE']], () => { server.flavor = server.oldFlavor! })
+      run: (server) =>
+        go(server, [['REVERT_RESIZE', 'resize_reverting'], ['ACTIVE']], () => {
+          server.flavor = server.oldFlavor!
+        })
     },
     rebuild: {
       from: ['ACTIVE', 'SHUTOFF', 'ERROR'],
       run (server, { imageRef } = {}) {
         if (!state.images.some(({ id }) => id === imageRef)) throw new Fault(400, 'Cannot find image for rebuild')
-        go(server, [['REBUILD', 'rebuilding'], ['REBUILD', 'rebuild_spawning'], ['ACTIVE']], () => { server.image = imageRef })
+        go(server, [['REBUILD', 'rebuilding'], ['REBUILD', 'rebuild_spawning'], ['ACTIVE']], () => {
+          server.image = imageRef
+        })
         return ok({ server: { id: server.id, status: 'REBUILD', adminPass: newPassword() } }, 202)
       }
     },
@@ -67,7 +77,12 @@ export function createActions (state: State) {
       run (server, { name, metadata = {} } = {}, { endpoint }) {
         if (typeof name !== 'string' || name === '') throw new Fault(400, 'createImage entity requires name attribute')
         const source = state.images.find(({ id }) => id === server.image)
-        const own = { image_type: 'snapshot', base_image_ref: server.image ?? '', instance_uuid: server.id, user_id: '172157' }
+        const own = {
+          image_type: 'snapshot',
+          base_image_ref: server.image ?? '',
+          instance_uuid: server.id,
+          user_id: '172157'
+        }
         const id = randomUUID()
         state.images.push({
           id,
@@ -97,7 +112,7 @@ export function createActions (state: State) {
     const [[name, value] = ['', undefined]] = Object.entries(asked.body ?? {})
     const action = actions[name]
     const stops = name === 'os-start' || name === 'os-stop'
-    if (action === undefined || (stops && behaviour.unstoppable.has(server.flavor))) throw new Fault(400, `There is no such action: ${name}`)
+    if (action === undefined || (stops && behaviour.unstoppable.has(server.flavor))) { throw new Fault(400, `There is no such action: ${name}`) }
     const busy = server.plan.length > 0
     if (busy || !action.from.includes(server.stage.status)) throw wrongState(server, name)
     return action.run(server, value ?? {}, asked)
@@ -105,12 +120,17 @@ export function createActions (state: State) {
 }
 
 const wrongState = ({ id, stage }: Server, action: string) => {
-  const inside = stage.task === undefined || stage.task === null ? `vm_state ${stage.status.toLowerCase()}` : `task_state ${stage.task}`
+  const inside =
+    stage.task === undefined || stage.task === null
+      ? `vm_state ${stage.status.toLowerCase()}`
+      : `task_state ${stage.task}`
   return new Fault(409, `Cannot '${action}' instance ${id} while it is in ${inside}`)
 }
 
 /** Glance v1 is told properties in the names of headers. */
 export function asHeaders (metadata: Record<string, string>) {
-  for (const key of Object.keys(metadata)) if (key.includes(':')) throw new Fault(500, `Metadata ${key} cannot be a header`)
-  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key.toLowerCase().replaceAll('-', '_'), value]))
+  for (const key of Object.keys(metadata)) { if (key.includes(':')) throw new Fault(500, `Metadata ${key} cannot be a header`) }
+  return Object.fromEntries(
+    Object.entries(metadata).map(([key, value]) => [key.toLowerCase().replaceAll('-', '_'), value])
+  )
 }

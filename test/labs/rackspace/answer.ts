@@ -13,7 +13,13 @@ export interface Asked {
 }
 
 const kinds: Readonly<Record<number, string>> = {
-  400: 'badRequest', 401: 'unauthorized', 403: 'forbidden', 404: 'itemNotFound', 409: 'conflictingRequest', 413: 'overLimit', 500: 'computeFault'
+  400: 'badRequest',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'itemNotFound',
+  409: 'conflictingRequest',
+  413: 'overLimit',
+  500: 'computeFault'
 }
 
 /** A refusal, wrapped in its kind. */
@@ -29,14 +35,17 @@ export class Fault extends Error {
 export const ok = (body: unknown, status = 200): Answer => ({ status, body })
 export const nothing = (status: number): Answer => ({ status })
 
-/** What Nova's framework says of itself in the place of an empty body, as the guide shows it for networks: 58 bytes of text. */
+/**
+ * The text that Nova's framework sends instead of an empty body, as the guide shows it for networks: 58 bytes of
+ * text.
+ */
 export const accepted: Answer = {
   status: 202,
   headers: { 'content-type': 'text/plain; charset=UTF-8' },
   body: '202 Accepted\n\nThe request is accepted for processing.\n\n   '
 }
 
-/** What a path and a method are answered by; `:name` stands for one part of the path. */
+/** Handlers by method and path; `:name` stands for one part of the path. */
 export type Routes = Record<string, (asked: Asked, ids: Record<string, string>) => Answer>
 
 /** Finds and runs the route; throws 404 where there is none. */
@@ -46,7 +55,9 @@ export function dispatch (routes: Routes, asked: Asked): Answer {
     if (method !== asked.method) continue
     const match = new RegExp(`^${pattern.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`).exec(asked.path)
     if (match === null) continue
-    const ids = Object.fromEntries(Object.entries(match.groups ?? {}).map(([key, value]) => [key, decodeURIComponent(value)]))
+    const ids = Object.fromEntries(
+      Object.entries(match.groups ?? {}).map(([key, value]) => [key, decodeURIComponent(value)])
+    )
     return run(asked, ids)
   }
   throw new Fault(404, 'The resource could not be found.')
@@ -63,7 +74,10 @@ export function page<T extends { id: string }> (items: readonly T[], name: strin
   const rest = at + shown.length < items.length
   const next = new URLSearchParams(query)
   if (rest) next.set('marker', shown.at(-1)!.id)
-  return { [name]: shown, ...(rest ? { [`${name}_links`]: [{ rel: 'next', href: `${endpoint}${path}?${next.toString()}` }] } : {}) }
+  return {
+    [name]: shown,
+    ...(rest ? { [`${name}_links`]: [{ rel: 'next', href: `${endpoint}${path}?${next.toString()}` }] } : {})
+  }
 }
 
 export const linksTo = (endpoint: string, path: string) => [

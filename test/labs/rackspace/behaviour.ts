@@ -6,7 +6,7 @@ export interface Answer {
   body?: unknown
 }
 
-/** What happens to requests that fit, before the cloud looks at them, or after. */
+/** A fault for the requests that match, before or after the cloud handles them. */
 export interface Rule {
   /** As `POST /servers`: the method, and how the path ends. */
   match: string
@@ -20,11 +20,11 @@ export interface Rule {
   before?: () => void
 }
 
-/** What a test can set, at any time. */
+/** Settings that a test can change at any time. */
 export interface Behaviour {
   /** Seconds that a token lives. */
   tokenLife: number
-  /** What Identity and the services answer with in the place of 200, as a copy of the truth. */
+  /** Whether Identity and the services answer 203 (Non-Authoritative Information) instead of 200. */
   nonAuthoritative: boolean
   /** Milliseconds that each status of a change lasts. */
   delay: number
@@ -32,7 +32,7 @@ export interface Behaviour {
   pageSize: number
   /** How many of what there may be; what is not named is unlimited. */
   quotas: { servers?: number, ram?: number, networks?: number, gigabytes?: number }
-  /** What an exceeded quota of servers is refused with: 403 today, 413 in older releases. */
+  /** Status of the error for an exceeded quota of servers: 403 today, 413 in older releases. */
   quotaStatus: 403 | 413
   /** Flavors for which there is no host. */
   full: Set<string>

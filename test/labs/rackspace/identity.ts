@@ -31,8 +31,16 @@ export function createIdentity (account: AccountOptions, behaviour: Behaviour, u
     ({ region, tenantId: tenant, publicURL: `${url()}/${region.toLowerCase()}/${service}/${version}/${tenant}` }))
 
   const catalog = () => [
-    { name: 'cloudServers', type: 'compute', endpoints: [{ tenantId: tenant, publicURL: `${url()}/first/v1.0/${tenant}` }] },
-    { name: 'cloudFiles', type: 'object-store', endpoints: at('files', 'v1').map((one) => ({ ...one, tenantId: `MossoCloudFS_${tenant}` })) },
+    {
+      name: 'cloudServers',
+      type: 'compute',
+      endpoints: [{ tenantId: tenant, publicURL: `${url()}/first/v1.0/${tenant}` }]
+    },
+    {
+      name: 'cloudFiles',
+      type: 'object-store',
+      endpoints: at('files', 'v1').map((one) => ({ ...one, tenantId: `MossoCloudFS_${tenant}` }))
+    },
     { name: 'cloudServersOpenStack', type: 'compute', endpoints: at('servers', 'v2') },
     ...(account.volumes ? [{ name: 'cloudBlockStorage', type: 'volume', endpoints: at('blockstorage', 'v1') }] : [])
   ]
@@ -47,7 +55,7 @@ export function createIdentity (account: AccountOptions, behaviour: Behaviour, u
       return id
     },
     enter ({ body }: Asked): Answer {
-      if (body?.auth === undefined) throw new Fault(400, 'Invalid request body: unable to parse Auth data. Please review XML or JSON formatting.')
+      if (body?.auth === undefined) { throw new Fault(400, 'Invalid request body: unable to parse Auth data. Please review XML or JSON formatting.') }
       if (!accepts(body.auth)) throw new Fault(401, 'Unable to authenticate user with credentials provided.')
       const id = this.issue()
       return ok({
@@ -60,7 +68,10 @@ export function createIdentity (account: AccountOptions, behaviour: Behaviour, u
           },
           serviceCatalog: catalog(),
           user: {
-            id: '172157', name: username, 'RAX-AUTH:defaultRegion': regions[0], roles: [{ id: '3', name: 'identity:user-admin', description: 'User Admin Role.' }]
+            id: '172157',
+            name: username,
+            'RAX-AUTH:defaultRegion': regions[0],
+            roles: [{ id: '3', name: 'identity:user-admin', description: 'User Admin Role.' }]
           }
         }
       })

@@ -21,12 +21,18 @@ export interface Request extends Pick<Asked, 'method' | 'path' | 'query' | 'head
 const versionHeaders = ['openstack-api-version', 'x-openstack-nova-api-version']
 
 /**
- * A Rackspace of one account: Identity v2.0, and in each region Cloud Servers and Cloud Block Storage, from the shapes of
- * its guides. `url` is that of Identity. Tests look into `state` of a region, set `behaviour`, and end with `close`.
+ * A Rackspace of one account: Identity v2.0, and in each region Cloud Servers and Cloud Block Storage, from the shapes
+ * of its guides. `url` is that of Identity. Tests look into `state` of a region, set `behaviour`, and end with `close`.
  */
 export async function startRackspace (options: RackspaceOptions = {}) {
   const account: AccountOptions = {
-    username: 'demoauthor', apiKey: 'a00ac0ffee00', password: 'theUsersPassword', tenant: '123456', regions: ['DFW', 'IAD', 'ORD'], volumes: true, ...options.account
+    username: 'demoauthor',
+    apiKey: 'a00ac0ffee00',
+    password: 'theUsersPassword',
+    tenant: '123456',
+    regions: ['DFW', 'IAD', 'ORD'],
+    volumes: true,
+    ...options.account
   }
   const behaviour = createBehaviour(options.behaviour)
   const regions = new Map(account.regions.map((region) => {
@@ -37,15 +43,23 @@ export async function startRackspace (options: RackspaceOptions = {}) {
   let base = ''
   const identity = createIdentity(account, behaviour, () => base)
 
-  /** What is below an endpoint, and where that is; undefined where no service answers. */
-  const locate = (pathname: string): { service: string, endpoint: string, path: string, routes: Routes, state?: State } | undefined => {
+  /** Finds the service and the rest of the path of a URL; undefined if no service has it. */
+  const locate = (
+    pathname: string
+  ): { service: string, endpoint: string, path: string, routes: Routes, state?: State } | undefined => {
     if (pathname.startsWith('/v2.0/')) {
-      return { service: 'identity', endpoint: `${base}/v2.0`, path: pathname.slice(5), routes: { 'POST /tokens': (asked) => identity.enter(asked) } }
+      return {
+        service: 'identity',
+        endpoint: `${base}/v2.0`,
+        path: pathname.slice(5),
+        routes: { 'POST /tokens': (asked) => identity.enter(asked) }
+      }
     }
-    const [, root = '', region = '', service = '', version = '', tenant = '', path = ''] = /^(\/([a-z]+)\/([a-z]+)\/(v[12])\/([^/]+))(\/.*)?$/.exec(pathname) ?? []
+    const [, root = '', region = '', service = '', version = '', tenant = '', path = ''] =
+      /^(\/([a-z]+)\/([a-z]+)\/(v[12])\/([^/]+))(\/.*)?$/.exec(pathname) ?? []
     const place = regions.get(region)
     if (place === undefined || tenant !== account.tenant) return undefined
-    if (service === 'servers' && version === 'v2') return { service, endpoint: base + root, path, routes: place.servers, state: place.state }
+    if (service === 'servers' && version === 'v2') { return { service, endpoint: base + root, path, routes: place.servers, state: place.state } }
     return service === 'blockstorage' && version === 'v1' && account.volumes
       ? { service, endpoint: base + root, path, routes: place.blockstorage, state: place.state }
       : undefined
@@ -53,8 +67,8 @@ export async function startRackspace (options: RackspaceOptions = {}) {
 
   const answer = (service: string, routes: Routes, state: State | undefined, asked: Asked): Answer => {
     try {
-      if (versionHeaders.some((header) => asked.headers[header] !== undefined)) throw new Fault(400, 'There are no versions here')
-      if (service !== 'identity' && !identity.isValid(asked.headers['x-auth-token'])) throw new Fault(401, 'Invalid authentication token. Please renew')
+      if (versionHeaders.some((header) => asked.headers[header] !== undefined)) { throw new Fault(400, 'There are no versions here') }
+      if (service !== 'identity' && !identity.isValid(asked.headers['x-auth-token'])) { throw new Fault(401, 'Invalid authentication token. Please renew') }
       state?.settle()
       const said = dispatch(routes, asked)
       return behaviour.nonAuthoritative && said.status === 200 ? { ...said, status: 203 } : said
@@ -84,7 +98,11 @@ export async function startRackspace (options: RackspaceOptions = {}) {
     const said = rule?.answer ?? answer(there.service, there.routes, there.state, asked)
     requests.push({ service: there.service, method, path, query, headers, body: asked.body, status: said.status })
     if (rule?.lose === true) return request.socket.destroy()
-    response.writeHead(said.status, { 'x-compute-request-id': `req-${requests.length}`, 'content-type': 'application/json', ...said.headers })
+    response.writeHead(said.status, {
+      'x-compute-request-id': `req-${requests.length}`,
+      'content-type': 'application/json',
+      ...said.headers
+    })
     response.end(typeof said.body === 'string' ? said.body : said.body === undefined ? '' : JSON.stringify(said.body))
   })
   await new Promise<void>((resolve) => { http.listen(0, '127.0.0.1', resolve) })
@@ -98,7 +116,7 @@ export async function startRackspace (options: RackspaceOptions = {}) {
     requests,
     /** Requests as `POST /tokens`, by the end of their path. */
     asked: (match: string) => requests.filter(({ method, path }) => `${method} ${path}` === match),
-    /** What is in a region. */
+    /** The resources of a region. */
     state: (region = account.regions[0]!) => regions.get(region.toLowerCase())!.state,
     /** Ends all tokens at once. */
     revokeTokens: () => { identity.revoke() },

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 import { accepted, Fault, nothing, ok, type Routes } from './answer.ts'
-import { findServer } from './servers.ts'
-import { publicNet, serviceNet, type Network, type Nic, type State } from './state.ts'
+import { findServer, publicNet, serviceNet, type Network, type Nic, type State } from './state.ts'
 
 function checkBlock (cidr: unknown) {
   const [base = '', prefix = ''] = typeof cidr === 'string' ? cidr.split('/') : []
@@ -24,7 +23,9 @@ export function networkRoutes (state: State): Routes {
     return network
   }
   const show = ({ id, mac, network, addresses }: Nic) => ({
-    id, mac_address: mac, ip_addresses: addresses.map((address) => ({ address, network_id: network, network_label: find(network).label }))
+    id,
+    mac_address: mac,
+    ip_addresses: addresses.map((address) => ({ address, network_id: network, network_label: find(network).label }))
   })
 
   return {
@@ -34,7 +35,7 @@ export function networkRoutes (state: State): Routes {
       const { label, cidr } = body?.network ?? {}
       if (typeof label !== 'string' || label === '') throw new Fault(400, 'Network label is required')
       checkBlock(cidr)
-      if (networks.length - 2 >= (state.behaviour.quotas.networks ?? 10)) throw new Fault(400, 'You have too many networks for this account.')
+      if (networks.length - 2 >= (state.behaviour.quotas.networks ?? 10)) { throw new Fault(400, 'You have too many networks for this account.') }
       const made: Network = { id: randomUUID(), label, cidr }
       networks.push(made)
       return ok({ network: made })
@@ -42,17 +43,18 @@ export function networkRoutes (state: State): Routes {
     'DELETE /os-networksv2/:id': (_, { id }) => {
       const network = find(id!)
       if (id === publicNet || id === serviceNet) throw new Fault(403, 'This network cannot be deleted.')
-      if (servers.some(({ deleted, nics }) => !deleted && nics.some((nic) => nic.network === id))) throw new Fault(403, `Network ${id} is in use.`)
+      if (servers.some(({ deleted, nics }) => !deleted && nics.some((nic) => nic.network === id))) { throw new Fault(403, `Network ${id} is in use.`) }
       networks.splice(networks.indexOf(network), 1)
       return accepted
     },
-    'GET /servers/:id/os-virtual-interfacesv2': (_, { id }) => ok({ virtual_interfaces: findServer(state, id!).nics.map(show) }),
+    'GET /servers/:id/os-virtual-interfacesv2': (_, { id }) =>
+      ok({ virtual_interfaces: findServer(state, id!).nics.map(show) }),
     'POST /servers/:id/os-virtual-interfacesv2': ({ body }, { id }) => {
       const server = findServer(state, id!)
       const wanted = body?.virtual_interface?.network_id
       const network = networks.find((one) => one.id === wanted)
       if (network === undefined) throw new Fault(400, `Network ${String(wanted)} not found`)
-      if (server.nics.some((nic) => nic.network === wanted)) throw new Fault(400, `Network ${wanted} is already attached to the server`)
+      if (server.nics.some((nic) => nic.network === wanted)) { throw new Fault(400, `Network ${wanted} is already attached to the server`) }
       const nic = state.nicOn(network)
       server.nics.push(nic)
       return ok({ virtual_interfaces: [show(nic)] })

@@ -1,24 +1,19 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { Fault, linksTo, nothing, ok, page, stamp, type Asked, type Routes } from './answer.ts'
 import { createActions } from './actions.ts'
-import { flavors, publicNet, serviceNet, type Network, type Server, type State } from './state.ts'
+import { findServer, flavors, newPassword, publicNet, serviceNet, type Network, type Server, type State } from './state.ts'
 import { newVolume } from './volumes.ts'
 
-export const findServer = ({ servers }: State, id: string) => {
-  const server = servers.find((one) => one.id === id && !one.deleted)
-  if (server === undefined) throw new Fault(404, `Instance ${id} could not be found.`)
-  return server
-}
-
-export const newPassword = () => randomBytes(9).toString('base64url')
-
-/** What a server is shown as, with the extensions that Rackspace has. */
+/** Makes the representation of a server, with Rackspace's extensions. */
 function show (state: State, server: Server, { endpoint }: Asked) {
   const { id, nics, stage, fault } = server
   const labels = new Map<string, Array<{ version: number, addr: string }>>()
   for (const { network, addresses } of nics) {
     const label = state.networks.find((one) => one.id === network)?.label ?? 'gone'
-    labels.set(label, [...labels.get(label) ?? [], ...addresses.map((addr) => ({ version: addr.includes(':') ? 6 : 4, addr }))])
+    labels.set(label, [
+      ...(labels.get(label) ?? []),
+      ...addresses.map((addr) => ({ version: addr.includes(':') ? 6 : 4, addr }))
+    ])
   }
   const attached = state.volumes.filter(({ attachment }) => attachment?.server === id)
   const tenant = endpoint.split('/').at(-1)
@@ -39,7 +34,8 @@ function show (state: State, server: Server, { endpoint }: Asked) {
     addresses: Object.fromEntries(labels),
     created: server.created,
     updated: server.updated,
-    image: server.image === null ? '' : { id: server.image, links: linksTo(endpoint, `/images/${server.image}`).slice(1) },
+    image:
+      server.image === null ? '' : { id: server.image, links: linksTo(endpoint, `/images/${server.image}`).slice(1) },
     flavor: { id: server.flavor, links: linksTo(endpoint, `/flavors/${server.flavor}`).slice(1) },
     key_name: server.keyName,
     metadata: server.metadata,
@@ -51,7 +47,7 @@ function show (state: State, server: Server, { endpoint }: Asked) {
 }
 
 function checkMetadata (metadata: Record<string, unknown> = {}) {
-  if (Object.keys(metadata).length > 40) throw new Fault(413, 'Maximum number of metadata items exceeds 40', { 'retry-after': '0' })
+  if (Object.keys(metadata).length > 40) { throw new Fault(413, 'Maximum number of metadata items exceeds 40', { 'retry-after': '0' }) }
   return metadata as Record<string, string>
 }
 
@@ -80,14 +76,14 @@ export function serverRoutes (state: State): Routes {
 
   const create = (asked: Asked) => {
     const wanted = asked.body?.server
-    if (typeof wanted?.name !== 'string' || wanted.name.trim() === '') throw new Fault(400, 'Server name is an empty string')
+    if (typeof wanted?.name !== 'string' || wanted.name.trim() === '') { throw new Fault(400, 'Server name is an empty string') }
     const flavor = flavors.find(({ id }) => id === wanted.flavorRef)
     if (flavor === undefined) throw new Fault(400, 'Invalid flavorRef provided.')
     const [disk] = wanted.block_device_mapping_v2 ?? []
     const image = state.images.find(({ id }) => id === (disk?.uuid ?? wanted.imageRef))
     if (image === undefined) throw new Fault(400, 'Cannot find requested image: the image could not be found.')
-    if (flavor.disk === 0 && disk === undefined) throw new Fault(400, 'Only volume-backed servers are allowed for flavors with zero disk.')
-    if (wanted.key_name !== undefined && !state.keypairs.some(({ name }) => name === wanted.key_name)) throw new Fault(400, 'Invalid key_name provided.')
+    if (flavor.disk === 0 && disk === undefined) { throw new Fault(400, 'Only volume-backed servers are allowed for flavors with zero disk.') }
+    if (wanted.key_name !== undefined && !state.keypairs.some(({ name }) => name === wanted.key_name)) { throw new Fault(400, 'Invalid key_name provided.') }
     const metadata = checkMetadata(wanted.metadata)
     const networks = networksOf(wanted.networks)
     checkQuota(flavor.ram)
@@ -116,16 +112,29 @@ export function serverRoutes (state: State): Routes {
     const building = ['scheduling', 'networking', 'spawning'].map((task) => ({ status: 'BUILD', task }))
     if (behaviour.full.has(flavor.id)) {
       state.send(server, [building[0]!, { status: 'ERROR' }], () => {
-        server.fault = { code: 500, message: 'No valid host was found. There are not enough hosts available.', created: stamp() }
+        server.fault = {
+          code: 500,
+          message: 'No valid host was found. There are not enough hosts available.',
+          created: stamp()
+        }
       })
     } else {
-      state.send(server, [...building, { status: 'ACTIVE' }], () => { server.nics = networks.map((network) => state.nicOn(network)) })
+      state.send(server, [...building, { status: 'ACTIVE' }], () => {
+        server.nics = networks.map((network) => state.nicOn(network))
+      })
     }
     state.servers.push(server)
     return {
       status: 202,
       headers: { location: `${asked.endpoint}/servers/${server.id}` },
-      body: { server: { id: server.id, adminPass: newPassword(), links: linksTo(asked.endpoint, `/servers/${server.id}`), 'OS-DCF:diskConfig': 'AUTO' } }
+      body: {
+        server: {
+          id: server.id,
+          adminPass: newPassword(),
+          links: linksTo(asked.endpoint, `/servers/${server.id}`),
+          'OS-DCF:diskConfig': 'AUTO'
+        }
+      }
     }
   }
 
@@ -147,7 +156,7 @@ export function serverRoutes (state: State): Routes {
     state.send(server, [{ ...server.stage, task: 'deleting' }, { status: 'DELETED' }], () => {
       server.deleted = true
       server.updated = stamp()
-      for (const volume of state.volumes) if (volume.attachment?.server === server.id) Object.assign(volume, { attachment: null, status: 'available' })
+      for (const volume of state.volumes) { if (volume.attachment?.server === server.id) Object.assign(volume, { attachment: null, status: 'available' }) }
       if (root?.own === true) state.volumes.splice(state.volumes.findIndex(({ id }) => id === root.volume), 1)
     })
     return nothing(204)

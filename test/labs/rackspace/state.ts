@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import { stamp } from './answer.ts'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { Fault, stamp } from './answer.ts'
 import type { Behaviour } from './behaviour.ts'
 
 export interface Stage {
@@ -28,7 +28,7 @@ export interface Server {
   updated: string
   nics: Nic[]
   stage: Stage
-  /** What it goes through, each stage for `delay` ms; the last one stays. */
+  /** Its stages, each for `delay` ms; the last one stays. */
   plan: Stage[]
   movedAt: number
   fault?: { code: number, message: string, created: string }
@@ -90,7 +90,7 @@ export const flavors = [
   { id: 'onmetal-compute1', name: 'OnMetal Compute v1', ram: 32768, disk: 32, vcpus: 20, class: 'onmetal' }
 ]
 
-/** What the account has in one region. */
+/** The account's resources in one region. */
 export function createState (behaviour: Behaviour) {
   const base = (name: string, distro: string, version: string): Image => ({
     id: randomUUID(),
@@ -112,7 +112,11 @@ export function createState (behaviour: Behaviour) {
       'org.openstack__1__architecture': 'x64'
     }
   })
-  const images = [base('Debian 12 (Bookworm) (PVHVM)', 'debian', '12'), base('Ubuntu 24.04 LTS (PVHVM)', 'ubuntu', '24.04'), base('CentOS 7 (PVHVM)', 'centos', '7')]
+  const images = [
+    base('Debian 12 (Bookworm) (PVHVM)', 'debian', '12'),
+    base('Ubuntu 24.04 LTS (PVHVM)', 'ubuntu', '24.04'),
+    base('CentOS 7 (PVHVM)', 'centos', '7')
+  ]
   for (const image of images) delete image.metadata['com__rackspace']
   const servers: Server[] = []
   const volumes: Volume[] = []
@@ -173,9 +177,15 @@ export function createState (behaviour: Behaviour) {
     },
     nicOn (network: Network): Nic {
       const host = ++hosts
-      const mac = `BC:76:4E:20:${(host >> 8).toString(16).padStart(2, '0')}:${(host & 255).toString(16).padStart(2, '0')}`.toUpperCase()
+      const mac =
+        `BC:76:4E:20:${(host >> 8).toString(16).padStart(2, '0')}:${(host & 255).toString(16).padStart(2, '0')}`.toUpperCase()
       const end = `${host >> 8}.${host & 255}`
-      const v4 = network.id === publicNet ? `162.242.${end}` : network.id === serviceNet ? `10.176.${end}` : network.cidr!.replace(/\d+\/\d+$/, String(host & 255))
+      const v4 =
+        network.id === publicNet
+          ? `162.242.${end}`
+          : network.id === serviceNet
+            ? `10.176.${end}`
+            : network.cidr!.replace(/\d+\/\d+$/, String(host & 255))
       const addresses = network.id === publicNet ? ['2001:4802:7802:104:be76:4eff:fe20:' + host.toString(16), v4] : [v4]
       return { id: randomUUID(), mac, network: network.id, addresses }
     }
@@ -183,3 +193,11 @@ export function createState (behaviour: Behaviour) {
 }
 
 export type State = ReturnType<typeof createState>
+
+export const findServer = ({ servers }: State, id: string) => {
+  const server = servers.find((one) => one.id === id && !one.deleted)
+  if (server === undefined) throw new Fault(404, `Instance ${id} could not be found.`)
+  return server
+}
+
+export const newPassword = () => randomBytes(9).toString('base64url')

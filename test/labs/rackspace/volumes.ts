@@ -10,19 +10,25 @@ const moment = () => new Date().toISOString().replace('Z', '000')
 
 /** Makes a volume of what a request asks for; throws what Cloud Block Storage refuses. */
 export function newVolume (state: State, wanted: Record<string, any>): Volume {
-  for (const key of ['name', 'description']) if (wanted[key] !== undefined) throw new Fault(400, `Unknown attribute ${key} in version 1`)
-  const type = types.find(({ id, name }) => wanted['volume_type'] === undefined ? name === 'SATA' : [id, String(id), name].includes(wanted['volume_type']))
+  for (const key of ['name', 'description']) { if (wanted[key] !== undefined) throw new Fault(400, `Unknown attribute ${key} in version 1`) }
+  const type = types.find(({ id, name }) =>
+    wanted['volume_type'] === undefined ? name === 'SATA' : [id, String(id), name].includes(wanted['volume_type'])
+  )
   if (type === undefined) throw new Fault(404, `Volume type ${String(wanted['volume_type'])} could not be found.`)
   const snapshot = state.snapshots.find(({ id }) => id === wanted['snapshot_id'])
-  if (wanted['snapshot_id'] !== undefined && snapshot === undefined) throw new Fault(404, `Snapshot ${String(wanted['snapshot_id'])} could not be found.`)
+  if (wanted['snapshot_id'] !== undefined && snapshot === undefined) { throw new Fault(404, `Snapshot ${String(wanted['snapshot_id'])} could not be found.`) }
   const image = state.images.find(({ id }) => id === wanted['imageRef'])
   if (wanted['imageRef'] !== undefined && image === undefined) throw new Fault(400, 'Invalid imageRef provided.')
   const size = wanted['size'] ?? snapshot?.size
   const least = image === undefined ? smallest[type.name]! : 50
-  if (!Number.isInteger(size) || size < least || size > largest) throw new Fault(400, `'size' parameter must be between ${least} and ${largest}`)
+  if (!Number.isInteger(size) || size < least || size > largest) { throw new Fault(400, `'size' parameter must be between ${least} and ${largest}`) }
   const used = state.volumes.reduce((sum, volume) => sum + volume.size, 0)
   if (used + size > (state.behaviour.quotas.gigabytes ?? Infinity)) {
-    throw new Fault(413, `VolumeSizeExceedsAvailableQuota: Requested volume exceeds allowed gigabytes quota. Requested ${size}G, ${used}G used.`, { 'retry-after': '0' })
+    throw new Fault(
+      413,
+      `VolumeSizeExceedsAvailableQuota: Requested volume exceeds allowed gigabytes quota. Requested ${size}G, ${used}G used.`,
+      { 'retry-after': '0' }
+    )
   }
   const volume: Volume = {
     id: randomUUID(),
@@ -62,9 +68,18 @@ export function volumeRoutes (state: State): Routes {
     availability_zone: 'nova',
     created_at: volume.created,
     metadata: volume.metadata,
-    attachments: volume.attachment === null
-      ? []
-      : [{ id: volume.id, volume_id: volume.id, server_id: volume.attachment.server, device: volume.attachment.device, host_name: null }]
+    attachments:
+      volume.attachment === null
+        ? []
+        : [
+            {
+              id: volume.id,
+              volume_id: volume.id,
+              server_id: volume.attachment.server,
+              device: volume.attachment.device,
+              host_name: null
+            }
+          ]
   })
 
   const showSnapshot = (snapshot: Snapshot) => ({
@@ -90,7 +105,9 @@ export function volumeRoutes (state: State): Routes {
   const listed = <T extends { name: string | null }>(list: readonly T[], query: URLSearchParams) => {
     const name = query.get('display_name')
     const from = Number(query.get('offset') ?? 0)
-    return list.filter((one) => name === null || one.name === name).slice(from, from + Number(query.get('limit') ?? 1000))
+    return list
+      .filter((one) => name === null || one.name === name)
+      .slice(from, from + Number(query.get('limit') ?? 1000))
   }
 
   const rename = (one: Volume | Snapshot, changes: Record<string, any> = {}) => {
@@ -101,7 +118,8 @@ export function volumeRoutes (state: State): Routes {
 
   const metadataRoutes = (path: string, of: (id: string) => Volume | Snapshot): Routes => ({
     [`GET ${path}/:id/metadata`]: (_, { id }) => ok({ metadata: of(id!).metadata }),
-    [`POST ${path}/:id/metadata`]: ({ body }, { id }) => ok({ metadata: Object.assign(of(id!).metadata, body.metadata) }),
+    [`POST ${path}/:id/metadata`]: ({ body }, { id }) =>
+      ok({ metadata: Object.assign(of(id!).metadata, body.metadata) }),
     [`PUT ${path}/:id/metadata`]: ({ body }, { id }) => {
       of(id!).metadata = body.metadata
       return ok({ metadata: body.metadata })
@@ -118,7 +136,7 @@ export function volumeRoutes (state: State): Routes {
     },
     'DELETE /volumes/:id': (_, { id }) => {
       const volume = volumeOf(id!)
-      if (volume.attachment !== null || volume.status !== 'available') throw new Fault(400, 'Invalid volume: Volume status must be available or error')
+      if (volume.attachment !== null || volume.status !== 'available') { throw new Fault(400, 'Invalid volume: Volume status must be available or error') }
       const kept = snapshots.filter((one) => one.volume === id).length
       if (kept > 0) throw new Fault(400, `Invalid volume: Volume still has ${kept} dependent snapshots`)
       state.turn(volume, 'deleting', 'gone')
@@ -130,7 +148,7 @@ export function volumeRoutes (state: State): Routes {
       const wanted = body?.snapshot ?? {}
       if (wanted.name !== undefined) throw new Fault(400, 'Unknown attribute name in version 1')
       const volume = volumeOf(wanted.volume_id)
-      if (volume.status !== 'available' && wanted.force !== true) throw new Fault(400, 'Invalid volume: must be available')
+      if (volume.status !== 'available' && wanted.force !== true) { throw new Fault(400, 'Invalid volume: must be available') }
       const snapshot: Snapshot = {
         id: randomUUID(),
         name: wanted.display_name ?? null,
@@ -152,7 +170,7 @@ export function volumeRoutes (state: State): Routes {
     },
     'DELETE /snapshots/:id': (_, { id }) => {
       const snapshot = snapshotOf(id!)
-      if (snapshot.status !== 'available') throw new Fault(400, 'Invalid snapshot: Snapshot status must be available or error')
+      if (snapshot.status !== 'available') { throw new Fault(400, 'Invalid snapshot: Snapshot status must be available or error') }
       state.turn(snapshot, 'deleting', 'gone')
       return nothing(202)
     },
@@ -166,7 +184,8 @@ export function volumeRoutes (state: State): Routes {
     'GET /os-quota-sets/:tenant': ({ query }, { tenant }) => {
       const of = (type?: string) => volumes.filter((one) => type === undefined || one.type === type)
       const sum = (type?: string) => of(type).reduce((total, { size }) => total + size, 0)
-      const row = (inUse: number, limit: number) => query.get('usage') === 'True' ? { in_use: inUse, reserved: 0, limit } : limit
+      const row = (inUse: number, limit: number) =>
+        query.get('usage') === 'True' ? { in_use: inUse, reserved: 0, limit } : limit
       return ok({
         quota_set: {
           id: tenant,
