@@ -2,6 +2,7 @@ import type { Agent, Dispatcher } from 'undici'
 import { ProblemError } from '../openapi/model/index.ts'
 import type { Call } from './call.ts'
 import { createLimiter } from './limiter.ts'
+import { isOutcomeUnknown } from './outcome.ts'
 import { watchStream } from './stream.ts'
 
 export interface HttpOptions {
@@ -43,7 +44,7 @@ export interface HttpClient {
   /**
    * Sends one request and reads its whole response, of any status. Throws ProblemError: provider_unavailable (no
    * connection), provider_timeout (deadline), provider_error (connection lost, or a 2xx that is not JSON). The
-   * `outcomeUnknown` of a change says whether a byte of it may have reached the cloud.
+   * `outcomeUnknown` of a change says whether it may have been made: see outcome.ts.
    */
   request (request: HttpRequest, call: Call): Promise<HttpResponse>
   close (): Promise<void>
@@ -82,6 +83,19 @@ export function parseRetryAfter (value: unknown): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
+/** A request on its way. */
+interface Attempt {
+  read: boolean
+  /** Whether a connection has begun to send it. */
+  sent: boolean
+}
+
+type HandlerClass = new (handler: Dispatcher.DispatchHandler) => {
+  onRequestStart (controller: Dispatcher.DispatchController, context: unknown): void
+}
+
+type AttemptOptions = Dispatcher.RequestOptions & { attempt: Attempt }
+
 /** Whether an error proves that nothing was sent. */
 export const isUnsent = (error: unknown) => unsentCodes.has(codeOf(error))
 
@@ -107,14 +121,33 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
     return Math.random() * 100 * 2 ** (counter - 1)
   }
 
-  const mayRetry = (error: unknown, statusCode: number | undefined, read: boolean) => {
+  const mayRetry = (error: unknown, statusCode: number | undefined, { read, sent }: Attempt) => {
     if (statusCode !== undefined) return read && retryableStatuses.has(statusCode)
-    return isUnsent(error) || (read && connectionLostCodes.has(codeOf(error)))
+    return (isUnsent(error) && (read || !sent)) || (read && connectionLostCodes.has(codeOf(error)))
   }
 
   /** Loads undici with the first request: it takes 20 MB, which a server without HTTP clouds does not need. */
   const connect = async () => {
-    const { Agent, interceptors } = await import('undici')
+    const { Agent, DecoratorHandler, interceptors } = await import('undici')
+
+    // Its types lack its methods.
+    const Handler = DecoratorHandler as unknown as HandlerClass
+
+    /** undici calls `onRequestStart` when a connection exists, before it writes the first byte. */
+    class SendingHandler extends Handler {
+      readonly #attempt: Attempt
+
+      constructor (handler: Dispatcher.DispatchHandler, attempt: Attempt) {
+        super(handler)
+        this.#attempt = attempt
+      }
+
+      override onRequestStart (controller: Dispatcher.DispatchController, context: unknown) {
+        this.#attempt.sent = true
+        super.onRequestStart(controller, context)
+      }
+    }
+
     const agent = new Agent({
       connections: maxInFlight,
       // The deadline of the call applies. The timeouts of undici are up to half a second late.
@@ -124,23 +157,27 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
       keepAliveTimeout: 30_000,
       connect: { timeout: Math.min(timeout / 2, 10_000), rejectUnauthorized: verify, ca }
     })
-    const dispatcher = agent.compose(interceptors.retry({
+    const sender = agent.compose((dispatch) => (options, handler) =>
+      dispatch(options, new SendingHandler(handler, (options as AttemptOptions).attempt)))
+    const dispatcher = sender.compose(interceptors.retry({
       throwOnError: false,
       retry (error, { state, opts }, done) {
         const { statusCode, headers } = error as { statusCode?: number, headers?: Record<string, string> }
-        const { read } = opts as { read?: boolean }
+        const { attempt } = opts as unknown as AttemptOptions
         const delay = retryDelay(state.counter, headers)
-        const isAllowed = mayRetry(error, statusCode, read === true) && state.counter <= maxRetries
+        const isAllowed = mayRetry(error, statusCode, attempt) && state.counter <= maxRetries
         if (!isAllowed || delay === undefined || !budget.spend()) return done(error)
         setTimeout(() => done(null), delay)
       }
     }))
-    return { agent, dispatcher }
+    return { agent, sender, dispatcher }
   }
-  let connected: Promise<{ agent: Agent, dispatcher: Dispatcher }> | undefined
+  let connected: Promise<{ agent: Agent, sender: Dispatcher, dispatcher: Dispatcher }> | undefined
 
-  const send = async ({ method, url, query, headers, body, stream }: HttpRequest, read: boolean, call: Call) => {
-    const options: Dispatcher.RequestOptions & { read: boolean } = {
+  const send = async (
+    { method, url, query, headers, body, stream }: HttpRequest, attempt: Attempt, call: Call
+  ) => {
+    const options: AttemptOptions = {
       origin: new URL(url).origin,
       path: withQuery(url, query),
       method,
@@ -152,13 +189,13 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
       },
       body: body === undefined ? null : JSON.stringify(body),
       signal: call.signal,
-      read
+      attempt
     }
-    const { agent, dispatcher } = await (connected ??= connect())
+    const { sender, dispatcher } = await (connected ??= connect())
     const started = performance.now()
     const response = stream === undefined
       ? await dispatcher.request(options)
-      : await sendStream(agent, options, stream, call)
+      : await sendStream(sender, options, stream, call)
     const text = await response.body.text()
     const elapsed = Math.round(performance.now() - started)
     call.log.debug({ method, url, status: response.statusCode, elapsed_ms: elapsed }, 'call to the cloud')
@@ -167,11 +204,11 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
 
   /** Sends without retries: the part of a stream that was read cannot be sent again. */
   const sendStream = async (
-    agent: Agent, options: Dispatcher.RequestOptions, stream: AsyncIterable<Uint8Array>, call: Call
+    sender: Dispatcher, options: AttemptOptions, stream: AsyncIterable<Uint8Array>, call: Call
   ) => {
     const { body, signal, end } = watchStream(stream, timeout, call.signal)
     try {
-      return await agent.request({ ...options, body, signal })
+      return await sender.request({ ...options, body, signal } as AttemptOptions)
     } catch (error) {
       throw signal.aborted && signal.reason instanceof ProblemError ? signal.reason : error
     } finally {
@@ -182,12 +219,14 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
   return {
     async request (request, call) {
       const read = request.read ?? (request.method === 'GET' || request.method === 'HEAD')
+      const attempt: Attempt = { read, sent: false }
+      // A call that leaves the line throws the reason of its signal, whose outcome is certain.
       const { status, headers, text } = await limit(async () => {
         budget.earn()
         try {
-          return await send(request, read, call)
+          return await send(request, attempt, call)
         } catch (error) {
-          throw explain(error, read, call)
+          throw explain(error, attempt, call)
         }
       }, call.signal)
       const isPlainAccepted = status === 202 && /^text\/plain\b/i.test(headers['content-type'] ?? '')
@@ -220,22 +259,30 @@ function parse (text: string, status: number, read: boolean) {
   } catch (cause) {
     // An HTML error page has no more information than its status.
     if (status >= 300) return undefined
-    throw new ProblemError('provider_error', 'The response of the cloud is not JSON', { cause, outcomeUnknown: !read })
+    throw new ProblemError('provider_error', 'The response of the cloud is not JSON', {
+      cause, outcomeUnknown: isOutcomeUnknown({ read, answer: 'malformed' })
+    })
   }
 }
 
-function explain (error: unknown, read: boolean, { signal }: Call) {
+function explain (error: unknown, { read, sent }: Attempt, { signal }: Call) {
   const reason: unknown = signal.aborted ? signal.reason : error
-  const outcomeUnknown = !read && !isUnsent(error)
+  const outcomeUnknown = isOutcomeUnknown({ read, answer: sent ? 'lost' : 'unsent' })
   if (reason instanceof ProblemError) return reason.with({ cause: error, outcomeUnknown })
-  return explainTransport(error, read)
+  return explainTransport(error, read, sent)
 }
 
-/** Converts an error of the transport to one of the catalog, by the code of Node.js or undici in it or its cause. */
-export function explainTransport (error: unknown, read: boolean): ProblemError {
+/**
+ * Converts an error of the transport to one of the catalog, by the code of Node.js or undici in it or its cause. By
+ * default the code also decides whether the request was `sent`.
+ */
+export function explainTransport (error: unknown, read: boolean, sent = !isUnsent(error)): ProblemError {
   const code = codeOf(error)
   if (isUnsent(error)) {
-    return new ProblemError('provider_unavailable', `The cloud cannot be reached (${code})`, { cause: error })
+    const outcomeUnknown = isOutcomeUnknown({ read, answer: sent ? 'lost' : 'unsent' })
+    return new ProblemError('provider_unavailable', `The cloud cannot be reached (${code})`, {
+      cause: error, outcomeUnknown
+    })
   }
   if (code.startsWith('ERR_TLS') || code.includes('CERT') || code.includes('SIGNED')) {
     return new ProblemError('provider_unavailable', `The certificate of the cloud is not trusted (${code})`, {
@@ -246,6 +293,6 @@ export function explainTransport (error: unknown, read: boolean): ProblemError {
   const problemCode = connectionLostCodes.has(code) ? 'provider_unavailable' : 'provider_error'
   const suffix = code === '' ? '' : ` (${code})`
   return new ProblemError(problemCode, `The connection to the cloud broke before the response was complete${suffix}`, {
-    cause: error, outcomeUnknown: !read
+    cause: error, outcomeUnknown: isOutcomeUnknown({ read, answer: sent ? 'lost' : 'unsent' })
   })
 }

@@ -268,7 +268,7 @@ t.test('an error is recognized in every wrapping', async (t) => {
       { code: 'provider_rate_limited', outcomeUnknown: false, details: { retry_after: 3 } },
       { 'retry-after': '3' }
     ],
-    [500, { computeFault: { message: 'x' } }, { code: 'provider_error', outcomeUnknown: false }],
+    [500, { computeFault: { message: 'x' } }, { code: 'provider_error', outcomeUnknown: true }],
     [501, says('x'), { code: 'not_supported' }],
     [502, '<html>', { code: 'provider_unavailable', outcomeUnknown: true }],
     [503, undefined, { code: 'provider_unavailable', outcomeUnknown: false }],

@@ -56,8 +56,31 @@ export const server = {
 const nothing: Answer = { status: 404, body: { itemNotFound: { code: 404, message: 'no' } } }
 const versions = { version: { version: '2.93', min_version: '2.1' } }
 
+export interface FakeOptions {
+  /** Whether the cloud has Cinder. */
+  volumes?: boolean
+  /** Changes the catalog. */
+  catalog?: (entries: CatalogEntry[], base: string) => CatalogEntry[]
+}
+
+export interface CatalogEntry {
+  type: string
+  name?: string
+  endpoints: Array<{ interface: string, region_id: string, url: string }>
+}
+
+const defaultRoutes: Routes = {
+  'GET /compute/v2.1/': { body: versions },
+  'GET /compute/v2.1/servers/detail': { body: { servers: [server] } },
+  [`GET /compute/v2.1/servers/${id}`]: { body: { server } },
+  'GET /network/v2.0/ports': { body: { ports: [] } },
+  'GET /network/v2.0/subnets': { body: { subnets: [] } }
+}
+
 /** Starts a fake OpenStack cloud. `routes` maps `METHOD /path` below its endpoints to answers. Records all requests. */
-export async function start (t: Test, given: Routes = {}, settings: object = {}, { volumes = true } = {}) {
+export async function startFake (
+  t: Test, given: Routes = {}, { volumes = true, catalog = (entries) => entries }: FakeOptions = {}
+) {
   const asked: FakeRequest[] = []
   let tokens = 0
   const routes: Routes = {
@@ -66,11 +89,7 @@ export async function start (t: Test, given: Routes = {}, settings: object = {},
       body: { token: tokenBody() },
       headers: { 'x-subject-token': `token-${++tokens}` }
     }),
-    'GET /compute/v2.1/': { body: versions },
-    'GET /compute/v2.1/servers/detail': { body: { servers: [server] } },
-    [`GET /compute/v2.1/servers/${id}`]: { body: { server } },
-    'GET /network/v2.0/ports': { body: { ports: [] } },
-    'GET /network/v2.0/subnets': { body: { subnets: [] } },
+    ...defaultRoutes,
     ...given
   }
   const http = createServer((request, response) => {
@@ -88,27 +107,37 @@ export async function start (t: Test, given: Routes = {}, settings: object = {},
     })
   })
   await new Promise<void>((resolve) => { http.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => {
+    http.closeAllConnections()
+    http.close()
+  })
   const base = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  const endpoint = (url: string) => [{ interface: 'public', region_id: 'R', url }]
   const tokenBody = () => ({
     issued_at: new Date().toISOString(),
     expires_at: new Date(Date.now() + 3600_000).toISOString(),
     project: { id: 'p' },
-    catalog: [
-      { type: 'compute', endpoints: endpoint(`${base}/compute/v2.1`) },
-      { type: 'image', endpoints: endpoint(`${base}/image`) },
-      { type: 'network', endpoints: endpoint(`${base}/network/v2.0/`) },
-      ...(volumes ? [{ type: 'block-storage', endpoints: endpoint(`${base}/volume/v3/p`) }] : [])
-    ]
-  })
-  const logged: string[] = []
-  const fastify = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { logged.push(line) } } } })
-  t.teardown(async () => {
-    await fastify.close()
-    http.closeAllConnections()
-    http.close()
+    catalog: catalog([
+      entry('compute', `${base}/compute/v2.1`),
+      entry('image', `${base}/image`),
+      entry('network', `${base}/network/v2.0/`),
+      ...(volumes ? [entry('block-storage', `${base}/volume/v3/p`)] : [])
+    ], base)
   })
   const credentials = { auth_url: base, username: 'me', password: 'topsecret', project_name: 'p' }
+  const of = (route: string) => asked.filter(({ method, path }) => `${method} ${path}` === route)
+  return { base, credentials, asked, routes, of }
+}
+
+/** An entry of the catalog with one endpoint. */
+export const entry = (type: string, url: string, region = 'R'): CatalogEntry =>
+  ({ type, endpoints: [{ interface: 'public', region_id: region, url }] })
+
+/** Starts a fake cloud and the driver on it, without the rest of the server. */
+export async function start (t: Test, given: Routes = {}, settings: object = {}, options: FakeOptions = {}) {
+  const { credentials, asked, routes, of, base } = await startFake(t, given, options)
+  const logged: string[] = []
+  const fastify = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { logged.push(line) } } } })
+  t.teardown(() => fastify.close())
   await fastify.register(openstack, { name: 'default', auth: credentials, ...settings })
   const cloud = fastify.clouds['default'] as Cloud
   const call = (more: { timeout?: number, operation?: string } = {}) => {
@@ -116,8 +145,7 @@ export async function start (t: Test, given: Routes = {}, settings: object = {},
     t.teardown(() => { opened.end() })
     return opened
   }
-  const of = (route: string) => asked.filter(({ method, path }) => `${method} ${path}` === route)
-  return { cloud, nodes: cloud.nodes, asked, call, logged, routes, of }
+  return { base, cloud, nodes: cloud.nodes, asked, call, logged, routes, of }
 }
 
 export const query = { limit: 100, token: null, filters: {}, extra: false }

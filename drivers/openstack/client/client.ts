@@ -3,6 +3,7 @@ import { withTransport, type TransportRequest } from 'request-promise'
 import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { HttpClient, HttpRequest } from '../../http.ts'
+import { isOutcomeUnknown } from '../../outcome.ts'
 import { createSingleFlight } from '../../single-flight.ts'
 import type { Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
@@ -156,7 +157,9 @@ const unversioned = new Set<ProblemCode>([
 /** A success without the expected content. After a change the outcome is unknown then. */
 export function malformed (service: string, read: boolean) {
   const detail = `The ${service} service answered with success, but its answer is malformed`
-  return new ProblemError('provider_error', detail, { outcomeUnknown: !read })
+  return new ProblemError('provider_error', detail, {
+    outcomeUnknown: isOutcomeUnknown({ cloud: 'openstack', read, answer: 'malformed' })
+  })
 }
 
 /** Calls an action of openstack-client, whose arguments are all positional. */

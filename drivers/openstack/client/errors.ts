@@ -2,6 +2,7 @@ import {
   ProblemError, type ProblemCode, type ProblemDetails, type ProviderError
 } from '../../../openapi/model/index.ts'
 import { parseRetryAfter, type HttpResponse } from '../../http.ts'
+import { isOutcomeUnknown } from '../../outcome.ts'
 
 /** The call that an answer belongs to. */
 export interface CallContext {
@@ -66,10 +67,7 @@ function conflictCode (text: string): ProblemCode {
   return inUse.test(text) ? 'in_use' : 'invalid_state'
 }
 
-/**
- * Converts an answer other than 2xx. A refusal of the service leaves nothing behind. After an
- * answer of a gateway in front of it (502, 504), the outcome of a change is unknown.
- */
+/** Converts an answer other than 2xx. `drivers/outcome.ts` decides whether a change may have been made. */
 export function problemOf (
   { status, headers, body }: HttpResponse, { service, read }: CallContext
 ): ProblemError {
@@ -79,8 +77,9 @@ export function problemOf (
     code: fault.code ?? String(status), message: fault.message, request_id: requestIdOf(headers)
   }
   const detail = fault.message ?? `The ${service} service answered ${status}`
+  const outcomeUnknown = isOutcomeUnknown({ cloud: 'openstack', read, answer: status })
   const problem = (code: ProblemCode, more: ProblemDetails = {}) =>
-    new ProblemError(code, detail, { provider_error: providerError, ...more })
+    new ProblemError(code, detail, { provider_error: providerError, outcomeUnknown, ...more })
 
   switch (status) {
     case 400: case 422: return problem('provider_rejected')
@@ -95,9 +94,9 @@ export function problemOf (
         ? problem('provider_quota_exceeded')
         : problem('provider_rate_limited', retryAfter(headers))
     case 429: return problem('provider_rate_limited', retryAfter(headers))
-    case 502: return problem('provider_unavailable', { outcomeUnknown: !read })
+    case 502: return problem('provider_unavailable')
     case 503: return problem('provider_unavailable', retryAfter(headers))
-    case 504: return problem('provider_timeout', { outcomeUnknown: !read })
+    case 504: return problem('provider_timeout')
     default: return problem(status >= 400 && status < 500 ? 'provider_rejected' : 'provider_error')
   }
 }

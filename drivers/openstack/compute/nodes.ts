@@ -1,10 +1,11 @@
 import type { Node } from '../../../openapi/model/index.ts'
+import type { Call } from '../../call.ts'
 import { describe, type Identity, type NodeService } from '../../driver.ts'
 import type { Client } from '../client/client.ts'
 import { atLeast, microversions, type Microversion, type VersionRange } from '../client/microversions.ts'
 import type { Neutron } from '../network/neutron.ts'
 import { createNicPorts } from '../network/nic-ports.ts'
-import { readPorts, type PortsByDevice } from '../network/ports.ts'
+import { readPorts, type PortsByDevice, type PortsResult } from '../network/ports.ts'
 import { createActions } from './actions.ts'
 import { createConsole } from './console.ts'
 import { createNics } from './nics.ts'
@@ -77,21 +78,21 @@ export function createNodes (
   const convert = (server: Server, ports: PortsByDevice | null, extra: boolean): Node =>
     toNode(server, { identity: identify(server.id), ports, can, extra })
 
-  const readNode: NodeService['get'] = async (id, { extra }, call) => {
-    const [server, { ports }] = await Promise.all([servers.show(id, call), readPorts(client, [id], call)])
+  /** A brief read needs no ports: `locked` and the states are in the server itself. */
+  const readPortsUnless = async (brief: boolean, ids: readonly string[], call: Call): Promise<PortsResult> =>
+    brief || neutron === undefined ? { ports: null } : readPorts(neutron, ids, call)
+
+  const readNode: NodeService['get'] = async (id, { extra, brief = false }, call) => {
+    const [server, { ports }] = await Promise.all([servers.show(id, call), readPortsUnless(brief, [id], call)])
     return convert(server, ports, extra)
   }
 
   const nicPorts = neutron && createNicPorts(neutron)
   const ports = neutron && createNodePorts(neutron, nicPorts!, servers)
   const nodes: NodeService = {
-    async list ({ limit, token, filters, extra }, call) {
+    async list ({ limit, token, filters, extra, brief = false }, call) {
       const { items, next } = await servers.page({ ...toServerQuery(filters, nameQuery), limit }, token, call)
-      const { ports, problem } = await readPorts(
-        client,
-        items.map(({ id }) => id),
-        call
-      )
+      const { ports, problem } = await readPortsUnless(brief, items.map(({ id }) => id), call)
       return { items: items.map((server) => convert(server, ports, extra)), next, partial: problem }
     },
     get: readNode,

@@ -1,7 +1,6 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { Client } from '../client/client.ts'
-import { createNeutron, findBy, type Port } from './neutron.ts'
+import { findBy, type Neutron, type Port } from './neutron.ts'
 
 /** The ports of some servers, by the server's id. */
 export type PortsByDevice = ReadonlyMap<string, readonly Port[]>
@@ -20,10 +19,10 @@ const fields = ['id', 'device_id', 'network_id', 'mac_address', 'fixed_ips', 'se
  * without its ports.
  */
 export async function readPorts (
-  client: Client, ids: readonly string[], call: Call
+  { ports: calls }: Pick<Neutron, 'ports'>, ids: readonly string[], call: Call
 ): Promise<PortsResult> {
   try {
-    const ports = await findBy(createNeutron(client).ports, 'device_id', ids, { fields }, call)
+    const ports = await findBy(calls, 'device_id', ids, { fields }, call)
     return { ports: groupByDevice(ports) }
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error

@@ -1,0 +1,48 @@
+import t, { type Test } from 'tap'
+import { build } from '../helper/app.ts'
+import { action, id, server, startFake, type FakeRequest, type Routes } from './openstack-fake.ts'
+
+const create = 'POST /compute/v2.1/servers'
+const nodes = '/api/v2/clouds/default/nodes'
+
+/** Starts the whole server on a fake cloud. */
+async function open (t: Test, routes: Routes) {
+  const fake = await startFake(t, routes)
+  const built = await build(t, { clouds: { default: { driver: 'openstack', auth: fake.credentials } } })
+  // Without tokens, versions and the health check.
+  const calls = () => fake.asked.map(({ method, path }: FakeRequest) => `${method} ${path}`)
+    .filter((call) => !/tokens$|v2\.1\/$|GET .*(v2\.1\/servers|import)$/.test(call))
+  return { ...fake, ...built, calls }
+}
+
+t.test('a stop makes three calls', async (t) => {
+  const { api, calls, routes } = await open(t, {
+    [action]: () => {
+      routes[`GET /compute/v2.1/servers/${id}`] = { body: { server: { ...server, status: 'SHUTOFF' } } }
+      return { status: 202 }
+    }
+  })
+  const { body } = await api.post(`${nodes}/${id}/actions/stop`)
+  t.match(await api.ended(body), { status: 'succeeded' })
+  t.strictSame(calls(), [`GET /compute/v2.1/servers/${id}`, action, `GET /compute/v2.1/servers/${id}`])
+})
+
+t.test('20 nodes of one create are followed by one call for each poll', async (t) => {
+  const listed = 'GET /compute/v2.1/servers/detail'
+  const made = Array.from({ length: 20 }, (_, i) => ({ ...server, id: id.replace(/..$/, String(i + 10)), status: 'BUILD' }))
+  let polls = 0
+  const { api, calls } = await open(t, {
+    [create]: ({ body }) => {
+      const { metadata } = (body as { server: { metadata: object } }).server
+      for (const one of made) one.metadata = metadata
+      return { status: 202, body: { server: { id: made[0]!.id } } }
+    },
+    [listed]: ({ query }) => {
+      if (query.get('changes-since') === null) polls++
+      return { body: { servers: made.map((one) => ({ ...one, status: polls > 3 ? 'ACTIVE' : 'BUILD' })) } }
+    }
+  })
+  const { body } = await api.post(nodes, { name: 'web', image_id: id, size_id: '1', count: 20 })
+  t.match(await api.ended(body), { status: 'succeeded' })
+  t.strictSame(calls(), [create, listed, ...Array.from({ length: polls }, () => listed)], 'no call for one node, no ports')
+})
