@@ -8,6 +8,7 @@ import { readAuthority } from '../../authority.ts'
 import type { Call } from '../../call.ts'
 import { userAgent, type Context } from '../../driver.ts'
 import { isUnsent } from '../../http.ts'
+import { isOutcomeUnknown } from '../../outcome.ts'
 import type { FieldRefusal } from '../../refusals.ts'
 import { untilAborted } from '../../single-flight.ts'
 import type { Credentials } from './credentials.ts'
@@ -191,5 +192,6 @@ function explainFailure (
     return toProblemError(lastRefusal, read)
   }
   // Between two attempts no request is in flight: the cloud refused all earlier attempts.
-  return problem.with({ cause: error, outcomeUnknown: !read && inFlight && !isUnsent(error) })
+  const answer = inFlight && !isUnsent(error) ? 'lost' : 'unsent'
+  return problem.with({ cause: error, outcomeUnknown: isOutcomeUnknown({ read, answer }) })
 }
