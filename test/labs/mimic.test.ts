@@ -117,6 +117,20 @@ t.test('creates whose answers are lost make one node each', async (t) => {
   }
 })
 
+t.test('creates that mimic makes and answers with 500 make one node each', async (t) => {
+  const { api, create, serversOf, setCreation } = await start(t)
+  await setCreation('^failed', 'false-negative', { code: 500 })
+  for (const name of ['failed', 'failed.example.com']) {
+    const { status, body } = await create(name)
+    t.equal(status, 202, name, { body })
+    const operation = await api.ended(body)
+    t.equal(operation.status, 'succeeded', name, { operation })
+    t.same(await serversOf(name), [operation.resource.id], `${name}: one server`)
+  }
+  await setCreation('^refused', 'fail', { code: 400, type: 'badRequest', message: 'no' })
+  t.equal((await create('refused')).body.code, 'provider_rejected')
+})
+
 t.test('lists of 300 nodes, and the nodes of a name', async (t) => {
   const { api, proxy, addServer } = await start(t)
   for (let i = 0; i < 300; i++) await addServer(i % 100 === 0 ? 'db.example.com' : `web-${i}`)

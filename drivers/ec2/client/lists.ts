@@ -102,7 +102,7 @@ function toTagFilter (tag: string): Filter {
   return { Name: `tag:${tag.slice(0, index)}`, Values: [toExactValue(tag.slice(index + 1))] }
 }
 
-/** Returns the filter on ids; none if there are more ids than a filter accepts, so that the list is longer than needed. */
+/** Returns the filter on ids; none if there are more ids than a filter accepts. */
 export const toIdFilter = (name: string, ids: readonly string[] = []): Filter[] =>
   ids.length === 0 || ids.length > maxFilterValues ? [] : [{ Name: name, Values: [...ids] }]
 

@@ -40,7 +40,7 @@ export interface Behaviour {
   unstoppable: Set<string>
   /** Statuses that a resize goes through before VERIFY_RESIZE. */
   resizing: string[]
-  /** Whether a name meets the filter `name` of the servers: an equal one does; at other releases the filter is a regex. */
+  /** Whether a name meets the filter `name` of servers: an equal one. At other releases the filter is a regex. */
   matchesName: (filter: string, name: string) => boolean
   /** The Location of a new image, in the place of its address. */
   imageLocation: string | undefined
