@@ -67,7 +67,8 @@ export async function readPage (
   })
   try {
     const timeout = timeoutOf(farm.get(cloud), until)
-    const { items, next, total, partial } = await farm.handle(cloud, { ...context, timeout }).call((connection, call) => {
+    const handle = farm.handle(cloud, { ...context, timeout })
+    const { items, next, total, partial } = await handle.call((connection, call) => {
       const lister = connection[service] as ListService | undefined
       if (lister === undefined) {
         throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })
