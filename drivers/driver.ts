@@ -147,14 +147,14 @@ export function defineDriver<Settings extends TObject> (driver: Driver<Settings>
   return Object.assign(fp(plugin, { name: `driver-${driver.name}`, fastify: '5.x' }), { driver: driver as Driver })
 }
 
-type ContextOptions = Pick<Context, 'cloud' | 'log' | 'timeout' | 'maxInFlight' | 'secrets'> & { driver: string }
+type ContextOptions = Pick<Context, 'cloud' | 'log' | 'timeout' | 'maxInFlight'> & { driver: string, secrets: Secrets }
 
 function createContext ({ driver, ...options }: ContextOptions): Context {
-  const { cloud, timeout, maxInFlight } = options
+  const { cloud, timeout, maxInFlight, secrets: { mask } } = options
   return {
     ...options,
     limit: createLimiter(maxInFlight),
-    http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, ...tls }),
+    http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, mask, ...tls }),
     identify: (service, id, location) =>
       ({ id, cloud, driver, location, self: `/api/v2/clouds/${cloud}/${pathOf(service)}/${encodeURIComponent(id)}` })
   }

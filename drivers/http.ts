@@ -14,6 +14,11 @@ export interface HttpOptions {
   /** Whether to check the certificate of the cloud. Default: true. */
   verify?: boolean
   userAgent: string
+  /**
+   * Masks the secrets in an error response before anything reads it: a driver may cut a message within a secret.
+   * Default: nothing is masked.
+   */
+  mask?: (text: string) => string
 }
 
 export interface HttpRequest {
@@ -107,7 +112,9 @@ const codeOf = (error: unknown): string => {
 }
 
 /** Creates the HTTP client of a cloud: a pool of connections, retries within a budget, a limit of parallel requests. */
-export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, userAgent }: HttpOptions): HttpClient {
+export function createHttpClient (
+  { timeout, maxInFlight, ca, verify = true, userAgent, mask = (text) => text }: HttpOptions
+): HttpClient {
   const budget = createRetryBudget()
   const limit = createLimiter(maxInFlight)
 
@@ -199,7 +206,11 @@ export function createHttpClient ({ timeout, maxInFlight, ca, verify = true, use
     const text = await response.body.text()
     const elapsed = Math.round(performance.now() - started)
     call.log.debug({ method, url, status: response.statusCode, elapsed_ms: elapsed }, 'call to the cloud')
-    return { status: response.statusCode, headers: flatten(response.headers), text }
+    const status = response.statusCode
+    const received = flatten(response.headers)
+    if (status < 400) return { status, headers: received, text }
+    const masked = Object.entries(received).map(([key, value]) => [key, mask(value)] as const)
+    return { status, headers: Object.fromEntries(masked), text: mask(text) }
   }
 
   /** Sends without retries: the part of a stream that was read cannot be sent again. */
@@ -256,11 +267,12 @@ function parse (text: string, status: number, read: boolean) {
   if (text === '') return undefined
   try {
     return JSON.parse(text) as unknown
-  } catch (cause) {
+  } catch {
     // An HTML error page has no more information than its status.
     if (status >= 300) return undefined
+    // The error of the parser is not the cause: it quotes a part of the text, which may be a part of a secret.
     throw new ProblemError('provider_error', 'The response of the cloud is not JSON', {
-      cause, outcomeUnknown: isOutcomeUnknown({ read, answer: 'malformed' })
+      outcomeUnknown: isOutcomeUnknown({ read, answer: 'malformed' })
     })
   }
 }

@@ -38,6 +38,9 @@ interface OutcomeRule extends Outcome {
   code?: RegExp
 }
 
+const throttling =
+  /^(RequestLimitExceeded|Throttl|RequestThrottled|EC2Throttled|BandwidthLimitExceeded|SlowDown|TooManyRequests)/
+
 /** Decides whether a failed call may have changed something at the cloud. The first rule that matches applies. */
 export const outcomeRules: readonly OutcomeRule[] = [
   { calls: 'read', outcome: 'certain', reason: 'A read changes nothing.' },
@@ -60,7 +63,7 @@ export const outcomeRules: readonly OutcomeRule[] = [
   {
     cloud: 'ec2',
     statuses: [500, 599],
-    code: /^(RequestLimitExceeded|Throttl|RequestThrottled|EC2Throttled|BandwidthLimitExceeded|SlowDown|TooManyRequests)/,
+    code: throttling,
     outcome: 'certain',
     reason: 'EC2 refuses too frequent requests with 503, before it acts.'
   },
@@ -102,7 +105,11 @@ export const outcomeRules: readonly OutcomeRule[] = [
     outcome: 'unknown',
     reason: 'A gateway stopped waiting for the service, which may still act.'
   },
-  { statuses: [500, 599], outcome: 'unknown', reason: 'The status is not defined, so the point of the failure is unknown.' }
+  {
+    statuses: [500, 599],
+    outcome: 'unknown',
+    reason: 'The status is not defined, so the point of the failure is unknown.'
+  }
 ]
 
 const isInRange = (answer: CallEnd['answer'], [first, last]: readonly [number, number]) =>
@@ -115,7 +122,9 @@ const applies = (rule: OutcomeRule, { read, answer, cloud, code = '' }: CallEnd)
   (rule.cloud === undefined || rule.cloud === cloud) &&
   (rule.code === undefined || rule.code.test(code))
 
-const undefinedStatus: Outcome = { outcome: 'unknown', reason: 'The cloud answered with a status that HTTP does not have.' }
+const undefinedStatus: Outcome = {
+  outcome: 'unknown', reason: 'The cloud answered with a status that HTTP does not have.'
+}
 
 /** Returns what is known about a call that has failed, with the reason. */
 export function outcomeOf (end: CallEnd): Outcome {

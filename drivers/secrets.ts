@@ -1,4 +1,4 @@
-import { ProblemError, type ProblemDetails } from '../openapi/model/index.ts'
+import type { Log } from './call.ts'
 
 /** The secrets of one connection. Nothing that leaves the driver contains them. */
 export interface Secrets {
@@ -27,6 +27,7 @@ const formsOf = (secret: string): string[] => [
   secret,
   JSON.stringify(secret).slice(1, -1),
   new URLSearchParams([['', secret]]).toString().slice(1),
+  encodeURIComponent(Buffer.from(secret).toString()),
   Buffer.from(secret).toString('base64')
 ]
 
@@ -53,17 +54,23 @@ export function createSecrets (): Secrets {
     return hasChanged ? Object.fromEntries(entries) as T : value
   }
 
-  const maskError = (error: unknown) => {
-    let current = error
-    for (let depth = 0; current instanceof Error && depth < 10; depth++) {
-      current.message = mask(current.message)
-      if (current.stack !== undefined) current.stack = mask(current.stack)
-      if (current instanceof ProblemError) {
-        const details: { details: ProblemDetails } = { details: maskDeep(current.details) }
-        Object.assign(current, details)
-      }
-      current = current.cause
+  /** Libraries put requests, responses and texts that they cannot parse into fields of their errors. */
+  const maskFields = (error: Error) => {
+    const fields = error as unknown as Record<string, unknown>
+    for (const [key, value] of Object.entries(fields)) {
+      if (key === 'cause' || key === 'errors') continue
+      const result = maskDeep(value)
+      if (result !== value) Object.defineProperty(error, key, { value: result, enumerable: true, configurable: true })
     }
+  }
+
+  const maskError = (error: unknown, depth = 0) => {
+    if (!(error instanceof Error) || depth > 10) return
+    error.message = mask(error.message)
+    if (error.stack !== undefined) error.stack = mask(error.stack)
+    maskFields(error)
+    maskError(error.cause, depth + 1)
+    if (error instanceof AggregateError) for (const one of error.errors) maskError(one, depth + 1)
   }
 
   return {
@@ -77,7 +84,29 @@ export function createSecrets (): Secrets {
     },
     mask,
     maskDeep: (value) => maskDeep(value),
-    maskError
+    maskError: (error) => maskError(error)
+  }
+}
+
+/** A log that masks secrets. A class, because every call to a cloud creates one. */
+export class MaskingLog implements Log {
+  readonly #log: Log
+  readonly #secrets: Pick<Secrets, 'mask' | 'maskDeep' | 'maskError'>
+
+  constructor (log: Log, secrets: Pick<Secrets, 'mask' | 'maskDeep' | 'maskError'>) {
+    this.#log = log
+    this.#secrets = secrets
+  }
+
+  debug (details: object, message: string) { this.#write('debug', details, message) }
+  info (details: object, message: string) { this.#write('info', details, message) }
+  warn (details: object, message: string) { this.#write('warn', details, message) }
+  error (details: object, message: string) { this.#write('error', details, message) }
+
+  #write (level: keyof Log, { err, ...details }: { err?: unknown }, message: string) {
+    this.#secrets.maskError(err)
+    const masked = this.#secrets.maskDeep(details)
+    this.#log[level](err === undefined ? masked : { err, ...masked }, this.#secrets.mask(message))
   }
 }
 

@@ -52,10 +52,10 @@ export function connect (settings: Settings, context: Context): Connection {
   const missing = auth === undefined ? 'auth is required' : missingCredentials(auth, settings.auth_type)
   if (auth === undefined || missing !== undefined) throw new Error(`cloud ${context.cloud}: ${missing}`)
 
-  const { timeout } = context
+  const { timeout, secrets } = context
   const ca = cacert === undefined ? undefined : readAuthority(cacert, 'cacert', context.cloud)
   const http = context.http({ verify, ca })
-  const session = createSession({ ...settings, auth }, http, timeout)
+  const session = createSession({ settings: { ...settings, auth }, http, timeout, secrets })
   const client = createClient({ session, http, timeout, microversions: true })
   const servers = bind(client, resources.server, { service: 'compute' })
   const neutron = createNeutron(client)

@@ -1,6 +1,7 @@
 import type { CloudSettings } from '../../config/index.ts'
 import { openCall, type Call, type Log, type OpenCall } from '../../drivers/call.ts'
 import { secretsOf, type Connection } from '../../drivers/driver.ts'
+import { MaskingLog } from '../../drivers/secrets.ts'
 import { ProblemError, toProblem, type Health } from '../../openapi/model/index.ts'
 import { requireCapability } from './capabilities.ts'
 
@@ -10,8 +11,11 @@ export interface CallContext {
   log: Log
   /** The id of the operation that makes the call. A create carries it into the cloud. */
   operation?: string
-  /** False for a call without a time limit, such as an upload. The driver ends it when no data flows. */
-  deadline?: false
+  /**
+   * The time limit in milliseconds, if it is shorter than that of the cloud. Infinity for a call without a limit, such
+   * as an upload, which the driver ends when no data flows.
+   */
+  timeout?: number
   /** Returns a signal that aborts when the client disconnects. A change does not have it: it continues. */
   caller?: () => AbortSignal
 }
@@ -59,15 +63,17 @@ export function createCloud (settings: CloudSettings, connection: Connection | u
   let runningCheck: Promise<Health> | undefined
   const secrets = connection === undefined ? undefined : secretsOf.get(connection)
 
-  const call = async <T>(to: Connection, { deadline, ...context }: CallContext, run: CloudCall<T>) => {
+  const call = async <T>(to: Connection, { timeout: own, ...context }: CallContext, run: CloudCall<T>) => {
     if (aborted !== undefined) throw aborted
-    const timeout = deadline === false ? Infinity : settings.timeout * 1000
-    const open = openCall({ timeout, ...context })
+    const limit = settings.timeout * 1000
+    const timeout = own === Infinity ? Infinity : Math.min(own ?? limit, limit)
+    const log = secrets === undefined ? context.log : new MaskingLog(context.log, secrets)
+    const open = openCall({ timeout, ...context, log })
     openCalls.add(open)
     try {
       const result = await run(to, open)
       if (health.status === 'down') health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
-      return maskExtra(result)
+      return maskResult(result)
     } catch (error) {
       secrets?.maskError(error)
       const problem = nameCloud(error, to)
@@ -79,12 +85,14 @@ export function createCloud (settings: CloudSettings, connection: Connection | u
     }
   }
 
-  /** Masks the raw fields of resources. Drivers map all other fields themselves. */
-  const maskExtra = <T>(result: T): T => {
+  /** Masks the texts of the cloud: raw fields, faults, the reason of a partial list. Drivers map all other fields. */
+  const maskResult = <T>(result: T): T => {
     if (typeof result !== 'object' || result === null || secrets === undefined) return result
-    const { items = [result] } = result as { items?: unknown[] }
-    for (const item of items as { extra?: object }[]) {
+    const { items = [result], partial } = result as { items?: unknown[], partial?: ProblemError }
+    if (partial !== undefined) secrets.maskError(partial)
+    for (const item of items as { extra?: object, fault?: object | null }[]) {
       if (item?.extra !== undefined) item.extra = secrets.maskDeep(item.extra)
+      if (item?.fault) item.fault = secrets.maskDeep(item.fault)
     }
     return result
   }

@@ -30,6 +30,8 @@ export interface Answer {
   status?: number
   body?: unknown
   headers?: Record<string, string>
+  /** Sent as it is instead of an HTTP response. */
+  raw?: string
 }
 
 export type Routes = Record<string, Answer | ((request: FakeRequest) => Answer)>
@@ -102,7 +104,8 @@ export async function startFake (
       const one = { method: request.method!, path: pathname, query, headers: request.headers, body }
       asked.push(one)
       const route = routes[`${request.method} ${pathname}`] ?? nothing
-      const { status = 200, body: answer, headers = {} } = typeof route === 'function' ? route(one) : route
+      const { status = 200, body: answer, headers = {}, raw } = typeof route === 'function' ? route(one) : route
+      if (raw !== undefined) return request.socket.end(raw)
       response.writeHead(status, headers).end(typeof answer === 'string' ? answer : JSON.stringify(answer))
     })
   })

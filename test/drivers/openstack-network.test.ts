@@ -200,6 +200,21 @@ t.test('rules: ICMP uses the fields of ports, the family comes from the addresse
   )
 })
 
+t.test('a rule never shows less restriction than it has', async (t) => {
+  const raw: NeutronRule = { id, security_group_id: 'g', direction: 'ingress', ethertype: 'IPv4' }
+  const nobody = { cidr: null, remote_group_id: null }
+  t.match(toRule(raw), { ...nobody, remote: 'any', remote_address_group_id: null })
+  t.match(toRule({ ...raw, remote_ip_prefix: '0.0.0.0/0' }), { remote: 'cidr', cidr: '0.0.0.0/0' })
+  t.match(toRule({ ...raw, remote_group_id: 'r' }), { remote: 'security_group', remote_group_id: 'r' })
+  t.match(
+    toRule({ ...raw, remote_address_group_id: 'a', remote_ip_prefix: null, remote_group_id: null }),
+    { ...nobody, remote: 'address_group', remote_address_group_id: 'a' }
+  )
+  const later: NeutronRule & Record<string, unknown> = { ...raw, remote_domain: 'x' }
+  t.match(toRule(later), { ...nobody, remote: 'unknown' })
+  t.match(toRule({ ...raw, ethertype: null, protocol: '' }), { remote: 'any', protocol: null })
+})
+
 t.test('a rule of another group is not found', async (t) => {
   const { cloud, call, of } = await open(t, {
     [`GET ${neutron(`security-group-rules/${other}`)}`]: {

@@ -1,5 +1,6 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
+import type { Context } from '../../driver.ts'
 import type { HttpClient } from '../../http.ts'
 import { computeRoot, findEndpoint, hasService, type Place, type Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
@@ -7,10 +8,13 @@ import { authRequest, tokensUrl, type Catalog, type KeystoneToken } from './keys
 import type { AuthSettings, Settings } from './settings.ts'
 import { createAccess, createTokenCache, type Grant, type Session } from './token-cache.ts'
 
+export interface SessionOptions extends Pick<Context, 'timeout' | 'secrets'> {
+  settings: Settings & { auth: AuthSettings }
+  http: HttpClient
+}
+
 /** Makes the session of one cloud, which holds one token of Keystone v3. */
-export function createSession (
-  settings: Settings & { auth: AuthSettings }, http: HttpClient, timeout: number
-): Session {
+export function createSession ({ settings, http, timeout, secrets }: SessionOptions): Session {
   const url = tokensUrl(settings.auth.auth_url)
   const body = authRequest(settings.auth, settings.auth_type)
   const place: Place = {
@@ -19,6 +23,7 @@ export function createSession (
   }
   return createTokenCache({
     timeout,
+    secrets,
     issuer: 'Keystone',
     authenticate: async (call) => toGrant(await requestToken(http, url, body, call), place)
   })

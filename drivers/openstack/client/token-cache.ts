@@ -1,6 +1,7 @@
 import type { Token } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
+import type { Context } from '../../driver.ts'
 import { createSingleFlight } from '../../single-flight.ts'
 import type { Service } from './catalog.ts'
 
@@ -92,6 +93,8 @@ export interface TokenCacheOptions {
   issuer: string
   /** Requests a token. Throws provider_auth_failed if the credentials are refused. */
   authenticate: (call: Call) => Promise<Grant>
+  /** Takes each token, so that nothing that leaves the driver contains it. */
+  secrets?: Context['secrets']
 }
 
 /**
@@ -99,7 +102,7 @@ export interface TokenCacheOptions {
  * five minutes before its end, or in the last fifth of a short life, and once for all calls that a
  * service has refused.
  */
-export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheOptions): Session {
+export function createTokenCache ({ timeout, issuer, authenticate, secrets }: TokenCacheOptions): Session {
   let entry: CacheEntry | undefined
   let refusal: { problem: ProblemError, until: number } | undefined
   let generation = 0
@@ -109,6 +112,7 @@ export function createTokenCache ({ timeout, issuer, authenticate }: TokenCacheO
     const now = performance.now()
     try {
       const grant = await authenticate(call)
+      secrets?.add(grant.access.token)
       const early = Math.min(300_000, grant.lifetime / 5)
       const fresh: CacheEntry = {
         grant,

@@ -71,6 +71,8 @@ export interface NeutronRule extends NeutronObject {
   port_range_max?: number | null
   remote_ip_prefix?: string | null
   remote_group_id?: string | null
+  /** The address group of the remote end, with Neutron's extension `security-groups-remote-address-group`. */
+  remote_address_group_id?: string | null
 }
 
 /** The resources of Neutron, bound to a cloud. */

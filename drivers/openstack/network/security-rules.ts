@@ -16,6 +16,22 @@ export const ruleFields: readonly FieldRefusal[] = [
   { pattern: /port_range_min|^Invalid value for port/, pointer: '/port_min' }
 ]
 
+/** The fields of Neutron that restrict the remote end, and what each of them names. */
+const remoteFields: Readonly<Record<string, SecurityGroupRule['remote']>> = {
+  remote_ip_prefix: 'cidr', remote_group_id: 'security_group', remote_address_group_id: 'address_group'
+}
+
+/**
+ * Finds the kind of the remote end. All fields of Neutron that restrict it begin with `remote_`, so that one that was
+ * added since is never shown as no restriction.
+ */
+function remoteOf (raw: NeutronRule): SecurityGroupRule['remote'] {
+  const set = Object.entries(raw).filter(([field, value]) => field.startsWith('remote_') && (value ?? '') !== '')
+  const kinds = set.map(([field]) => Object.hasOwn(remoteFields, field) ? remoteFields[field] : 'unknown')
+  if (kinds.length === 0) return 'any'
+  return kinds.length === 1 ? kinds[0] : 'unknown'
+}
+
 export function toRule (raw: NeutronRule): SecurityGroupRule {
   const { protocol = null, port_range_min: first = null, port_range_max: last = null } = raw
   const isIcmp = protocol !== null && icmp.has(protocol)
@@ -28,8 +44,10 @@ export function toRule (raw: NeutronRule): SecurityGroupRule {
     port_max: isIcmp ? null : last,
     icmp_type: isIcmp ? first : null,
     icmp_code: isIcmp ? last : null,
+    remote: remoteOf(raw),
     cidr: raw.remote_ip_prefix ?? null,
     remote_group_id: raw.remote_group_id ?? null,
+    remote_address_group_id: raw.remote_address_group_id ?? null,
     description: raw.description || null
   }
 }

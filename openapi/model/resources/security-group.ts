@@ -10,6 +10,7 @@ const description = Type.String({ maxLength: 255 })
 const direction = Type.Enum(['ingress', 'egress'], { type: 'string' })
 const ethertype = Type.Enum(['IPv4', 'IPv6'], { type: 'string' })
 const port = (description: string) => Type.Integer({ minimum: 0, maximum: 65535, description })
+const remoteKinds = ['any', 'cidr', 'security_group', 'address_group', 'prefix_list', 'unknown'] as const
 const icmp = (description: string) => Type.Integer({ minimum: 0, maximum: 255, description })
 
 export type SecurityGroupRule = Static<typeof SecurityGroupRule>
@@ -24,8 +25,12 @@ export const SecurityGroupRule = model('SecurityGroupRule', Type.Object({
   port_max: nullableInteger(),
   icmp_type: nullableInteger(),
   icmp_code: nullableInteger(),
-  cidr: nullableString('Addresses of the remote end. If it and remote_group_id are null, any address matches.'),
+  remote: Type.Optional(openEnum(remoteKinds,
+    'The kind of the remote end. any: every address matches. unknown: the rule has a restriction that this server does ' +
+    'not understand, so it does not match every address.')),
+  cidr: nullableString('Addresses of the remote end. Null does not mean that every address matches: see remote.'),
   remote_group_id: nullableString('Security group of the remote end.'),
+  remote_address_group_id: Type.Optional(nullableString('Address group of the remote end (OpenStack).')),
   description: nullableString()
 }, { description: 'Rules can be created and deleted, not changed.' }))
 
