@@ -168,7 +168,7 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
       const rule = await findRule(ruleId, id, call)
       if (rule === undefined) throw new ProblemError('resource_not_found', `The security group has no rule ${ruleId}`)
       if (!dialect.ruleIds && rule.remote === 'unknown') {
-        throw new ProblemError('not_supported', `The remote end of the rule ${ruleId} is not known, so it cannot be named`)
+        throw new ProblemError('not_supported', `The cloud does not show the remote end of the rule ${ruleId}`)
       }
       const target = dialect.ruleIds ? { SecurityGroupRuleIds: [ruleId] } : { IpPermissions: [permissionOf(rule)] }
       const input = { GroupId: id, ...target }
