@@ -319,3 +319,25 @@ for (const where of ['/services/compute', '/services/Eucalyptus']) {
     t.match(await libcloud('another secret'), { refused: /^(InvalidCredsError|BaseHTTPError)$/ })
   })
 }
+
+t.test('awscli: mode EDGE, verbose zones and bundle tasks', async (t) => {
+  const cloud = await startEucalyptus({ behaviour: { ...behaviour, edge: true, administrator: true } })
+  t.teardown(cloud.close)
+  const { ask } = aws(t, cloud)
+  const address = await ask('allocate-address')
+  t.match(address, { Domain: 'standard', PublicIp: /^\d/ })
+  t.notOk('AllocationId' in address)
+  const { Instances: [instance] } = await ask(
+    'run-instances', '--image-id', cloud.images.ebs, '--instance-type', 'm1.small'
+  )
+  t.notOk('VpcId' in instance || instance.NetworkInterfaces?.length > 0, 'no network', { instance })
+  await ask('associate-address', '--public-ip', address['PublicIp'], '--instance-id', instance.InstanceId)
+  t.match(await ask('describe-addresses'), { Addresses: [{ InstanceId: instance.InstanceId, Domain: 'standard' }] })
+  await ask('disassociate-address', '--public-ip', address['PublicIp'])
+  await ask('release-address', '--public-ip', address['PublicIp'])
+  t.same((await ask('describe-addresses'))['Addresses'], [])
+  t.same((await ask('describe-vpcs'))['Vpcs'], [])
+  const { AvailabilityZones: zones } = await ask('describe-availability-zones', '--zone-names', 'verbose')
+  t.match(zones[1], { ZoneName: '|- vm types', State: /^free \/ max/ })
+  t.same((await ask('describe-bundle-tasks'))['BundleTasks'], [])
+})
