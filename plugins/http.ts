@@ -61,10 +61,15 @@ function ajvFor (models: unknown[]) {
 
 /** Ajv converts "Infinity" and "1e400" to Infinity, which passes every bound: it compares only finite numbers. */
 function findInfinite (values: unknown) {
-  if (typeof values !== 'object' || values === null) return []
-  return Object.entries(values).filter(([, value]) => value === Infinity || value === -Infinity).map(([name]) => ({
-    instancePath: `/${name}`, schemaPath: '', keyword: 'type', params: {}, message: 'must be a finite number'
-  }))
+  const errors: NonNullable<ValidateFunction['errors']> = []
+  for (const name in values as Record<string, unknown>) {
+    const value = (values as Record<string, unknown>)[name]
+    if (value !== Infinity && value !== -Infinity) continue
+    errors.push({
+      instancePath: `/${name}`, schemaPath: '', keyword: 'type', params: {}, message: 'must be a finite number'
+    })
+  }
+  return errors
 }
 
 /** Compiles a schema at its first use. Compiling all schemas at the start would take longer than the rest of it. */

@@ -35,10 +35,10 @@ export default fp(async (fastify) => {
   const released = new Promise<void>((resolve) => { release = resolve })
   fastify.decorate('releaseRequests', () => release())
 
-  fastify.addHook('onRequest', async ({ raw }) => {
-    if (!closing) return
-    await Promise.all([released, readToEnd(raw)])
-    throw ended()
+  // Not async: a promise for each request costs a few percent of a small list.
+  fastify.addHook('onRequest', ({ raw }, _reply, done) => {
+    if (!closing) return done()
+    Promise.all([released, readToEnd(raw)]).then(() => done(ended()), done)
   })
 
   fastify.addHook('onSend', (_request, reply, _payload, done) => {
