@@ -274,3 +274,42 @@ t.test('refusals of the service', async (t) => {
     parameters: { GroupId: group }
   })
 })
+
+t.test('in mode EDGE there are no networks: addresses have no ids, groups of rules have names', async (t) => {
+  const { cloud, ask } = await start(t, { behaviour: { edge: true, delay: 0 } })
+  t.match((await ask('DescribeAccountAttributes')).text, /supported-platforms.*<attributeValue>EC2</s)
+  const address = await ask('AllocateAddress')
+  t.same(address.values('allocationId'), [])
+  t.same(address.values('domain'), ['standard'])
+  const [ip = ''] = address.values('publicIp')
+  const made = await ask('RunInstances', {
+    params: { ImageId: cloud.images.ebs, MinCount: 1, MaxCount: 1, InstanceType: 'm1.small' }
+  })
+  t.same([...made.values('vpcId'), ...made.values('networkInterfaceId')], [])
+  const [instance = ''] = made.values('instanceId')
+  t.equal((await ask('AssociateAddress', { params: { PublicIp: ip, InstanceId: instance } })).status, 200)
+  t.same((await ask('DescribeAddresses')).values('instanceId'), [instance])
+  t.equal((await ask('ReleaseAddress', { params: { AllocationId: 'eipalloc-12345678' } })).status, 400)
+  t.equal((await ask('ReleaseAddress', { params: { PublicIp: ip } })).status, 200)
+
+  const group = { 'IpPermissions.1.Groups.1.GroupName': 'default', 'IpPermissions.1.IpProtocol': '-1' }
+  await ask('AuthorizeSecurityGroupIngress', { params: { GroupName: 'default', ...group } })
+  const groups = await ask('DescribeSecurityGroups')
+  t.same(groups.values('vpcId'), [])
+  t.ok(/<groups><item><userId>\d+<\/userId><groupName>default</.test(groups.text), 'a group by its name')
+  t.same((await ask('DescribeVpcs')).values('vpcId'), [])
+  t.equal((await ask('CreateVpc', { params: { CidrBlock: '10.0.0.0/16' } })).code, 'UnsupportedOperation')
+})
+
+t.test('verbose zones are for administrators; nobody bundles', async (t) => {
+  const { cloud, ask } = await start(t)
+  const params = { 'ZoneName.1': 'verbose' }
+  t.same((await ask('DescribeAvailabilityZones', { params })).values('zoneName'), cloud.zones)
+  cloud.behaviour.administrator = true
+  const { values } = await ask('DescribeAvailabilityZones', { params })
+  t.equal(values('zoneName').filter((name) => name === '|- vm types').length, cloud.zones.length)
+  t.ok(values('zoneState').some((state) => /^0064 \/ 0064 +1 +256 +5$/.test(state)))
+  const tasks = await ask('DescribeBundleTasks')
+  t.equal(tasks.status, 200)
+  t.match(tasks.text, /<bundleInstanceTasksSet ?(\/>|><\/bundleInstanceTasksSet>)/)
+})

@@ -97,3 +97,19 @@ t.test('operations read no more than they need: a stop makes 3 calls, 20 nodes a
   t.equal(stopped.status, 'succeeded', 'stopped', { stopped })
   t.same(fake.requests.map(({ action }) => action), ['DescribeInstances', 'StopInstances', 'DescribeInstances'])
 })
+
+t.test('a cloud without VPCs is refused with words, before anything is created', async (t) => {
+  const fake = await start(t, { behaviour: { edge: true } })
+  const { api } = await build(t, { clouds: { default: cloudOf(fake) } })
+  const at = '/api/v2/clouds/default'
+  const words = /has no VPCs \(its network mode is EDGE or older\)/
+  t.match((await api.get(at)).body.health, { status: 'down', problem: { code: 'not_supported', detail: words } })
+  for (const collection of ['nodes', 'floating-ips', 'security-groups', 'sizes', 'volumes']) {
+    const { status, body } = await api.get(`${at}/${collection}`)
+    t.equal(status, 501, collection)
+    t.match(body, { code: 'not_supported', detail: words, hint: /VPCMIDO/ })
+  }
+  t.equal((await api.post(`${at}/floating-ips`, {})).status, 501)
+  t.equal(fake.cloud.addresses.size, 0, 'no address leaks')
+  t.same([...new Set(fake.requests.map(({ action }) => action))], ['DescribeAccountAttributes'])
+})

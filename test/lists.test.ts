@@ -186,6 +186,8 @@ t.test('all nodes of one name are told, and a tag may hold anything', async (t) 
   t.equal(await count('tag=empty'), 2)
   t.equal(await count('tag=blank=%20a%20'), 1)
   t.equal(await count(`tag.${encodeURIComponent('a=b')}=c`), 0)
+  t.equal(await count(`tag.${encodeURIComponent('a=b')}=c=d`), 1, 'a key may contain the sign before its value')
+  t.equal(await count('tag=a=b=c=d'), 1)
 })
 
 t.test('the list of all images, sizes and locations is filtered as that of nodes is', async (t) => {

@@ -1,5 +1,5 @@
 /** The parts for other drivers whose clouds speak a dialect of Amazon's protocol. */
-export { createClient } from './client/client.ts'
+export { createClient, type Client } from './client/client.ts'
 export type { Cloud, Dialect } from './client/cloud.ts'
 export { malformed } from './client/errors.ts'
 export { commonOptions, toCommonParameters } from './compute/node-options.ts'

@@ -4,6 +4,7 @@ import {
   commonOptions, createClient, createCloud, createConnection, createPrices, ids,
   toCommonParameters, type Dialect
 } from '../ec2/public.ts'
+import { requireVpcs } from './network-mode.ts'
 import type { Settings } from './settings.ts'
 import { readSizes } from './sizes.ts'
 
@@ -41,9 +42,10 @@ export function connect (settings: Settings, context: Context): Connection {
     secretAccessKey: settings.secret_access_key,
     sessionToken: settings.session_token
   }
-  const client = createClient({
+  const address = `${host}:${port}`
+  const client = requireVpcs(createClient({
     region: location,
-    endpoint: `${secure ? 'https' : 'http'}://${host}:${port}${path}`,
+    endpoint: `${secure ? 'https' : 'http'}://${address}${path}`,
     ca,
     verify,
     credentials: async () => credentials,
@@ -53,13 +55,13 @@ export function connect (settings: Settings, context: Context): Connection {
       CreateNetworkInterface: clientToken,
       CreateSnapshot: clientToken
     }
-  }, context)
+  }, context), address, context)
   const cloud = createCloud(client, dialect, location, context)
   // Each cloud has its own prices, so there is no default table.
   const priceOf = prices === undefined ? () => null : createPrices(prices)
   return createConnection(cloud, context, {
     ids: ownIds,
-    host: `${host}:${port}`,
+    host: address,
     createOptions,
     toParameters: toCommonParameters,
     readSizes: (call) => readSizes(cloud, priceOf, call),

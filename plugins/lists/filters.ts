@@ -37,12 +37,14 @@ export function matchesPattern (pattern: string, name: string): boolean {
 
 type Item = Readonly<Record<string, unknown>>
 
+/** Tests a tag by `key=value` or `key`. A key may contain `=`, so every `=` may be the one before the value. */
 const hasTag = (wanted: string) => {
-  const at = wanted.indexOf('=')
-  const [key, value] = at === -1 ? [wanted, undefined] : [wanted.slice(0, at), wanted.slice(at + 1)]
+  const parts = wanted.split('=')
+  const pairs = parts.slice(1).map((_, i) => [parts.slice(0, i + 1).join('='), parts.slice(i + 1).join('=')] as const)
   return ({ tags }: Item) => {
     const map = tags as Record<string, string>
-    return Object.hasOwn(map, key) && (value === undefined || map[key] === value)
+    if (pairs.length === 0) return Object.hasOwn(map, wanted)
+    return pairs.some(([key, value]) => Object.hasOwn(map, key) && map[key] === value)
   }
 }
 

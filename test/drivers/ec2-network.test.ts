@@ -102,6 +102,42 @@ t.test('-1 is any, numbers of protocols are names, all ports are no port', async
   )
 })
 
+t.test('a rule is never shown with less restriction than it has', async (t) => {
+  const base = { SecurityGroupRuleId: 'sgr-1', IpProtocol: 'tcp', FromPort: 22, ToPort: 22 }
+  const other = { GroupId: 'sg-2', UserId: '222222222222', VpcPeeringConnectionId: 'pcx-1', PeeringStatus: 'active' }
+  for (const [raw, remote] of [
+    [{ CidrIpv4: '0.0.0.0/0' }, 'cidr'],
+    [{ CidrIpv6: '::/0' }, 'cidr'],
+    [{ PrefixListId: 'pl-1' }, 'prefix_list'],
+    [{ ReferencedGroupInfo: other }, 'security_group'],
+    // A group of another account whose peering has ended may lack its id.
+    [{ ReferencedGroupInfo: { UserId: '222222222222', PeeringStatus: 'deleted' } }, 'unknown'],
+    [{ ReferencedGroupInfo: { ...other, GroupId: '' } }, 'unknown'],
+    // Something that Amazon may add.
+    [{ RemoteThing: 'x' }, 'unknown']
+  ] as const) t.equal(toRule({ ...base, ...raw }).remote, remote, JSON.stringify(raw))
+
+  const rules = rulesOf({
+    IpPermissions: [{
+      IpProtocol: 'tcp',
+      FromPort: 22,
+      ToPort: 22,
+      IpRanges: [{ CidrIp: '10.0.0.0/8' }],
+      Ipv6Ranges: [{ CidrIpv6: '2001:db8::/32' }],
+      PrefixListIds: [{ PrefixListId: 'pl-1' }],
+      // A network without VPCs names groups by account and name.
+      UserIdGroupPairs: [{ GroupId: 'sg-2' }, { UserId: '222222222222', GroupName: 'web' }]
+    }]
+  })
+  t.same(rules.map(({ remote, ethertype, cidr, remote_group_id: group }) => [remote, ethertype, cidr ?? group]), [
+    ['cidr', 'IPv4', '10.0.0.0/8'],
+    ['cidr', 'IPv6', '2001:db8::/32'],
+    ['prefix_list', 'IPv4', 'pl-1'],
+    ['security_group', 'IPv4', 'sg-2'],
+    ['unknown', 'IPv4', null]
+  ])
+})
+
 t.test('where rules have no ids, each says itself in a path, and is taken back as it was made', async (t) => {
   const group = {
     IpPermissions: [

@@ -148,6 +148,7 @@ t.test('filters are handed on in the words of Amazon, wildcards of its own escap
   t.same(toFilters({ name: ['what?'] }, rules), [{ Name: 'tag:Name', Values: ['what\\?'] }])
   t.equal(toFilters({ state: ['paused'] }, rules), undefined, 'the core filters a state that Amazon does not have')
   t.equal(toFilters({}, rules), undefined)
+  t.equal(toFilters({ tag: ['a=b=c'] }, rules), undefined, 'a key may have a =, so the core filters')
 })
 
 t.test('options of a create are the parameters of Amazon', async (t) => {

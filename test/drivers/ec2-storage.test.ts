@@ -288,12 +288,15 @@ t.test('an instance type is a size', async (t) => {
   t.match(size, {
     vcpus: 4,
     ram: 16384,
-    disk: 250,
+    disk: 0,
+    ephemeral_disk: 232,
     architecture: ['x86_64'],
     gpus: [{ name: 'NVIDIA A10G', count: 1, memory: 22888 }],
     price: null
   })
-  t.equal(toSize({ InstanceType: 't3.micro' }, identity, null).disk, 0, 'one without a disk boots from a volume')
+  t.match(toSize({ InstanceType: 't3.micro' }, identity, null), { disk: 0, ephemeral_disk: 0 })
+  const old = { SupportedRootDeviceTypes: ['instance-store' as const], InstanceStorageInfo: { TotalSizeInGB: 840 } }
+  t.match(toSize(old, identity, null), { disk: null, ephemeral_disk: 782 }, 'its root is a part of its local disk')
 })
 
 t.test(
@@ -383,18 +386,34 @@ t.test('a key pair tells what the cloud tells, its private key once', async (t) 
   t.equal(toKeyPair(raw, identity, { extra: true }).secrets, undefined)
 })
 
-t.test('quotas are those that the cloud tells, and nodes are counted over all pages', async (t) => {
-  const { cloud } = cloudOf(({ action, input }) => {
-    if (action === 'DescribeAddresses') return { Addresses: [{}] }
-    if (action === 'DescribeAccountAttributes') {
+t.test('quotas are those that the cloud shows; nodes are counted by one call, or not at all', async (t) => {
+  for (const [NextToken, used] of [[undefined, 2], ['', 2], ['more', null]] as const) {
+    const { cloud, sent } = cloudOf(({ action }) => {
+      if (action === 'DescribeAddresses') return { Addresses: [{}] }
+      if (action === 'DescribeInstanceStatus') return { InstanceStatuses: [{}, {}], NextToken }
       return { AccountAttributes: [{ AttributeName: 'max-instances', AttributeValues: [{ AttributeValue: '20' }] }] }
-    }
-    return {
-      Reservations: [{ Instances: [{}, {}] }],
-      ...(input['NextToken'] === undefined ? { NextToken: 'more' } : {})
-    }
-  })
-  t.same(await createQuotas(cloud).list(call()), [{ resource: 'nodes', limit: 20, used: 4, unit: 'count' }])
+    })
+    t.same(await createQuotas(cloud).list(call()), [{ resource: 'nodes', limit: 20, used, unit: 'count' }])
+    t.same(sent.map(({ action }) => action).sort(), [
+      'DescribeAccountAttributes', 'DescribeAddresses', 'DescribeInstanceStatus'
+    ])
+  }
+})
+
+t.test('owner=amazon finds the images of Amazon, whose owner is an account with this alias', async (t) => {
+  const raw = { ImageId: 'ami-1', OwnerId: '137112412989', ImageOwnerAlias: 'amazon', Name: 'al2023', Public: true }
+  const { cloud, sent } = cloudOf(() => ({ Images: [raw] }))
+  const images = createImages({ cloud, recommended: [{ owner: 'amazon', name: 'al2023*' }] })
+  const ownerOf = async (filters: Record<string, string[]>) => {
+    const { items } = await images.list({ limit: 9, token: null, filters, extra: false }, call())
+    return items[0]?.owner
+  }
+  // The server compares the owner again, so it must be a value of the filter.
+  t.equal(await ownerOf({ owner: ['amazon'] }), 'amazon')
+  t.same(sent[0]!.input['Owners'], ['amazon'])
+  t.equal(await ownerOf({ owner: ['137112412989'] }), '137112412989')
+  t.equal(await ownerOf({ owner: ['all'] }), '137112412989')
+  t.equal(await ownerOf({}), '137112412989')
 })
 
 t.test('images of everybody are what another cloud lists; who one is itself it cannot tell', async (t) => {

@@ -96,10 +96,12 @@ export function toStatuses (states: Readonly<Record<string, string>>, state: str
 export const filterNames = <Rules extends FilterRules>(rules: Rules) =>
   [...Object.keys(rules) as (keyof Rules & string)[], 'tag' as const]
 
-function toTagFilter (tag: string): Filter {
-  const index = tag.indexOf('=')
-  if (index === -1) return { Name: 'tag-key', Values: [toExactValue(tag)] }
-  return { Name: `tag:${tag.slice(0, index)}`, Values: [toExactValue(tag.slice(index + 1))] }
+/** Translates `key=value` or `key`. With several `=` the key is unknown, so the core filters the whole list. */
+function toTagFilter (tag: string): Filter[] {
+  const [key, value, ...others] = tag.split('=')
+  if (others.length > 0) return []
+  if (value === undefined) return [{ Name: 'tag-key', Values: [toExactValue(tag)] }]
+  return [{ Name: `tag:${key}`, Values: [toExactValue(value)] }]
 }
 
 /** Returns the filter on ids; none if there are more ids than a filter accepts. */
@@ -110,6 +112,6 @@ export const toIdFilter = (name: string, ids: readonly string[] = []): Filter[] 
 export function toFilters (filters: Filters, rules: FilterRules, others: readonly Filter[] = []): Filter[] | undefined {
   const translated = translateFilters(filters, rules, maxFilterValues)
     .map(({ name, values }): Filter => ({ Name: name, Values: [...values] }))
-  const all = [...others, ...translated, ...(filters['tag'] ?? []).map(toTagFilter)]
+  const all = [...others, ...translated, ...(filters['tag'] ?? []).flatMap(toTagFilter)]
   return all.length === 0 ? undefined : all
 }

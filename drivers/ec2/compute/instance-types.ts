@@ -14,7 +14,14 @@ const toGpu = ({ Manufacturer: maker, Name: name, Count: count, MemoryInfo: memo
   memory: memory?.SizeInMiB ?? null
 })
 
-/** Maps an instance type. A type without a local disk boots from a volume. */
+/** Amazon gives the size of local disks in GB. Rounds down, so that a node has at least what is shown. */
+const toGib = (gigabytes: number) => Math.floor(gigabytes * 1e9 / 2 ** 30)
+
+/** The root of a node is a volume. Only types of old have it on the local disk alone, whose part for it is unknown. */
+const rootDiskOf = ({ SupportedRootDeviceTypes: types = ['ebs'] }: InstanceTypeInfo) =>
+  types.includes('ebs') ? 0 : null
+
+/** Maps an instance type. */
 export function toSize (type: InstanceTypeInfo, identity: Identity, price: Size['price']): Size {
   return {
     // Field by field, see toNode.
@@ -31,8 +38,8 @@ export function toSize (type: InstanceTypeInfo, identity: Identity, price: Size[
     tags: {},
     vcpus: type.VCpuInfo?.DefaultVCpus ?? null,
     ram: type.MemoryInfo?.SizeInMiB ?? null,
-    disk: type.InstanceStorageInfo?.TotalSizeInGB ?? 0,
-    ephemeral_disk: null,
+    disk: rootDiskOf(type),
+    ephemeral_disk: toGib(type.InstanceStorageInfo?.TotalSizeInGB ?? 0),
     swap: null,
     architecture: [...type.ProcessorInfo?.SupportedArchitectures ?? []],
     gpus: (type.GpuInfo?.Gpus ?? []).map(toGpu),

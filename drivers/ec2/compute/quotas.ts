@@ -1,24 +1,26 @@
-import type { Instance } from '@aws-sdk/client-ec2'
 import type { Call } from '../../call.ts'
 import type { QuotaService } from '../../driver.ts'
-import { readAll } from '../../pages.ts'
 import { readPage, toPageParameters, type Cloud } from '../client/index.ts'
-import { instancePageSizes, maxInstances, readInstances } from './instances.ts'
 
 /** States of instances that count. The cloud lists a terminated instance for an hour. */
 const countedStates = ['pending', 'running', 'stopping', 'stopped']
+
+/** The largest page of DescribeInstanceStatus. */
+const maxStatuses = 1000
 
 /** The quotas of the account that the API shows, and their use. */
 export function createQuotas (cloud: Cloud): QuotaService {
   const { client } = cloud
 
+  /** Counts instances by one call, whose items are small. Returns null if they are more than one answer holds. */
   const countNodes = async (call: Call) => {
-    const Filters = [{ Name: 'instance-state-name', Values: countedStates }]
-    const instances = await readAll<Instance>((token) => {
-      const page = toPageParameters(cloud, { limit: maxInstances, token }, instancePageSizes)
-      return readInstances(client, { Filters, ...page }, call)
-    })
-    return instances.length
+    const input = {
+      IncludeAllInstances: true,
+      Filters: [{ Name: 'instance-state-name', Values: countedStates }],
+      ...toPageParameters(cloud, { limit: maxStatuses, token: null }, [5, maxStatuses])
+    }
+    const { items, next } = await readPage(client, 'DescribeInstanceStatus', 'InstanceStatuses', input, call)
+    return next === null ? items.length : null
   }
 
   const countAddresses = async (call: Call) => {

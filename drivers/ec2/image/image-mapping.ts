@@ -44,11 +44,13 @@ const isSnapshot = (image: RawImage) => image.SourceInstanceId || hasOperationTa
 export interface ImageMapping {
   /** The account of the cloud; undefined while it is unknown. */
   account: string | undefined
+  /** The values of the filter `owner`. */
+  owners?: readonly string[]
   extra: boolean
 }
 
 /** Maps an AMI. A private image of another account is shared with this account. */
-export function toImage (image: RawImage, identity: Identity, { account, extra }: ImageMapping): Image {
+export function toImage (image: RawImage, identity: Identity, { account, owners, extra }: ImageMapping): Image {
   const { name, tags } = readTags(image.Tags)
   return {
     // Field by field, see toNode.
@@ -69,11 +71,15 @@ export function toImage (image: RawImage, identity: Identity, { account, extra }
     architecture: image.Architecture ?? null,
     os: toOs(image),
     visibility: toVisibility(image, account),
-    owner: image.OwnerId ?? null,
+    owner: toOwner(image, owners),
     is_snapshot: isSnapshot(image),
     extra: extra ? { ...image } : undefined
   }
 }
+
+/** An owner may have an alias, such as `amazon`. It is shown if the request asks for it, so that the image matches. */
+const toOwner = ({ OwnerId: id, ImageOwnerAlias: alias }: RawImage, owners: readonly string[] = []) =>
+  (alias !== undefined && owners.includes(alias) ? alias : id) ?? null
 
 function toVisibility ({ Public: isPublic, OwnerId: owner }: RawImage, account: string | undefined) {
   if (isPublic === undefined) return null

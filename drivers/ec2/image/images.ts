@@ -61,8 +61,8 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
     learnAccount(images)
   }
 
-  const toItem = (image: RawImage, extra: boolean) =>
-    toImage(image, identify(image.ImageId ?? ''), { account, extra })
+  const toItem = (image: RawImage, extra: boolean, owners?: readonly string[]) =>
+    toImage(image, identify(image.ImageId ?? ''), { account, owners, extra })
 
   const get = async (id: string, { extra, brief = false }: ReadOptions, call: Call) => {
     const image = await read(id, call)
@@ -94,7 +94,7 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
 
       let page = await readSource(token)
       while (page.images.length === 0 && page.next !== null) page = await readSource(page.next)
-      return { items: page.images.map((image) => toItem(image, extra)), next: page.next }
+      return { items: page.images.map((image) => toItem(image, extra, filters['owner'])), next: page.next }
     },
 
     get,

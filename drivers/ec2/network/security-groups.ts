@@ -167,6 +167,9 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
     async destroy_rule (id, ruleId, call) {
       const rule = await findRule(ruleId, id, call)
       if (rule === undefined) throw new ProblemError('resource_not_found', `The security group has no rule ${ruleId}`)
+      if (!dialect.ruleIds && rule.remote === 'unknown') {
+        throw new ProblemError('not_supported', `The cloud does not show the remote end of the rule ${ruleId}`)
+      }
       const target = dialect.ruleIds ? { SecurityGroupRuleIds: [ruleId] } : { IpPermissions: [permissionOf(rule)] }
       const input = { GroupId: id, ...target }
       if (rule.direction === 'egress') {

@@ -40,10 +40,19 @@ const hasPorts = (protocol: string | null) => protocol === 'tcp' || protocol ===
 /** The cloud uses -1 for any port, type or code. */
 const toNumber = (value: number | undefined) => value === undefined || value === -1 ? null : value
 
+/** The remote end of a rule. If all of it is undefined, the rule has a restriction that is not known here. */
 interface RuleSource {
-  cidr: string | null
-  group: string | null
-  description: string | null
+  cidr?: string | undefined
+  prefixList?: string | undefined
+  group?: string | undefined
+  description?: string | undefined
+}
+
+/** A rule of EC2 always has a remote end, so that `any` does not occur. */
+function remoteOf ({ cidr, prefixList, group }: RuleSource): SecurityGroupRule['remote'] {
+  if (cidr !== undefined) return 'cidr'
+  if (prefixList !== undefined) return 'prefix_list'
+  return group === undefined ? 'unknown' : 'security_group'
 }
 
 interface RuleTarget {
@@ -55,8 +64,10 @@ interface RuleTarget {
 }
 
 /** Maps a rule. A rule with the whole range of ports is a rule for any port. */
-function toRuleOf (target: RuleTarget, { cidr, group, description }: RuleSource): SecurityGroupRule {
+function toRuleOf (target: RuleTarget, source: RuleSource): SecurityGroupRule {
   const { id, isEgress, from, to } = target
+  // A list of prefixes is shown by its id in place of addresses.
+  const cidr = source.cidr ?? source.prefixList ?? null
   const protocol = toProtocolName(target.protocol)
   const showsPorts = hasPorts(protocol) && !(from === 0 && to === lastPort)
   const rule: SecurityGroupRule = {
@@ -69,9 +80,10 @@ function toRuleOf (target: RuleTarget, { cidr, group, description }: RuleSource)
     port_max: showsPorts ? toNumber(to) : null,
     icmp_type: isIcmp(protocol) ? toNumber(from) : null,
     icmp_code: isIcmp(protocol) ? toNumber(to) : null,
+    remote: remoteOf(source),
     cidr,
-    remote_group_id: group,
-    description
+    remote_group_id: source.group ?? null,
+    description: source.description || null
   }
   return id === null ? { ...rule, id: toRuleId(rule) } : rule
 }
@@ -79,7 +91,7 @@ function toRuleOf (target: RuleTarget, { cidr, group, description }: RuleSource)
 const toProtocolName = (protocol = anyProtocol) =>
   protocol === anyProtocol ? null : names[protocol] ?? protocol
 
-/** Maps a rule of a cloud where rules have ids. A list of prefixes is shown by its id in place of addresses. */
+/** Maps a rule of a cloud where rules have ids. */
 export const toRule = (raw: RawRule): SecurityGroupRule => toRuleOf(
   {
     id: raw.SecurityGroupRuleId ?? '',
@@ -89,9 +101,10 @@ export const toRule = (raw: RawRule): SecurityGroupRule => toRuleOf(
     to: raw.ToPort
   },
   {
-    cidr: raw.CidrIpv4 ?? raw.CidrIpv6 ?? raw.PrefixListId ?? null,
-    group: raw.ReferencedGroupInfo?.GroupId ?? null,
-    description: raw.Description || null
+    cidr: raw.CidrIpv4 ?? raw.CidrIpv6,
+    prefixList: raw.PrefixListId,
+    group: raw.ReferencedGroupInfo?.GroupId || undefined,
+    description: raw.Description
   }
 )
 
@@ -105,21 +118,20 @@ export function fromPermission (permission: IpPermission, isEgress: boolean): Se
   const { IpProtocol: protocol, FromPort: from, ToPort: to } = permission
   const { IpRanges: v4 = [], Ipv6Ranges: v6 = [], PrefixListIds: lists = [] } = permission
   const { UserIdGroupPairs: groups = [] } = permission
-  const sources = [
-    ...v4.map((range) => ({ ...range, cidr: range.CidrIp })),
-    ...v6.map((range) => ({ ...range, cidr: range.CidrIpv6 })),
-    ...lists.map((list) => ({ ...list, cidr: list.PrefixListId })),
-    ...groups.map((pair) => ({ ...pair, group: pair.GroupId }))
-  ] as { cidr?: string, group?: string, Description?: string }[]
-  return sources.map(({ cidr = null, group = null, Description: description }) =>
-    toRuleOf({ id: null, isEgress, protocol, from, to }, { cidr, group, description: description || null }))
+  const sources: RuleSource[] = [
+    ...v4.map((range) => ({ cidr: range.CidrIp, description: range.Description })),
+    ...v6.map((range) => ({ cidr: range.CidrIpv6, description: range.Description })),
+    ...lists.map((list) => ({ prefixList: list.PrefixListId, description: list.Description })),
+    ...groups.map((pair) => ({ group: pair.GroupId || undefined, description: pair.Description }))
+  ]
+  return sources.map((source) => toRuleOf({ id: null, isEgress, protocol, from, to }, source))
 }
 
 /** Builds an id from the fields of a rule, which can be part of a path: `ingress.tcp.80.81.10.0.0.0_8`. */
 function toRuleId (rule: SecurityGroupRule) {
   const first = rule.port_min ?? rule.icmp_type ?? 'any'
   const last = rule.port_max ?? rule.icmp_code ?? 'any'
-  const source = rule.cidr ?? rule.remote_group_id ?? 'any'
+  const source = rule.cidr ?? rule.remote_group_id ?? 'unknown'
   return [rule.direction, rule.protocol ?? 'any', first, last, source.replace('/', '_')].join('.')
 }
 

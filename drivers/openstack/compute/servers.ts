@@ -59,7 +59,7 @@ export function namePattern (name: string, isNumbered = false): string | undefin
 }
 
 /**
- * Translates a name for the filter of `/servers/detail`, so that the cloud returns all servers of that name, and perhaps
+ * Translates a name for the filter of `/servers/detail`, so that the cloud returns all servers of that name, perhaps
  * others. Returns undefined if the filter cannot express the name.
  */
 export type NameQuery = (name: string, isNumbered?: boolean) => string | undefined

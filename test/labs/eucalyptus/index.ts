@@ -15,6 +15,8 @@ import { instanceAttributeActions } from './instance-attributes.ts'
 import { instanceActions } from './instances.ts'
 import { interfaceActions } from './interfaces.ts'
 import { keyPairActions } from './key-pairs.ts'
+import { bundleTaskActions } from './bundle-tasks.ts'
+import { edgeActions, refuseVpcs } from './edge.ts'
 import { bind } from './parameters.ts'
 import { reader } from './query.ts'
 import { routeTableActions } from './route-tables.ts'
@@ -69,7 +71,8 @@ const actions: Actions = Object.assign(
   zoneActions,
   vpcActions,
   routeTableActions,
-  interfaceActions
+  interfaceActions,
+  bundleTaskActions
 )
 
 export async function startEucalyptus (options: EucalyptusOptions = {}) {
@@ -83,6 +86,7 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
     dying: new Set(),
     replayWindow: 0,
     administrator: false,
+    edge: false,
     ...given,
     quotas: { instances: 20, volumes: 50, snapshots: 50, addresses: 5, vpcs: 5, gateways: 5, ...quotas }
   }
@@ -121,7 +125,9 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
     requests.push(asked)
     try {
       bind(action, parameters)
-      const tree = actions[action!]!(cloud, reader(parameters)) ?? { return: true }
+      const edge = behaviour.edge ? edgeActions[action!] : undefined
+      if (behaviour.edge && edge === undefined) refuseVpcs(action!)
+      const tree = (edge ?? actions[action!]!)(cloud, reader(parameters)) ?? { return: true }
       // Actions that only Eucalyptus has are in its own namespace.
       const xmlns =
         action === 'DescribeInstanceTypes'

@@ -219,6 +219,7 @@ function shownReservation (cloud: Cloud, instances: Instance[]): { [name: string
 function shownInstance (cloud: Cloud, instance: Instance): { [name: string]: Tree } {
   const nics = nicsOf(cloud, instance.id)
   const [nic] = nics
+  const { edge } = cloud.behaviour
   const address = publicIp(cloud, instance)
   return {
     instanceId: instance.id,
@@ -237,8 +238,8 @@ function shownInstance (cloud: Cloud, instance: Instance): { [name: string]: Tre
     ramdiskId: instance.ramdisk ?? undefined,
     platform: instance.platform,
     monitoring: { state: instance.monitoring ? 'enabled' : 'disabled' },
-    subnetId: nic?.subnet,
-    vpcId: nic?.vpc,
+    subnetId: edge ? undefined : nic?.subnet,
+    vpcId: edge ? undefined : nic?.vpc,
     privateIpAddress: nic?.ip,
     ipAddress: address,
     sourceDestCheck: nic?.sourceDestCheck,
@@ -259,6 +260,6 @@ function shownInstance (cloud: Cloud, instance: Instance): { [name: string]: Tre
     clientToken: instance.clientToken,
     tagSet: tagSet(cloud, instance.id),
     hypervisor: 'xen',
-    networkInterfaceSet: nics.map((one) => shownWithInstance(cloud, one, instance))
+    networkInterfaceSet: (edge ? [] : nics).map((one) => shownWithInstance(cloud, one, instance))
   }
 }

@@ -126,6 +126,7 @@ export const accepted: Record<string, string[]> = {
     'EbsOptimized.Value',
     'SriovNetSupport.Value'
   ],
+  DescribeBundleTasks: ['BundleId.N', ...filters],
   DescribeInstanceTypes: ['Verbose', 'Availability', 'InstanceType.N'],
 
   DescribeImages: ['ExecutableBy.N', 'ImageId.N', 'Owner.N', ...filters],

@@ -36,9 +36,9 @@ export const securityGroupActions: Actions = {
         groupId: group.id,
         groupName: group.name,
         groupDescription: group.description,
-        vpcId: group.vpc,
-        ipPermissions: permissions(group.ingress),
-        ipPermissionsEgress: permissions(group.egress),
+        vpcId: cloud.behaviour.edge ? undefined : group.vpc,
+        ipPermissions: permissions(cloud, group.ingress),
+        ipPermissionsEgress: permissions(cloud, group.egress),
         tagSet: tagSet(cloud, group.id)
       }))
     }
@@ -161,7 +161,12 @@ function key ({ protocol, from, to, cidr, group }: Rule): string {
   return [protocol, from, to, cidr, group].join(' ')
 }
 
-function permissions (rules: Rule[]) {
+/** In mode EDGE groups are named, not numbered. */
+function nameGroup (cloud: Cloud, id: string) {
+  return cloud.behaviour.edge ? { groupName: cloud.groups.get(id)?.name } : { groupId: id }
+}
+
+function permissions (cloud: Cloud, rules: Rule[]) {
   const sets = new Map<string, Rule[]>()
   for (const rule of rules) {
     const ports = [rule.protocol, rule.from, rule.to].join(' ')
@@ -171,7 +176,7 @@ function permissions (rules: Rule[]) {
     ipProtocol: set[0]!.protocol,
     fromPort: set[0]!.from,
     toPort: set[0]!.to,
-    groups: set.flatMap(({ group }) => group ? [{ userId: account, groupId: group }] : []),
+    groups: set.flatMap(({ group }) => group ? [{ userId: account, ...nameGroup(cloud, group) }] : []),
     ipRanges: set.flatMap(({ cidr }) => cidr ? [{ cidrIp: cidr }] : [])
   }))
 }

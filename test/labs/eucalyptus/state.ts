@@ -138,6 +138,8 @@ export interface Behaviour {
   replayWindow: number
   /** asks of DescribeInstanceTypes for the availability are only for administrators */
   administrator: boolean
+  /** whether the network mode is EDGE, which has no networks; VPCMIDO otherwise */
+  edge: boolean
 }
 
 export type Cloud = ReturnType<typeof createCloud>

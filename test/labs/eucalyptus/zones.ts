@@ -2,6 +2,7 @@ import { fault } from './faults.ts'
 import { filtered } from './filters.ts'
 import type { Actions } from './action.ts'
 import type { Fields } from './filters.ts'
+import type { Cloud } from './state.ts'
 
 /** Name, cores, disk in GB, memory in MB: those a 4.x starts with (VmTypes.PredefinedTypes). */
 export const instanceTypes = [
@@ -30,16 +31,47 @@ export const instanceTypes = [
   memory: Number(memory)
 }))
 
+/** How many instances of a type fit into a zone, and into it now. */
+function roomOf (cloud: Cloud, { name, cpu }: (typeof instanceTypes)[number], zoneName: string) {
+  const max = Math.max(0, Math.floor(64 / cpu))
+  const running = [...cloud.instances.values()]
+    .filter((one) => one.type === name && one.state === 'running' && one.zone === zoneName)
+  return { max, available: cloud.behaviour.full.has(name) ? 0 : max - running.length }
+}
+
+/** The table that `verbose` adds to a zone, as rows that look like zones (ClusterEndpoint). */
+const verboseRows = (cloud: Cloud, zoneName: string) => [
+  { zoneName: '|- vm types', zoneState: 'free / max   cpu   ram  disk' },
+  ...instanceTypes.map((type) => {
+    const { max, available } = roomOf(cloud, type, zoneName)
+    const number = (value: number, width: number) => String(value).padStart(width, '0')
+    const left = `${number(available, 4)} / ${number(max, 4)}`
+    const size = [[type.cpu, 4], [type.memory, 6], [type.disk, 5]] as const
+    return {
+      zoneName: `|- ${type.name}`,
+      zoneState: `${left} ${size.map(([value, width]) => String(value).padStart(width)).join('')}`
+    }
+  })
+]
+
 export const zoneActions: Actions = {
   DescribeAvailabilityZones (cloud, query) {
-    const asked = query.list('ZoneName')
+    const names = query.list('ZoneName')
+    // The word of old for all zones with how much of each type is left, which only administrators see.
+    const isVerbose = names.includes('verbose')
+    const asked = names.filter((name) => name !== 'verbose')
     for (const name of asked) { if (!cloud.zones.includes(name)) throw fault('InvalidParameterValue', `Invalid availability zone: [${name}]`) }
     const all = cloud.zones.filter(name => !asked.length || asked.includes(name))
       .map(zoneName => ({ zoneName, zoneState: 'available', regionName: cloud.region, messageSet: [] }))
     const fields: Fields<typeof all[number]> = {
       'zone-name': zone => zone.zoneName, state: zone => zone.zoneState, 'region-name': zone => zone.regionName
     }
-    return { availabilityZoneInfo: filtered(cloud, query, all, fields) }
+    const zones = filtered(cloud, query, all, fields)
+    if (!isVerbose || !cloud.behaviour.administrator) return { availabilityZoneInfo: zones }
+    return {
+      availabilityZoneInfo: zones.flatMap((zone) => [zone, ...verboseRows(cloud, zone.zoneName).map((row) => (
+        { ...row, regionName: cloud.region, messageSet: [] }))])
+    }
   },
 
   DescribeRegions (cloud, query) {
@@ -83,14 +115,10 @@ export const zoneActions: Actions = {
     const types = instanceTypes.filter(({ name }) => !asked.length || asked.includes(name))
     return {
       instanceTypeDetails: types.map(type => {
-        const max = Math.max(0, Math.floor(64 / type.cpu))
-        const running = [...cloud.instances.values()].filter(one => one.type === type.name && one.state === 'running')
-        const isFull = cloud.behaviour.full.has(type.name)
-        const left = (zoneName: string) => isFull ? 0 : max - running.filter(({ zone }) => zone === zoneName).length
         return {
           ...type,
           availability: availability
-            ? cloud.zones.map(zoneName => ({ name: type.name, zoneName, max, available: left(zoneName) }))
+            ? cloud.zones.map((zoneName) => ({ name: type.name, zoneName, ...roomOf(cloud, type, zoneName) }))
             : [],
           ephemeralDisk: []
         }
