@@ -80,7 +80,7 @@ function compileAtFirstUse (compile: () => ValidateFunction): ValidateFunction {
 }
 
 /** Answers on a connection that has no request which Fastify could answer, and closes it. */
-function writeProblem (socket: Duplex, problem: ProblemError) {
+export function writeProblem (socket: Duplex, problem: ProblemError) {
   if (!socket.writable) return
   const body = JSON.stringify(toProblem(problem))
   const head = [
@@ -108,8 +108,6 @@ export const serverOptions: FastifyHttpOptions<Server> = {
   // Some clouds have long ids, and an id that is too long is a 404, not a 414.
   routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: true },
   frameworkErrors: (error, request, reply) => { sendProblem(error, request as never, reply as never) },
-  // The hook below answers a request without Host. Node would answer with an empty 400.
-  http: { requireHostHeader: false },
   clientErrorHandler (error, socket) {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
       return writeProblem(socket, new ProblemError('request_timeout', 'The request did not arrive completely in time'))
