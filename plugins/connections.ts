@@ -72,18 +72,19 @@ export default fp(async (fastify, { connections = {} }: { connections?: Partial<
       const timer = setTimeout(() => {
         if (raw.complete) return
         // The parser of the body answers with the error. Nothing listens if the request was answered before its body.
-        if (reply.sent || raw.listenerCount('error') === 0) return raw.socket.destroy()
+        if (reply.sent || raw.listenerCount('error') === 0) return raw.destroy()
         reply.header('connection', 'close')
         raw.emit('error', timeout())
-      }, bodyMs)
-      raw.once('close', () => clearTimeout(timer))
+      }, bodyMs).unref()
+      const stop = () => clearTimeout(timer)
+      raw.once('end', stop).once('close', stop)
     }
     done()
   })
 
   fastify.addHook('onSend', (_request, { raw }, payload, done) => {
     if (typeof payload === 'string' && payload.length >= longAnswer) {
-      const timer = setTimeout(() => raw.destroy(), answerMs)
+      const timer = setTimeout(() => raw.destroy(), answerMs).unref()
       raw.once('close', () => clearTimeout(timer))
     }
     done()
