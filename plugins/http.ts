@@ -79,6 +79,9 @@ function compileAtFirstUse (compile: () => ValidateFunction): ValidateFunction {
   return validate
 }
 
+/** Milliseconds for the client to close a connection on which the server has written its last answer. */
+const lingerMs = 1000
+
 /** Answers on a connection that has no request which Fastify could answer, and closes it. */
 export function writeProblem (socket: Duplex, problem: ProblemError) {
   if (!socket.writable) return
@@ -90,6 +93,10 @@ export function writeProblem (socket: Duplex, problem: ProblemError) {
     'Connection: close'
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  // Closing with unread bytes would reset the connection before the client has read the answer.
+  socket.resume()
+  const timer = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 const validId = /^[\w.:-]{1,128}$/

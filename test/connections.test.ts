@@ -66,6 +66,18 @@ t.test('a connection that says nothing, or half of the headers, is closed', asyn
   t.match(half.text, /^HTTP\/1\.1 408 [^]*"code":"request_timeout"/, 'with 408')
 })
 
+t.test('a connection without a valid request is closed, although the client keeps it', async (t) => {
+  const { connect } = await start(t)
+  const garbage = await connect()
+  garbage.socket.write('hello\r\n\r\n')
+  const tunnel = await connect()
+  tunnel.socket.write('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n')
+  const dripping = [drip(garbage.socket, 'x', 20), drip(tunnel.socket, 'x', 20)]
+  await isClosed(t, garbage, 'garbage')
+  await isClosed(t, tunnel, 'a tunnel')
+  await Promise.all(dripping)
+})
+
 t.test('an idle connection is closed', async (t) => {
   const { connect } = await start(t)
   const idle = await connect()
