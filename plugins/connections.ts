@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import fp from 'fastify-plugin'
 import type { FastifyHttpOptions } from 'fastify'
 import { ProblemError } from '../openapi/model/index.ts'
@@ -66,7 +67,11 @@ export default fp(async (fastify, { connections = {} }: { connections?: Partial<
 
   fastify.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
-    reply.raw.setTimeout(stallMs, () => endStalled(raw, reply.raw))
+    // An injected request has no real socket.
+    if (raw.socket instanceof Socket) {
+      raw.socket.setTimeout(stallMs)
+      reply.raw.on('timeout', () => endStalled(raw, reply.raw))
+    }
     const hasBody = raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined
     if (hasBody && request.routeOptions.config.isUpload !== true) {
       const timer = setTimeout(() => {
