@@ -64,6 +64,7 @@ export default async function routes (fastify: FastifyInstance) {
       Params: CloudParams, Querystring: ImageUpload, Body: AsyncIterable<Uint8Array>
     }>('/clouds/:cloud/images/upload', {
       bodyLimit: Number.MAX_SAFE_INTEGER,
+      config: { isUpload: true },
       onRequest: requireFile,
       schema: {
         operationId: 'uploadImage',
