@@ -15,6 +15,8 @@ export const microversions = {
   describeServer: { lowest: '2.19', needed: true },
   /** Opens the screen of a server by `remote-consoles`. */
   remoteConsole: { lowest: '2.6', needed: true },
+  /** Accepts `none` as the networks of a server. */
+  noNetworks: { lowest: '2.37', needed: true },
   /** Accepts the `volume_type` of a root volume. */
   rootVolumeType: { lowest: '2.67', needed: true },
   /** Extends an attached volume. This is the only version of Cinder in the table. */

@@ -36,7 +36,7 @@ export const nicFields: readonly FieldRefusal[] = [
 ]
 
 /** Nova answers 400, 403 and 409 to fields that do not fit. */
-const fieldCodes = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state'])
+const fieldCodes = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state', 'in_use'])
 
 /**
  * Makes the function that explains why Nova refused a change. If the message names a field, the
