@@ -42,7 +42,8 @@ const hasTag = (wanted: string) => {
   const [key, value] = at === -1 ? [wanted, undefined] : [wanted.slice(0, at), wanted.slice(at + 1)]
   return ({ tags }: Item) => {
     const map = tags as Record<string, string>
-    return Object.hasOwn(map, key) && (value === undefined || map[key] === value)
+    // A cloud may have several tags of one key. Those after the first are words: `{ env: 'a', 'env=b': '' }`.
+    return (Object.hasOwn(map, key) && (value === undefined || map[key] === value)) || map[wanted] === ''
   }
 }
 
