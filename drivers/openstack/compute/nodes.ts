@@ -68,9 +68,24 @@ export interface NodesOptions {
   methods?: ReadonlySet<string>
 }
 
+/** The actions of the driver, and what this cloud's version of Nova adds to them. */
+class NovaActions extends Set<string> {
+  readonly #client: Client
+
+  constructor (client: Client) {
+    super()
+    this.#client = client
+  }
+
+  get rebuildsVolumes () {
+    const range = this.#client.knownVersions()
+    return range !== undefined && range !== null && atLeast(range.max, microversions.rebuildVolume.lowest)
+  }
+}
+
 /** Servers of Nova, with their ports of Neutron. */
 export function createNodes ({ client, driver, identify, neutron, methods }: NodesOptions): NodeService {
-  const can = new Set<string>()
+  const can = new NovaActions(client)
   const servers = createServers(client, can)
 
   const convert = (server: Server, ports: PortsByDevice | null, extra: boolean): Node =>
