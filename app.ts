@@ -28,7 +28,8 @@ export interface AppOptions {
 }
 
 /** Composes the server from its plugins, drivers and routes. */
-export function createApp ({ settings, drivers, logger = false, connections: limits = {} }: AppOptions): FastifyInstance {
+export function createApp (appOptions: AppOptions): FastifyInstance {
+  const { settings, drivers, logger = false, connections: limits = {} } = appOptions
   const app = Fastify({ ...serverOptions, ...connectionOptions(limits), logger })
   const options = { settings, drivers }
 

@@ -52,8 +52,8 @@ export function connectionOptions (given: Partial<ConnectionLimits> = {}): Fasti
 const timeout = () => new ProblemError('request_timeout', 'The request did not arrive completely in time')
 
 /**
- * Ends a request in which no byte has moved for some time. A request that has arrived and has no answer yet is left: its
- * calls have deadlines of their own.
+ * Ends a request in which no byte has moved for some time. A request that has arrived and has no answer yet is left:
+ * its calls have deadlines of their own.
  */
 function endStalled (request: IncomingMessage, response: ServerResponse) {
   if (request.complete && !response.headersSent) return

@@ -24,8 +24,8 @@ const quietMs = 100
 const graceMs = 700
 
 /**
- * Sets `closing`, ends all calls to clouds, and answers requests that arrive from then on with 503, as soon as the server
- * no longer listens: a client in a loop would connect again at once.
+ * Sets `closing`, ends all calls to clouds, and answers requests that arrive from then on with 503, as soon as the
+ * server no longer listens: a client in a loop would connect again at once.
  */
 export default fp(async (fastify) => {
   let closing = false
@@ -98,7 +98,7 @@ const countConnections = (server: net.Server) => new Promise<number>((resolve) =
   server.getConnections((_error, count) => resolve(count))
 })
 
-/** Reads a body to its end, for a short time. Closing a connection with unread bytes would reset it before the answer. */
+/** Reads a body to its end, for a short time. Closing a connection with unread bytes resets it before the answer. */
 async function readToEnd (request: IncomingMessage) {
   if (request.complete) return
   request.resume()

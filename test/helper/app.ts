@@ -44,7 +44,8 @@ export interface BuildOptions {
  * document.
  */
 export async function build (t: Test, options: BuildOptions = {}) {
-  const { clouds = { default: dummy() }, settings: own = {}, listen = false, logger = false, connections = {} } = options
+  const { clouds = { default: dummy() }, settings: own = {}, listen = false, logger = false } = options
+  const { connections = {} } = options
   const directory = options.directory ?? makeDirectory(t)
   const drivers = await loadDrivers()
   const file = path.join(directory, 'orchestrator.json')

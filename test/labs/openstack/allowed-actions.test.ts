@@ -76,7 +76,11 @@ t.test('allowed_actions are those that Nova accepts', async (t) => {
   let made = 0
   const bring = async ({ status, actions, isVolumeBacked = false }: Situation) => {
     const volume = {
-      boot_index: 0, uuid: image, source_type: 'image', destination_type: 'volume', volume_size: 1,
+      boot_index: 0,
+      uuid: image,
+      source_type: 'image',
+      destination_type: 'volume',
+      volume_size: 1,
       delete_on_termination: true
     }
     const disk = isVolumeBacked ? { imageRef: '', block_device_mapping_v2: [volume] } : { imageRef: image }
