@@ -5,6 +5,7 @@ import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
 import actions from './plugins/actions.ts'
 import clouds from './plugins/clouds/index.ts'
+import connections, { connectionOptions, type ConnectionLimits } from './plugins/connections.ts'
 import errors from './plugins/errors.ts'
 import health from './plugins/health.ts'
 import http, { serverOptions } from './plugins/http.ts'
@@ -23,15 +24,18 @@ export interface AppOptions {
   /** The available drivers by name; `loadDrivers()` finds them. */
   drivers: ReadonlyMap<string, DriverPlugin>
   logger?: FastifyServerOptions['logger']
+  connections?: Partial<ConnectionLimits>
 }
 
 /** Composes the server from its plugins, drivers and routes. */
-export function createApp ({ settings, drivers, logger = false }: AppOptions): FastifyInstance {
-  const app = Fastify({ ...serverOptions, logger })
+export function createApp (appOptions: AppOptions): FastifyInstance {
+  const { settings, drivers, logger = false, connections: limits = {} } = appOptions
+  const app = Fastify({ ...serverOptions, ...connectionOptions(limits), logger })
   const options = { settings, drivers }
 
   app.register(errors)
   app.register(http)
+  app.register(connections, { connections: limits })
   app.register(log, options)
   app.register(schemas, options)
   app.register(openapi)

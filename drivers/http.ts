@@ -105,7 +105,7 @@ type AttemptOptions = Dispatcher.RequestOptions & { attempt: Attempt }
 export const isUnsent = (error: unknown) => unsentCodes.has(codeOf(error))
 
 const codeOf = (error: unknown): string => {
-  const { code, cause, errors } = error as { code?: string, cause?: unknown, errors?: unknown[] }
+  const { code, cause, errors } = (error ?? {}) as { code?: string, cause?: unknown, errors?: unknown[] }
   if (typeof code === 'string') return code
   if (cause !== undefined) return codeOf(cause)
   return errors?.[0] === undefined ? '' : codeOf(errors[0])

@@ -72,14 +72,37 @@ function taskState (task: string, status: string): NodeState | undefined {
   return taskStates[name] ?? taskFamilies.find(([prefix]) => name.startsWith(prefix))?.[1]
 }
 
-/** The actions of statuses that allow other actions than their state. */
+/**
+ * The actions that Nova accepts in a status without a task, for a server that was launched once: `check_instance_state`
+ * in `nova/compute/api.py`.
+ */
 export const statusActions: Readonly<Record<string, readonly NodeAction[]>> = {
+  ACTIVE: ['stop', 'reboot', 'pause', 'suspend', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy'],
+  SHUTOFF: ['start', 'reboot', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy'],
+  PAUSED: ['reboot', 'resume', 'shelve', 'destroy'],
+  SUSPENDED: ['reboot', 'resume', 'shelve', 'destroy'],
+  RESCUE: ['unrescue', 'destroy'],
+  ERROR: ['stop', 'reboot', 'rescue', 'rebuild', 'destroy'],
   VERIFY_RESIZE: ['confirm_resize', 'revert_resize', 'destroy'],
   SHELVED: ['resume', 'destroy'],
   SHELVED_OFFLOADED: ['resume', 'destroy'],
   SOFT_DELETED: ['restore'],
   DELETED: []
 }
+
+/** Tasks during which Nova accepts a hard reboot (`ALLOW_REBOOT` in `nova/compute/task_states.py`). */
+const rebootableTasks = new Set([
+  'rebooting', 'reboot_pending', 'reboot_started', 'resuming', 'rebooting_hard', 'unpausing', 'pausing', 'suspending'
+])
+
+/** The statuses in which Nova accepts a hard reboot (`ALLOW_HARD_REBOOT` in `nova/compute/vm_states.py`). */
+const rebootableStatuses = new Set([
+  'ACTIVE', 'REBOOT', 'HARD_REBOOT', 'SHUTOFF', 'PAUSED', 'SUSPENDED', 'ERROR'
+])
+
+/** Whether Nova accepts a hard reboot during a task. */
+export const isRebootable = (status: string, task: string) =>
+  rebootableStatuses.has(status.toUpperCase()) && rebootableTasks.has(task.toLowerCase().replaceAll('-', '_'))
 
 /**
  * Maps a server's status and task to a node state. The task wins, unless it is unmapped; an

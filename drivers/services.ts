@@ -1,7 +1,7 @@
 import type {
   Console, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPool, Image, ImageCreate, ImageDestroy,
   ImageImport, ImageUpdate, ImageUpload, KeyPair, KeyPairCreate, Location, Network, NetworkCreate, NetworkUpdate, Nic,
-  NicCreate, Node, NodeCreate, NodeSecurityGroup, NodeUpdate, NodeVerb, NodeVerbInput, ProblemError, Quota,
+  NicCreate, Node, NodeCreate, NodeSecurityGroup, NodeUpdate, NodeVerb, NodeVerbInput, ProblemError, Quota, QuotaSource,
   ResourceKind, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
   SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Size, Snapshot, SnapshotCreate, SnapshotUpdate,
   Subnet, SubnetCreate, SubnetUpdate, Volume, VolumeAttach, VolumeCreate, VolumeDetach, VolumeExtend, VolumeType,
@@ -161,8 +161,13 @@ export interface VolumeService extends SlowService<Volume, VolumeCreate, VolumeU
 
 export type SnapshotService = SlowService<Snapshot, SnapshotCreate, SnapshotUpdate>
 
+/** The quotas of a cloud. If several services of the cloud have quotas, `sources` says how each of them answered. */
+export interface Quotas extends Array<Quota> {
+  sources?: QuotaSource[]
+}
+
 export interface QuotaService {
-  list (call: Call): Promise<Quota[]>
+  list (call: Call): Promise<Quotas>
 }
 
 /** The services of a cloud, one for each kind of resource. Each method that exists is a capability: `nodes.create`. */

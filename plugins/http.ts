@@ -61,10 +61,15 @@ function ajvFor (models: unknown[]) {
 
 /** Ajv converts "Infinity" and "1e400" to Infinity, which passes every bound: it compares only finite numbers. */
 function findInfinite (values: unknown) {
-  if (typeof values !== 'object' || values === null) return []
-  return Object.entries(values).filter(([, value]) => value === Infinity || value === -Infinity).map(([name]) => ({
-    instancePath: `/${name}`, schemaPath: '', keyword: 'type', params: {}, message: 'must be a finite number'
-  }))
+  const errors: NonNullable<ValidateFunction['errors']> = []
+  for (const name in values as Record<string, unknown>) {
+    const value = (values as Record<string, unknown>)[name]
+    if (value !== Infinity && value !== -Infinity) continue
+    errors.push({
+      instancePath: `/${name}`, schemaPath: '', keyword: 'type', params: {}, message: 'must be a finite number'
+    })
+  }
+  return errors
 }
 
 /** Compiles a schema at its first use. Compiling all schemas at the start would take longer than the rest of it. */
@@ -79,8 +84,11 @@ function compileAtFirstUse (compile: () => ValidateFunction): ValidateFunction {
   return validate
 }
 
+/** Milliseconds for the client to close a connection on which the server has written its last answer. */
+const lingerMs = 1000
+
 /** Answers on a connection that has no request which Fastify could answer, and closes it. */
-function writeProblem (socket: Duplex, problem: ProblemError) {
+export function writeProblem (socket: Duplex, problem: ProblemError) {
   if (!socket.writable) return
   const body = JSON.stringify(toProblem(problem))
   const head = [
@@ -90,6 +98,10 @@ function writeProblem (socket: Duplex, problem: ProblemError) {
     'Connection: close'
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  // Closing with unread bytes would reset the connection before the client has read the answer.
+  socket.resume()
+  const timer = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 const validId = /^[\w.:-]{1,128}$/
@@ -108,8 +120,6 @@ export const serverOptions: FastifyHttpOptions<Server> = {
   // Some clouds have long ids, and an id that is too long is a 404, not a 414.
   routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: true },
   frameworkErrors: (error, request, reply) => { sendProblem(error, request as never, reply as never) },
-  // The hook below answers a request without Host. Node would answer with an empty 400.
-  http: { requireHostHeader: false },
   clientErrorHandler (error, socket) {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
       return writeProblem(socket, new ProblemError('request_timeout', 'The request did not arrive completely in time'))

@@ -24,8 +24,8 @@ const quietMs = 100
 const graceMs = 700
 
 /**
- * Sets `closing`, ends all calls to clouds, and answers requests that arrive from then on with 503, as soon as the server
- * no longer listens: a client in a loop would connect again at once.
+ * Sets `closing`, ends all calls to clouds, and answers requests that arrive from then on with 503, as soon as the
+ * server no longer listens: a client in a loop would connect again at once.
  */
 export default fp(async (fastify) => {
   let closing = false
@@ -35,10 +35,10 @@ export default fp(async (fastify) => {
   const released = new Promise<void>((resolve) => { release = resolve })
   fastify.decorate('releaseRequests', () => release())
 
-  fastify.addHook('onRequest', async ({ raw }) => {
-    if (!closing) return
-    await Promise.all([released, readToEnd(raw)])
-    throw ended()
+  // Not async: a promise for each request costs a few percent of a small list.
+  fastify.addHook('onRequest', ({ raw }, _reply, done) => {
+    if (!closing) return done()
+    Promise.all([released, readToEnd(raw)]).then(() => done(ended()), done)
   })
 
   fastify.addHook('onSend', (_request, reply, _payload, done) => {
@@ -98,7 +98,7 @@ const countConnections = (server: net.Server) => new Promise<number>((resolve) =
   server.getConnections((_error, count) => resolve(count))
 })
 
-/** Reads a body to its end, for a short time. Closing a connection with unread bytes would reset it before the answer. */
+/** Reads a body to its end, for a short time. Closing a connection with unread bytes resets it before the answer. */
 async function readToEnd (request: IncomingMessage) {
   if (request.complete) return
   request.resume()

@@ -514,3 +514,25 @@ t.test('a client that leaves ends the call that was made for it', async (t) => {
   t.equal(await asked, 'AbortError')
   t.match(await other, { status: 200, body: { total: 6 } })
 })
+
+t.test('a list reads on where a sparse filter leaves nothing of a page', async (t) => {
+  const { api } = await build(t, {
+    clouds: { default: dummy({ nodes: 60, page_size: 2 }), other: dummy({ nodes: 4, page_size: 2 }) }
+  })
+  const id = await create(api, 'default', { tags: { rare: 'yes' } })
+  const { body } = await api.get('/api/v2/clouds/default/nodes?limit=2&tag=rare')
+  t.match(body, { items: [{ id }], sources: [{ cloud: 'default', status: 'ok', count: 1 }] })
+  const { pages } = await api.walk('/api/v2/nodes?limit=4&tag=none')
+  t.equal(pages.length, 1)
+  t.match(pages[0], {
+    items: [], next_cursor: null, sources: [{ cloud: 'default', status: 'ok' }, { cloud: 'other', status: 'ok' }]
+  })
+})
+
+t.test('a failure while a list reads on is the answer of the next page', async (t) => {
+  const { api } = await build(t, { clouds: { default: broken({ skip: 2, times: 2 }, { page_size: 2 }) } })
+  const path = '/api/v2/clouds/default/nodes?limit=2&tag=none'
+  const { status, body } = await api.get(path)
+  t.match({ status, body }, { status: 200, body: { items: [], next_cursor: /./ } })
+  t.equal((await api.get(`${path}&cursor=${body.next_cursor}`)).status, 502)
+})

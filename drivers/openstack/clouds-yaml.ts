@@ -17,7 +17,10 @@ export function resolve (settings: Fields, source: SettingsSource): Fields {
   if (typeof settings.from !== 'string') return given
   const [, file = '', name = ''] = /^(.*?)(?:#(.*))?$/s.exec(settings.from) ?? []
   const found = findFile(file, source)
-  return merge(toSettings(readEntry(found, name, source), found, source), given)
+  const entry = readEntry(found, name, source)
+  const problem = findUnsupported(entry)
+  if (problem !== undefined) throw new Error(`from: the cloud ${name} of ${found} has ${problem}`)
+  return merge(toSettings(entry, found, source), given)
 }
 
 /** Searches the folders in the order of openstacksdk (`openstack/config/loader.py`). */
@@ -71,10 +74,45 @@ function readClouds (file: string): Fields {
   return isFields(clouds) ? clouds : {}
 }
 
-/** Old names that openstacksdk still accepts. */
+/** Old names that openstacksdk still accepts. Cinder has had several service types. */
 const currentNames: Readonly<Record<string, string>> = {
-  endpoint_type: 'interface', tenant_name: 'project_name', tenant_id: 'project_id'
+  endpoint_type: 'interface',
+  tenant_name: 'project_name',
+  tenant_id: 'project_id',
+  ...Object.fromEntries(['block_store', 'volume', 'volumev2', 'volumev3'].flatMap((type) =>
+    ['endpoint_override', 'api_version'].map((key) => [`${type}_${key}`, `block_storage_${key}`])))
 }
+
+/** The versions that this driver speaks. `compute_api_version` may be a microversion; each call has its own. */
+const apiVersions: Readonly<Record<string, RegExp>> = {
+  identity_api_version: /^3(\.|$)/,
+  compute_api_version: /^2(\.|$)/,
+  image_api_version: /^2(\.|$)/,
+  network_api_version: /^2(\.|$)/,
+  block_storage_api_version: /^[23](\.|$)/
+}
+
+/** Returns the first setting of an entry that this driver does not honour and that must not be dropped. */
+function findUnsupported (entry: Fields): string | undefined {
+  const top = rename(entry)
+  const auth = { ...top, ...rename(isFields(entry.auth) ? entry.auth : {}) }
+  if (auth.system_scope !== undefined) return 'auth.system_scope: this driver needs a token of a project'
+  if (!hasScope(auth)) {
+    const domain = ['domain_id', 'domain_name'].find((key) => auth[key] !== undefined)
+    if (domain !== undefined) return `auth.${domain} without a project: this driver needs a token of a project`
+  }
+  for (const [key, pattern] of Object.entries(apiVersions)) {
+    const version = top[key] as string | number | undefined | null
+    if (version !== undefined && version !== null && !pattern.test(String(version))) {
+      return `${key} ${version}, which this driver does not speak`
+    }
+  }
+  return undefined
+}
+
+/** Whether the credentials have a project, a trust or an application credential; then a domain is only a default. */
+const hasScope = (auth: Fields) =>
+  ['project_id', 'project_name', 'trust_id', 'application_credential_secret'].some((key) => auth[key] !== undefined)
 
 const knownTop = Object.keys(Settings.properties).filter((key) => key !== 'auth' && key !== 'from')
 const knownAuth = Object.keys(Settings.properties.auth.properties)
@@ -92,8 +130,9 @@ const rename = (fields: Fields) =>
 function toSettings (entry: Fields, file: string, source: SettingsSource): Fields {
   const top = rename(entry)
   const auth = pick({ ...top, ...rename(isFields(entry.auth) ? entry.auth : {}) }, knownAuth)
-  const settings = pick({ ...top, region_name: top.region_name ?? firstRegion(entry.regions) }, knownTop)
-  const resolved = { ...settings, auth: withDomains(auth, entry.auth) }
+  const { region_name: region = firstRegion(entry.regions), block_storage_api_version: version } = top
+  const settings = pick({ ...top, region_name: region, block_storage_api_version: toMajor(version) }, knownTop)
+  const resolved = { ...settings, auth: withDomains(auth, { ...top, ...isFields(entry.auth) ? entry.auth : {} }) }
   return withAbsoluteCacert(resolved, path.dirname(file), source)
 }
 
@@ -103,9 +142,17 @@ function firstRegion (regions: unknown) {
   return isFields(first) ? first.name : first
 }
 
-/** `default_domain_*` is the domain of a user and a project that have none of their own. */
-function withDomains (auth: Fields, raw: unknown) {
-  const { default_domain_id: id, default_domain_name: name } = isFields(raw) ? raw : {}
+/** `3.42` is 3. */
+const toMajor = (version: unknown) =>
+  typeof version === 'string' || typeof version === 'number' ? String(version).split('.')[0] : undefined
+
+/**
+ * `default_domain_*` is the domain of a user and a project that have none of their own; so is `domain_*` beside a
+ * project (`_handle_domain_id` in `openstack/config/loader.py`).
+ */
+function withDomains (auth: Fields, raw: Fields) {
+  const id = raw.domain_id ?? raw.default_domain_id
+  const name = raw.domain_name ?? raw.default_domain_name
   const domain = (owner: string) => {
     if (auth[`${owner}_domain_id`] !== undefined || auth[`${owner}_domain_name`] !== undefined) return {}
     if (typeof id === 'string') return { [`${owner}_domain_id`]: id }

@@ -64,6 +64,11 @@ export function connect (settings: Settings, context: Context): Connection {
     context.identify(collection, id, region())
   const glance = images.createImages({ client, timeout, identify: identifyIn('images') })
   const capabilities = memoizeCapabilities()
+  const hasNeutron = () => session.hasService('network')
+  const nodeOptions = { client, driver: 'openstack', identify: identifyIn('nodes') }
+  const nodes = createNodes({ ...nodeOptions, neutron })
+  /** Has no NICs and no security groups, which need Neutron. */
+  const nodesWithoutNeutron = createNodes(nodeOptions)
 
   const connection: Connection = {
     cloud: context.cloud,
@@ -71,8 +76,8 @@ export function connect (settings: Settings, context: Context): Connection {
     host: new URL(auth.auth_url).host,
     get location () { return region() },
     ids,
-    get capabilities () { return capabilities(client.knownVersions()) },
-    nodes: createNodes({ client, driver: 'openstack', identify: identifyIn('nodes'), neutron }),
+    get capabilities () { return capabilities(client.knownVersions(), hasNeutron()) },
+    get nodes () { return hasNeutron() ? nodes : nodesWithoutNeutron },
     get images () { return glance.service() },
     sizes: createSizes(client, identifyIn('sizes')),
     key_pairs: keyPairs.createKeyPairs(client, identifyIn('key_pairs')),
@@ -107,21 +112,21 @@ export function connect (settings: Settings, context: Context): Connection {
   return hideMissing(connection, session.hasService)
 }
 
-/** Describes the services anew only if the known versions of Nova change, since each request reads them. */
+/** Describes the services anew only if what is known of the cloud changes, since each request reads them. */
 function memoizeCapabilities () {
-  let lastRange: KnownVersions
-  let capabilities: Connection['capabilities']
-  return (range: KnownVersions) => {
-    if (capabilities === undefined || range !== lastRange) capabilities = describeServices(range)
-    lastRange = range
-    return capabilities
+  let last: { range: KnownVersions, hasNeutron: boolean, capabilities: Connection['capabilities'] } | undefined
+  return (range: KnownVersions, hasNeutron: boolean) => {
+    if (last === undefined || range !== last.range || hasNeutron !== last.hasNeutron) {
+      last = { range, hasNeutron, capabilities: describeServices(range, hasNeutron) }
+    }
+    return last.capabilities
   }
 }
 
 type KnownVersions = VersionRange | null | undefined
 
-const describeServices = (range: KnownVersions): Connection['capabilities'] => ({
-  nodes: nodeCapabilities(range),
+const describeServices = (range: KnownVersions, hasNeutron: boolean): Connection['capabilities'] => ({
+  nodes: nodeCapabilities(range, hasNeutron),
   networks: networks.capabilities,
   subnets: subnets.capabilities,
   routers: routers.capabilities,

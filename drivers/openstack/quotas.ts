@@ -1,8 +1,9 @@
 import { defres } from 'openstack-client'
-import { ProblemError, type Quota } from '../../openapi/model/index.ts'
+import { ProblemError, toProblem, type Quota, type QuotaSource } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { QuotaService } from '../driver.ts'
 import { bind } from './client/bind.ts'
+import type { Service } from './client/catalog.ts'
 import type { Client } from './client/client.ts'
 import { cinder } from './storage/cinder.ts'
 
@@ -65,29 +66,58 @@ const fromDetails = (details: Details): Quota[] =>
 
 /**
  * Quotas of Nova, Neutron and Cinder. A service that does not exist or does not show its quotas is
- * left out.
+ * left out. If a service fails, `sources` reports it; if all fail, throws the first error.
  */
 export function createQuotas (client: Client): QuotaService {
   const nova = bind<Limits>(client, {}, { service: 'compute' })
   const neutron = bind<Details>(client, neutronQuotas, { service: 'network' })
   const volumeLimits = bind<Limits>(client, {}, { service: 'volume' })
 
-  const readers: Array<(call: Call) => Promise<Quota[]>> = [
-    async (call) => fromLimits(await nova.read(novaLimits.read, call), novaRows),
-    async (call) => {
+  const readers: Record<Exclude<Service, 'image'>, (call: Call) => Promise<Quota[]>> = {
+    compute: async (call) => fromLimits(await nova.read(novaLimits.read, call), novaRows),
+    async network (call) {
       const project = await client.project(call)
       return project === undefined ? [] : fromDetails(await neutron.show(project, call))
     },
-    async (call) => fromLimits(await volumeLimits.read(cinder.limits.read, call), volumeRows)
-  ]
+    volume: async (call) => fromLimits(await volumeLimits.read(cinder.limits.read, call), volumeRows)
+  }
+
+  const readService = async (
+    service: string, read: (call: Call) => Promise<Quota[]>, call: Call
+  ): Promise<ServiceQuotas> => {
+    try {
+      return { items: await read(call), source: { service, status: 'ok', problem: null } }
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error
+      if (isAbsent(error)) return { items: [] }
+      return { items: [], source: { service, status: 'error', problem: toProblem(error) }, error }
+    }
+  }
+
   return {
-    list: async (call) => (await Promise.all(readers.map((read) => read(call).catch(leaveOut)))).flat()
+    async list (call) {
+      const reads = await Promise.all(Object.entries(readers).map(([service, read]) =>
+        readService(service, read, call)))
+      const sources = reads.flatMap(({ source }) => source ?? [])
+      const failed = reads.find(({ error }) => error !== undefined)
+      if (failed?.error !== undefined && sources.every(({ status }) => status === 'error')) throw failed.error
+      return Object.assign(reads.flatMap(({ items }) => items), { sources })
+    }
   }
 }
 
+/** The quotas of one service. Without `source`, the service does not exist or does not show its quotas. */
+interface ServiceQuotas {
+  items: Quota[]
+  source?: QuotaSource
+  error?: ProblemError
+}
+
+const isAbsent = (error: unknown) =>
+  error instanceof ProblemError && (error.code === 'not_supported' || error.code === 'resource_not_found')
+
 /** Returns no quotas for a service that does not exist or does not show them. Throws any other error again. */
 export function leaveOut (error: unknown): Quota[] {
-  const code = error instanceof ProblemError ? error.code : undefined
-  if (code === 'not_supported' || code === 'resource_not_found') return []
+  if (isAbsent(error)) return []
   throw error
 }

@@ -44,7 +44,8 @@ const hasTag = (wanted: string) => {
   return ({ tags }: Item) => {
     const map = tags as Record<string, string>
     if (pairs.length === 0) return Object.hasOwn(map, wanted)
-    return pairs.some(([key, value]) => Object.hasOwn(map, key) && map[key] === value)
+    // A cloud may have several tags of one key. Those after the first are words: `{ env: 'a', 'env=b': '' }`.
+    return pairs.some(([key, value]) => Object.hasOwn(map, key) && map[key] === value) || map[wanted] === ''
   }
 }
 

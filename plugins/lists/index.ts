@@ -85,6 +85,23 @@ export default fp(async (fastify) => {
     return { items, reads, next: next.length === 0 ? null : { places: next }, total }
   }
 
+  /**
+   * Reads a page. If a sparse filter leaves nothing of it, reads on for up to a second, so that the caller does not get
+   * a row of empty pages. If a later read fails, the empty page is the answer, and its cursor leads to the failure.
+   */
+  const readUntilFound = async (
+    request: ListRequest, positions: readonly Position[], isOnlyCloud: boolean
+  ): Promise<ListPage> => {
+    const end = performance.now() + readOnMs
+    let page = await readInCloudOrder(request, positions, isOnlyCloud)
+    while (page.items.length === 0 && page.next?.places !== undefined && performance.now() < end) {
+      const later = await readInCloudOrder(request, page.next.places, isOnlyCloud).catch(() => undefined)
+      if (later === undefined) break
+      page = { ...later, reads: mergeReads(page.reads, later.reads) }
+    }
+    return page
+  }
+
   /** Reads the clouds whole, sorts all items, and returns the page after the last item of the page before. */
   const readSorted = async (
     request: ListRequest, clouds: readonly string[], collection: Collection, after: Walk['after']
@@ -137,7 +154,7 @@ export default fp(async (fastify) => {
     if (single && walk?.places?.some(({ cloud }) => cloud !== clouds[0])) throw foreignCursor()
     const page = query.sort !== undefined
       ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, collection, walk?.after)
-      : await readInCloudOrder(listRequest, walk?.places ?? clouds.map(firstPosition), clouds.length === 1)
+      : await readUntilFound(listRequest, walk?.places ?? clouds.map(firstPosition), clouds.length === 1)
 
     const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, store)
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
@@ -161,6 +178,19 @@ export default fp(async (fastify) => {
     }
   } satisfies Lists)
 }, { name: 'lists', dependencies: ['clouds', 'store'] })
+
+/** Milliseconds during which a list reads on instead of answering an empty page. */
+const readOnMs = 1000
+
+/** Joins the reads of two pages by cloud. The later read of a cloud has its present status. */
+function mergeReads (earlier: readonly CloudPage[], later: readonly CloudPage[]): CloudPage[] {
+  const reads = new Map(earlier.map((read) => [read.cloud, read]))
+  for (const read of later) {
+    const { elapsed_ms: before = 0 } = reads.get(read.cloud)?.source ?? {}
+    reads.set(read.cloud, { ...read, source: { ...read.source, elapsed_ms: before + read.source.elapsed_ms } })
+  }
+  return [...reads.values()]
+}
 
 const firstPosition = (cloud: string): Position => ({ cloud, token: null, skip: 0 })
 

@@ -67,7 +67,7 @@ export async function readPage (
   })
   try {
     const timeout = timeoutOf(farm.get(cloud), until)
-    const handle = farm.handle(cloud, { ...context, timeout })
+    const handle = farm.handle(cloud, timeout === undefined ? context : { ...context, timeout })
     const { items, next, total, partial } = await handle.call((connection, call) => {
       const lister = connection[service] as ListService | undefined
       if (lister === undefined) {

@@ -30,6 +30,7 @@ export default async function routes (fastify: FastifyInstance) {
     filters: {
       state: anyOf('Only images in these states.', imageStates),
       visibility: anyOf('Only images of these visibilities.', ['public', 'private', 'shared', 'community']),
+      hidden: anyOf('`true`: only hidden images, which lists otherwise leave out.', ['true']),
       architecture: anyOf('Only images of these architectures.'),
       owner: anyOf('Only images of these accounts. `self` is the own account; a cloud whose capability `images.list` ' +
         'lacks this filter answers 501 to it. `all` includes every image that the account may use, also at clouds ' +
@@ -64,6 +65,7 @@ export default async function routes (fastify: FastifyInstance) {
       Params: CloudParams, Querystring: ImageUpload, Body: AsyncIterable<Uint8Array>
     }>('/clouds/:cloud/images/upload', {
       bodyLimit: Number.MAX_SAFE_INTEGER,
+      config: { isUpload: true },
       onRequest: requireFile,
       schema: {
         operationId: 'uploadImage',

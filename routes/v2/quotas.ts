@@ -13,6 +13,7 @@ export default async function routes (fastify: FastifyInstance) {
     }
   }, async ({ cloud }) => {
     cloud.require('quotas.list')
-    return { items: await cloud.call(({ quotas }, call) => quotas!.list(call)) }
+    const quotas = await cloud.call(({ quotas }, call) => quotas!.list(call))
+    return { items: quotas, sources: quotas.sources }
   })
 }

@@ -91,18 +91,18 @@ t.test('actions are those that Nova accepts', async (t) => {
     ).actions.join(' ')
   const table: ReadonlyArray<readonly [string, string]> = [
     ['ACTIVE', 'stop reboot pause suspend shelve rescue resize rebuild destroy'],
-    ['SHUTOFF', 'start reboot shelve resize rebuild destroy'],
+    ['SHUTOFF', 'start reboot shelve rescue resize rebuild destroy'],
     ['PAUSED', 'reboot resume shelve destroy'],
     ['SUSPENDED', 'reboot resume shelve destroy'],
     ['SHELVED', 'resume destroy'],
     ['SHELVED_OFFLOADED', 'resume destroy'],
     ['RESCUE', 'unrescue destroy'],
     ['VERIFY_RESIZE', 'confirm_resize revert_resize destroy'],
-    ['ERROR', 'reboot rebuild destroy'],
+    ['ERROR', 'stop reboot rescue rebuild destroy'],
     ['SOFT_DELETED', 'restore'],
     ['DELETED', ''],
     ['BUILD', 'destroy'],
-    ['MIGRATING', ''],
+    ['MIGRATING', 'destroy'],
     ['NEW', [...nodeVerbs, 'destroy'].join(' ')]
   ]
   for (const [status, actions] of table) t.equal(allowed(status), actions, status)
@@ -119,6 +119,22 @@ t.test('actions are those that Nova accepts', async (t) => {
     'a root volume is neither rescued nor rebuilt'
   )
   t.equal(allowed('SHUTOFF', { image: '' }), 'start reboot shelve resize destroy')
+  t.equal(
+    situationOf({ id: 'x', status: 'SHUTOFF', image: '' }, Object.assign(new Set(can), { rebuildsVolumes: true }))
+      .actions.join(' '),
+    'start reboot shelve resize rebuild destroy',
+    'from 2.93 it can be rebuilt'
+  )
+  for (const task of ['rebooting', 'reboot_started', 'suspending', 'resuming']) {
+    t.equal(allowed('ACTIVE', { 'OS-EXT-STS:task_state': task }), 'reboot destroy', task)
+  }
+  const types = (status: string, task: string | null = null) =>
+    toNode({ id: 'x', status, 'OS-EXT-STS:task_state': task }, { identity, ports: null, can, extra: false })
+      .reboot_types
+  t.strictSame(types('ACTIVE'), ['soft', 'hard'])
+  t.strictSame(types('ERROR'), ['hard'], 'only a hard reboot')
+  t.strictSame(types('ACTIVE', 'rebooting'), ['hard'])
+  t.strictSame(types('RESCUE'), [])
   t.equal(
     situationOf({ id: 'x', status: 'ACTIVE' }, new Set(['stop'])).actions.join(),
     'stop',

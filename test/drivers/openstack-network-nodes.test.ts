@@ -268,6 +268,8 @@ t.test('a cloud without Neutron answers not_supported', async (t) => {
       body: { token: { ...body.token, catalog: body.token.catalog.filter(({ type }) => type !== 'network') } }
     }
   }
-  t.match(await refused(ips.list(query, call())), { code: 'not_supported', details: { capability: 'network' } })
+  t.match(await refused(ips.list(query, call())), {
+    code: 'not_supported', details: { capability: 'floating_ips.list' }
+  })
   t.match(await refused(nodes.list_nics(id, call())), { code: 'not_supported' })
 })

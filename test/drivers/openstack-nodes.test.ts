@@ -164,7 +164,7 @@ t.test('resume is what takes the node back from where it is', async (t) => {
   routes[`GET /compute/v2.1/servers/${id}`] = { body: { server: { ...server, status: 'SHUTOFF' } } }
   t.match(await refused(nodes.resume(id, {}, call())), {
     code: 'invalid_state',
-    details: { state: 'stopped', allowed_actions: ['start', 'reboot', 'shelve', 'resize', 'rebuild', 'destroy'] }
+    details: { state: 'stopped', allowed_actions: ['start', 'reboot', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy'] }
   })
 })
 

@@ -37,8 +37,9 @@ t.test('settings have the names of clouds.yaml only', async (t) => {
   )
   const { errors } = readSettings(Settings, { auth: { ...auth, user: 'x' }, regon_name: 'R', interface: 'outer' })
   t.match(errors.map(({ path }) => path).sort(), ['auth.user', 'interface', 'regon_name'])
-  const { password, application_credential_secret: secret, token } = Settings.properties.auth.properties
-  for (const schema of [password, secret, token]) t.match(schema, { format: 'password' })
+  const { properties } = Settings.properties.auth
+  const { password, application_credential_secret: secret, token, trust_id: trust } = properties
+  for (const schema of [password, secret, token, trust]) t.match(schema, { format: 'password' })
 })
 
 t.test('settings override those of the clouds.yaml entry', async (t) => {
@@ -79,6 +80,67 @@ clouds:
     }
   })
   t.strictSame(readSettings(Settings, settings).errors, [])
+})
+
+t.test('what clouds.yaml says about scope, addresses and versions is honoured or refused by name', async (t) => {
+  const open = (entry: object) => {
+    const from = source(t, { 'clouds.yaml': JSON.stringify({ clouds: { mine: entry } }) })
+    const settings = resolve({ from: 'clouds.yaml#mine' }, from)
+    t.strictSame(readSettings(Settings, settings).errors, [])
+    return settings
+  }
+  const user = { auth_url: url, username: 'me', password: 'password' }
+  t.match(open({ auth: { ...user, trust_id: 'trust' } }), { auth: { trust_id: 'trust' } })
+  t.match(open({ auth: { ...user, project_name: 'p', domain_name: 'D' } }), {
+    auth: { user_domain_name: 'D', project_domain_name: 'D' }
+  })
+  t.match(open({ auth: { ...user, project_name: 'p', user_domain_id: 'u' }, domain_id: 'd' }), {
+    auth: { user_domain_id: 'u', project_domain_id: 'd' }
+  })
+  t.match(open({
+    auth,
+    compute_endpoint_override: 'http://n/v2.1',
+    volumev3_endpoint_override: 'http://c/v3',
+    volume_api_version: 3.42,
+    compute_api_version: '2.60',
+    image_api_version: 2
+  }), {
+    compute_endpoint_override: 'http://n/v2.1',
+    block_storage_endpoint_override: 'http://c/v3',
+    block_storage_api_version: '3'
+  })
+  for (const [entry, message] of [
+    [{ auth: { ...user, system_scope: 'all' } }, /auth\.system_scope/],
+    [{ auth: { ...user, domain_name: 'D' } }, /auth\.domain_name without a project/],
+    [{ auth, identity_api_version: '2.0' }, /identity_api_version 2\.0/],
+    [{ auth, volume_api_version: 1 }, /block_storage_api_version 1/],
+    [{ auth, image_api_version: '1' }, /image_api_version 1/]
+  ] as const) t.throws(() => open(entry), { message })
+
+  const scopeOf = (body: unknown) => (body as { auth: { scope: unknown } }).auth.scope
+  t.strictSame(scopeOf(authRequest({ ...user, trust_id: 'trust' }, undefined)), { 'OS-TRUST:trust': { id: 'trust' } })
+  t.match(missingCredentials({ ...auth, trust_id: 'trust' }, undefined), /auth\.trust_id has a project/)
+})
+
+t.test('entries of one type are merged, and all names of Cinder are known', async (t) => {
+  const entry = (type: string, url: string, region: string) =>
+    ({ type, endpoints: [{ interface: 'public', region_id: region, url }] })
+  const catalog = [
+    entry('compute', 'http://a/v2.1', 'A'), entry('compute', 'http://b/v2.1', 'B'),
+    entry('volumev3', 'http://a/v3/p', 'A'), entry('volume', 'http://b/v1/p', 'B'),
+    entry('volumev2', 'http://b/v2/p', 'B'), entry('volume', 'http://c/v3/p', 'C'),
+    entry('volumev2', 'http://c/v2/p', 'C'), entry('block-store', 'http://d/v3/p', 'D'), entry('volume', 'http://e/v1', 'E')
+  ]
+  const find = (service: 'compute' | 'volume', region: string, more: object = {}) =>
+    findEndpoint(catalog, service, { region, interface: 'public', ...more }).url
+  t.equal(find('compute', 'B'), 'http://b/v2.1')
+  t.equal(find('volume', 'A'), 'http://a/v3/p')
+  t.equal(find('volume', 'B'), 'http://b/v2/p')
+  t.equal(find('volume', 'C'), 'http://c/v3/p', 'the newest')
+  t.equal(find('volume', 'C', { volumeVersion: '2' }), 'http://c/v2/p')
+  t.equal(find('volume', 'D'), 'http://d/v3/p')
+  t.throws(() => find('volume', 'E'), { message: /no volume service in region E/ })
+  t.equal(find('compute', 'X', { overrides: { compute: 'http://x/v2.1/' } }), 'http://x/v2.1')
 })
 
 t.test('clouds.yaml is searched for like OpenStack\'s clients do', async (t) => {
@@ -240,7 +302,7 @@ t.test('endpoints come from the catalog', async (t) => {
   })
   t.match(refused(() => findEndpoint([], 'volume', { region: 'A', interface: 'public' })), {
     code: 'not_supported',
-    message: /volumev3 or block-storage/
+    message: /volumev3 or block-storage or/
   })
   for (const [given, root] of [
     [

@@ -302,7 +302,13 @@ t.test('quotas are those of the services that there are', async (t) => {
   routes['GET /network/v2.0/quotas/p/details.json'] = { status: 404 }
   t.strictSame(await told(), ['nodes 10 1 count', 'ram   MiB', 'volume_storage 100 7 GiB'])
   routes['GET /volume/v3/p/limits'] = { status: 403 }
-  t.match(await refused(cloud.quotas.list(call())), { code: 'provider_permission_denied' })
+  t.strictSame(await told(), ['nodes 10 1 count', 'ram   MiB'])
+  t.match((await cloud.quotas.list(call())).sources, [
+    { service: 'compute', status: 'ok', problem: null },
+    { service: 'volume', status: 'error', problem: { code: 'provider_permission_denied' } }
+  ])
+  routes['GET /compute/v2.1/limits'] = { status: 503 }
+  t.match(await refused(cloud.quotas.list(call({ timeout: 20_000 }))), { code: 'provider_unavailable' })
 })
 
 t.test('a cloud without volumes has none of their capabilities, once its catalog is known', async (t) => {

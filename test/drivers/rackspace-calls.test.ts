@@ -88,7 +88,7 @@ t.test('what a node may be told to do is what Rackspace can', async (t) => {
   const actions = async () => [...(await nodes.get(id, plain, call())).allowed_actions].sort()
   t.same(await actions(), ['destroy', 'reboot', 'rebuild', 'rescue', 'resize', 'stop'])
   fake.state().servers[0]!.stage = { status: 'SHUTOFF' }
-  t.same(await actions(), ['destroy', 'reboot', 'rebuild', 'resize', 'start'])
+  t.same(await actions(), ['destroy', 'reboot', 'rebuild', 'rescue', 'resize', 'start'])
   fake.state().servers[0]!.stage = { status: 'SUSPENDED' }
   t.same(await actions(), ['destroy', 'reboot'])
   const methods = Object.keys(capabilitiesOf(cloud))

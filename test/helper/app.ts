@@ -35,6 +35,8 @@ export interface BuildOptions {
   listen?: boolean
   /** The server's log; silent where not given. */
   logger?: AppOptions['logger']
+  /** Time limits of connections. */
+  connections?: NonNullable<AppOptions['connections']>
 }
 
 /**
@@ -43,6 +45,7 @@ export interface BuildOptions {
  */
 export async function build (t: Test, options: BuildOptions = {}) {
   const { clouds = { default: dummy() }, settings: own = {}, listen = false, logger = false } = options
+  const { connections = {} } = options
   const directory = options.directory ?? makeDirectory(t)
   const drivers = await loadDrivers()
   const file = path.join(directory, 'orchestrator.json')
@@ -50,7 +53,7 @@ export async function build (t: Test, options: BuildOptions = {}) {
   const operations = { poll_ms: 5, ...own.operations }
   writeFileSync(file, JSON.stringify({ ...own, operations, clouds }))
   const settings = loadSettings({ config: file, env: {}, cwd: directory, drivers })
-  const app = createApp({ settings, drivers, logger })
+  const app = createApp({ settings, drivers, logger, connections })
   t.teardown(() => app.close())
   await app.ready()
   const origin = listen ? await app.listen({ host: '127.0.0.1', port: 0 }) : ''

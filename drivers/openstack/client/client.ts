@@ -2,7 +2,7 @@ import type { Action, Token } from 'openstack-client'
 import { withTransport, type TransportRequest } from 'request-promise'
 import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { HttpClient, HttpRequest } from '../../http.ts'
+import { isUnsent, type HttpClient, type HttpRequest } from '../../http.ts'
 import { isOutcomeUnknown } from '../../outcome.ts'
 import { createSingleFlight } from '../../single-flight.ts'
 import type { Service } from './catalog.ts'
@@ -70,10 +70,24 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   let range: VersionRange | null | undefined = microversions ? undefined : null
   let generation = 0
 
-  const run = async (
-    service: Service, { isRead, ...request }: ClientRequest, call: Call
-  ): Promise<ClientResponse> => {
+  /** Sends a request. If the endpoint cannot be reached and the catalog has a new one, it is sent there. */
+  const run = async (service: Service, request: ClientRequest, call: Call): Promise<ClientResponse> => {
     const access = await session.access(call)
+    try {
+      return await runAt(access, service, request, call)
+    } catch (error) {
+      const isUnreachable = error instanceof ProblemError && !error.outcomeUnknown && isUnsent(error.cause)
+      // A stream that has been read cannot be sent again.
+      if (!isUnreachable || isStream(request.write?.body)) throw error
+      const fresh = await session.relocate(access, call)
+      if (fresh === undefined || urlOf(fresh, service) === urlOf(access, service)) throw error
+      return runAt(fresh, service, request, call)
+    }
+  }
+
+  const runAt = async (
+    access: Access, service: Service, { isRead, ...request }: ClientRequest, call: Call
+  ): Promise<ClientResponse> => {
     let raw: unknown
     let headers: Record<string, string> = {}
     const transport = async (sent: TransportRequest) => {
@@ -146,6 +160,15 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
       generation++
       if (microversions) range = undefined
     }
+  }
+}
+
+/** Returns the URL of a service; undefined if the catalog does not have it. */
+function urlOf (access: Access, service: Service) {
+  try {
+    return access.of(service).catalog[0]?.endpoints[0]?.url
+  } catch {
+    return undefined
   }
 }
 

@@ -3,6 +3,7 @@ import {
 } from '../../../openapi/model/index.ts'
 import { parseRetryAfter, type HttpResponse } from '../../http.ts'
 import { isOutcomeUnknown } from '../../outcome.ts'
+import { operationKey } from '../../tags.ts'
 
 /** The call that an answer belongs to. */
 export interface CallContext {
@@ -16,9 +17,12 @@ interface Fault {
   message: string | null
 }
 
-/** Removes HTML tags, which Glance's messages contain. */
+/** Our own metadata in the Python or JSON of a quoted request, with its value and the comma behind it. */
+const ownMetadata = new RegExp(`u?["']?${operationKey}["']?(\\s*[:=]\\s*u?["'][^"']*["'])?,? ?`, 'g')
+
+/** Removes HTML tags, which Glance's messages contain, and our own metadata, which the caller does not know. */
 const toText = (value: unknown) => {
-  const text = typeof value === 'string' ? value.replace(/<[^>]*>/g, ' ').trim() : ''
+  const text = typeof value === 'string' ? value.replace(/<[^>]*>/g, ' ').replace(ownMetadata, '').trim() : ''
   return text === '' ? null : text.slice(0, 1000)
 }
 
@@ -53,7 +57,8 @@ function retryAfter (headers: Record<string, string>) {
   return { retry_after: milliseconds && Math.ceil(milliseconds / 1000) }
 }
 
-const quota = /quota|exceed|over ?limit/i
+/** Nova says "The number of defined ports: 5 is over the limit: 4" (`nova/network/neutron.py`). */
+const quota = /quota|exceed|over (the )?limit|overlimit/i
 const locked = /is locked/i
 const wrongState = /while it is in|invalid state|in this state|not ready/i
 const inUse = /in use|inuse|still has|one or more ports/i
@@ -89,8 +94,8 @@ export function problemOf (
     case 405: case 406: case 501: return problem('not_supported')
     case 409: return problem(conflictCode(text))
     case 413:
-      // Old services send `Retry-After: 0` with an exceeded quota, too.
-      return /quota/i.test(text) || headers['retry-after'] === undefined
+      // A read exceeds no quota. Old services send `Retry-After: 0` with an exceeded quota, too.
+      return !read && (/quota/i.test(text) || headers['retry-after'] === undefined)
         ? problem('provider_quota_exceeded')
         : problem('provider_rate_limited', retryAfter(headers))
     case 429: return problem('provider_rate_limited', retryAfter(headers))

@@ -34,6 +34,7 @@ const userOf = (auth: AuthSettings) => auth.user_id !== undefined
   : { name: auth.username, domain: domainOf(auth.user_domain_name, auth.user_domain_id) }
 
 function scopeOf (auth: AuthSettings) {
+  if (auth.trust_id !== undefined) return { 'OS-TRUST:trust': { id: auth.trust_id } }
   if (auth.project_id !== undefined) return { project: { id: auth.project_id } }
   if (auth.project_name === undefined) return undefined
   return {
@@ -58,11 +59,18 @@ function methodOf (auth: AuthSettings, type: string | undefined) {
   return auth.token !== undefined && auth.password === undefined ? 'token' : 'password'
 }
 
-/** Describes the credentials that the settings lack; returns undefined if they are complete. */
+/** Describes what is wrong with the credentials of the settings; returns undefined if they are complete. */
 export function missingCredentials (
   auth: AuthSettings, type: string | undefined
 ): string | undefined {
   const hasUser = auth.username !== undefined || auth.user_id !== undefined
+  const hasProject = auth.project_id !== undefined || auth.project_name !== undefined
+  if (auth.trust_id !== undefined) {
+    if (hasProject) return 'auth.trust_id has a project of its own: remove auth.project_name and auth.project_id'
+    if (methodOf(auth, type) === 'application_credential') {
+      return 'auth.trust_id needs a user: an application credential has a project of its own'
+    }
+  }
   switch (methodOf(auth, type)) {
     case 'token':
       return auth.token === undefined ? 'auth.token is required' : undefined

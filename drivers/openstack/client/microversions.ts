@@ -15,8 +15,14 @@ export const microversions = {
   describeServer: { lowest: '2.19', needed: true },
   /** Opens the screen of a server by `remote-consoles`. */
   remoteConsole: { lowest: '2.6', needed: true },
+  /** Accepts `none` as the networks of a server. */
+  noNetworks: { lowest: '2.37', needed: true },
   /** Accepts the `volume_type` of a root volume. */
   rootVolumeType: { lowest: '2.67', needed: true },
+  /** Rebuilds a server that boots from a volume. */
+  rebuildVolume: { lowest: '2.93', needed: false },
+  /** Attaches a volume to several servers; from 2.20 Nova attaches to shelved servers, and detaches from them. */
+  attachVolume: { lowest: '2.60', needed: false, or: '2.20' },
   /** Extends an attached volume. This is the only version of Cinder in the table. */
   extendAttached: { lowest: '3.42', needed: false }
 } as const satisfies Record<string, Microversion>
@@ -25,6 +31,8 @@ export interface Microversion {
   lowest: string
   /** True if the call is useless below this version; otherwise an older cloud gets it without a version. */
   needed: boolean
+  /** A lower version that is sent to a cloud that lacks `lowest`. */
+  or?: string
 }
 
 /** The versions of a cloud; null stands for a cloud without microversions. */
@@ -51,8 +59,13 @@ export function readRange (document: unknown): VersionRange | null {
  * Chooses the version of a call: undefined to send none, null if the cloud lacks a version that the
  * call needs.
  */
-export function chooseVersion ({ lowest, needed }: Microversion, range: VersionRange | null) {
-  if (range === null || !atLeast(range.max, lowest)) return needed ? null : undefined
+export function chooseVersion (
+  { lowest, needed, or }: Microversion, range: VersionRange | null
+): string | null | undefined {
+  if (range === null || !atLeast(range.max, lowest)) {
+    if (or !== undefined) return chooseVersion({ lowest: or, needed }, range)
+    return needed ? null : undefined
+  }
   return atLeast(lowest, range.min) ? lowest : range.min
 }
 

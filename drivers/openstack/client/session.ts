@@ -19,7 +19,14 @@ export function createSession ({ settings, http, timeout, secrets }: SessionOpti
   const body = authRequest(settings.auth, settings.auth_type)
   const place: Place = {
     region: settings.region_name,
-    interface: (settings.interface ?? 'public').replace('URL', '')
+    interface: (settings.interface ?? 'public').replace('URL', ''),
+    overrides: {
+      compute: settings.compute_endpoint_override,
+      image: settings.image_endpoint_override,
+      network: settings.network_endpoint_override,
+      volume: settings.block_storage_endpoint_override
+    },
+    volumeVersion: settings.block_storage_api_version
   }
   return createTokenCache({
     timeout,
@@ -76,14 +83,20 @@ interface ScopedToken {
   lifetime: number
 }
 
-function toGrant ({ text, catalog, project, lifetime }: ScopedToken, place: Place): Grant {
+function toGrant ({ text, catalog, project, lifetime }: ScopedToken, given: Place): Grant {
+  const place = { ...given, overrides: fillProject(given.overrides, project) }
   const findUrls = (service: Service) => {
     const { url } = findEndpoint(catalog, service, place)
     return { [service]: url, 'compute-root': computeRoot(url) }
   }
   const access = createAccess({ token: text, region: regionOf(catalog, place), project, findUrls })
-  return { access, lifetime, hasService: (service) => hasService(catalog, service) }
+  return { access, lifetime, hasService: (service) => hasService(catalog, service, place) }
 }
+
+/** Replaces the placeholders of the project as openstacksdk does (`openstack/config/cloud_region.py`). */
+const fillProject = (overrides: Place['overrides'] = {}, project = '') =>
+  Object.fromEntries(Object.entries(overrides).map(([service, url]) =>
+    [service, url?.replace(/[%$]\((?:project|tenant)_id\)s/g, project)])) as Place['overrides']
 
 /** Returns the region of the calls. If the catalog has no endpoint in it, each call throws the reason. */
 function regionOf (catalog: Catalog, place: Place) {

@@ -23,10 +23,15 @@ const Auth = Type.Object({
   application_credential_id: text('Id of an application credential, instead of user and project.'),
   application_credential_name: text('Name of an application credential of the user.'),
   application_credential_secret: secret('Secret of the application credential.'),
-  token: secret('An existing token, instead of a password.')
+  token: secret('An existing token, instead of a password.'),
+  trust_id: secret('Id of a trust, instead of a project.')
 }, { additionalProperties: false, description: 'The credentials, as in clouds.yaml.' })
 
 export type AuthSettings = Static<typeof Auth>
+
+const override = (service: string) => text(`Address of ${service}, instead of that of the catalog.`, {
+  pattern: '^https?://[^/]', examples: ['https://cloud.example/api/%(project_id)s']
+})
 
 /** The settings of a cloud: those of OpenStack's clouds.yaml, under the same names. */
 export const Settings = Type.Object({
@@ -42,6 +47,13 @@ export const Settings = Type.Object({
   interface: Type.Optional(Type.Enum(
     ['public', 'internal', 'admin', 'publicURL', 'internalURL', 'adminURL'],
     { type: 'string', description: 'The endpoints of the catalog to call; by default public.' }
+  )),
+  compute_endpoint_override: override('Nova'),
+  image_endpoint_override: override('Glance'),
+  network_endpoint_override: override('Neutron'),
+  block_storage_endpoint_override: override('Cinder'),
+  block_storage_api_version: Type.Optional(Type.Enum(
+    ['2', '3'], { type: 'string', description: 'Version of Cinder to use; by default the newest.' }
   )),
   cacert: text('Path of a file with the certificate authority of the cloud.'),
   verify: Type.Optional(

@@ -10,17 +10,21 @@ export const novaTags: TagRules = {
   key: /^[a-zA-Z0-9\-_:. ]{1,255}$/, words: 'letters, digits and -_:. up to 255', value: 255
 }
 
-/** Cinder accepts any key. */
+/** Cinder's rules for a metadata key (`cinder/api/validation/parameter_types.py`, `extra_specs`). */
 export const cinderTags: TagRules = {
-  key: /^.{1,255}$/su,
-  words: 'up to 255 characters',
-  value: 255
+  key: /^[a-zA-Z0-9\-_:. /]{1,255}$/, words: 'letters, digits and -_:./ up to 255', value: 255
 }
 
-/** Converts a tag list of Glance or Neutron: `key=value`, or a word that another client has set. */
+/**
+ * Converts a tag list of Glance or Neutron: `key=value`, or a word that another client has set. If several tags have
+ * the same key, all but the first are shown as words: `{ env: 'a', 'env=b': '' }`.
+ */
 export function fromTagList (list: readonly string[] = []): Record<string, string> {
+  const keys = new Set<string>()
   return Object.fromEntries(list.map((tag) => {
     const key = keyOf(tag)
+    if (keys.has(key)) return [tag, '']
+    keys.add(key)
     return [key, tag.slice(key.length + 1)]
   }))
 }
@@ -32,7 +36,8 @@ const maxLength = 255
 
 function faultOf (key: string, value: string | null): string | undefined {
   if (key === operationKey) return 'is kept by this server and cannot be set'
-  if (key === '' || key.includes('=')) {
+  // A tag that is shown as a word, because an earlier one has its key, can be removed.
+  if (key === '' || (value !== null && key.includes('='))) {
     return 'has a key that this cloud does not accept: it is empty or contains a ='
   }
   if (value !== null && [...`${key}=${value}`].length > maxLength) {
@@ -53,7 +58,7 @@ export function checkTagList (tags: TagPatch = {}) {
 
 /** Applies a merge patch to a tag list. Tags that the patch does not name stay as they are. */
 export function patchTagList (list: readonly string[], patch: TagPatch): string[] {
-  const others = list.filter((tag) => !Object.hasOwn(patch, keyOf(tag)))
+  const others = list.filter((tag) => !Object.hasOwn(patch, keyOf(tag)) && !Object.hasOwn(patch, tag))
   const set = Object.entries(patch).filter(([, value]) => value !== null)
   return [...others, ...set.map(([key, value]) => `${key}=${value}`)]
 }

@@ -37,6 +37,11 @@ export interface Session {
   access (call: Call): Promise<Access>
   /** Replaces a token that a service has refused: one authentication for all calls that were refused. */
   renew (refused: string, call: Call): Promise<Access>
+  /**
+   * Reads the catalog again after an endpoint could not be reached, because it may have moved. Returns undefined if the
+   * catalog was read a moment ago or cannot be read.
+   */
+  relocate (unreachable: Access, call: Call): Promise<Access | undefined>
   /** Returns the region of the last access; null before the first. */
   region (): string | null
   /** Returns whether the catalog has a service; true until the catalog was read. */
@@ -86,6 +91,9 @@ interface CacheEntry {
  */
 const refusalPause = 5000
 
+/** Milliseconds between two reads of the catalog because of an unreachable endpoint. */
+const relocationPause = 10_000
+
 export interface TokenCacheOptions {
   /** Milliseconds that an authentication may take. */
   timeout: number
@@ -106,10 +114,13 @@ export function createTokenCache ({ timeout, issuer, authenticate, secrets }: To
   let entry: CacheEntry | undefined
   let refusal: { problem: ProblemError, until: number } | undefined
   let generation = 0
+  /** `performance.now()` of the last authentication that was begun. */
+  let askedAt = -Infinity
 
   const requestToken = createSingleFlight(timeout, async (call) => {
     const begun = generation
     const now = performance.now()
+    askedAt = now
     try {
       const grant = await authenticate(call)
       secrets?.add(grant.access.token)
@@ -161,6 +172,17 @@ export function createTokenCache ({ timeout, issuer, authenticate, secrets }: To
       const fresh = await requestUnlessRefused(call)
       fresh.replacedAt ??= performance.now()
       return fresh.grant.access
+    },
+
+    async relocate (unreachable, call) {
+      if (entry !== undefined && entry.grant.access !== unreachable) return entry.grant.access
+      if (performance.now() < askedAt + relocationPause || recentRefusal() !== undefined) return undefined
+      try {
+        return (await requestToken(call)).grant.access
+      } catch {
+        // The endpoint that could not be reached says more.
+        return undefined
+      }
     },
 
     region: () => entry?.grant.access.region ?? null,

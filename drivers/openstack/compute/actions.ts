@@ -10,12 +10,13 @@ import type { Change, NodeService, Until } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
 import { runSteps, step, type Step } from '../../steps.ts'
 import { checkTags } from '../../tags.ts'
-import { bind } from '../client/bind.ts'
+import { bind, type ChangeOptions } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
 import { patchMetadata } from '../client/metadata.ts'
+import { microversions, type Microversion } from '../client/microversions.ts'
 import { resources } from '../client/resources.ts'
 import { novaTags } from '../client/tags.ts'
-import { situationOf } from './node-mapping.ts'
+import { situationOf, type Abilities } from './node-mapping.ts'
 import type { NodePorts } from './node-ports.ts'
 import { imageFields, sizeFields, updateFields } from './refusals.ts'
 import type { Servers } from './servers.ts'
@@ -25,7 +26,7 @@ export interface ActionsOptions {
   servers: Servers
   get: NodeService['get']
   /** The actions that the driver has. */
-  can: ReadonlySet<string>
+  can: Abilities
   /** Undefined if the cloud has no Neutron. */
   ports?: NodePorts | undefined
 }
@@ -35,6 +36,7 @@ interface Action<V extends NodeVerb> {
   body: (input: NodeVerbInput[V]) => Record<string, unknown>
   until: Until
   fields?: readonly FieldRefusal[]
+  version?: Microversion
 }
 
 type ActionVerb = Exclude<NodeVerb, 'resume'>
@@ -79,7 +81,8 @@ const actions: { [V in ActionVerb]: Action<V> } = {
   rebuild: {
     body: ({ image_id: image }) => ({ rebuild: { imageRef: image } }),
     until: settled,
-    fields: imageFields
+    fields: imageFields,
+    version: microversions.rebuildVolume
   },
   restore: { body: () => ({ restore: null }), until: settled }
 }
@@ -104,15 +107,15 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
     body: object,
     until: Until,
     call: Call,
-    fields?: readonly FieldRefusal[]
+    options: ChangeOptions = {}
   ) => {
-    const answer = await servers.actions.post(id, body, call, { fields })
+    const answer = await servers.actions.post(id, body, call, options)
     return { ...toChange('node', id, until), secrets: secretsOf(answer) }
   }
 
   const verbs = Object.fromEntries(
-    Object.entries(actions).map(([verb, { body, until, fields }]) => {
-      const run = (id: string, input: never, call: Call) => act(id, body(input), until, call, fields)
+    Object.entries(actions).map(([verb, { body, until, fields, version }]) => {
+      const run = (id: string, input: never, call: Call) => act(id, body(input), until, call, { fields, version })
       return [verb, run]
     })
   ) as Pick<NodeService, ActionVerb>

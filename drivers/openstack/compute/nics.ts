@@ -39,7 +39,7 @@ export function toNic (port: Port, server: Pick<Server, 'addresses'>): Nic {
     security_group_ids: port.security_groups ?? [],
     // Neither Nova nor Neutron knows which port came first.
     primary: null,
-    state: networkState(port.status)
+    state: networkState(port)
   }
 }
 

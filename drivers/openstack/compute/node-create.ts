@@ -3,6 +3,7 @@ import { Type, type Static } from 'typebox'
 import { ProblemError, type NodeCreate } from '../../../openapi/model/index.ts'
 import type { NodeService, ResourceRef } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
+import type { FieldRefusal } from '../../refusals.ts'
 import { checkTags, operationKey } from '../../tags.ts'
 import { malformed } from '../client/client.ts'
 import { microversions, type Microversion } from '../client/microversions.ts'
@@ -84,11 +85,13 @@ export function createNodeCreate ({ servers, driver, ports, nameQuery }: NodeCre
       const body = toBody(input, options, operation)
       const networks = ports === undefined ? input.networks?.map(toNetwork) : undefined
       const nics = await ports?.prepare(input, call.operation, call)
-      body.server.networks = nics?.networks ?? networks ?? defaultNetworks(version)
+      const named = nics?.networks ?? networks ?? defaultNetworks(version)
+      body.server.networks = named?.length === 0 ? 'none' : named
       const since = new Date()
       try {
         const action = resources.server.create
-        const answer = await servers.changes.send(action, body, call, { fields: createFields, version })
+        const fields = [...fixedIpFields(input), ...createFields]
+        const answer = await servers.changes.send(action, body, call, { fields, version })
         const id = (answer as { server?: { id?: unknown } } | undefined)?.server?.id
         if (typeof id !== 'string') throw malformed('compute', false)
         const created = isSeveral(input)
@@ -108,14 +111,23 @@ export function createNodeCreate ({ servers, driver, ports, nameQuery }: NodeCre
   } satisfies Partial<NodeService>
 }
 
+/** Nova names the taken address: "Fixed IP address 10.0.0.5 is already in use on instance …". */
+const fixedIpFields = ({ networks = [] }: NodeCreate): FieldRefusal[] =>
+  networks.flatMap(({ fixed_ip: address }, i) => {
+    if (address === undefined) return []
+    const pattern = new RegExp(`(?<![\\w.:])${address.replaceAll('.', '\\.')}(?![\\w:]|\\.\\d)`, 'i')
+    return [{ pattern, pointer: `/networks/${i}/fixed_ip` }]
+  })
+
 const isSeveral = ({ count = 1 }: NodeCreate) => count > 1
 
 /** Finds the lowest version that supports the input. */
 function versionOf (
-  { root_volume: volume }: NodeCreate,
+  { root_volume: volume, networks }: NodeCreate,
   { description }: CreateOptions
 ): Microversion | undefined {
   if (volume?.type !== undefined) return microversions.rootVolumeType
+  if (networks?.length === 0) return microversions.noNetworks
   return description === undefined ? undefined : microversions.describeServer
 }
 
@@ -131,7 +143,7 @@ function toBody (input: NodeCreate, options: CreateOptions, operation: string | 
   checkTags(input.tags ?? {}, novaTags)
   return {
     server: {
-      networks: undefined as object[] | 'auto' | undefined,
+      networks: undefined as object[] | 'auto' | 'none' | undefined,
       name: input.name,
       ...toRootDisk(input),
       flavorRef: input.size_id,

@@ -1,6 +1,6 @@
 import type { Node, NodeAction, NodeState } from '../../../openapi/model/index.ts'
 import type { Identity } from '../../driver.ts'
-import { nodeState, statusActions } from '../../nova-states.ts'
+import { isRebootable, nodeState, statusActions } from '../../nova-states.ts'
 import { allowedActions, isTransitioning } from '../../states.ts'
 import { operationKey, toTags } from '../../tags.ts'
 import { toTimestamp } from '../client/metadata.ts'
@@ -34,8 +34,7 @@ export interface NodeMapping {
   identity: Identity
   /** Null if the ports could not be read. */
   ports: PortsByDevice | null
-  /** The actions that the driver has. */
-  can: ReadonlySet<string>
+  can: Abilities
   extra: boolean
 }
 
@@ -62,6 +61,7 @@ export function toNode (server: Server, { identity, ports, can, extra }: NodeMap
     provider_task_state: task,
     transitioning,
     allowed_actions: actions,
+    reboot_types: rebootTypes(server, task, actions),
     created_at: server.created ?? null,
     updated_at: server.updated ?? null,
     tags: toTags(server.metadata),
@@ -89,37 +89,48 @@ export function toNode (server: Server, { identity, ports, can, extra }: NodeMap
   return node
 }
 
+/** The actions that the driver has. */
+export interface Abilities extends ReadonlySet<string> {
+  /** Whether Nova can rebuild a server that boots from a volume. Default: false. */
+  readonly rebuildsVolumes?: boolean
+}
+
 /** Finds the state of a server and the actions that it allows. */
-export function situationOf (server: Server, can: ReadonlySet<string>) {
+export function situationOf (server: Server, can: Abilities) {
   const task = server['OS-EXT-STS:task_state'] ?? null
   const state = nodeState(server.status, task)
-  const actions = allowedActions(state, can, specialActions(server, state, task))
+  const actions = allowedActions(state, can, specialActions(server, state, task, can))
   return { state, task, actions }
 }
 
-const volumeBacked: Partial<Record<NodeState, readonly NodeAction[]>> = {
-  running: ['stop', 'reboot', 'pause', 'suspend', 'shelve', 'resize', 'destroy'],
-  stopped: ['start', 'reboot', 'shelve', 'resize', 'destroy'],
-  error: ['reboot', 'destroy']
-}
-
 /**
- * The actions that Nova accepts if they differ from those of the state (`check_instance_state` in
- * `nova/compute/api.py`; tried). During a snapshot or an unknown task, and before the first launch,
- * it accepts only deletion. A server that boots from a volume cannot be rescued or rebuilt (these
- * need 2.87 and 2.93).
+ * The actions that Nova accepts (`nova/compute/api.py`). During a snapshot or an unknown task, and before the first
+ * launch, it accepts only deletion; during some tasks also a hard reboot. A server that boots from a volume can be
+ * rebuilt from 2.93. It cannot be rescued: that needs 2.87, an image with special properties, and a host that can.
  */
 function specialActions (
-  server: Server,
-  state: NodeState,
-  task: string | null
+  { status, image, 'OS-SRV-USG:launched_at': launchedAt }: Server, state: NodeState, task: string | null, can: Abilities
 ): readonly NodeAction[] | undefined {
+  const isLaunched = launchedAt !== null
+  if (task !== null && isLaunched && state !== 'terminating' && isRebootable(status, task)) return ['reboot', 'destroy']
+  // Nova deletes a server during any task.
+  if (state === 'migrating') return ['destroy']
   if (isTransitioning(state)) return undefined
-  const byStatus = statusActions[server.status]
-  if (byStatus !== undefined || state === 'unknown') return byStatus
-  if (task !== null || server['OS-SRV-USG:launched_at'] === null) return ['destroy']
-  return server.image === '' ? volumeBacked[state] : undefined
+  const byStatus = statusActions[status.toUpperCase()]
+  if (task !== null) return ['destroy']
+  if (byStatus === undefined || state === 'unknown') return byStatus
+  if (!isLaunched) return byStatus.filter((action) => action === 'destroy' || action === 'restore')
+  if (image !== '') return byStatus
+  return byStatus.filter((action) => action !== 'rescue' && (action !== 'rebuild' || can.rebuildsVolumes === true))
 }
+
+/** Finds the types of reboot that Nova accepts: only a hard one of a server that does not run. */
+const rebootTypes = ({ status }: Server, task: string | null, actions: readonly NodeAction[]): RebootType[] => {
+  if (!actions.includes('reboot')) return []
+  return status.toUpperCase() === 'ACTIVE' && task === null ? ['soft', 'hard'] : ['hard']
+}
+
+type RebootType = NonNullable<Node['reboot_types']>[number]
 
 /** Fields that must not be shown. Nova shows administrators the user data of others. */
 const secrets = ['adminPass', 'user_data', 'OS-EXT-SRV-ATTR:user_data']

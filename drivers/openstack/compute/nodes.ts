@@ -17,9 +17,9 @@ import { createServers, namePattern, toServerQuery, type NameQuery } from './ser
 
 /**
  * Describes the nodes of a cloud with these versions of Nova; undefined if they are not known yet.
- * What needs a version that the cloud lacks is left out.
+ * What needs a version or a network service that the cloud lacks is left out.
  */
-export function nodeCapabilities (range: VersionRange | null | undefined) {
+export function nodeCapabilities (range: VersionRange | null | undefined, hasNeutron = true) {
   const has = ({ lowest }: Microversion) =>
     range === undefined || (range !== null && atLeast(range.max, lowest))
 
@@ -28,8 +28,10 @@ export function nodeCapabilities (range: VersionRange | null | undefined) {
     create: {
       parameters: [
         'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data',
-        'networks', 'networks.network_id', 'networks.subnet_id', 'networks.fixed_ip',
-        'networks.security_group_ids', 'security_group_ids', 'tags', 'provider_options', 'count',
+        'networks', 'networks.network_id', 'networks.fixed_ip', 'tags', 'provider_options', 'count',
+        ...(hasNeutron
+          ? (['networks.subnet_id', 'networks.security_group_ids', 'security_group_ids'] as const)
+          : []),
         'root_volume', 'root_volume.size', 'root_volume.delete_on_termination',
         ...(has(microversions.rootVolumeType) ? (['root_volume.type'] as const) : []),
         'provider_options.openstack.config_drive',
@@ -68,11 +70,26 @@ export interface NodesOptions {
   nameQuery?: NameQuery
 }
 
+/** The actions of the driver, and what this cloud's version of Nova adds to them. */
+class NovaActions extends Set<string> {
+  readonly #client: Client
+
+  constructor (client: Client) {
+    super()
+    this.#client = client
+  }
+
+  get rebuildsVolumes () {
+    const range = this.#client.knownVersions()
+    return range !== undefined && range !== null && atLeast(range.max, microversions.rebuildVolume.lowest)
+  }
+}
+
 /** Servers of Nova, with their ports of Neutron. */
 export function createNodes (
   { client, driver, identify, neutron, methods, nameQuery = namePattern }: NodesOptions
 ): NodeService {
-  const can = new Set<string>()
+  const can = new NovaActions(client)
   const servers = createServers(client, can)
 
   const convert = (server: Server, ports: PortsByDevice | null, extra: boolean): Node =>

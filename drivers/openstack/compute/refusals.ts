@@ -2,7 +2,7 @@ import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { pointToField, type FieldRefusal } from '../../refusals.ts'
 import type { RefusalContext } from '../client/bind.ts'
-import { situationOf, type Server } from './node-mapping.ts'
+import { situationOf, type Abilities, type Server } from './node-mapping.ts'
 
 /**
  * Nova's wording of refused fields of a create (`nova/api/openstack/compute/servers.py`); each was
@@ -36,7 +36,7 @@ export const nicFields: readonly FieldRefusal[] = [
 ]
 
 /** Nova answers 400, 403 and 409 to fields that do not fit. */
-const fieldCodes = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state'])
+const fieldCodes = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state', 'in_use'])
 
 /**
  * Makes the function that explains why Nova refused a change. If the message names a field, the
@@ -44,7 +44,7 @@ const fieldCodes = new Set<string>(['provider_rejected', 'provider_permission_de
  * state and its allowed actions, which takes one more read by `show`. `can` has the actions of the
  * driver.
  */
-export function createExplain (show: (id: string, call: Call) => Promise<Server>, can: ReadonlySet<string>) {
+export function createExplain (show: (id: string, call: Call) => Promise<Server>, can: Abilities) {
   const withState = async (error: ProblemError, id: string, call: Call) => {
     try {
       const { state, actions } = situationOf(await show(id, call), can)

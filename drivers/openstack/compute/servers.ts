@@ -5,7 +5,7 @@ import { bind, type Bound, type RefusalContext } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
 import { resources } from '../client/resources.ts'
-import type { Server } from './node-mapping.ts'
+import type { Abilities, Server } from './node-mapping.ts'
 import { createExplain } from './refusals.ts'
 
 /** Nova's calls for servers. */
@@ -19,7 +19,7 @@ export interface Servers extends Pick<Bound<Server>, 'page' | 'pages' | 'show'> 
 }
 
 /** Makes Nova's calls for servers. `can` has the actions of the driver. */
-export function createServers (client: Client, can: ReadonlySet<string>): Servers {
+export function createServers (client: Client, can: Abilities): Servers {
   const { page, pages, show } = bind<Server>(
     client,
     { list: resources.serverDetail.list, show: resources.server.show },

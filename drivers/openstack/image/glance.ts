@@ -19,6 +19,8 @@ export interface GlanceImage {
   min_disk?: number
   size?: number | null
   visibility?: string
+  /** From version 2.7. */
+  os_hidden?: boolean
   owner?: string | null
   architecture?: string
   hw_architecture?: string

@@ -1,16 +1,15 @@
 import type { Image, ImageState } from '../../../openapi/model/index.ts'
-import { describe, type Identity, type ImageService } from '../../driver.ts'
-import { toExactName, type FilterRule } from '../../filters.ts'
+import { describe, type Filters, type Identity, type ImageService } from '../../driver.ts'
+import { toExactName, toQuery, type FilterRule } from '../../filters.ts'
 import { operationKey } from '../../tags.ts'
 import type { Client } from '../client/client.ts'
-import { createReadService } from '../client/read-service.ts'
 import { fromTagList } from '../client/tags.ts'
 import { createGlance, type GlanceImage } from './glance.ts'
 import { createImageChanges } from './image-changes.ts'
 import { createImageFiles } from './image-files.ts'
 
 export const capabilities = describe<ImageService>({
-  list: { filters: ['name', 'state'], limits: { limit: 1000 } },
+  list: { filters: ['name', 'state', 'visibility'], limits: { limit: 1000 } },
   create: { parameters: ['name', 'node_id', 'tags'], limits: { tag_characters: 255 } },
   update: { parameters: ['name', 'tags', 'visibility'], limits: { tag_characters: 255 } },
   upload: { parameters: ['name', 'disk_format', 'min_ram', 'min_disk', 'architecture'] },
@@ -55,6 +54,7 @@ export function toImage (image: GlanceImage, identity: Identity, extra: boolean)
     architecture: image.hw_architecture ?? image.architecture ?? null,
     os: { family: image.os_type ?? null, distro: image.os_distro ?? null, version: image.os_version ?? null },
     visibility: (image.visibility ?? null) as Image['visibility'],
+    hidden: image.os_hidden ?? null,
     owner: image.owner ?? null,
     // Nova marks the images that it makes of servers.
     is_snapshot: image.image_type === 'snapshot' || image.block_device_mapping !== undefined,
@@ -80,6 +80,22 @@ const filterRules: Readonly<Record<string, FilterRule>> = {
   name: { name: 'name', toValues: (name) => (name.startsWith('in:') ? undefined : toExactName(name)) },
   state: { name: 'status', toValues: (state) => (state === 'available' ? ['active'] : undefined) }
 }
+
+/**
+ * Translates the filter of visibilities. By default Glance lists neither community images nor those that were shared
+ * with the account and not accepted yet; `all` includes community images.
+ */
+function toVisibilityQuery ({ visibility = [] }: Filters) {
+  const isSpecial = visibility.some((one) => one === 'community' || one === 'shared')
+  if (!isSpecial) return visibility.length === 1 ? { visibility: visibility[0] } : {}
+  return {
+    visibility: visibility.length === 1 ? visibility[0] : 'all',
+    member_status: visibility.includes('shared') ? 'all' : undefined
+  }
+}
+
+/** Hidden images are left out of lists, unless the filter asks for them. */
+const toHiddenQuery = ({ hidden = [] }: Filters) => hidden.includes('true') ? { os_hidden: true } : {}
 
 export interface ImagesOptions {
   client: Client
@@ -107,7 +123,13 @@ export function createImages ({ client, identify, timeout }: ImagesOptions) {
 
   const { import: importFile, upload, discover, canImport, forget } = createImageFiles(glance, timeout)
   const images: ImageService = {
-    ...createReadService(glance, convert, filterRules),
+    async list ({ limit, token, filters, extra }, call) {
+      const query = {
+        ...toQuery(filters, filterRules), ...toVisibilityQuery(filters), ...toHiddenQuery(filters), limit
+      }
+      const { items, next } = await glance.page(query, token, call)
+      return { items: items.map((image) => convert(image, extra)), next }
+    },
     get: readImage,
     ...createImageChanges({ client, glance, get: (id, call) => readImage(id, { extra: false }, call) }),
     upload

@@ -25,9 +25,10 @@ const targetFields: readonly FieldRefusal[] = [
   { pattern: /^External network .* is not reachable|^Port |port/i, pointer: '/nic_id' }
 ]
 
-function stateOf ({ status, port_id: port }: NeutronFloatingIp) {
+/** An address with port forwardings has no port of its own, but it is in use. */
+function stateOf ({ status, port_id: port, port_forwardings: forwardings = [] }: NeutronFloatingIp) {
   if (status?.toUpperCase() === 'ERROR') return 'error'
-  return typeof port === 'string' ? 'associated' : 'available'
+  return typeof port === 'string' || forwardings.length > 0 ? 'associated' : 'available'
 }
 
 /** Returns the node of a port. Routers, DHCP and load balancers have ports too. */
@@ -133,7 +134,7 @@ export function createFloatingIpPools (neutron: Neutron, identify: Identify): Re
     tags: neutron.tags.of('networks'),
     identify,
     fields: [],
-    toFields: ({ status }) => ({ state: networkState(status) }),
+    toFields: (raw) => ({ state: networkState(raw) }),
     toQuery: () => external,
     toBody: () => ({})
   })

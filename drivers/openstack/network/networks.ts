@@ -4,7 +4,7 @@ import type {
 import type { Call } from '../../call.ts'
 import { describe, type NetworkService } from '../../driver.ts'
 import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
-import { findBy, type Neutron, type NeutronNetwork } from './neutron.ts'
+import { findBy, type Neutron, type NeutronNetwork, type NeutronObject } from './neutron.ts'
 
 /** Neutron's statuses of networks, routers and ports (`neutron_lib/constants.py`). */
 const statuses: Readonly<Record<string, NetworkState>> = {
@@ -16,8 +16,16 @@ const statuses: Readonly<Record<string, NetworkState>> = {
   PENDING_DELETE: 'deleting'
 }
 
-export const networkState = (status: string | null | undefined): NetworkState =>
-  statuses[status?.toUpperCase() ?? ''] ?? 'unknown'
+/** States that an administrator's `admin_state_up: false` does not hide. */
+const lastingStates = new Set<NetworkState>(['error', 'deleting'])
+
+/** Finds the state of a network, a router or a port. Neutron may show one that is switched off as ACTIVE. */
+export function networkState (
+  { status, admin_state_up: isUp }: Pick<NeutronObject, 'status' | 'admin_state_up'>
+): NetworkState {
+  const state = statuses[status?.toUpperCase() ?? ''] ?? 'unknown'
+  return isUp === false && !lastingStates.has(state) ? 'down' : state
+}
 
 export const capabilities = describe<NetworkService>({
   list: { filters: ['name', 'tag', 'is_external'], limits: { limit: 1000 } },
@@ -45,7 +53,7 @@ export function createNetworks (neutron: Neutron, identify: Identify): NetworkSe
     fields: [{ pattern: /MTU/, pointer: '/mtu' }],
     readRelated: readCidrs,
     toFields: (raw, cidrs) => ({
-      state: networkState(raw.status),
+      state: networkState(raw),
       cidrs: cidrs.get(raw.id) ?? [],
       is_external: raw['router:external'] ?? null,
       shared: raw.shared ?? null,

@@ -12,6 +12,8 @@ export interface NeutronObject {
   name?: string | null
   description?: string | null
   status?: string | null
+  /** False if an administrator has switched it off. Networks, routers and ports have it. */
+  admin_state_up?: boolean
   created_at?: string
   updated_at?: string
   tags?: string[]
@@ -54,6 +56,8 @@ export interface NeutronFloatingIp extends NeutronObject {
   floating_network_id: string
   port_id?: string | null
   fixed_ip_address?: string | null
+  /** Ports of the address that are forwarded to nodes, with Neutron's extension `floating-ip-port-forwarding`. */
+  port_forwardings?: unknown[]
 }
 
 export interface NeutronGroup extends NeutronObject {

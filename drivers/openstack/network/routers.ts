@@ -64,10 +64,11 @@ export function createRouters (neutron: Neutron, identify: Identify): RouterServ
     identify,
     fields: gatewayFields,
     readRelated: (routers, call) => readInterfaces(neutron, routers.map(({ id }) => id), call),
-    toFields ({ id, status, external_gateway_info: gateway }, subnets) {
+    toFields (raw, subnets) {
+      const { id, external_gateway_info: gateway } = raw
       const network = gateway?.network_id ?? null
       return {
-        state: networkState(status),
+        state: networkState(raw),
         network_id: null,
         external_gateway: network === null ? null : { network_id: network },
         interfaces: (subnets.get(id) ?? []).map((subnet) => ({ subnet_id: subnet }))

@@ -22,6 +22,7 @@ const attachmentCalls = defres('compute', '/servers/:server_id/os-volume_attachm
  * (reserved, detaching, extending) before it answers.
  */
 export function createVolumeActions (client: Client, read: (id: string, call: Call) => Promise<CinderVolume>) {
+  const version = microversions.attachVolume
   const attachments = bind(client, attachmentCalls, { service: 'compute', explain: explainMissing })
   const actions = bind(client, cinder.volumeAction, { service: 'volume', explain: explainMissing })
 
@@ -45,7 +46,7 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
       if (!uuid.test(node)) throw invalid('/node_id', 'is not the id of a node of this cloud')
       await explaining(
         (error) => explainVolume(error, () => read(id, call)),
-        () => attachments.post(node, { volumeId: id, device }, call, { fields: attachFields })
+        () => attachments.post(node, { volumeId: id, device }, call, { fields: attachFields, version })
       )
       return toChange('volume', id, { states: ['in_use'] })
     },
@@ -54,7 +55,7 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
       const volume = await read(id, call)
       const nodes = attachedNodes(volume).map(({ node }) => node)
       const node = chooseNode(volume, nodes, requested)
-      await explaining(explainDetach, () => attachments.of(node).remove(id, call))
+      await explaining(explainDetach, () => attachments.of(node).remove(id, call, { version }))
       // A volume with other attachments stays in use.
       return toChange('volume', id, { states: [nodes.length > 1 ? 'in_use' : 'available'] })
     },

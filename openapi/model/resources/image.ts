@@ -25,6 +25,7 @@ export const Image = resourceModel('Image', 'A disk image that nodes boot from: 
     version: nullable(Type.String({ examples: ['12'] }))
   }),
   visibility: nullable(openEnum(imageVisibilities, 'Who can see the image.')),
+  hidden: Type.Optional(nullableBoolean('Whether lists leave the image out unless it is asked for (OpenStack).')),
   owner: nullableString(),
   is_snapshot: nullableBoolean('Whether the image was created from a node.')
 })

@@ -30,6 +30,9 @@ export const Node = resourceModel('Node', 'A virtual machine: an EC2 instance, a
   provider_task_state: nullableString("The provider's own name of the change in progress."),
   transitioning: Type.Boolean({ description: 'Whether the cloud is changing the node.' }),
   allowed_actions: Type.Array(NodeAction, { description: 'The actions that the present state and the cloud allow.' }),
+  reboot_types: Type.Optional(Type.Array(openEnum(['soft', 'hard'], 'A type of reboot.'), {
+    description: 'The types of reboot that the present state allows, if allowed_actions has reboot (OpenStack).'
+  })),
   size_id: nullableString(),
   image_id: nullableString(),
   key_pair_name: nullableString(),

@@ -26,8 +26,8 @@ export const SecurityGroupRule = model('SecurityGroupRule', Type.Object({
   icmp_type: nullableInteger(),
   icmp_code: nullableInteger(),
   remote: Type.Optional(openEnum(remoteKinds,
-    'The kind of the remote end. any: every address matches. unknown: the rule has a restriction that this server does ' +
-    'not understand, so it does not match every address.')),
+    'The kind of the remote end. any: every address matches. unknown: the rule has a restriction that this server ' +
+    'does not understand, so it does not match every address.')),
   cidr: nullableString('Addresses of the remote end. Null does not mean that every address matches: see remote.'),
   remote_group_id: nullableString('Security group of the remote end.'),
   remote_address_group_id: Type.Optional(nullableString('Address group of the remote end (OpenStack).')),
