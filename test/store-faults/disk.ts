@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -73,6 +73,7 @@ export function createDisk (sizeMebibytes = 24) {
     /** Breaks the disk for some milliseconds. */
     fault: (kind: FaultKind, ms: number) => faults[kind](ms),
     remove () {
+      if (!existsSync(data)) return
       for (const command of [['fsfreeze', '-u', directory], ['chattr', '-i', ...paths()], ['umount', '-l', directory]]) {
         try { run(command[0]!, ...command.slice(1)) } catch { /* it was not frozen, or not immutable */ }
       }

@@ -123,11 +123,11 @@ async function runCloud (name: string, seed: number) {
     const client = createClient(origin, 'default', tally)
     const reports: FaultReport[] = []
     let started = 0
-    let isBroken = true
+    const disks = { areBroken: true }
 
     const work = async () => {
       // The load lasts as long as the faults; then the rest of the creates follows at once.
-      for (let mine = started++; mine < creates || isBroken; mine = started++) {
+      for (let mine = started++; mine < creates || disks.areBroken; mine = started++) {
         const node = `n${mine}`
         const self = await client.create(node, cloud.input)
         if (self === undefined) continue
@@ -141,7 +141,7 @@ async function runCloud (name: string, seed: number) {
       await sleep(random() * seconds * 500)
       reports.push(await breakDisk(faultKinds[i % faultKinds.length]!))
     }
-    isBroken = false
+    disks.areBroken = false
     await Promise.all(loads)
     return judge(reports)
   }
@@ -151,9 +151,9 @@ async function runCloud (name: string, seed: number) {
     const unavailable = () => tally.refusals['store_unavailable'] ?? 0
     const before = unavailable()
     let refusedReady = 0
-    let isOver = false
-    const fault = disk.fault(kind, seconds * 1000).finally(() => { isOver = true })
-    while (!isOver) {
+    const state = { isOver: false }
+    const fault = disk.fault(kind, seconds * 1000).finally(() => { state.isOver = true })
+    while (!state.isOver) {
       const ready = await ask(`${origin}/health/ready`)
       if (ready?.status !== 200) refusedReady++
       await sleep(50)
