@@ -15,7 +15,7 @@ import nodes from './plugins/nodes.ts'
 import openapi from './plugins/openapi.ts'
 import operations from './plugins/operations/index.ts'
 import schemas from './plugins/schemas.ts'
-import shutdown from './plugins/shutdown.ts'
+import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
 
 export interface AppOptions {
@@ -45,6 +45,7 @@ export function createApp ({ settings, drivers, logger = false }: AppOptions): F
   app.register(nodes)
   app.register(health)
   app.register(autoload, { dir: path.join(import.meta.dirname, 'routes/v2'), options: { prefix: '/api/v2' } })
+  app.register(drain)
 
   return app
 }

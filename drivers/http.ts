@@ -63,7 +63,8 @@ const unsentCodes = new Set([
 const connectionLostCodes = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 const retryableStatuses = new Set([429, 500, 502, 503, 504])
 const maxRetries = 3
-const maxBodySize = 64 * 1024 * 1024
+/** Bytes of the largest response that is read. */
+export const maxBodySize = 64 * 1024 * 1024
 
 /** A retry costs one, a request earns a tenth. So a cloud in trouble gets at most a tenth more calls. */
 function createRetryBudget () {

@@ -164,7 +164,7 @@ export default fp(async (fastify) => {
       return operations.start(request, (connection, call) => {
         const file = countBytes(body, (bytes) => operations.report(call.operation!, bytes / size))
         return run(connection, call, file)
-      }, cloud.with({ deadline: false }))
+      }, cloud.with({ timeout: Infinity }))
     }
   } satisfies Actions)
 }, { name: 'actions', dependencies: ['clouds', 'operations'] })

@@ -30,14 +30,31 @@ interface AjvError {
   keyword: string
   params: Record<string, unknown>
   message?: string
+  /** The name at fault, if the error is one of a name. */
+  propertyName?: string
 }
 
 /** A name as a step of a JSON Pointer (RFC 6901). */
-const escapeStep = (name: unknown) => String(name).replaceAll('~', '~0').replaceAll('/', '~1')
+export const escapeStep = (name: unknown) => String(name).replaceAll('~', '~0').replaceAll('/', '~1')
+
+/** What the formats of plugins/http.ts expect. */
+const messageByFormat: Record<string, string> = {
+  'single-line': 'must not contain control characters, line breaks or characters that change the direction of text',
+  'multi-line': 'must not contain control characters other than tabs and line breaks, or characters that change the ' +
+    'direction of text'
+}
+
+/** Creates the error for invalid fields. Its detail names the first three. */
+export function invalidFields (errors: FieldError[]) {
+  const listed = errors.slice(0, 3).map(({ in: part, pointer, message }) => `${part}${pointer} ${message}`).join('; ')
+  const detail = errors.length > 3 ? `${listed}; and ${errors.length - 3} more` : listed
+  return new ProblemError('validation_failed', detail, { errors })
+}
 
 /** Converts a schema error to the field at fault and the expected value. */
 function toFieldError (part: FieldError['in'], error: AjvError): FieldError {
-  const { instancePath: path, keyword, params, message = 'is not valid' } = error
+  const { instancePath, keyword, params, message = 'is not valid', propertyName } = error
+  const path = propertyName === undefined ? instancePath : `${instancePath}/${escapeStep(propertyName)}`
   switch (keyword) {
     case 'required':
       return { in: part, pointer: `${path}/${escapeStep(params['missingProperty'])}`, message: 'is required' }
@@ -49,6 +66,8 @@ function toFieldError (part: FieldError['in'], error: AjvError): FieldError {
       const values = (params['allowedValues'] as unknown[]).map(String).join(', ')
       return { in: part, pointer: path, message: `must be one of ${values}` }
     }
+    case 'format':
+      return { in: part, pointer: path, message: messageByFormat[String(params['format'])] ?? message }
     default:
       return { in: part, pointer: path, message }
   }
@@ -67,7 +86,10 @@ function fieldErrors (error: FastifyError, request: FastifyRequest): FieldError[
     if (validate === undefined || validate(value) === true) continue
     found.set(part, validate.errors as AjvError[])
   }
-  return [...found].flatMap(([part, errors]) => errors.map((item) => toFieldError(parts[part] ?? 'body', item)))
+  return [...found].flatMap(([part, errors]) => errors
+    // An error of the name itself comes before it.
+    .filter(({ keyword }) => keyword !== 'propertyNames')
+    .map((item) => toFieldError(parts[part] ?? 'body', item)))
 }
 
 /** Converts any error to a ProblemError. */
@@ -75,10 +97,7 @@ export function asProblemError (error: unknown, request?: FastifyRequest): Probl
   if (error instanceof ProblemError) return error
   const known = error as FastifyError
   if (known.validation !== undefined && request !== undefined) {
-    const errors = fieldErrors(known, request)
-    const listed = errors.slice(0, 3).map(({ in: part, pointer, message }) => `${part}${pointer} ${message}`).join('; ')
-    const detail = errors.length > 3 ? `${listed}; and ${errors.length - 3} more` : listed
-    return new ProblemError('validation_failed', detail, { errors })
+    return invalidFields(fieldErrors(known, request))
   }
   const code = codeByFastifyCode[known.code] ?? codeByStatus[known.statusCode ?? 0]
   if (code === undefined) return new ProblemError('internal_error', 'This server failed', { cause: error })

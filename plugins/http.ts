@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { Ajv, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
-import { LogController, type FastifyServerOptions, type RouteOptions } from 'fastify'
+import { LogController, type FastifyHttpOptions, type RouteOptions } from 'fastify'
 import { Type } from 'typebox'
-import { ProblemError, problems } from '../openapi/model/index.ts'
-import { sendProblem } from './errors.ts'
+import { ProblemError, toProblem, type FieldError } from '../openapi/model/index.ts'
+import { escapeStep, invalidFields, sendProblem } from './errors.ts'
 
 const addFormats = formats as unknown as (ajv: Ajv) => void
 
@@ -16,6 +18,11 @@ export const isCidr = (value: string) => {
   const version = isIP(address)
   return version !== 0 && Number(length) <= (version === 4 ? 32 : 128)
 }
+
+/** Characters that end a line, steer a terminal, or reorder the text around them (Unicode TR 36, section 2.1). */
+const unsafe = '\\p{Cc}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069'
+const singleLine = new RegExp(`^[^${unsafe}]*$`, 'u')
+const multiLine = new RegExp(`^(?:[\\t\\n\\r]|[^${unsafe}])*$`, 'u')
 
 /** Creates a validator that reports all errors at once. It coerces and removes nothing in bodies. */
 const createAjv = (coerceTypes: false | 'array') => {
@@ -34,6 +41,8 @@ const createAjv = (coerceTypes: false | 'array') => {
   addFormats(ajv)
   ajv.addFormat('cidr', isCidr)
   ajv.addFormat('ip', (value: string) => isIP(value) !== 0)
+  ajv.addFormat('single-line', singleLine)
+  ajv.addFormat('multi-line', multiLine)
   return ajv
 }
 
@@ -50,22 +59,43 @@ function ajvFor (models: unknown[]) {
   return last
 }
 
+/** Ajv converts "Infinity" and "1e400" to Infinity, which passes every bound: it compares only finite numbers. */
+function findInfinite (values: unknown) {
+  if (typeof values !== 'object' || values === null) return []
+  return Object.entries(values).filter(([, value]) => value === Infinity || value === -Infinity).map(([name]) => ({
+    instancePath: `/${name}`, schemaPath: '', keyword: 'type', params: {}, message: 'must be a finite number'
+  }))
+}
+
 /** Compiles a schema at its first use. Compiling all schemas at the start would take longer than the rest of it. */
 function compileAtFirstUse (compile: () => ValidateFunction): ValidateFunction {
   let compiled: ValidateFunction | undefined
   const validate = ((value: unknown) => {
     compiled ??= compile()
-    const fits = compiled(value)
-    validate.errors = compiled.errors ?? null
-    return fits
+    const errors = compiled(value) ? findInfinite(value) : compiled.errors!
+    validate.errors = errors.length === 0 ? null : errors
+    return errors.length === 0
   }) as ValidateFunction
   return validate
+}
+
+/** Answers on a connection that has no request which Fastify could answer, and closes it. */
+function writeProblem (socket: Duplex, problem: ProblemError) {
+  if (!socket.writable) return
+  const body = JSON.stringify(toProblem(problem))
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close'
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 const validId = /^[\w.:-]{1,128}$/
 
 /** Options of the Fastify server that the contract requires in place of Fastify's defaults. */
-export const serverOptions: FastifyServerOptions = {
+export const serverOptions: FastifyHttpOptions<Server> = {
   bodyLimit: 1024 * 1024,
   // plugins/shutdown.ts answers with a problem instead.
   return503OnClosing: false,
@@ -78,24 +108,13 @@ export const serverOptions: FastifyServerOptions = {
   // Some clouds have long ids, and an id that is too long is a 404, not a 414.
   routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: true },
   frameworkErrors: (error, request, reply) => { sendProblem(error, request as never, reply as never) },
+  // The hook below answers a request without Host. Node would answer with an empty 400.
+  http: { requireHostHeader: false },
   clientErrorHandler (error, socket) {
-    if (!socket.writable) return
-    const body = JSON.stringify({
-      type: '/docs#invalid_request',
-      title: problems.invalid_request.title,
-      status: 400,
-      code: 'invalid_request',
-      detail: `The request is not valid HTTP/1.1 (${error.code})`,
-      retryable: false,
-      hint: 'Correct the request.'
-    })
-    const head = [
-      'HTTP/1.1 400 Bad Request',
-      'Content-Type: application/problem+json',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      'Connection: close'
-    ]
-    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+      return writeProblem(socket, new ProblemError('request_timeout', 'The request did not arrive completely in time'))
+    }
+    writeProblem(socket, new ProblemError('invalid_request', `The request is not valid HTTP/1.1 (${error.code})`))
   },
   schemaController: {
     compilersFactory: {
@@ -112,6 +131,24 @@ export const serverOptions: FastifyServerOptions = {
 
 const noQuery = Type.Object({}, { additionalProperties: false })
 
+/** With the flag u, a whole pair is one character, which is no surrogate. */
+const loneSurrogate = /\p{Cs}/u
+
+/** Finds the strings of a body that no encoding can carry: half of a surrogate pair stands alone in them. */
+function findBrokenText (value: unknown, pointer = ''): FieldError[] {
+  const isBroken = (text: string) => loneSurrogate.test(text)
+  if (typeof value === 'string') {
+    const message = 'must be valid Unicode text; it has half of a surrogate pair'
+    return isBroken(value) ? [{ in: 'body', pointer, message }] : []
+  }
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, item]) => isBroken(name)
+    ? [{ in: 'body', pointer, message: 'has a name that is not valid Unicode text' } satisfies FieldError]
+    : findBrokenText(item, `${pointer}/${escapeStep(name)}`))
+}
+
+const surrogateEscape = /\\u[dD][89a-fA-F]/
+
 const mayHaveBody = ({ schema }: RouteOptions) => (schema as { body?: unknown } | undefined)?.body !== undefined
 
 /**
@@ -124,7 +161,10 @@ export default fp(async (fastify) => {
   fastify.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (request, body, done) => {
     // Many clients send the content type with every request, also without a body.
     if (body === '') return done(null, undefined)
-    parse(request, body as string, done)
+    parse(request, body as string, (error, value: unknown) => {
+      const errors = error === null && surrogateEscape.test(body as string) ? findBrokenText(value) : []
+      done(errors.length === 0 ? error : invalidFields(errors), value)
+    })
   })
 
   fastify.addHook('onRoute', (route) => {
@@ -147,6 +187,18 @@ export default fp(async (fastify) => {
 
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
-    done()
+    const { httpVersion, headers } = request.raw
+    done(httpVersion !== '1.1' || headers.host !== undefined
+      ? undefined
+      : new ProblemError('invalid_request', 'A request of HTTP/1.1 must have the header Host'))
+  })
+
+  const { server } = fastify
+  // Without a listener, Node closes the connection without an answer.
+  server.on('connect', ({ url }: IncomingMessage, socket: Duplex) =>
+    writeProblem(socket, new ProblemError('route_not_found', `This server is no proxy: it cannot CONNECT to ${url}`)))
+  // An unknown expectation may be ignored (RFC 9110, 10.1.1). Without a listener, Node answers with an empty 417.
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    server.emit('request', request, response)
   })
 }, { name: 'http' })

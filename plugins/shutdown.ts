@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import net from 'node:net'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
 import { ProblemError } from '../openapi/model/index.ts'
 
@@ -5,26 +9,40 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Whether the server is closing. */
     readonly closing: boolean
+    /** Answers the requests that are held while the server closes. */
+    releaseRequests (): void
   }
 }
 
-/** Milliseconds for answers under way to end. Then the server closes every connection. */
-const grace = 700
+/** Milliseconds during which requests on open connections, and on new ones, are taken and held. */
+const lingerMs = 250
+
+/** Milliseconds to wait for a moment in which nothing arrives, before the server stops to listen. */
+const quietMs = 100
+
+/** Milliseconds from the signal until the server closes every connection. */
+const graceMs = 700
 
 /**
- * Closes fast and completely: waits are answered with the operation as it is, reads with 503, changes under way with
- * their operation, which the next start continues.
+ * Sets `closing`, ends all calls to clouds, and answers requests that arrive from then on with 503, as soon as the server
+ * no longer listens: a client in a loop would connect again at once.
  */
 export default fp(async (fastify) => {
   let closing = false
   const ended = () => new ProblemError('shutting_down', 'The server is shutting down', { retry_after: 1 })
   fastify.decorate('closing', { getter: () => closing })
+  let release = () => {}
+  const released = new Promise<void>((resolve) => { release = resolve })
+  fastify.decorate('releaseRequests', () => release())
 
-  // A request may still arrive on a connection that was not idle.
-  fastify.addHook('onRequest', (_request, _reply, done) => done(closing ? ended() : undefined))
+  fastify.addHook('onRequest', async ({ raw }) => {
+    if (!closing) return
+    await Promise.all([released, readToEnd(raw)])
+    throw ended()
+  })
 
   fastify.addHook('onSend', (_request, reply, _payload, done) => {
-    // An idle connection would delay the close.
+    // The client must not send its next request on this connection.
     if (closing) reply.header('connection', 'close')
     done()
   })
@@ -32,7 +50,58 @@ export default fp(async (fastify) => {
   fastify.addHook('preClose', async () => {
     closing = true
     fastify.farm.abort(ended())
-    fastify.server.closeIdleConnections()
-    setTimeout(() => fastify.server.closeAllConnections(), grace).unref()
+    if (!fastify.server.listening) release()
   })
 }, { name: 'shutdown', dependencies: ['clouds'] })
+
+/**
+ * Closes the connections after the answers. This is the last of the preClose hooks, so that all waits have ended.
+ * http.Server.close() would destroy idle connections at once, and so reset the requests that are on their way: a client
+ * in a loop has one on nearly every connection.
+ */
+export const drain = fp(async (fastify) => {
+  const { server } = fastify
+  let arrivals = 0
+  const countArrival = () => { arrivals++ }
+
+  /** Resolves after a turn of the event loop in which nothing arrived. */
+  const waitForQuiet = async () => {
+    const latest = performance.now() + quietMs
+    for (let before = -1; before !== arrivals && performance.now() < latest;) {
+      before = arrivals
+      await nextTurn()
+    }
+  }
+
+  fastify.addHook('preClose', async () => {
+    if (!server.listening) return
+    const started = performance.now()
+    server.on('connection', countArrival).on('request', countArrival)
+    const closed = once(server, 'close')
+    if (await countConnections(server) > 0) await sleep(lingerMs)
+
+    // Closing the listening socket resets the connections that the system has completed and Node has not yet accepted.
+    await waitForQuiet()
+    // This stops to listen and leaves idle connections as they are.
+    net.Server.prototype.close.call(server)
+    // Idle connections have had time for a request. The turn just ended has read all that arrived.
+    server.closeIdleConnections()
+    fastify.releaseRequests()
+    const left = graceMs - (performance.now() - started)
+    const timer = setTimeout(() => server.closeAllConnections(), Math.max(left, 0))
+    await closed
+    clearTimeout(timer)
+  })
+}, { name: 'drain', dependencies: ['shutdown'] })
+
+const countConnections = (server: net.Server) => new Promise<number>((resolve) => {
+  server.getConnections((_error, count) => resolve(count))
+})
+
+/** Reads a body to its end, for a short time. Closing a connection with unread bytes would reset it before the answer. */
+async function readToEnd (request: IncomingMessage) {
+  if (request.complete) return
+  request.resume()
+  const signal = AbortSignal.timeout(lingerMs)
+  await Promise.race([once(request, 'end', { signal }), once(request, 'close', { signal })]).catch(() => {})
+}

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { TObject, TProperties, TSchema } from 'typebox'
 import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
 import {
-  cloudFilter, getQuery, isCommaSeparated, listQuery, ok, pageAnswer, propertiesOf
+  cloudFilter, getQuery, isCommaSeparated, listQuery, listTimeout, ok, pageAnswer, propertiesOf
 } from '../openapi/model/index.ts'
 
 export interface CollectionRoutes {
@@ -51,7 +51,7 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
         summary: `List ${plural} of all clouds`,
         description: 'If a cloud fails, `sources` reports it, and later pages skip that cloud.',
         tags: [tag],
-        querystring: listQuery({ ...filters, ...cloudFilter }),
+        querystring: listQuery({ ...filters, ...cloudFilter, ...listTimeout }),
         response: pageAnswer(page)
       }
     }, (request, reply) => lists.all(collection, request, reply))

@@ -146,6 +146,74 @@ t.test('a body that is no object is refused as a whole', (t) =>
   )
 )
 
+const odd: Record<string, string> = {
+  NUL: 'web\0',
+  ESC: 'web\u001b[31m',
+  'a control character of C1': 'web\u0085',
+  'a line separator': 'web\u2028',
+  'a bidirectional override': 'web\u202egnp',
+  'a bidirectional isolate': 'web\u2066x'
+}
+
+t.test('control characters in names and tags are refused', (t) => refuses(t, [
+  ...Object.entries({ ...odd, 'a line break': 'web\n1', 'a tab': 'web\t1' }).flatMap(([title, text]): Case[] => [
+    { ...post, title: `a name with ${title}`, body: { ...valid, name: text }, ...invalid, errors: ['body/name'] },
+    {
+      ...post, title: `a tag's name with ${title}`, body: { ...valid, tags: { [text]: 'x' } }, ...invalid, errors: [`body/tags/${text}`]
+    },
+    { title: `a patch with ${title}`, method: 'PATCH', path: node, body: { name: text }, ...invalid, errors: ['body/name'] },
+    {
+      title: `an upload with ${title}`,
+      method: 'POST',
+      path: `/images/upload?disk_format=raw&name=${encodeURIComponent(text)}`,
+      headers: { 'content-type': 'application/octet-stream' },
+      body: 'x',
+      ...invalid,
+      errors: ['query/name']
+    }
+  ]),
+  ...Object.entries(odd).flatMap(([title, text]): Case[] => [
+    { ...post, title: `a tag with ${title}`, body: { ...valid, tags: { a: text } }, ...invalid, errors: ['body/tags/a'] },
+    {
+      title: `a patch of a tag with ${title}`,
+      method: 'PATCH',
+      path: node,
+      body: { tags: { a: text, b: null } },
+      ...invalid,
+      errors: ['body/tags/a']
+    }
+  ])
+]))
+
+t.test('half of a surrogate pair is refused wherever it is', (t) => refuses(t, [
+  { ...post, title: 'in a name', body: { ...valid, name: 'a\ud800' }, ...invalid, errors: ['body/name'] },
+  { ...post, title: 'in two fields', body: { ...valid, name: '\udc00a', user_data: '\ud83d' }, ...invalid, errors: ['body/name', 'body/user_data'] },
+  { ...post, title: 'in a list', body: { ...valid, security_group_ids: ['sg', '\ud83d'] }, ...invalid, errors: ['body/security_group_ids/1'] },
+  { ...post, title: "in a tag's name", body: { ...valid, tags: { '\ud83d': 'x' } }, ...invalid, errors: ['body/tags'] },
+  { title: 'in a patch', method: 'PATCH', path: node, body: { tags: { 'a/b': '\ud83d' } }, ...invalid, errors: ['body/tags/a~1b'] }
+]))
+
+t.test('numbers that are not finite are refused', (t) => refuses(t, ['Infinity', '-Infinity', '1e400', 'NaN'].flatMap((value): Case[] => [
+  { title: `a page of ${value}`, path: `/nodes?limit=${value}`, ...invalid, errors: ['query/limit'] },
+  { title: `a page of ${value} over all clouds`, path: `/api/v2/nodes?limit=${value}`, ...invalid, errors: ['query/limit'] },
+  { title: `operations: a page of ${value}`, path: `/api/v2/operations?limit=${value}`, ...invalid, errors: ['query/limit'] },
+  { title: `a wait of ${value}`, path: `${absent}?wait=${value}`, ...invalid, errors: ['query/wait'] },
+  { ...post, title: `a volume of ${value}`, headers: json, body: JSON.stringify(valid).replace('}', ',"root_volume":{"size":1e400}}'), ...invalid, errors: ['body/root_volume/size'] },
+  {
+    title: `an upload for ${value}`,
+    method: 'POST',
+    path: `/images/upload?disk_format=raw&name=a&min_ram=${value}`,
+    headers: { 'content-type': 'application/octet-stream' },
+    body: 'x',
+    ...invalid,
+    errors: ['query/min_ram']
+  }
+])))
+
+t.test('an upload needs a file', (t) => refuses(t, [{}, { 'content-type': 'application/octet-stream' }, json].map((headers): Case => ({
+  title: `with ${JSON.stringify(headers)}`, method: 'POST', path: '/images/upload?disk_format=raw&name=a', headers, ...invalid, errors: ['body']
+}))))
+
 t.test('every field at fault is named at once', (t) =>
   refuses(t, [
     { ...post, title: 'nothing', body: {}, ...invalid, errors: ['body/name', 'body/image_id', 'body/size_id'] },
@@ -678,6 +746,9 @@ t.test('bytes from the wire that make no good request are refused all the same',
       404,
       'route_not_found'
     ],
+    ['HTTP/1.1 without Host', `GET ${nodes} HTTP/1.1\r\nConnection: close\r\n\r\n`, 400, 'invalid_request'],
+    ['a tunnel', 'CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n', 404, 'route_not_found'],
+    ['an unknown expectation', get('/nowhere', 'Expect: the-unexpected\r\n'), 404, 'route_not_found'],
     ['half a percent sign', get(`${nodes}/%`), 400, 'invalid_request'],
     ['bytes that are no UTF-8', get(`${nodes}/%ff%fe`), 400, 'invalid_request'],
     [

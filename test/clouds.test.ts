@@ -345,3 +345,30 @@ t.test('a create can be checked without creating anything', async (t) => {
   t.equal((await api.get('/api/v2/nodes')).body.items.length, 0)
   t.same((await api.get('/api/v2/operations')).body.items, [])
 })
+
+t.test('a list over all clouds waits as long as it is told, and names the clouds that did not answer', async (t) => {
+  const hung = dummy({ faults: [{ on: 'nodes.list', kind: 'hang' }], timeout: 20 })
+  const { api } = await build(t, { clouds: { default: dummy(), hung } })
+  const started = performance.now()
+  const { status, body } = await api.get('/api/v2/nodes?timeout=0.3')
+  t.equal(status, 200)
+  t.ok(performance.now() - started < 10_000, 'it does not wait for the timeout of the cloud')
+  t.match(body.sources, [
+    { cloud: 'default', status: 'ok' },
+    { cloud: 'hung', status: 'timeout', problem: { code: 'provider_timeout', detail: /within 0\.\d+ s/ } }
+  ])
+  for (const odd of ['0', '61', 'soon', '']) {
+    t.match(await api.get(`/api/v2/nodes?timeout=${odd}`), { status: 422, body: { errors: [{ pointer: '/timeout' }] } })
+  }
+  t.equal((await api.get('/api/v2/clouds/default/nodes?timeout=1')).status, 422, 'a list of one cloud has no such limit')
+})
+
+t.test('a cloud that is down costs a list over all clouds one second at most', async (t) => {
+  const hung = dummy({
+    faults: [{ on: 'nodes.list', kind: 'hang' }, { on: 'check', kind: 'unavailable' }], timeout: 30
+  })
+  const { api } = await build(t, { clouds: { default: dummy(), hung } })
+  t.match((await api.get('/api/v2/clouds/hung')).body.health, { status: 'down' })
+  const { body } = await api.get('/api/v2/nodes')
+  t.match(body.sources[1], { cloud: 'hung', status: 'timeout', problem: { detail: /within 1 s/ } })
+})

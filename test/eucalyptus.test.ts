@@ -67,3 +67,33 @@ t.test('a protected node is stopped as any other, and not destroyed', async (t) 
   t.equal(refused.status, 409)
   t.equal(refused.body.code, 'protected')
 })
+
+t.test('operations read no more than they need: a stop makes 3 calls, 20 nodes are followed by lists of them', async (t) => {
+  const fake = await start(t, { behaviour: { quotas: { instances: 100 }, delay: 200 } })
+  const { api } = await build(t, {
+    settings: { operations: { poll_ms: 50 } }, clouds: { default: cloudOf(fake) }
+  })
+  const create = async (fields: object) => {
+    const input = { name: 'web', image_id: fake.images.ebs, size_id: 'm1.small', ...fields }
+    const { body } = await api.post('/api/v2/clouds/default/nodes', input)
+    return api.ended(body)
+  }
+  const bystanders = await create({ count: 5 })
+  t.equal(bystanders.status, 'succeeded')
+
+  fake.requests.length = 0
+  const several = await create({ count: 20 })
+  t.equal(several.status, 'succeeded', 'created', { several })
+  const count = (action: string) => fake.requests.filter((request) => request.action === action).length
+  t.equal(count('DescribeInstanceAttribute'), 0, 'no attributes')
+  const lists = fake.requests.filter(({ action }) => action === 'DescribeInstances')
+  t.ok(lists.length <= 8, `${lists.length} lists`)
+  t.ok(lists.every(({ parameters }) => parameters['Filter.1.Name'] === 'instance-id'), 'each of the new nodes only')
+
+  fake.behaviour.delay = 0
+  fake.requests.length = 0
+  const { self } = several.resources[0]
+  const { body: stopped } = await api.post(`${self}/actions/stop`, {}, { prefer: 'wait=20' })
+  t.equal(stopped.status, 'succeeded', 'stopped', { stopped })
+  t.same(fake.requests.map(({ action }) => action), ['DescribeInstances', 'StopInstances', 'DescribeInstances'])
+})

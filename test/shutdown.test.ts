@@ -173,3 +173,93 @@ t.test('while it closes, a server answers those who wait, and takes no more', as
   t.match(answer, /"code":"shutting_down"/)
   await closed
 })
+
+/** Requests over one connection, one after the other. The answers are counted by their status. */
+interface Tally {
+  answers: Record<number, number>
+  /** Requests that were sent and got no whole answer. */
+  lost: string[]
+  refused: number
+}
+
+/**
+ * Sends requests over a connection until the server says that it closes it, or closes it between two requests. Resolves
+ * to whether the server can be reached.
+ */
+async function talk (port: number, requests: () => string | undefined, tally: Tally) {
+  const socket = net.connect({ port, host: '127.0.0.1' })
+  let failure = 'closed'
+  socket.on('error', ({ message }) => { failure = message })
+  const closed = new Promise<undefined>((resolve) => { socket.once('close', () => resolve(undefined)) })
+  if (await Promise.race([once(socket, 'connect').catch(() => undefined), closed]) === undefined) {
+    tally.refused++
+    return false
+  }
+  let text = ''
+  let arrived = () => {}
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+    arrived()
+  })
+  for (let request = requests(); request !== undefined && !socket.destroyed; request = requests()) {
+    text = ''
+    if (!socket.writable || socket.readableEnded) break
+    socket.write(request)
+    let answer: { status: number, closes: boolean } | undefined
+    while (answer === undefined) {
+      const more = new Promise<boolean>((resolve) => { arrived = () => resolve(true) })
+      answer = parse(text)
+      if (answer === undefined && await Promise.race([more, closed]) === undefined) break
+    }
+    if (answer === undefined) {
+      tally.lost.push(`${request.split(' HTTP', 1)[0]}: ${failure}, after ${text.length} characters`)
+      break
+    }
+    tally.answers[answer.status] = (tally.answers[answer.status] ?? 0) + 1
+    if (answer.closes) break
+  }
+  socket.destroy()
+  return true
+}
+
+/** Parses an answer that has come to its end. */
+function parse (text: string) {
+  const [head = '', body] = text.split('\r\n\r\n', 2)
+  if (body === undefined) return undefined
+  const [, length = '0'] = /content-length: (\d+)/i.exec(head) ?? []
+  if (Buffer.byteLength(body) < Number(length)) return undefined
+  return { status: Number(head.slice(9, 12)), closes: /connection: close/i.test(head) }
+}
+
+t.test('SIGTERM under load leaves no request without an answer', async (t) => {
+  const directory = t.testdir()
+  settle(directory, { default: { state_file: null, delay: 0, nodes: 20 } })
+  const server = await serve(t, [], { cwd: directory })
+  const port = Number(new URL(server.url).port)
+  const tally: Tally = { answers: {}, lost: [], refused: 0 }
+  const head = (method: string, path: string) => `${method} ${path} HTTP/1.1\r\nHost: a\r\n`
+  const body = JSON.stringify(input)
+  const get = `${head('GET', '/api/v2/clouds/default/nodes')}\r\n`
+  const create = `${head('POST', '/api/v2/clouds/default/nodes')}Content-Type: application/json\r\n` +
+    `Content-Length: ${body.length}\r\n\r\n${body}`
+
+  let turn = 0
+  const keep = async () => { while (await talk(port, () => ++turn % 20 === 0 ? create : get, tally)); }
+  const renew = async () => {
+    let requests: string[]
+    do requests = [get]
+    while (await talk(port, () => requests.pop(), tally))
+  }
+  const loads = [...Array.from({ length: 50 }, keep), ...Array.from({ length: 5 }, renew)]
+  while ((tally.answers[200] ?? 0) < 1000) await once(server.child.stdout!, 'data', { signal: AbortSignal.timeout(20) }).catch(() => {})
+
+  const started = performance.now()
+  server.child.kill('SIGTERM')
+  t.equal(await server.ended, 0, 'it ends well')
+  const took = performance.now() - started
+  await Promise.all(loads)
+  t.same(tally.lost, [], 'every request that was sent is answered', { answers: tally.answers })
+  t.ok((tally.answers[503] ?? 0) > 0, 'those that came too late with 503', { answers: tally.answers })
+  t.ok(took < 3000, 'in bounded time', { took })
+  t.comment(`${JSON.stringify(tally.answers)}, ${tally.lost.length} lost, ${took.toFixed(0)} ms`)
+})

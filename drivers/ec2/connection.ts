@@ -33,7 +33,7 @@ const hostOf = (region: string) => `ec2.${region}.amazonaws.com${region.startsWi
 /** Connects to Amazon EC2: one account in one region. Sends nothing. Throws an Error if `ca` cannot be read. */
 export function connect (settings: Settings, context: Context): Connection {
   const { location, endpoint, ca, verify, prices, recommended_images: recommendedImages } = settings
-  const credentials = () => readCredentials(settings)
+  const credentials = () => readCredentials(settings, context.secrets)
   const client = createClient({ region: location, endpoint, ca, verify, credentials }, context)
   const cloud = createCloud(client, amazon, location, context)
   const priceOf = createPrices(prices)

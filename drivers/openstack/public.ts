@@ -15,8 +15,9 @@ export { toFixedAddress } from './compute/addresses.ts'
 export { capabilities as keyPairCapabilities, createKeyPairs } from './compute/key-pairs.ts'
 export { userDataBytes } from './compute/node-create.ts'
 export { createNodes } from './compute/nodes.ts'
+export { plainName } from './compute/servers.ts'
 export { createSizes } from './compute/sizes.ts'
-export { createImageOfNode } from './image/image-of-node.ts'
+export { createImageOfNode, type FindImage } from './image/image-of-node.ts'
 export {
   fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row
 } from './quotas.ts'

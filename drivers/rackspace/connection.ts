@@ -63,7 +63,7 @@ export function connect (settings: Settings, context: Context): Connection {
   const { cloud, timeout } = context
   const ca = cacert === undefined ? undefined : readAuthority(cacert, 'cacert', cloud)
   const http = retryOverLimit(context.http({ verify, ca }), timeout)
-  const session = createSession(settings, http, timeout)
+  const session = createSession(settings, http, context)
   // Rackspace's Nova is older than microversions.
   const client = createClient({ session, http, timeout, microversions: false })
   const servers = bind(client, resources.server, { service: 'compute' })

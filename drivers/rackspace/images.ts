@@ -4,7 +4,7 @@ import type { Call } from '../call.ts'
 import { toChange, untilGone } from '../changes.ts'
 import { describe, type Identity, type ImageService } from '../driver.ts'
 import { toExactName, type FilterRule } from '../filters.ts'
-import { bind, createImageOfNode, createReadService, type Client } from '../openstack/public.ts'
+import { bind, createImageOfNode, createReadService, type Client, type FindImage } from '../openstack/public.ts'
 import type { FieldRefusal } from '../refusals.ts'
 import { runSteps, type Step } from '../steps.ts'
 import { checkImageTags, imageOperationKey, toImageTags, withoutOperation } from './image-tags.ts'
@@ -69,22 +69,55 @@ const createFields: readonly FieldRefusal[] = [
 
 const updateFields: readonly FieldRefusal[] = [{ pattern: /metadata/i, pointer: '/tags' }]
 
+/** The prefix of the keys that Rackspace shares with other clouds of OpenStack. */
+const shared = 'org.openstack__1__'
+
+/** Glance's names of distributions, where they differ from the domain of the publisher. */
+const distros: Readonly<Record<string, string>> = {
+  archlinux: 'arch', fedoraproject: 'fedora', redhat: 'rhel', microsoft: 'windows'
+}
+
+/** Rackspace writes a distribution as a reversed domain: `org.debian`, `com.microsoft.server`. */
+function toDistro (domain: string | undefined) {
+  const word = domain?.split('.')[1]
+  return word === undefined ? undefined : distros[word] ?? word
+}
+
+/** `arch` is `x86-64`, the shared key has `x64`. */
+const toArchitecture = (name: string | undefined) => name?.replace(/^x(86-)?64$/, 'x86_64')
+
+function toSystem (metadata: Record<string, string>): Image['os'] {
+  const { os_type: family, os_distro: distro, os_version: version } = metadata
+  return {
+    family: family ?? null,
+    distro: distro ?? toDistro(metadata[`${shared}os_distro`]) ?? null,
+    version: version ?? metadata[`${shared}os_version`] ?? null
+  }
+}
+
+/** Converts a time to RFC 3339. Images of old have others too, such as `1972-01-01_15-59-11`. */
+function toTimestamp (time = ''): string | null {
+  const written = time.replace(/^(\d{4}-\d\d-\d\d)[T_ ](\d\d)[:-](\d\d)[:-](\d\d)/, '$1T$2:$3:$4')
+  const date = new Date(/T[\d:.]+$/.test(written) ? `${written}Z` : written)
+  return Number.isNaN(date.getTime()) ? null : date.toISOString()
+}
+
 /** Converts an image of Nova. The images of Rackspace are public, those of servers private. */
 export function toImage (image: NovaImage, identity: Identity, extra: boolean): Image {
   const { metadata = {} } = image
-  const { image_type: type, os_type: family, os_distro: distro, os_version: version, arch } = metadata
+  const { image_type: type, arch } = metadata
   return {
     name: image.name ?? null,
     state: statuses[image.status.toUpperCase()] ?? 'unknown',
     provider_state: image.status,
-    created_at: image.created ?? null,
-    updated_at: image.updated ?? null,
+    created_at: toTimestamp(image.created),
+    updated_at: toTimestamp(image.updated),
     tags: toImageTags(metadata),
     min_ram: image.minRam ?? null,
     min_disk: image.minDisk ?? null,
     size_bytes: image['OS-EXT-IMG-SIZE:size'] ?? null,
-    architecture: arch?.replace('x86-64', 'x86_64') ?? null,
-    os: { family: family ?? null, distro: distro ?? null, version: version ?? null },
+    architecture: toArchitecture(arch ?? metadata[`${shared}architecture`]) ?? null,
+    os: toSystem(metadata),
     visibility: type === 'base' ? 'public' : type === 'snapshot' ? 'private' : null,
     owner: null,
     is_snapshot: type === undefined ? null : type === 'snapshot',
@@ -100,7 +133,21 @@ export function toImage (image: NovaImage, identity: Identity, extra: boolean): 
 export function createImages (client: Client, identify: (id: string) => Identity): ImageService {
   const images = bind<NovaImage>(client, imageCalls, { service: 'compute' })
   const metadata = bind(client, metadataCalls, { service: 'compute' })
-  const createImage = createImageOfNode(client, createFields)
+
+  /**
+   * Finds the image that was just made of a node by what it carries, or by its name and its node, where the cloud keeps
+   * no metadata. Returns undefined if it could be one of several.
+   */
+  const findImage: FindImage = async ({ name, node_id: node }, call) => {
+    const all = await images.all({ limit: 1000 }, call)
+    const named = all.filter((image) => image.name === name && image.server?.id === node)
+    const marked = named.filter(({ metadata }) => metadata?.[imageOperationKey] === call.operation)
+    const unmarked = named.filter(({ metadata }) => metadata?.[imageOperationKey] === undefined)
+    const [found, second] = call.operation !== undefined && marked.length > 0 ? marked : unmarked
+    return second === undefined ? found?.id : undefined
+  }
+
+  const createImage = createImageOfNode(client, createFields, findImage)
   const service = createReadService(
     images,
     (image, extra) => toImage(image, identify(image.id), extra),

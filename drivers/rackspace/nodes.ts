@@ -6,6 +6,7 @@ import {
   bind,
   createNodes as createNovaNodes,
   malformed,
+  plainName,
   resources,
   userDataBytes,
   type Client
@@ -55,7 +56,7 @@ const methods = new Set([
 
 /** Servers of Rackspace. */
 export function createNodes (client: Client, identify: (id: string) => Identity): NodeService {
-  const nodes = createNovaNodes({ client, driver: 'rackspace', identify, methods })
+  const nodes = createNovaNodes({ client, driver: 'rackspace', identify, methods, nameQuery: plainName })
   return {
     ...nodes,
     start: explainUnsupported(nodes.start!, 'nodes.start'),

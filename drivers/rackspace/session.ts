@@ -1,3 +1,4 @@
+import type { Context } from '../driver.ts'
 import type { HttpClient } from '../http.ts'
 import {
   createAccess,
@@ -14,13 +15,19 @@ import type { Settings } from './settings.ts'
  * Makes the session of an account in one region: that of the settings, or the account's default
  * region. It holds one token of Identity v2.0.
  */
-export function createSession (settings: Settings, http: HttpClient, timeout: number): Session {
+export function createSession (
+  settings: Settings, http: HttpClient, { timeout, secrets }: Pick<Context, 'timeout' | 'secrets'>
+): Session {
   const url = tokensUrl(settings.auth_url)
   const body = authRequest(settings)
   return createTokenCache({
     timeout,
     issuer: 'Identity',
-    authenticate: async (call) => toGrant(await authenticate(http, url, body, call), settings.region)
+    async authenticate (call) {
+      const grant = await authenticate(http, url, body, call)
+      secrets.add(grant.token)
+      return toGrant(grant, settings.region)
+    }
   })
 }
 

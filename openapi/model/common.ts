@@ -57,19 +57,29 @@ export const Timestamp = (description: string) =>
 /** An id of the provider, unchanged. */
 export const Id = (description: string) => Type.String({ minLength: 1, maxLength: 255, description })
 
-/** The pattern excludes names of blanks alone. */
-export const Name = Type.String({ minLength: 1, maxLength: 255, pattern: '\\S', examples: ['web-1'] })
+/** The pattern excludes names of blanks alone. `plugins/http.ts` defines the format. */
+export const Name = Type.String({
+  minLength: 1, maxLength: 255, pattern: '\\S', format: 'single-line', examples: ['web-1']
+})
 
 export const Cidr = Type.String({ maxLength: 49, format: 'cidr', examples: ['10.0.0.0/24', '2001:db8::/64'] })
 export const Ip = Type.String({ maxLength: 45, format: 'ip', examples: ['10.0.0.1'] })
 export const IpVersion = nullableInteger('4 or 6.')
 
-export const Tags = map(Type.String({ maxLength: 1024 }), {
-  description: 'Labels: keys and values.', maxProperties: 200, examples: [{ env: 'prod' }]
-})
+const tagDetails = { description: 'Labels: keys and values.', maxProperties: 200, examples: [{ env: 'prod' }] }
 
-export const TagsPatch = map(nullable(Type.String({ maxLength: 1024 })), {
-  maxProperties: 200, description: 'Tags to set. null removes a tag. Other tags do not change.'
+/** The tags of a resource, as the cloud has them. */
+const ResourceTags = map(Type.String({ maxLength: 1024 }), tagDetails)
+
+/** Nova, Cinder and EC2 accept line breaks in values. */
+const TagValue = Type.String({ maxLength: 1024, format: 'multi-line' })
+const propertyNames = { format: 'single-line' }
+
+/** The tags of a create. */
+export const Tags = map(TagValue, { ...tagDetails, propertyNames })
+
+export const TagsPatch = map(nullable(TagValue), {
+  maxProperties: 200, propertyNames, description: 'Tags to set. null removes a tag. Other tags do not change.'
 })
 
 /** The fields that most updates have. */
@@ -85,7 +95,7 @@ const resource = {
   provider_state: nullableString("The provider's own name of the state."),
   created_at: Timestamp('When the resource was created.'),
   updated_at: Timestamp('When the resource last changed.'),
-  tags: Tags,
+  tags: ResourceTags,
   self: Type.String({ description: 'Path of the resource in this API, unique over all clouds.' }),
   extra: Type.Optional(map(Type.Unknown(), {
     description: "The cloud's own fields, unchanged. Only with `include=extra`."

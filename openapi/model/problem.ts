@@ -62,6 +62,12 @@ export const problems = {
     title: 'The server cannot respond with the requested media type',
     hint: 'Accept application/json.'
   },
+  request_timeout: {
+    status: 408,
+    title: 'The request did not arrive in time',
+    hint: 'Send the whole request without pauses.',
+    retryable: true
+  },
   payload_too_large: {
     status: 413,
     title: 'The body is too large',

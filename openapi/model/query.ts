@@ -26,6 +26,17 @@ export const paging = {
 
 export const cloudFilter = { cloud: anyOf('Only these clouds.') }
 
+/** The parameter of lists over all clouds. */
+export const listTimeout = {
+  timeout: Type.Number({
+    minimum: 0.1,
+    maximum: 60,
+    default: 10,
+    description: 'Seconds to wait for the clouds. `sources` names those that did not answer in time. A cloud that is ' +
+      'down gets one second.'
+  })
+}
+
 const common = {
   // No example: Swagger UI would send it, and the list would be empty.
   name: Type.Optional(Type.String({
@@ -53,6 +64,6 @@ export const listQuery = <T extends TProperties>(filters: T) =>
 
 /** The query of a list, as its route receives it. */
 export type ListParameters =
-  Static<TObject<typeof paging & typeof common & typeof cloudFilter>> & Record<string, unknown>
+  Static<TObject<typeof paging & typeof common & typeof cloudFilter>> & { timeout?: number } & Record<string, unknown>
 
 export const getQuery = queryOf({ include: common.include })

@@ -11,8 +11,11 @@ export interface CallContext {
   log: Log
   /** The id of the operation that makes the call. A create carries it into the cloud. */
   operation?: string
-  /** False for a call without a time limit, such as an upload. The driver ends it when no data flows. */
-  deadline?: false
+  /**
+   * The time limit in milliseconds, if it is shorter than that of the cloud. Infinity for a call without a limit, such
+   * as an upload, which the driver ends when no data flows.
+   */
+  timeout?: number
   /** Returns a signal that aborts when the client disconnects. A change does not have it: it continues. */
   caller?: () => AbortSignal
 }
@@ -60,9 +63,10 @@ export function createCloud (settings: CloudSettings, connection: Connection | u
   let runningCheck: Promise<Health> | undefined
   const secrets = connection === undefined ? undefined : secretsOf.get(connection)
 
-  const call = async <T>(to: Connection, { deadline, ...context }: CallContext, run: CloudCall<T>) => {
+  const call = async <T>(to: Connection, { timeout: own, ...context }: CallContext, run: CloudCall<T>) => {
     if (aborted !== undefined) throw aborted
-    const timeout = deadline === false ? Infinity : settings.timeout * 1000
+    const limit = settings.timeout * 1000
+    const timeout = own === Infinity ? Infinity : Math.min(own ?? limit, limit)
     const log = secrets === undefined ? context.log : new MaskingLog(context.log, secrets)
     const open = openCall({ timeout, ...context, log })
     openCalls.add(open)

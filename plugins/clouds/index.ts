@@ -24,6 +24,9 @@ export interface CloudsOptions {
   drivers: ReadonlyMap<string, DriverPlugin>
 }
 
+/** Milliseconds between two checks of a cloud that is down. */
+const downInterval = 5000
+
 /** Maps a collection in the path to the service whose id pattern applies. */
 const serviceByPath = new Map(services.map((service) => [pathOf(service), service]))
 
@@ -60,9 +63,14 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   const checkAll = () => {
     for (const cloud of farm.clouds) cloud.check({ requestId: 'health', log: fastify.log })
   }
-  const timer = setInterval(checkAll, settings.health_seconds * 1000)
-  timer.unref()
+  const checkDown = () => {
+    for (const cloud of farm.clouds) {
+      if (cloud.health.status === 'down') cloud.check({ requestId: 'health', log: fastify.log })
+    }
+  }
+  const timers = [setInterval(checkAll, settings.health_seconds * 1000), setInterval(checkDown, downInterval)]
+  for (const timer of timers) timer.unref()
   // Not awaited: a cloud that does not answer must not delay the start.
   fastify.addHook('onReady', async () => checkAll())
-  fastify.addHook('onClose', async () => clearInterval(timer))
+  fastify.addHook('onClose', async () => { for (const timer of timers) clearInterval(timer) })
 }, { name: 'clouds' })

@@ -1,7 +1,7 @@
 import type { Filters } from '../../drivers/driver.ts'
 import type { ListParameters } from '../../openapi/model/index.ts'
 
-const notFilters = new Set(['limit', 'cursor', 'sort', 'fields', 'include', 'partial', 'cloud'])
+const notFilters = new Set(['limit', 'cursor', 'sort', 'fields', 'include', 'partial', 'cloud', 'timeout'])
 
 /** Returns the filters of a query, each with its values. */
 export function filtersOf (query: ListParameters): Filters {

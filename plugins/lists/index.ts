@@ -142,6 +142,7 @@ export default fp(async (fastify) => {
       farm,
       service,
       context: readContext(request),
+      until: query.timeout === undefined ? Infinity : performance.now() + query.timeout * 1000,
       filters,
       extra: query.include?.includes('extra') ?? false,
       query,

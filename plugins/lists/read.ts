@@ -1,7 +1,7 @@
 import { capabilityOf, type Connection, type Filters, type ServiceName } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type Source } from '../../openapi/model/index.ts'
 import { notSupported } from '../clouds/capabilities.ts'
-import type { CallContext } from '../clouds/cloud.ts'
+import type { CallContext, Cloud } from '../clouds/cloud.ts'
 import type { Farm } from '../clouds/farm.ts'
 import type { Position } from './cursor.ts'
 import { scopeOf } from './filters.ts'
@@ -22,6 +22,8 @@ export interface PageRequest {
   farm: Farm
   service: ServiceName
   context: CallContext
+  /** The time of the monotonic clock until which the list waits for its clouds. */
+  until: number
   filters: Filters
   extra: boolean
 }
@@ -40,9 +42,19 @@ function checkScope (connection: Connection, service: ServiceName, filters: Filt
   if (!isKnown) throw notSupported(connection, `${service}.list.${scope}`)
 }
 
+/** The time that a cloud that is down gets to answer a list over many clouds, in milliseconds. */
+const downTimeout = 1000
+
+/** Returns the milliseconds that a cloud may use; undefined if the list waits as long as the cloud's own limit. */
+function timeoutOf ({ health }: Cloud, until: number) {
+  if (until === Infinity) return undefined
+  const left = Math.max(1, until - performance.now())
+  return health.status === 'down' ? Math.min(left, downTimeout) : left
+}
+
 /** Reads one page of one cloud. Never throws a failure of the cloud: `error` and `source` report it. */
 export async function readPage (
-  { farm, service, context, filters, extra }: PageRequest, { cloud, token }: Position, limit: number
+  { farm, service, context, until, filters, extra }: PageRequest, { cloud, token }: Position, limit: number
 ): Promise<CloudPage> {
   const started = performance.now()
   const toSource = (status: Source['status'], count: number, problem?: ProblemError): Source => ({
@@ -54,7 +66,9 @@ export async function readPage (
     problem: problem === undefined ? null : toProblem(problem)
   })
   try {
-    const { items, next, total, partial } = await farm.handle(cloud, context).call((connection, call) => {
+    const timeout = timeoutOf(farm.get(cloud), until)
+    const handle = farm.handle(cloud, { ...context, timeout })
+    const { items, next, total, partial } = await handle.call((connection, call) => {
       const lister = connection[service] as ListService | undefined
       if (lister === undefined) {
         throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })

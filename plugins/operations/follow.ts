@@ -109,5 +109,3 @@ export function createFollower ({ tracker, transitions, log }: FollowerOptions) 
     }
   }
 }
-
-export type Follower = ReturnType<typeof createFollower>

@@ -1,7 +1,7 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import {
   anyOf, createHeaders, Image, ImageCreate, ImageDestroy, ImageImport, ImagePage, imageStates, ImageUpdate, ImageUpload,
-  operationAnswer
+  operationAnswer, ProblemError
 } from '../../openapi/model/index.ts'
 import { slowRoutes } from '../changes.ts'
 import { cloudParams, collectionRoutes } from '../collection.ts'
@@ -9,6 +9,14 @@ import { cloudParams, collectionRoutes } from '../collection.ts'
 const images = {
   service: 'images', kind: 'image', name: 'Image', tag: 'Images', singular: 'image', model: Image
 } as const
+
+async function requireFile ({ headers }: FastifyRequest) {
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0) return
+  const message = 'must be the file, of the type application/octet-stream'
+  throw new ProblemError('validation_failed', `The request has no body; it ${message}`, {
+    errors: [{ in: 'body', pointer: '', message }]
+  })
+}
 
 interface CloudParams { cloud: string }
 
@@ -57,6 +65,7 @@ export default async function routes (fastify: FastifyInstance) {
       Params: CloudParams, Querystring: ImageUpload, Body: AsyncIterable<Uint8Array>
     }>('/clouds/:cloud/images/upload', {
       bodyLimit: Number.MAX_SAFE_INTEGER,
+      onRequest: requireFile,
       schema: {
         operationId: 'uploadImage',
         summary: 'Create an image from the file in the body',

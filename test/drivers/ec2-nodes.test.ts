@@ -225,3 +225,23 @@ t.test('a recent resource that is missing is read again, any other is not', asyn
   await t.rejects(recent.read('i-old', call, appears), { code: 'resource_not_found' })
   t.equal(asked, 1)
 })
+
+t.test('a failure of the cloud leaves the outcome of a change unknown, a refusal does not', async (t) => {
+  const outcomeUnknown = (status: number, code: string, read = false) => toProblemError(
+    Object.assign(new Error('no'), { name: code, $fault: 'server', $metadata: { httpStatusCode: status } }), read
+  ).outcomeUnknown
+  for (const [status, code, expected] of [
+    [400, 'InvalidParameterValue', false],
+    [500, 'InsufficientInstanceCapacity', false],
+    [503, 'RequestLimitExceeded', false],
+    [503, 'Unavailable', false],
+    [500, 'InternalError', true],
+    [503, 'ServiceUnavailable', true],
+    [503, 'InternalFailure', true],
+    [500, 'ACodeOfTomorrow', true],
+    [502, 'Unknown', true]
+  ] as const) {
+    t.equal(outcomeUnknown(status, code), expected, `${status} ${code}`)
+    t.equal(outcomeUnknown(status, code, true), false, `${status} ${code} of a read`)
+  }
+})

@@ -423,3 +423,25 @@ t.test('ids that cannot be are known', async (t) => {
   t.ok(cloud.ids['volume_types']!.test('1'))
   for (const never of ['a/b', 'detail', 'x'.repeat(300)]) t.notOk(cloud.ids['nodes']!.test(never), never)
 })
+
+for (const [manner, matchesName] of [
+  ['exactly', (filter: string, name: string) => filter === name],
+  ['by a part of it', (filter: string, name: string) => name.includes(filter)],
+  ['by a regex', (filter: string, name: string) => new RegExp(filter, 'i').test(name)]
+] as const) {
+  t.test(`nodes are found by their name, and a lost create by its mark, where the cloud compares names ${manner}`, async (t) => {
+    const { fake, nodes, call, node, input } = await start(t, { behaviour: { matchesName, pageSize: 100 } })
+    const operation = none
+    for (const name of ['web', 'web-1.example.com', 'a (b) [c]', 'x+y', '{3}', 'Straße 7']) {
+      const id = await node({ name })
+      await node({ name: `${name} too` })
+      const { items } = await nodes.list({ ...query, filters: { name: [name] } }, call())
+      t.ok(items.some((item) => item.id === id), name)
+
+      const { resources } = await nodes.create({ ...input, name }, call({ operation }))
+      const lost = { id: operation, input: { ...input, name } }
+      t.same(await nodes.findCreated(lost, new Date(), call()), resources, `lost: ${name}`)
+      fake.state().servers.length = 0
+    }
+  })
+}

@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Writable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { build, dummy } from '../helper/app.ts'
 import { startRackspace, type RackspaceOptions } from '../labs/rackspace/index.ts'
@@ -276,4 +279,36 @@ t.test('no secret is in a log line', async (t) => {
   await refused(cloud.nodes.list(query, call()))
   t.match(logged.join(), /servers\/detail/)
   t.notMatch(logged.join(), new RegExp(`${fake.apiKey}|${String(fake.asked(list)[0]!.headers['x-auth-token'])}`))
+})
+
+t.test('what the cloud repeats of key and token is in no answer, log or store', async (t) => {
+  const fake = await startRackspace({ behaviour: { delay: 0 } })
+  t.teardown(fake.close)
+  const log: string[] = []
+  const stream = new Writable({
+    write (chunk, _encoding, done) {
+      log.push(String(chunk))
+      done()
+    }
+  })
+  const cloud = { driver: 'rackspace', auth_url: fake.url, username: fake.username, api_key: fake.apiKey }
+  const { api, directory } = await build(t, { clouds: { default: cloud }, logger: { level: 'trace', stream } })
+  t.equal((await api.get('/api/v2/clouds/default/nodes')).status, 200)
+  const token = String(fake.asked(list)[0]!.headers['x-auth-token'])
+  const body = { badRequest: { code: 400, message: `no: ${token} of ${fake.apiKey}` } }
+  for (const match of [list, 'POST /servers']) fake.behaviour.rules.push({ match, answer: { status: 400, body } })
+
+  const listed = await api.get('/api/v2/clouds/default/nodes')
+  t.match(listed.body, { code: 'provider_rejected', provider_error: { message: 'no: *** of ***' } })
+  const input = { name: 'web', image_id: fake.state().images[0]!.id, size_id: '2' }
+  const created = await api.post('/api/v2/clouds/default/nodes', input, { 'idempotency-key': 'repeated' })
+  const operations = await api.get('/api/v2/operations')
+  const stored = readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((file) => file.isFile() && file.name !== 'orchestrator.json')
+    .map((file) => readFileSync(path.join(file.parentPath, file.name), 'latin1'))
+  t.ok(stored.join().includes('no: ***'), 'the store has the message')
+  const places = { answers: JSON.stringify([listed, created, operations]), log: log.join(), store: stored.join() }
+  for (const [place, text] of Object.entries(places)) {
+    for (const secret of [token, fake.apiKey]) t.notOk(text.includes(secret), `${secret}: not in ${place}`)
+  }
 })

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { toImage } from '../../drivers/rackspace/images.ts'
 import { none, plain, query, refused, start, walk } from './rackspace-cloud.ts'
 
 // Behavior that only Rackspace has, from its guides, clients of its time and its own stand-in (mimic).
@@ -101,4 +102,45 @@ t.test('the place of a volume is no tag of it, and stays where it is', async (t)
     details: { errors }
   })
   t.equal(fake.state().volumes.length, 1)
+})
+
+t.test('times of images are RFC 3339, and the system is shown by any of its keys', async (t) => {
+  const identity = { id: none, cloud: 'default', driver: 'rackspace', location: 'DFW', self: '/x' }
+  const image = (created: string, metadata: Record<string, string> = {}) =>
+    toImage({ id: none, status: 'ACTIVE', created, updated: created, metadata }, identity, false)
+  for (const [given, expected] of [
+    ['1972-01-01_15-59-11', '1972-01-01T15:59:11.000Z'],
+    ['2014-10-13T15:22:33Z', '2014-10-13T15:22:33.000Z'],
+    ['2014-10-13T15:22:33.123456', '2014-10-13T15:22:33.123Z'],
+    ['2014-10-13 15:22:33', '2014-10-13T15:22:33.000Z'],
+    ['2014-10-13T15:22:33+02:00', '2014-10-13T13:22:33.000Z'],
+    ['yesterday', null],
+    ['', null]
+  ] as const) t.match(image(given), { created_at: expected, updated_at: expected }, given)
+
+  const shared = 'org.openstack__1__'
+  for (const [domain, distro] of [
+    ['org.debian', 'debian'], ['com.ubuntu', 'ubuntu'], ['org.fedoraproject', 'fedora'], ['com.redhat', 'rhel'],
+    ['com.microsoft.server', 'windows'], ['org.archlinux', 'arch']
+  ] as const) {
+    const metadata = { os_type: 'linux', [`${shared}os_distro`]: domain, [`${shared}os_version`]: '12', [`${shared}architecture`]: 'x64' }
+    t.match(image('', metadata), { os: { family: 'linux', distro, version: '12' }, architecture: 'x86_64', tags: {} })
+  }
+})
+
+t.test('an image is found though its Location is odd', async (t) => {
+  const { fake, cloud, call, node } = await start(t)
+  const id = await node()
+  for (const location of ['www.someurl.com', '', 'https://servers.example/v2/images/']) {
+    fake.behaviour.imageLocation = location
+    const name = `golden ${location}`
+    const { resources } = await cloud.images.create({ name, node_id: id }, call({ operation: none }))
+    t.same(resources, [{ kind: 'image', id: fake.state().images.at(-1)!.id }], location)
+    fake.state().settle()
+  }
+  // Where the cloud keeps no metadata, and there are two, nobody knows.
+  const { images } = fake.state()
+  for (const image of images) delete image.metadata['orchestrator_operation']
+  const name = 'golden www.someurl.com'
+  t.match(await refused(cloud.images.create({ name, node_id: id }, call())), { outcomeUnknown: true })
 })

@@ -24,6 +24,7 @@ function compile (document: object) {
   const ajv = new Ajv2020({ strict: false, allErrors: true, inlineRefs: false })
   ;(formats as unknown as (ajv: object) => void)(ajv)
   ajv.addFormat('cidr', true).addFormat('ip', true).addFormat('binary', true)
+  ajv.addFormat('single-line', true).addFormat('multi-line', true)
   ajv.addSchema({ ...document, $id: 'document' })
   return ajv
 }

@@ -8,10 +8,13 @@ import { readAuthority } from '../../authority.ts'
 import type { Call } from '../../call.ts'
 import { userAgent, type Context } from '../../driver.ts'
 import { isUnsent } from '../../http.ts'
+import { isOutcomeUnknown } from '../../outcome.ts'
 import type { FieldRefusal } from '../../refusals.ts'
+import { untilAborted } from '../../single-flight.ts'
 import type { Credentials } from './credentials.ts'
 import { toProblemError } from './errors.ts'
 import { explainFields } from './refusals.ts'
+import { limitResponses } from './response-limits.ts'
 import { createMiddleware, type Attempts } from './sdk-middleware.ts'
 
 type Sdk = typeof import('@aws-sdk/client-ec2')
@@ -118,6 +121,7 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
       },
       logger: silentLogger
     })
+    limitResponses(client.config.requestHandler, timeout)
     middleware.install(client)
     return { sdk, client }
   }
@@ -140,7 +144,9 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
     const attempts = middleware.track(command.input, { action, repeatable: read || idempotent, onBody })
     const started = performance.now()
     try {
-      const output = await client.send(command, { abortSignal: call.signal })
+      // Reading the credentials does not end with the signal, so the call does not wait for it.
+      const sending = client.send(command, { abortSignal: call.signal })
+      const output = await untilAborted(sending, call.signal)
       const elapsed = Math.round(performance.now() - started)
       const { requestId } = output.$metadata
       call.log.debug({ action, request_id: requestId, elapsed_ms: elapsed }, 'call to the cloud')
@@ -186,5 +192,6 @@ function explainFailure (
     return toProblemError(lastRefusal, read)
   }
   // Between two attempts no request is in flight: the cloud refused all earlier attempts.
-  return problem.with({ cause: error, outcomeUnknown: !read && inFlight && !isUnsent(error) })
+  const answer = inFlight && !isUnsent(error) ? 'lost' : 'unsent'
+  return problem.with({ cause: error, outcomeUnknown: isOutcomeUnknown({ read, answer }) })
 }

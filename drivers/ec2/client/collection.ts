@@ -6,7 +6,7 @@ import { runSteps } from '../../steps.ts'
 import type { Cloud } from './cloud.ts'
 import { createRecentIds, readUntilSettled } from './consistency.ts'
 import { malformed, notFound } from './errors.ts'
-import { findById, toFilters, toPageParameters, type FilterRules, type PageSizes } from './lists.ts'
+import { findById, toFilters, toIdFilter, toPageParameters, type FilterRules, type PageSizes } from './lists.ts'
 import { labelOrRollBack } from './rollback.ts'
 import { checkEc2Tags, labelSteps, type Labels } from './tags.ts'
 
@@ -24,6 +24,8 @@ export interface CollectionOptions<Raw, T> {
   itemName: string
   /** Name of the field with the id. */
   idKey: keyof Raw
+  /** Name of the cloud's filter on ids. Undefined if the list is not polled. */
+  idFilter?: string
   read (request: ListRequest, call: Call): Promise<ProviderPage<Raw>>
   /** Undefined if the action has no pages. */
   pageSizes?: PageSizes
@@ -34,7 +36,7 @@ export interface CollectionOptions<Raw, T> {
 
 /** Lists and reads the resources of one kind. `recent` keeps the ids of new ones. */
 export function createCollection<Raw, T> (options: CollectionOptions<Raw, T>) {
-  const { cloud, itemName, idKey, read, pageSizes, filterRules, map } = options
+  const { cloud, itemName, idKey, idFilter, read, pageSizes, filterRules, map } = options
   const recent = createRecentIds()
 
   /** Reads a resource in the cloud's own form. Throws resource_not_found. */
@@ -46,9 +48,10 @@ export function createCollection<Raw, T> (options: CollectionOptions<Raw, T>) {
   })
 
   const service: ReadService<T> = {
-    async list ({ limit, token, filters, extra }, call) {
+    async list ({ limit, token, filters, extra, ids }, call) {
       const page = pageSizes === undefined ? {} : toPageParameters(cloud, { limit, token }, pageSizes)
-      const { items, next = null } = await read({ Filters: toFilters(filters, filterRules), ...page }, call)
+      const Filters = toFilters(filters, filterRules, idFilter === undefined ? [] : toIdFilter(idFilter, ids))
+      const { items, next = null } = await read({ Filters, ...page }, call)
       return { items: await map(items, extra, call), next }
     },
 

@@ -1,5 +1,6 @@
 import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
 import { explainTransport } from '../../http.ts'
+import { isOutcomeUnknown } from '../../outcome.ts'
 
 interface ServiceError {
   name?: string
@@ -38,7 +39,7 @@ export const isThrottling = (error: unknown) => throttling.test(codeOf(error)) |
 
 /** Creates the error for a response that makes no sense. */
 export const malformed = (message: string, read = true) =>
-  new ProblemError('provider_error', message, { outcomeUnknown: !read })
+  new ProblemError('provider_error', message, { outcomeUnknown: isOutcomeUnknown({ read, answer: 'malformed' }) })
 
 /** Creates the error for a resource that does not exist. */
 export const notFound = (itemName: string, id: string) =>
@@ -136,7 +137,8 @@ export function toProblemError (error: unknown, read: boolean): ProblemError {
   if (status === undefined) return explainNoResponse(error, read)
   if (status < 300) {
     const message = 'The response of the cloud is not valid XML of the EC2 API'
-    return new ProblemError('provider_error', message, { cause: error, outcomeUnknown: !read })
+    const outcomeUnknown = isOutcomeUnknown({ read, answer: 'malformed' })
+    return new ProblemError('provider_error', message, { cause: error, outcomeUnknown })
   }
   const serviceError = error as ServiceError
   const code = codeOf(error)
@@ -145,8 +147,7 @@ export function toProblemError (error: unknown, read: boolean): ProblemError {
   const details = {
     provider_error: { code: code === '' ? String(status) : code, message, request_id: requestIdOf(serviceError) },
     cause: error,
-    // After a failure of the cloud itself, or of a gateway, a change may have been made.
-    outcomeUnknown: !read && (problem === 'provider_error' || (status >= 500 && code === ''))
+    outcomeUnknown: isOutcomeUnknown({ read, answer: status, cloud: 'ec2', code })
   }
   const hint = hintOf(code, problem)
   // An undefined hint would replace the hint of the catalogue.
@@ -157,7 +158,8 @@ function explainNoResponse (error: unknown, read: boolean) {
   const { name, message, code } = error as ServiceError & { code?: string }
   if (name === 'TimeoutError' && (code === undefined || code === 'ETIMEDOUT')) {
     const detail = 'The cloud did not answer in time'
-    return new ProblemError('provider_timeout', detail, { cause: error, outcomeUnknown: !read })
+    const outcomeUnknown = isOutcomeUnknown({ read, answer: 'lost' })
+    return new ProblemError('provider_timeout', detail, { cause: error, outcomeUnknown })
   }
   if (name !== 'CredentialsProviderError' && name !== 'TokenProviderError') return explainTransport(error, read)
   // The SDK sent nothing.

@@ -102,10 +102,14 @@ function toTagFilter (tag: string): Filter {
   return { Name: `tag:${tag.slice(0, index)}`, Values: [toExactValue(tag.slice(index + 1))] }
 }
 
-/** Translates the filters that the cloud can apply; undefined if there are none. */
-export function toFilters (filters: Filters, rules: FilterRules): Filter[] | undefined {
+/** Returns the filter on ids; none if there are more ids than a filter accepts. */
+export const toIdFilter = (name: string, ids: readonly string[] = []): Filter[] =>
+  ids.length === 0 || ids.length > maxFilterValues ? [] : [{ Name: name, Values: [...ids] }]
+
+/** Translates the filters that the cloud can apply, and adds others; undefined if there are none. */
+export function toFilters (filters: Filters, rules: FilterRules, others: readonly Filter[] = []): Filter[] | undefined {
   const translated = translateFilters(filters, rules, maxFilterValues)
     .map(({ name, values }): Filter => ({ Name: name, Values: [...values] }))
-  const all = [...translated, ...(filters['tag'] ?? []).map(toTagFilter)]
+  const all = [...others, ...translated, ...(filters['tag'] ?? []).map(toTagFilter)]
   return all.length === 0 ? undefined : all
 }

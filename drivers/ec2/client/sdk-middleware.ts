@@ -1,5 +1,4 @@
 import type { EC2Client } from '@aws-sdk/client-ec2'
-import { ProblemError } from '../../../openapi/model/index.ts'
 import { isUnsent } from '../../http.ts'
 import { codeOf, isThrottling, malformed, statusOf } from './errors.ts'
 
@@ -29,7 +28,8 @@ interface TrackedCall extends Attempts, TrackOptions {
 interface SdkResponse {
   statusCode: number
   headers: Record<string, string>
-  body: unknown
+  /** The whole body, see limitResponses. */
+  body: Buffer
 }
 
 /**
@@ -106,11 +106,10 @@ export function createMiddleware (strip: Readonly<Record<string, readonly string
       middlewareStack.add((next) => async (args) => {
         const result = await next(args)
         const response = result.response as SdkResponse
-        const body = await collect(response.body)
+        const { body } = response
         const isSuccess = response.statusCode < 300
         // The SDK would take an empty 200 for an empty list. Real clouds have sent one.
         if (isSuccess && body.length === 0) throw malformed('The response of the cloud is empty')
-        response.body = body
         if (isSuccess) calls.get(args.input)?.onBody?.(body.toString())
         else copyRequestId(response.headers, body.toString())
         return result
@@ -135,19 +134,6 @@ const requestIdHeader = 'x-amzn-requestid'
 function copyRequestId (headers: Record<string, string>, body: string) {
   const id = /<RequestI[Dd]>([^<]+)</.exec(body)?.[1]
   if (id !== undefined) headers[requestIdHeader] ??= id
-}
-
-async function collect (body: unknown): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  try {
-    for await (const chunk of body as AsyncIterable<Uint8Array>) chunks.push(chunk)
-  } catch (cause) {
-    // The SDK decides by the cause whether it may try again.
-    throw new ProblemError('provider_error', 'The connection to the cloud broke before its answer was complete', {
-      cause, outcomeUnknown: true
-    })
-  }
-  return chunks.length === 1 ? Buffer.from(chunks[0]!) : Buffer.concat(chunks)
 }
 
 function removeParameters (body: string, names: readonly string[]) {

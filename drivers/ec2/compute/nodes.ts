@@ -1,11 +1,11 @@
 import type { Instance, RunInstancesCommandInput } from '@aws-sdk/client-ec2'
 import type { TObject } from 'typebox'
 import type { Call } from '../../call.ts'
-import { describe, type NodeService } from '../../driver.ts'
+import { describe, type NodeService, type ReadOptions } from '../../driver.ts'
 import { runSteps, step } from '../../steps.ts'
 import {
   checkEc2Tags, createRecentIds, exactRule, filterNames, labelSteps, nameRule, tagLimits,
-  toFilters, toPageParameters, type Cloud, type Dialect
+  toFilters, toIdFilter, toPageParameters, type Cloud, type Dialect
 } from '../client/index.ts'
 import { instancePageSizes, maxInstances, readInstance, readInstances } from './instances.ts'
 import { createNics } from './nics.ts'
@@ -69,22 +69,22 @@ export function createNodes ({ cloud, toParameters, hasSize }: NodesOptions): No
   const toItem = (instance: Instance, isProtected: boolean | null, extra: boolean) =>
     toNode(instance, { identity: identify(instance.InstanceId ?? ''), can, isProtected, extra })
 
-  /** The cloud does not show the protection of a terminated instance. */
-  const get = async (id: string, extra: boolean, call: Call) => {
+  /** A brief read omits the protection, which takes a call. The cloud does not show that of a terminated instance. */
+  const get = async (id: string, { extra, brief = false }: ReadOptions, call: Call) => {
     const instance = await recent.read(id, call, () => readInstance(client, id, call))
-    const isTerminated = instance.State?.Name === 'terminated'
-    return toItem(instance, isTerminated ? null : await readProtection(id, call), extra)
+    const hasProtection = !brief && instance.State?.Name !== 'terminated'
+    return toItem(instance, hasProtection ? await readProtection(id, call) : null, extra)
   }
 
   const nodes: NodeService = {
-    async list ({ limit, token, filters, extra }, call) {
+    async list ({ limit, token, filters, extra, ids }, call) {
       const page = toPageParameters(cloud, { limit, token }, instancePageSizes)
-      const input = { Filters: toFilters(filters, filterRules), ...page }
+      const input = { Filters: toFilters(filters, filterRules, toIdFilter('instance-id', ids)), ...page }
       const { items, next = null } = await readInstances(client, input, call)
       return { items: items.map((instance) => toItem(instance, null, extra)), next }
     },
 
-    get: (id, { extra }, call) => get(id, extra, call),
+    get,
 
     ...createNodeCreate({ cloud, recent, toParameters, hasSize }),
 
@@ -98,7 +98,7 @@ export function createNodes ({ cloud, toParameters, hasSize }: NodesOptions): No
         ...labelSteps(cloud, id, { name, tags }, call),
         ...step('protected', isProtected, setProtection)
       ]
-      return runSteps(steps, () => get(id, false, call))
+      return runSteps(steps, () => get(id, { extra: false }, call))
     },
 
     ...createNodeActions(cloud),

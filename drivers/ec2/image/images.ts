@@ -1,10 +1,10 @@
 import type { Image as RawImage } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { describe, type ImageService } from '../../driver.ts'
+import { describe, type ImageService, type ReadOptions } from '../../driver.ts'
 import {
   createRecentIds, exactRule, filterNames, findById, notFound, patternRule, readPage, tagLimits,
-  toFilters, toPageParameters, toStatuses, type Cloud
+  toFilters, toIdFilter, toPageParameters, toStatuses, type Cloud
 } from '../client/index.ts'
 import { createImageChanges } from './image-changes.ts'
 import { imageStates, toImage } from './image-mapping.ts'
@@ -64,16 +64,17 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
   const toItem = (image: RawImage, extra: boolean) =>
     toImage(image, identify(image.ImageId ?? ''), { account, extra })
 
-  const get = async (id: string, extra: boolean, call: Call) => {
+  const get = async (id: string, { extra, brief = false }: ReadOptions, call: Call) => {
     const image = await read(id, call)
-    await learnAccountFrom(image, call)
+    if (!brief) await learnAccountFrom(image, call)
     return toItem(image, extra)
   }
 
   return {
-    async list ({ limit, token, filters, extra }, call) {
-      const sources = sourcesOf(filters['owner'], recommended)
-      const requestFilters = [machineFilter, ...toFilters(filters, filterRules) ?? []]
+    async list ({ limit, token, filters, extra, ids }, call) {
+      const idFilter = toIdFilter('image-id', ids)
+      const sources = idFilter.length === 0 ? sourcesOf(filters['owner'], recommended) : [{}]
+      const requestFilters = [machineFilter, ...toFilters(filters, filterRules, idFilter) ?? []]
 
       /** Reads a page of one source, without the images of the sources before it. */
       const readSource = async (nextToken: string | null) => {
@@ -96,7 +97,7 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
       return { items: page.images.map((image) => toItem(image, extra)), next: page.next }
     },
 
-    get: (id, { extra }, call) => get(id, extra, call),
-    ...createImageChanges({ cloud, recent, read, get: (id, call) => get(id, false, call) })
+    get,
+    ...createImageChanges({ cloud, recent, read, get: (id, call) => get(id, { extra: false }, call) })
   }
 }

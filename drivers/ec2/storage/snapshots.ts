@@ -58,6 +58,7 @@ export function createSnapshots (cloud: Cloud): SnapshotService {
     cloud,
     itemName: 'snapshot',
     idKey: 'SnapshotId',
+    idFilter: 'snapshot-id',
     read ({ ids, ...request }, call) {
       const input = ids === undefined ? { ...request, ...owners } : { SnapshotIds: ids }
       return readPage(client, 'DescribeSnapshots', 'Snapshots', input, call)

@@ -5,8 +5,8 @@ import { describe, type VolumeService } from '../../driver.ts'
 import { runSteps } from '../../steps.ts'
 import {
   checkEc2Tags, createRecentIds, exactRule, filterNames, findById, isProblem, labelSteps, nameRule,
-  notFound, readPage, tagLimits, toDeletion, toFilters, toPageParameters, type Cloud,
-  type DefaultZone
+  notFound, readPage, tagLimits, toDeletion, toFilters, toIdFilter, toPageParameters,
+  type Cloud, type DefaultZone
 } from '../client/index.ts'
 import { createVolumeActions } from './volume-actions.ts'
 import { createVolumeCreate } from './volume-create.ts'
@@ -68,9 +68,9 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
   }
 
   return {
-    async list ({ limit, token, filters, extra }, call) {
+    async list ({ limit, token, filters, extra, ids }, call) {
       const page = toPageParameters(cloud, { limit, token }, [5, 200])
-      const input = { Filters: toFilters(filters, filterRules), ...page }
+      const input = { Filters: toFilters(filters, filterRules, toIdFilter('volume-id', ids)), ...page }
       const [{ items, next = null }, modifying] = await Promise.all([
         readPage(client, 'DescribeVolumes', 'Volumes', input, call),
         readModifying(call)

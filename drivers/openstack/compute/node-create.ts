@@ -12,7 +12,7 @@ import { novaTags } from '../client/tags.ts'
 import { secretsOf } from './actions.ts'
 import type { NodePorts } from './node-ports.ts'
 import { createFields } from './refusals.ts'
-import { namePattern, type Servers } from './servers.ts'
+import type { NameQuery, Servers } from './servers.ts'
 
 /** Create options that only Nova has, under Nova's names. */
 export const createOptions = Type.Object({
@@ -43,10 +43,11 @@ export interface NodeCreateOptions {
   driver: string
   /** Undefined if the cloud has no Neutron. */
   ports?: NodePorts | undefined
+  nameQuery: NameQuery
 }
 
 /** Creates nodes by `POST /servers`. The metadata of a server has the operation's id. */
-export function createNodeCreate ({ servers, driver, ports }: NodeCreateOptions) {
+export function createNodeCreate ({ servers, driver, ports, nameQuery }: NodeCreateOptions) {
   /**
    * Lists the servers of this name that have changed since then, because Nova does not filter by
    * metadata.
@@ -54,7 +55,7 @@ export function createNodeCreate ({ servers, driver, ports }: NodeCreateOptions)
   const findCreated: NodeService['findCreated'] = async ({ id, input }, since, call) => {
     const query = {
       'changes-since': new Date(since.getTime() - clockSlack).toISOString(),
-      name: namePattern(input.name, isSeveral(input)),
+      name: nameQuery(input.name, isSeveral(input)),
       limit: 1000
     }
     const found: ResourceRef[] = []

@@ -13,7 +13,7 @@ import { createNodeCreate, userDataBytes } from './node-create.ts'
 import { toNode, type Server } from './node-mapping.ts'
 import { createNodePorts } from './node-ports.ts'
 import { createNodeGroups } from './node-security-groups.ts'
-import { createServers, toServerQuery } from './servers.ts'
+import { createServers, namePattern, toServerQuery, type NameQuery } from './servers.ts'
 
 /**
  * Describes the nodes of a cloud with these versions of Nova; undefined if they are not known yet.
@@ -66,6 +66,8 @@ export interface NodesOptions {
   neutron?: Neutron
   /** The methods of the cloud, if it lacks some of Nova's. */
   methods?: ReadonlySet<string>
+  /** Translates names for the filter of the servers; by default to Nova's regex. */
+  nameQuery?: NameQuery
 }
 
 /** The actions of the driver, and what this cloud's version of Nova adds to them. */
@@ -84,7 +86,9 @@ class NovaActions extends Set<string> {
 }
 
 /** Servers of Nova, with their ports of Neutron. */
-export function createNodes ({ client, driver, identify, neutron, methods }: NodesOptions): NodeService {
+export function createNodes (
+  { client, driver, identify, neutron, methods, nameQuery = namePattern }: NodesOptions
+): NodeService {
   const can = new NovaActions(client)
   const servers = createServers(client, can)
 
@@ -104,12 +108,12 @@ export function createNodes ({ client, driver, identify, neutron, methods }: Nod
   const ports = neutron && createNodePorts(neutron, nicPorts!, servers)
   const nodes: NodeService = {
     async list ({ limit, token, filters, extra, brief = false }, call) {
-      const { items, next } = await servers.page({ ...toServerQuery(filters), limit }, token, call)
+      const { items, next } = await servers.page({ ...toServerQuery(filters, nameQuery), limit }, token, call)
       const { ports, problem } = await readPortsUnless(brief, items.map(({ id }) => id), call)
       return { items: items.map((server) => convert(server, ports, extra)), next, partial: problem }
     },
     get: readNode,
-    ...createNodeCreate({ servers, driver, ports }),
+    ...createNodeCreate({ servers, driver, ports, nameQuery }),
     ...createActions({ client, servers, get: readNode, can, ports }),
     ...createConsole(client, servers),
     ...(neutron && createNics({ client, neutron, ports: nicPorts!, servers })),

@@ -58,16 +58,29 @@ export function namePattern (name: string, isNumbered = false): string | undefin
   return `^${pattern}${isNumbered ? '-.*' : ''}$`
 }
 
-const filterRules: Readonly<Record<string, FilterRule>> = {
+/**
+ * Translates a name for the filter of `/servers/detail`, so that the cloud returns all servers of that name, and perhaps
+ * others. Returns undefined if the filter cannot express the name.
+ */
+export type NameQuery = (name: string, isNumbered?: boolean) => string | undefined
+
+/**
+ * The NameQuery for a cloud that may compare names by regex, exactly, or by a part. It leaves out the names that differ
+ * as a regex, and numbered names, which differ from the requested one.
+ */
+export const plainName: NameQuery = (name, isNumbered = false) =>
+  isNumbered || surrogate.test(name) || /[\\^$*+?()[\]{}|]/.test(name) ? undefined : name
+
+const filterRules = (nameQuery: NameQuery): Readonly<Record<string, FilterRule>> => ({
   name: {
     name: 'name',
     toValues (name) {
-      const pattern = namePattern(name)
-      return pattern === undefined ? undefined : [pattern]
+      const query = nameQuery(name)
+      return query === undefined ? undefined : [query]
     }
   },
   image_id: { name: 'image', toValues: (id) => (uuid.test(id) ? [id] : undefined) }
-}
+})
 
 const stateRule: Readonly<Record<string, FilterRule>> = {
   state: { name: 'status', toValues: (state) => statuses[state] }
@@ -78,10 +91,12 @@ const stateRule: Readonly<Record<string, FilterRule>> = {
  * among them: Nova looks for the flavor that has this id now, and misses the servers of a flavor
  * that was deleted since.
  */
-export function toServerQuery (filters: Filters): Record<string, string | readonly string[]> {
+export function toServerQuery (
+  filters: Filters, nameQuery: NameQuery = namePattern
+): Record<string, string | readonly string[]> {
   const states = translateFilters(filters, stateRule, Infinity)
   return {
-    ...toQuery(filters, filterRules),
+    ...toQuery(filters, filterRules(nameQuery)),
     ...Object.fromEntries(states.map(({ name, values }) => [name, values]))
   }
 }

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { operationKey } from '../../../drivers/tags.ts'
 import { build, dummy, root } from '../../helper/app.ts'
 import { buildOnMoto, directClient, instancesAt, location, motoCloud, motoLab, users, type MotoLab } from './app.ts'
-import { tool } from './moto.ts'
+import { tool } from '../python.ts'
 
 t.setTimeout(300_000)
 

@@ -76,7 +76,11 @@ t.test('allowed_actions are those that Nova accepts', async (t) => {
   let made = 0
   const bring = async ({ status, actions, isVolumeBacked = false }: Situation) => {
     const volume = {
-      boot_index: 0, uuid: image, source_type: 'image', destination_type: 'volume', volume_size: 1,
+      boot_index: 0,
+      uuid: image,
+      source_type: 'image',
+      destination_type: 'volume',
+      volume_size: 1,
       delete_on_termination: true
     }
     const disk = isVolumeBacked ? { imageRef: '', block_device_mapping_v2: [volume] } : { imageRef: image }
@@ -108,8 +112,10 @@ t.test('allowed_actions are those that Nova accepts', async (t) => {
     return false
   }
 
-  for (const situation of situations) {
-    await t.test(situation.name, async (t) => {
+  // Most of the time is waiting for the lab.
+  t.jobs = 6
+  await Promise.all(situations.map((situation) =>
+    t.test(situation.name, { buffered: true }, async (t) => {
       let id = await bring(situation)
       const { body } = await api.get(`${nodes}/${id}`)
       t.equal(body.provider_state, situation.status)
@@ -127,6 +133,5 @@ t.test('allowed_actions are those that Nova accepts', async (t) => {
       const soft = await lab.nova('demo', 'POST', `/servers/${await bring(situation)}/action`, requests.reboot[0])
         .then(() => true, (error: unknown) => errorStatus(error) < 400)
       t.equal(types.includes('soft'), soft, 'soft reboot')
-    })
-  }
+    })))
 })

@@ -87,6 +87,7 @@ export function createActions (state: State) {
         state.images.push({
           id,
           name,
+          server: server.id,
           status: 'SAVING',
           created: stamp(),
           minDisk: 20,
@@ -95,7 +96,7 @@ export function createActions (state: State) {
           // As it travels in the names of headers.
           metadata: { ...source?.metadata, ...asHeaders(metadata), ...own }
         })
-        return { status: 202, headers: { location: `${endpoint}/images/${id}` } }
+        return { status: 202, headers: { location: behaviour.imageLocation ?? `${endpoint}/images/${id}` } }
       }
     },
     'os-getVNCConsole': {

@@ -40,6 +40,10 @@ export interface Behaviour {
   unstoppable: Set<string>
   /** Statuses that a resize goes through before VERIFY_RESIZE. */
   resizing: string[]
+  /** Whether a name meets the filter `name` of servers: an equal one. At other releases the filter is a regex. */
+  matchesName: (filter: string, name: string) => boolean
+  /** The Location of a new image, in the place of its address. */
+  imageLocation: string | undefined
   /** Whether Cloud Block Storage writes its statuses in capitals. */
   capitals: boolean
   rules: Rule[]
@@ -55,6 +59,8 @@ export const createBehaviour = (given: Partial<Behaviour> = {}): Behaviour => ({
   full: new Set(),
   unstoppable: new Set(['onmetal-compute1']),
   resizing: ['QUEUE_RESIZE', 'PREP_RESIZE', 'RESIZE'],
+  matchesName: (filter, name) => filter === name,
+  imageLocation: undefined,
   capitals: true,
   rules: [],
   ...given

@@ -28,6 +28,7 @@ const showImage = (image: Image, endpoint: string) => ({
   minDisk: image.minDisk,
   minRam: image.minRam,
   metadata: image.metadata,
+  ...(image.server === undefined ? {} : { server: { id: image.server } }),
   'OS-DCF:diskConfig': 'AUTO',
   'OS-EXT-IMG-SIZE:size': 1_000_000,
   links: linksTo(endpoint, `/images/${image.id}`)

@@ -145,7 +145,7 @@ export function serverRoutes (state: State): Routes {
     const since = query.get('changes-since')
     return state.servers
       .filter(({ deleted, updated }) => since === null ? !deleted : Date.parse(updated) >= Date.parse(since))
-      .filter((server) => name === null || new RegExp(name).test(server.name))
+      .filter((server) => name === null || behaviour.matchesName(name, server.name))
       .filter(({ stage }) => statuses.length === 0 || statuses.includes(stage.status))
       .filter((server) => image === null || server.image === image)
       .reverse()

@@ -40,6 +40,8 @@ export interface Server {
 export interface Image {
   id: string
   name: string
+  /** The server that it was made of. */
+  server?: string
   status: string
   created: string
   metadata: Record<string, string>
