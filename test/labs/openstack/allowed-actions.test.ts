@@ -112,8 +112,10 @@ t.test('allowed_actions are those that Nova accepts', async (t) => {
     return false
   }
 
-  for (const situation of situations) {
-    await t.test(situation.name, async (t) => {
+  // Most of the time is waiting for the lab.
+  t.jobs = 6
+  await Promise.all(situations.map((situation) =>
+    t.test(situation.name, { buffered: true }, async (t) => {
       let id = await bring(situation)
       const { body } = await api.get(`${nodes}/${id}`)
       t.equal(body.provider_state, situation.status)
@@ -131,6 +133,5 @@ t.test('allowed_actions are those that Nova accepts', async (t) => {
       const soft = await lab.nova('demo', 'POST', `/servers/${await bring(situation)}/action`, requests.reboot[0])
         .then(() => true, (error: unknown) => errorStatus(error) < 400)
       t.equal(types.includes('soft'), soft, 'soft reboot')
-    })
-  }
+    })))
 })

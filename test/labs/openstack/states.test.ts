@@ -35,7 +35,7 @@ const rows: Row[] = [
     state: 'stopped',
     commands: [['stop', 'NAME']],
     actions: [{ 'os-stop': null }],
-    allowed: ['start', 'reboot', 'shelve', 'resize', 'rebuild', 'destroy']
+    allowed: ['start', 'reboot', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy']
   },
   {
     status: 'PAUSED',
