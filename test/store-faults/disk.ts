@@ -15,8 +15,8 @@ const run = (command: string, ...args: string[]) => execFileSync(command, args, 
 
 /**
  * A small file system of its own: ext4 on a loop device, whose image is in memory. Needs root. A remount as read-only
- * is refused as long as SQLite has its files open (mount(2), EBUSY), so the files get the immutable attribute: a write to
- * them fails, also one of root to an open file. A slow disk is one that fsfreeze stops again and again.
+ * is refused as long as SQLite has its files open (mount(2), EBUSY), so the files get the immutable attribute: a write
+ * to them fails, also one of root to an open file. A slow disk is one that fsfreeze stops again and again.
  */
 export function createDisk (sizeMebibytes = 24) {
   const base = mkdtempSync('/dev/shm/orchestrator-disk-')
