@@ -15,7 +15,7 @@ export function retryOverLimit (http: HttpClient, timeout: number): HttpClient {
       let budget = timeout / 2
       for (let retries = 0; ; retries++) {
         const response = withRetryAfter(await http.request(request, call))
-        const wait = waitOf(response)
+        const wait = waitOf(response, request.read ?? request.method === 'GET')
         // A stream cannot be sent again.
         if (wait === undefined || wait > budget || retries === maxRetries || request.stream !== undefined) {
           return response
@@ -33,10 +33,10 @@ export function retryOverLimit (http: HttpClient, timeout: number): HttpClient {
   }
 }
 
-/** Milliseconds to wait; undefined if the answer is not over the rate limit. */
-function waitOf (response: HttpResponse) {
+/** Milliseconds to wait; undefined if the answer is not over the rate limit. Only a change can exceed a quota. */
+function waitOf (response: HttpResponse, read: boolean) {
   if (response.status !== 413) return undefined
-  const { code } = problemOf(response, { service: 'cloud', read: true })
+  const { code } = problemOf(response, { service: 'cloud', read })
   return code === 'provider_rate_limited' ? parseRetryAfter(response.headers['retry-after']) : undefined
 }
 
