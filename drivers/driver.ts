@@ -2,7 +2,7 @@ import path from 'node:path'
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
-import type { Capability } from '../openapi/model/index.ts'
+import type { Capability, ProblemError } from '../openapi/model/index.ts'
 import type { Call, Log } from './call.ts'
 import type { CapabilityDetails } from './capabilities.ts'
 import { createHttpClient, type HttpClient } from './http.ts'
@@ -40,8 +40,11 @@ export interface Connection extends Services {
   readonly capabilities?: { readonly [S in ServiceName]?: Readonly<Record<string, CapabilityDetails>> }
   /** Set if the protection of a node forbids only its end. Otherwise it forbids every change. */
   readonly protects?: 'destroy'
-  /** Resolves if the cloud answers and accepts the credentials. */
-  check (call: Call): Promise<void>
+  /**
+   * Resolves if the cloud answers and accepts the credentials: with the problem of a service that was used and fails
+   * now, if there is one. The cloud is then degraded.
+   */
+  check (call: Call): Promise<ProblemError | undefined | void>
   /** Drops token, catalog and caches, so that the next call reads them again. */
   refresh (): void
   close? (): Promise<void>

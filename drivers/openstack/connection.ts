@@ -1,3 +1,4 @@
+import { ProblemError, type ProblemCode } from '../../openapi/model/index.ts'
 import { readAuthority } from '../authority.ts'
 import type { Call } from '../call.ts'
 import type { Connection, Context, ServiceName } from '../driver.ts'
@@ -22,6 +23,7 @@ import * as routers from './network/routers.ts'
 import * as securityGroups from './network/security-groups.ts'
 import * as subnets from './network/subnets.ts'
 import { createQuotas } from './quotas.ts'
+import { cinder } from './storage/cinder.ts'
 import * as snapshots from './storage/snapshots.ts'
 import * as volumeTypes from './storage/volume-types.ts'
 import * as volumes from './storage/volumes.ts'
@@ -94,13 +96,23 @@ export function connect (settings: Settings, context: Context): Connection {
     quotas: createQuotas(client),
     /**
      * Reads a list too, since Nova shows its versions to anyone; only a list shows whether the
-     * token is valid.
+     * token is valid. Then looks at the other services that were used.
      */
     async check (call: Call) {
       await client.versions(call)
       await servers.list({ limit: 1 }, call)
+      const used = otherServices.filter(({ service }) => client.usedServices.has(service))
+      const problems = await Promise.all(used.map(async ({ service, resource }) => {
+        try {
+          await bind(client, resource, { service }).list({ limit: 1 }, call)
+        } catch (error) {
+          if (!(error instanceof ProblemError) || !failures.has(error.code)) return undefined
+          return error.with({ detail: `The ${service} service fails: ${error.message}` })
+        }
+      }))
       // Reads what Glance can import. The cloud works without that answer.
       await glance.discover(call).catch(() => {})
+      return problems.find((problem) => problem !== undefined)
     },
     refresh () {
       session.refresh()
@@ -111,6 +123,18 @@ export function connect (settings: Settings, context: Context): Connection {
   }
   return hideMissing(connection, session.hasService)
 }
+
+/** The errors that mean that a service does not work. */
+const failures = new Set<ProblemCode>([
+  'provider_unavailable', 'provider_timeout', 'provider_error', 'provider_auth_failed'
+])
+
+/** The services beside Nova, each with a list that a health check can read. */
+const otherServices = [
+  { service: 'network', resource: resources.network },
+  { service: 'volume', resource: cinder.volume },
+  { service: 'image', resource: resources.image }
+] as const
 
 /** Describes the services anew only if what is known of the cloud changes, since each request reads them. */
 function memoizeCapabilities () {

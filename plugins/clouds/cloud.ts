@@ -132,8 +132,14 @@ export function createCloud (settings: CloudSettings, connection: Connection | u
     const started = performance.now()
     const elapsed = () => Math.round(performance.now() - started)
     try {
-      await call(to, context, (_, open) => to.check(open))
-      health = { status: 'up', checked_at: new Date().toISOString(), elapsed_ms: elapsed(), problem: null }
+      const failure = await call(to, context, (_, open) => to.check(open)) ?? null
+      secrets?.maskError(failure)
+      health = {
+        status: failure === null ? 'up' : 'degraded',
+        checked_at: new Date().toISOString(),
+        elapsed_ms: elapsed(),
+        problem: failure && toProblem(nameCloud(failure, to))
+      }
     } catch (error) {
       health = { ...toDown(error as ProblemError), elapsed_ms: elapsed() }
     }

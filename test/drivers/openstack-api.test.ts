@@ -46,3 +46,18 @@ t.test('20 nodes of one create are followed by one call for each poll', async (t
   t.match(await api.ended(body), { status: 'succeeded' })
   t.strictSame(calls(), [create, listed, ...Array.from({ length: polls }, () => listed)], 'no call for one node, no ports')
 })
+
+t.test('a cloud is degraded while a service that was used fails, and the problem names it', async (t) => {
+  const volumes = 'GET /volume/v3/p/volumes/detail'
+  const { api, routes } = await open(t, {
+    'GET /compute/v2.1/servers': { body: { servers: [server] } }, [volumes]: { status: 503 }
+  })
+  t.match((await api.get('/api/v2/clouds/default')).body.health, { status: 'up' }, 'nobody has used it yet')
+  await api.get('/api/v2/clouds/default/volumes')
+  t.match((await api.get('/api/v2/clouds/default')).body.health, {
+    status: 'degraded', problem: { code: 'provider_unavailable', detail: /^The volume service fails: / }
+  })
+  t.equal((await api.get('/api/v2/clouds')).body.items[0].health.status, 'degraded', 'calls to Nova do not hide it')
+  routes[volumes] = { body: { volumes: [] } }
+  t.match((await api.get('/api/v2/clouds/default')).body.health, { status: 'up', problem: null })
+})

@@ -50,6 +50,8 @@ export interface Client {
   versions (call: Call): Promise<VersionRange | null>
   /** Returns the versions of Nova without a call; undefined before they were read. */
   knownVersions (): VersionRange | null | undefined
+  /** The services that were called since the start. */
+  readonly usedServices: ReadonlySet<Service>
   refresh (): void
 }
 
@@ -69,9 +71,11 @@ export interface ClientOptions {
 export function createClient ({ session, http, timeout, microversions }: ClientOptions): Client {
   let range: VersionRange | null | undefined = microversions ? undefined : null
   let generation = 0
+  const usedServices = new Set<Service>()
 
   /** Sends a request. If the endpoint cannot be reached and the catalog has a new one, it is sent there. */
   const run = async (service: Service, request: ClientRequest, call: Call): Promise<ClientResponse> => {
+    usedServices.add(service)
     const access = await session.access(call)
     try {
       return await runAt(access, service, request, call)
@@ -156,6 +160,7 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
     project: async (call) => (await session.access(call)).project,
     versions,
     knownVersions: () => range,
+    usedServices,
     refresh () {
       generation++
       if (microversions) range = undefined
