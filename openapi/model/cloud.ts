@@ -14,8 +14,8 @@ export const Capability = model('Capability', Type.Object({
 export type Health = Static<typeof Health>
 export const Health = model('Health', Type.Object({
   status: openEnum(['up', 'degraded', 'down', 'unknown', 'disabled'],
-    'Whether the cloud answers and accepts the credentials of this server. degraded: it does, but one of its services ' +
-    'that were used fails; `problem` names the service.'),
+    'Whether the cloud answers and accepts the credentials of this server. degraded: it does, but one of its ' +
+    'services that were used fails; `problem` names the service.'),
   checked_at: Timestamp('When the server last checked the cloud.'),
   elapsed_ms: nullable(Type.Number({ description: 'Duration of the check in milliseconds.' })),
   problem: nullableRef(Problem)
