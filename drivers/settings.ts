@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Default, Clone } from 'typebox/value'
@@ -48,4 +49,16 @@ interface SettingSchema {
 /** Returns the schema of the setting at a path of keys; undefined if the schema does not know it. */
 export function schemaAt (schema: TSchema, keys: readonly string[]) {
   return keys.reduce<SettingSchema | undefined>((parent, key) => parent?.properties?.[key], schema)
+}
+
+/**
+ * Reads the certificates of an authority, in PEM. Throws an Error that names the cloud and the setting if the file
+ * cannot be read.
+ */
+export function readAuthority (file: string, setting: string, cloud: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Error(`cloud ${cloud}: ${setting} cannot be read: ${(error as Error).message}`)
+  }
 }

@@ -1,5 +1,5 @@
 import { ProblemError, type ProblemCode } from '../../openapi/model/index.ts'
-import { readAuthority } from '../authority.ts'
+import { readAuthority } from '../settings.ts'
 import type { Call } from '../call.ts'
 import type { Connection, Context, ServiceName } from '../driver.ts'
 import { printableName, uuid } from '../ids.ts'

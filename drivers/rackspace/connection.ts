@@ -1,4 +1,4 @@
-import { readAuthority } from '../authority.ts'
+import { readAuthority } from '../settings.ts'
 import { describe, type Connection, type Context, type ReadService, type ServiceName } from '../driver.ts'
 import { printableName } from '../ids.ts'
 import {

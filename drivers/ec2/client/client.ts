@@ -4,7 +4,7 @@ import type {
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { ProblemError } from '../../../openapi/model/index.ts'
-import { readAuthority } from '../../authority.ts'
+import { readAuthority } from '../../settings.ts'
 import type { Call } from '../../call.ts'
 import { userAgent, type Context } from '../../driver.ts'
 import { isUnsent } from '../../http.ts'
