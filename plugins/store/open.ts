@@ -20,9 +20,9 @@ const hints: ReadonlyArray<readonly [RegExp, string]> = [
 
 const hintOf = (code: string) => hints.find(([pattern]) => pattern.test(code))?.[1]
 
-/** Constraints are part of our own logic. Every other error of SQLite means that the store does not work. */
+/** Errors of a query or its values are defects of this server. All others mean that the store does not work. */
 const isStoreFailure = ({ code = '' }: SqliteError) =>
-  code.startsWith('SQLITE_') && !code.startsWith('SQLITE_CONSTRAINT')
+  code.startsWith('SQLITE_') && !/^SQLITE_(CONSTRAINT|MISMATCH|MISUSE|RANGE)/.test(code)
 
 const unavailable = (detail: string, hint?: string, cause?: unknown) =>
   new ProblemError('store_unavailable', detail, { retry_after: 2, cause, hint })
