@@ -61,7 +61,7 @@ function endStalled (request: IncomingMessage, response: ServerResponse) {
   request.socket.destroySoon()
 }
 
-/** Closes connections that make no progress: bodies that arrive slowly, answers that nobody reads. */
+/** Closes connections that make no progress: the client sends its body slowly, or does not read the answer. */
 export default fp(async (fastify, { connections = {} }: { connections?: Partial<ConnectionLimits> }) => {
   const { bodyMs, stallMs, answerMs } = { ...defaults, ...connections }
 

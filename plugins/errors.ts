@@ -37,7 +37,7 @@ interface AjvError {
 /** A name as a step of a JSON Pointer (RFC 6901). */
 export const escapeStep = (name: unknown) => String(name).replaceAll('~', '~0').replaceAll('/', '~1')
 
-/** What the formats of plugins/http.ts expect. */
+/** Describes the values that the formats of plugins/http.ts accept. */
 const messageByFormat: Record<string, string> = {
   'single-line': 'must not contain control characters, line breaks or characters that change the direction of text',
   'multi-line': 'must not contain control characters other than tabs and line breaks, or characters that change the ' +

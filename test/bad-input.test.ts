@@ -376,7 +376,7 @@ t.test('queries that do not fit are refused, field by field', (t) =>
     { title: 'a field of the prototype', path: '/nodes?fields=constructor', ...invalid, errors: ['query/fields/0'] },
     { title: 'include of something else', path: '/nodes?include=all', ...invalid, errors: ['query/include/0'] },
     {
-      title: 'parameters nobody knows',
+      title: 'unknown parameters',
       path: '/nodes?stat=running&Limit=5',
       ...invalid,
       errors: ['query/stat', 'query/Limit']
@@ -649,7 +649,7 @@ t.test('what is no fault is taken', async (t) => {
     ['a state twice', 'GET', '/api/v2/nodes?state=running&state=running,stopped', {}],
     ['empty values of a list', 'GET', '/api/v2/nodes?state=running,,', {}],
     [
-      'a preference nobody knows',
+      'an unknown preference',
       'POST',
       `${path}/actions/start`,
       { headers: { prefer: 'respond-async, colour=red' } }

@@ -346,7 +346,7 @@ t.test('a create can be checked without creating anything', async (t) => {
   t.same((await api.get('/api/v2/operations')).body.items, [])
 })
 
-t.test('a list over all clouds waits as long as it is told, and names the clouds that did not answer', async (t) => {
+t.test('a list over all clouds ends after its timeout, and names the clouds that did not answer', async (t) => {
   const hung = dummy({ faults: [{ on: 'nodes.list', kind: 'hang' }], timeout: 20 })
   const { api } = await build(t, { clouds: { default: dummy(), hung } })
   const started = performance.now()

@@ -56,7 +56,7 @@ function asChild (child: ChildProcess, address: string): Child {
 }
 
 /**
- * Starts one of the processes beside this file and waits until it listens. Its output goes to a file that nobody reads.
+ * Starts one of the processes beside this file and waits until it listens. Its output goes to a file.
  */
 export async function startChild (script: string, args: readonly string[] = []): Promise<Child> {
   const sink = openSync(path.join(folder, `${script}.log`), 'a')

@@ -57,8 +57,7 @@ const fields = ['id', 'device_id', 'network_id', 'mac_address', 'fixed_ips', 'se
   .join('&')
 
 /**
- * The calls that nobody can do without: a page of servers and what is told of their ports, parsed, until there is no
- * more.
+ * Makes the calls that every client needs: all pages of servers and of their ports, parsed.
  */
 async function barePages ({ nova, neutron }: Origins, token: string) {
   const headers = { accept: 'application/json', 'x-auth-token': token, 'openstack-api-version': 'compute 2.9' }

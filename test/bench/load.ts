@@ -40,7 +40,7 @@ export async function send (
 }
 
 /**
- * Keeps this process from sleeping until it is told to stop: waking it would be charged to whoever sends the answer.
+ * Keeps this process awake until the returned function is called. Otherwise the sender of an answer pays for waking it.
  */
 function stayAwake (): () => void {
   let awake = true
