@@ -43,12 +43,16 @@ t.test('a change that cannot be recorded is not sent: 503 store_unavailable, whi
 })
 
 t.test('an end that could not be recorded does not answer for a later action that was never sent', async (t) => {
-  const { app, api } = await build(t, { clouds: { default: dummy({ delays: { stop: 0.05 } }) } })
+  const lines: string[] = []
+  const logger = { level: 'warn', stream: { write (line: string) { lines.push(line) } } }
+  const { app, api } = await build(t, { clouds: { default: dummy({ delays: { stop: 0.05 } }) }, logger })
   const { body: { resource: { self } } } = await api.post(nodes, input, wait)
   const stop = await api.post(`${self}/actions/stop`, {})
   t.equal(stop.status, 202)
   await setReadOnly(app, true)
   await until(() => api.get(self), ({ body }) => body.state === 'stopped')
+  // The log shows that the server has tried to record the end, and failed.
+  await until(async () => lines, (all) => all.some((line) => line.includes(stop.body.id)))
   t.match(await api.get(stop.body.self), { body: { status: 'running', finished_at: null } }, 'memory follows the store')
   await setReadOnly(app, false)
   t.match(await api.get(`${stop.body.self}?wait=20`), { body: { status: 'succeeded' } }, 'the end is recorded in the end')
