@@ -171,8 +171,9 @@ export default fp(async (fastify) => {
     async all (collection, request, reply) {
       const names = (request.query as ListParameters).cloud
       for (const name of names ?? []) farm.get(name)
-      const isWanted = ({ name, connection }: Cloud) =>
-        names === undefined ? connection?.[collection.service] !== undefined : names.includes(name)
+      const isWanted = ({ name, connection, failure }: Cloud) => names === undefined
+        ? failure !== undefined || connection?.[collection.service] !== undefined
+        : names.includes(name)
       const clouds = farm.clouds.filter(isWanted).map(({ name }) => name)
       return readList(collection, clouds, false, request, reply)
     }
