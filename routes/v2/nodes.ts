@@ -3,6 +3,7 @@ import {
   anyOf, createHeaders, Node, NodeCreate, NodePage, nodeStates, NodeUpdate, nodeVerbDetails, nodeVerbs, ok,
   operationAnswer, preferHeader, Validation
 } from '../../openapi/model/index.ts'
+import { asProblemError } from '../../plugins/errors.ts'
 import { cloudParams, collectionRoutes, idParams } from '../collection.ts'
 
 const tags = ['Nodes']
@@ -58,7 +59,13 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     },
     // An invalid body is a failed check, not an error.
     attachValidation: true
-  }, async ({ cloud, body, validationError }) => nodes.validate(cloud, body as NodeCreate, validationError))
+  }, async (request) => {
+    const { cloud, body, validationError } = request
+    const problem = validationError === undefined ? undefined : asProblemError(validationError, request)
+    const errors = problem?.details.errors ?? []
+    if (problem !== undefined && errors.some(({ in: part }) => part !== 'body')) throw problem
+    return nodes.validate(cloud, body as NodeCreate, errors)
+  })
 
   fastify.patch('/clouds/:cloud/nodes/:id', {
     schema: {

@@ -98,8 +98,11 @@ export type Validation = Static<typeof Validation>
 export const Validation = model('Validation', Type.Object({
   valid: Type.Boolean({ description: 'Whether every check is ok.' }),
   checks: Type.Array(Type.Object({
-    name: Type.String({ examples: ['schema', 'capability', 'image', 'size'] }),
+    name: Type.String({ examples: ['schema', 'capability', 'image', 'size', 'fit', 'quota', 'cloud'] }),
     ok: nullableBoolean('null if the check could not be made.'),
+    pointer: Type.String({
+      description: 'JSON Pointer of the field that was checked; "" means the whole body.', examples: ['/image_id']
+    }),
     detail: Type.String()
   }))
 }, { description: 'The checks of a request to create a node. No node is created.' }))
