@@ -1,3 +1,4 @@
+export * from './bulk.ts'
 export * from './common.ts'
 export * from './problem.ts'
 export * from './resources/index.ts'

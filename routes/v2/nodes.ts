@@ -1,6 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
-  anyOf, createHeaders, Node, NodeCreate, NodePage, nodeStates, NodeUpdate, nodeVerbDetails, nodeVerbs, ok,
+  anyOf, createHeaders, Node, NodeCreate, NodeDestroy, NodePage, nodeStates, NodeUpdate, nodeVerbDetails, nodeVerbs, ok,
   operationAnswer, preferHeader, Validation
 } from '../../openapi/model/index.ts'
 import { asProblemError } from '../../plugins/errors.ts'
@@ -9,12 +9,6 @@ import { cloudParams, collectionRoutes, idParams } from '../collection.ts'
 const tags = ['Nodes']
 
 const toCamelCase = (verb: string) => verb.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-
-const destroyQuery = Type.Object({
-  if_state: Type.Optional(Type.Enum([...nodeStates], {
-    type: 'string', description: 'Destroy the node only in this state; otherwise the answer is 412.'
-  }))
-}, { additionalProperties: false })
 
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { nodes, actions, operations } = fastify
@@ -90,7 +84,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       tags,
       params: idParams,
       headers: preferHeader,
-      querystring: destroyQuery,
+      querystring: NodeDestroy,
       response: operationAnswer()
     }
   }, async ({ cloud, params: { id }, query }, reply) =>
