@@ -1,7 +1,7 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
-  anyOf, createHeaders, Node, NodeCreate, NodeDestroy, NodePage, nodeStates, NodeUpdate, nodeVerbDetails, nodeVerbs, ok,
-  operationAnswer, preferHeader, Validation
+  anyOf, createdFilters, createHeaders, Node, NodeCreate, NodeDestroy, NodePage, nodeStates, NodeUpdate,
+  nodeVerbDetails, nodeVerbs, ok, operationAnswer, preferHeader, stateFilters, Validation
 } from '../../openapi/model/index.ts'
 import { asProblemError } from '../../plugins/errors.ts'
 import { cloudParams, collectionRoutes, idParams } from '../collection.ts'
@@ -22,7 +22,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     model: Node,
     page: NodePage,
     filters: {
-      state: anyOf('Only nodes in these states.', nodeStates),
+      ...stateFilters('nodes', nodeStates),
+      ...createdFilters,
       image_id: anyOf('Only nodes of these images.'),
       size_id: anyOf('Only nodes of these sizes.'),
       availability_zone: anyOf('Only nodes in these zones.')
