@@ -5,7 +5,7 @@ import {
 } from '../common.ts'
 import { model, ref } from '../model.ts'
 import { pageOf } from '../page.ts'
-import { NodeState } from './node-states.ts'
+import { nodeStates, NodeState } from './node-states.ts'
 import { NodeAction } from './node-verbs.ts'
 
 export type Address = Static<typeof Address>
@@ -94,12 +94,22 @@ export const NodeUpdate = model('NodeUpdate', patchObject({
   protected: Type.Boolean()
 }, { description: 'RFC 7396 merge patch of a node.' }))
 
+/** The condition of a destroy: the query of DELETE, and the input of the bulk action. */
+export const NodeDestroy = inputObject({}, {
+  if_state: Type.Enum([...nodeStates], {
+    type: 'string', description: 'Destroy the node only in this state; otherwise the answer is 412.'
+  })
+})
+
 export type Validation = Static<typeof Validation>
 export const Validation = model('Validation', Type.Object({
   valid: Type.Boolean({ description: 'Whether every check is ok.' }),
   checks: Type.Array(Type.Object({
-    name: Type.String({ examples: ['schema', 'capability', 'image', 'size'] }),
+    name: Type.String({ examples: ['schema', 'capability', 'image', 'size', 'fit', 'quota', 'cloud'] }),
     ok: nullableBoolean('null if the check could not be made.'),
+    pointer: Type.String({
+      description: 'JSON Pointer of the field that was checked; "" means the whole body.', examples: ['/image_id']
+    }),
     detail: Type.String()
   }))
 }, { description: 'The checks of a request to create a node. No node is created.' }))
