@@ -178,7 +178,7 @@ t.test(
     const faults = [
       { on: 'nodes.pause', kind: 'error' },
       { on: 'nodes.reboot', kind: 'error' },
-      { on: 'nodes.destroy', kind: 'error' }
+      { on: 'nodes.stop', kind: 'error' }
     ]
     const { api } = await build(
       t,
@@ -191,7 +191,9 @@ t.test(
     t.same(refused.body.allowed_actions, stopped.allowed_actions)
     const soft = await api.post(`${stopped.self}/actions/reboot`)
     t.match([soft.status, soft.body.code, soft.body.hint], [409, 'invalid_state', /hard/])
-    t.match((await api.delete(migrating.self)).body, { code: 'invalid_state', state: 'migrating', allowed_actions: [] })
+    t.match((await api.post(`${migrating.self}/actions/reboot`, { type: 'hard' })).body, {
+      code: 'invalid_state', state: 'migrating', allowed_actions: ['destroy']
+    })
     t.match((await api.post(`${resized.self}/actions/stop`)).body, {
       code: 'invalid_state',
       allowed_actions: ['confirm_resize', 'revert_resize', 'destroy']
@@ -205,6 +207,7 @@ t.test('a destroy holds to its condition, and to the protection of the node', as
   const self = await running(api, { protected: true })
   const condition = await api.delete(`${self}?if_state=stopped`)
   t.match([condition.status, condition.body.code, condition.body.state], [412, 'precondition_failed', 'running'])
+  t.same((await api.get(self)).body.allowed_actions, [])
   t.match((await api.delete(self)).body, { status: 409, code: 'protected' })
   t.match((await api.post(`${self}/actions/stop`)).body, { status: 409, code: 'protected' })
   await api.patch(self, { protected: false })
