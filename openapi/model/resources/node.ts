@@ -29,7 +29,9 @@ export const Node = resourceModel('Node', 'A virtual machine: an EC2 instance, a
   state: NodeState,
   provider_task_state: nullableString("The provider's own name of the change in progress."),
   transitioning: Type.Boolean({ description: 'Whether the cloud is changing the node.' }),
-  allowed_actions: Type.Array(NodeAction, { description: 'The actions that the present state and the cloud allow.' }),
+  allowed_actions: Type.Array(NodeAction, {
+    description: 'The actions that the cloud accepts from this account: those that the state and the protection allow.'
+  }),
   reboot_types: Type.Optional(Type.Array(openEnum(['soft', 'hard'], 'A type of reboot.'), {
     description: 'The types of reboot that the present state allows, if allowed_actions has reboot (OpenStack).'
   })),
@@ -47,7 +49,9 @@ export const Node = resourceModel('Node', 'A virtual machine: an EC2 instance, a
   launched_at: Timestamp('When the node last started.'),
   progress: nullable(integer({ minimum: 0, maximum: 100, description: 'Percentage of the change in progress.' })),
   fault: nullable(Fault),
-  protected: nullableBoolean('Whether the cloud refuses to destroy the node. Some clouds then refuse any change.')
+  protected: nullableBoolean(
+    'Whether the cloud refuses to destroy the node. Some clouds then refuse any change. ' +
+    'An administrator of an OpenStack cloud may change and destroy protected nodes: see `allowed_actions`.')
 })
 
 export const NodePage = pageOf('NodePage', Node)
