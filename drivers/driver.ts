@@ -216,10 +216,13 @@ export function capabilityOf (connection: Connection, name: string): Capability 
   return { parameters: [], required: [], filters: [], limits: {}, ...details }
 }
 
+/** Methods that serve the server itself: they are no capabilities. */
+const internalMethods: ReadonlySet<string> = new Set(['findCreated', 'checkCreate'])
+
 /** Returns all capabilities of a connection by name: its methods with the details that the driver describes. */
 export function capabilitiesOf (connection: Connection): Record<string, Capability> {
   const names = services.flatMap((service) => Object.keys(connection[service] ?? {})
-    .filter((method) => method !== 'findCreated')
+    .filter((method) => !internalMethods.has(method))
     .map((method) => `${service}.${method}`))
   return Object.fromEntries(names.flatMap((name) => {
     const capability = capabilityOf(connection, name)

@@ -24,6 +24,16 @@ const fieldError = (pointer: string, message: string): FieldError => ({ in: 'bod
 /** A name as a step of a JSON Pointer (RFC 6901). */
 const escapeStep = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')
 
+/** The JSON Pointer of a dotted field in an input: `networks.fixed_ip` is `/networks/1/fixed_ip` of the first item. */
+export function fieldPointer (input: object, field: string): string {
+  const [name = '', ...rest] = field.split('.')
+  const value = (input as Record<string, unknown>)[name]
+  if (rest.length === 0 || typeof value !== 'object' || value === null) return `/${escapeStep(name)}`
+  if (!Array.isArray(value)) return `/${escapeStep(name)}${fieldPointer(value, rest.join('.'))}`
+  const index = value.findIndex((item) => typeof item === 'object' && item !== null && Object.hasOwn(item, rest[0]!))
+  return `/${name}/${Math.max(index, 0)}${fieldPointer(value[index] as object ?? {}, rest.join('.'))}`
+}
+
 interface LimitedInput {
   user_data?: string
   tags?: Record<string, string | null>
