@@ -28,6 +28,8 @@ export interface Lists {
 
 interface ListRequest extends PageRequest {
   query: ListParameters
+  /** The test that every item must pass; undefined without filters. */
+  match: ReturnType<typeof matcher>
   /** Returns the fingerprint that binds the cursor. Called only if there is a cursor. */
   bind (): string
   /** Whether the failure of one cloud is the failure of the list. */
@@ -57,7 +59,7 @@ export default fp(async (fastify) => {
     const reads = await Promise.all(now.map((position) => readPage(request, position, share + position.skip)))
     throwIfFailed(request, reads, positions.length > now.length)
 
-    const match = matcher(request.filters)
+    const { match } = request
     const next: Position[] = []
     const items: object[] = []
     let left = limit
@@ -101,7 +103,7 @@ export default fp(async (fastify) => {
     const sort = parseSort(request.query.sort!)
     const reads = await Promise.all(clouds.map((cloud) => readAllPages(request, cloud)))
     throwIfFailed(request, reads, false)
-    const match = matcher(request.filters)
+    const { match } = request
     const keyed = reads.flatMap(({ items }) => items)
       .filter((item) => match === undefined || match(item))
       .map((item) => ({ item, keys: keysOf(item, sort) }))
@@ -136,6 +138,7 @@ export default fp(async (fastify) => {
       context: readContext(request),
       until: query.timeout === undefined ? Infinity : performance.now() + query.timeout * 1000,
       filters,
+      match: matcher(filters),
       extra: query.include?.includes('extra') ?? false,
       query,
       bind: () => fingerprint(service, single ? clouds : query.cloud ?? null, filters, query.sort ?? null),

@@ -12,6 +12,8 @@ import { addProblems, describeProblems } from './problems.ts'
 const description = `One API over many clouds.
 
 - Lists are paged: follow \`next_cursor\` (or the \`Link\` header) until it is null.
+- Filters: \`state=stopped,error\`, \`exclude_state\`, \`name=*web*\`, \`tag.env=prod\`, \`min_ram\`, \`max_price\`,
+  \`created_after\`. All must match; the values of one are alternatives (docs/filters.md).
 - \`sources\` of a list reports the status of each cloud.
 - Changes that take time answer 202 with an operation; \`Prefer: wait=30\` waits up to 30 s for its end.
 - Send an \`Idempotency-Key\` with every create: the same request may then be sent again without creating twice.

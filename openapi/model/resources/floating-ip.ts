@@ -6,9 +6,11 @@ import { NetworkState } from './network.ts'
 
 const purpose = 'A public address that can move between nodes: an EC2 elastic IP, an OpenStack floating IP.'
 
+export const floatingIpStates = ['available', 'associated', 'error', 'unknown'] as const
+
 export type FloatingIp = Static<typeof FloatingIp>
 export const FloatingIp = resourceModel('FloatingIp', purpose, {
-  state: openEnum(['available', 'associated', 'error', 'unknown'], 'Whether the address is associated with a node.'),
+  state: openEnum(floatingIpStates, 'Whether the address is associated with a node.'),
   address: nullableString(),
   version: IpVersion,
   pool: nullableString('Id of the pool of the address.'),
