@@ -37,6 +37,10 @@ export const listTimeout = {
   })
 }
 
+export const partial = {
+  partial: Type.Boolean({ default: true, description: 'If false, the list fails if any cloud fails.' })
+}
+
 const common = {
   // No example: Swagger UI would send it, and the list would be empty.
   name: Type.Optional(Type.String({
@@ -51,7 +55,7 @@ const common = {
   sort: commaSeparated(fieldName('^-?[a-z_]+$'), 'Fields to sort by; `-` means descending.'),
   fields: commaSeparated(fieldName('^[a-z_]+$'), 'Only these fields of each item.'),
   include: commaSeparated(Type.Enum(['extra'], { type: 'string' }), "`extra` adds the cloud's own fields."),
-  partial: Type.Boolean({ default: true, description: 'If false, the list fails if any cloud fails.' })
+  ...partial
 }
 
 /** A query with these parameters and no others. */
