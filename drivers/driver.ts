@@ -163,10 +163,17 @@ function createContext ({ driver, ...options }: ContextOptions): Context {
   }
 }
 
+/** Whether a connection has the method of a capability. */
+export function hasCapability (connection: Connection, name: string) {
+  const at = name.indexOf('.')
+  const service = connection[name.slice(0, at) as ServiceName] as Record<string, unknown> | undefined
+  return typeof service?.[name.slice(at + 1)] === 'function'
+}
+
 /** Returns a capability of a connection; undefined if the connection lacks the method. */
 export function capabilityOf (connection: Connection, name: string): Capability | undefined {
+  if (!hasCapability(connection, name)) return undefined
   const [service, method] = name.split('.') as [ServiceName, string]
-  if (typeof (connection[service] as Record<string, unknown> | undefined)?.[method] !== 'function') return undefined
   const details = connection.capabilities?.[service]?.[method]
   return { parameters: [], required: [], filters: [], limits: {}, ...details }
 }

@@ -1,4 +1,5 @@
 import { Type, type TProperties } from 'typebox'
+import { decimal } from './common.ts'
 import { anyOf } from './query.ts'
 
 /*
@@ -8,7 +9,7 @@ import { anyOf } from './query.ts'
 
 /** `min_FIELD` and `max_FIELD`, both inclusive. `words` names the field with its unit: `GiB of disk`. */
 export const rangeOf = (field: string, words: string): TProperties => Object.fromEntries(
-  [['min', 'least'], ['max', 'most']].map(([prefix, bound]) => [`${prefix}_${field}`, Type.Optional(Type.Number({
+  [['min', 'least'], ['max', 'most']].map(([prefix, bound]) => [`${prefix}_${field}`, Type.Optional(decimal({
     minimum: 0, description: `Only those with at ${bound} so many ${words}.`
   }))]))
 

@@ -1,12 +1,12 @@
 import { Type, type Static } from 'typebox'
-import { map, nullableRef } from './common.ts'
+import { integer, map, nullableRef } from './common.ts'
 import { model } from './model.ts'
 import { Source } from './page.ts'
 
 export type NodeCounts = Static<typeof NodeCounts>
 export const NodeCounts = model('NodeCounts', Type.Object({
-  total: Type.Integer(),
-  by_state: map(Type.Integer(), {
+  total: integer(),
+  by_state: map(integer(), {
     description: 'The number of nodes in each state. A state without nodes is left out.',
     examples: [{ running: 3, stopped: 1 }]
   })

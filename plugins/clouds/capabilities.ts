@@ -1,4 +1,4 @@
-import { capabilityOf, type Connection } from '../../drivers/driver.ts'
+import { capabilityOf, hasCapability, type Connection } from '../../drivers/driver.ts'
 import { ProblemError, type Capability, type FieldError } from '../../openapi/model/index.ts'
 
 export const notSupported = ({ cloud, driver }: Connection, capability: string) =>
@@ -60,10 +60,9 @@ function findExceededLimits (input: LimitedInput, limits: Capability['limits']) 
  * requires or exceeds a limit of the cloud. Without an input, only the capability is checked.
  */
 export function requireCapability (connection: Connection, name: string, input?: object) {
-  const capability = capabilityOf(connection, name)
-  if (capability === undefined) throw notSupported(connection, name)
+  if (!hasCapability(connection, name)) throw notSupported(connection, name)
   if (input === undefined) return
-  const { parameters, required, limits } = capability
+  const { parameters, required, limits } = capabilityOf(connection, name)!
   const fields = listFields(input)
   const unknown = fields.find((field) => !parameters.includes(field))
   if (unknown !== undefined) throw notSupported(connection, `${name}.${unknown}`)

@@ -1,8 +1,7 @@
-import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 import {
   anyOf, createdFilters, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPage, FloatingIpPool,
-  FloatingIpPoolPage, floatingIpStates, ok, stateFilters
+  FloatingIpPoolPage, floatingIpStates, noFields, ok, stateFilters
 } from '../../openapi/model/index.ts'
 import { directAction, directRoutes } from '../changes.ts'
 import { collectionRoutes, idParams, type IdParams } from '../collection.ts'
@@ -36,7 +35,7 @@ export default async function routes (fastify: FastifyInstance) {
       summary: 'Disassociate a floating IP from its node',
       tags: [tag],
       params: idParams,
-      body: Type.Object({}, { additionalProperties: false }),
+      body: noFields,
       response: ok(FloatingIp, 'The floating IP after the action.')
     }
   }, async ({ cloud, params: { id } }) =>
