@@ -562,7 +562,7 @@ t.test('faults apply to the calls that their rules select', async (t) => {
     await t.rejects(cloud.check(call()), { code })
     t.equal((await cloud.sizes.list(query, call())).items.length, 5)
   }
-  t.test('with a probability, drawn from the seed', async (t) => {
+  t.test('faults with a probability are drawn from the seed', async (t) => {
     const outcomes = async (seed: number) => {
       const { list } = await start(t, { seed, faults: [{ on: '*', kind: 'error', probability: 0.5 }] })
       return (await Promise.allSettled(Array.from({ length: 100 }, () => list()))).map(({ status }) => status)

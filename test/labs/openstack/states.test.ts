@@ -36,7 +36,7 @@ const bodies: Partial<Record<NodeAction, (image: string) => object>> = {
   rebuild: (image) => ({ image_id: image })
 }
 
-t.test('every state that the lab can produce', async (t) => {
+t.test('each state that the lab can produce is shown as Nova has it', async (t) => {
   t.setTimeout(1_200_000)
   const lab = await openstackLab()
   t.teardown(() => lab.purge('demo', prefix))
@@ -55,7 +55,7 @@ t.test('every state that the lab can produce', async (t) => {
     return { default: { ...cloud, auth: { ...cloud.auth, auth_url } } }
   })
 
-  const { show, rest, boot, bring } = createLabServers({ lab, prefix, image, network })
+  const { show, rest, boot, bring } = createLabServers({ lab, prefix, image })
 
   /** A node as the API shows it, beside the same node as OpenStack's own client shows it. */
   const compare = async (t: Test, id: string, { status, state, task = null }: Seen): Promise<NodeAction[]> => {
@@ -107,7 +107,7 @@ t.test('every state that the lab can produce', async (t) => {
     })
   }
 
-  await t.test('ERROR by NoValidHost is error, with its fault', async (t) => {
+  await t.test('a server without a valid host is in the state error, with its fault', async (t) => {
     const name = `${prefix}no-valid-host`
     await lab.openstack('demo', ['server', 'create', '--flavor', '99', '--image', image, '--network', network, name])
     const { servers: [{ id }] } = await lab.nova('demo', 'GET', `/servers/detail?name=${name}`)
@@ -123,7 +123,7 @@ t.test('every state that the lab can produce', async (t) => {
     t.equal((await api.ended(body)).status, 'succeeded')
   })
 
-  await t.test('BUILD is pending, and spawning is seen on the way', async (t) => {
+  await t.test('BUILD is pending, with the task spawning', async (t) => {
     // How long a server spawns is the lab's own matter: it is looked for until it is seen.
     for (let tries = 0; tries < 40; tries++) {
       const id = await boot()
