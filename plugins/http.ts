@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { Ajv, type ValidateFunction } from 'ajv'
+import { Ajv, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
+import type { DataValidateFunction } from 'ajv/dist/types/index.js'
 import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
 import { LogController, type FastifyHttpOptions, type RouteOptions } from 'fastify'
@@ -24,6 +25,21 @@ const unsafe = '\\p{Cc}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069'
 const singleLine = new RegExp(`^[^${unsafe}]*$`, 'u')
 const multiLine = new RegExp(`^(?:[\\t\\n\\r]|[^${unsafe}])*$`, 'u')
 
+/** Tests that an object has one of the fields that `requireAny` lists. */
+const requiredAny: FuncKeywordDefinition = {
+  keyword: 'x-required-any',
+  type: 'object',
+  errors: true,
+  compile: (fields: string[]) => {
+    const validate: DataValidateFunction = (value: object) => {
+      if (fields.some((field) => field in value)) return true
+      validate.errors = [{ keyword: 'x-required-any', params: { fields } }]
+      return false
+    }
+    return validate
+  }
+}
+
 /** Creates a validator that reports all errors at once. It coerces and removes nothing in bodies. */
 const createAjv = (coerceTypes: false | 'array') => {
   const ajv = new Ajv({
@@ -36,8 +52,9 @@ const createAjv = (coerceTypes: false | 'array') => {
     // Tests check our own schemas against the meta schema. Doing it here would slow down the start and each first use.
     meta: false,
     validateSchema: false,
-    keywords: ['example', 'discriminator']
+    keywords: ['example', 'discriminator', 'x-extensible-enum']
   })
+  ajv.addKeyword(requiredAny)
   addFormats(ajv)
   ajv.addFormat('cidr', isCidr)
   ajv.addFormat('ip', (value: string) => isIP(value) !== 0)
@@ -181,9 +198,10 @@ export default fp(async (fastify) => {
     // An unknown parameter is an error, because the caller may have meant it as a condition.
     if (route.schema?.operationId !== undefined) route.schema.querystring ??= noQuery
     if (mayHaveBody(route)) {
-      // An empty body counts as {}, so that the validation names the fields that are required.
+      // An empty body and null count as {}, so that the validation names the fields that are required. Clients of
+      // openapi-generator in Go and Java send null for a body that is optional.
       route.preValidation = [async (request) => {
-        if (request.body === undefined) request.body = {}
+        request.body ??= {}
       }, ...[route.preValidation ?? []].flat()]
       return
     }

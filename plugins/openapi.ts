@@ -3,10 +3,13 @@ import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
 import { version } from '../config/version.ts'
+import { noFields } from '../openapi/model/index.ts'
 
 const description = `One API over many clouds.
 
 - Lists are paged: follow \`next_cursor\` (or the \`Link\` header) until it is null.
+- Filters: \`state=stopped,error\`, \`exclude_state\`, \`name=*web*\`, \`tag.env=prod\`, \`min_ram\`, \`max_price\`,
+  \`created_after\`. All must match; the values of one are alternatives (docs/filters.md).
 - \`sources\` of a list reports the status of each cloud.
 - Changes that take time answer 202 with an operation; \`Prefer: wait=30\` waits up to 30 s for its end.
 - Send an \`Idempotency-Key\` with every create: the same request may then be sent again without creating twice.
@@ -39,7 +42,14 @@ function relaxDefaults (schema: FastifySchema): FastifySchema {
   return { ...schema, querystring: { ...query, required } }
 }
 
-interface Schema { $ref?: string, required?: string[] }
+/** Leaves out the body of an action without fields, so that generated clients send none. */
+function withoutEmptyBody (schema: FastifySchema): FastifySchema {
+  if (schema.body !== noFields) return schema
+  const { body, ...rest } = schema
+  return rest
+}
+
+interface Schema { $ref?: string, required?: string[], 'x-required-any'?: string[] }
 interface RequestBody {
   required?: boolean
   content: Record<string, { schema: Schema }>
@@ -49,14 +59,15 @@ interface Document {
   components: { schemas: Record<string, Schema> }
 }
 
-/** Makes the body of an action without required fields optional: @fastify/swagger documents every body as required. */
-function relaxEmptyBodies ({ openapiObject: document }: { openapiObject: Document }): Document {
-  for (const [path, { post }] of Object.entries(document.paths)) {
-    const schema = post?.requestBody?.content['application/json']?.schema
-    if (schema === undefined || !path.includes('/actions/')) continue
-    const name = schema.$ref?.split('/').at(-1)
-    const { required = [] } = name === undefined ? schema : document.components.schemas[name]!
-    if (required.length === 0) post!.requestBody!.required = false
+/** Makes a body without required fields optional: @fastify/swagger documents every body as required. */
+function relaxBodies ({ openapiObject: document }: { openapiObject: Document }): Document {
+  for (const { post } of Object.values(document.paths)) {
+    const given = post?.requestBody?.content['application/json']?.schema
+    if (given === undefined) continue
+    const name = given.$ref?.split('/').at(-1)
+    const schema = name === undefined ? given : document.components.schemas[name]!
+    const { required = [], 'x-required-any': requiredAny = [] } = schema
+    if (required.length === 0 && requiredAny.length === 0) post!.requestBody!.required = false
   }
   return document
 }
@@ -80,8 +91,8 @@ export default fp(async (fastify) => {
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`
     },
-    transform: ({ schema, url }) => ({ schema: schema === undefined ? schema : relaxDefaults(schema), url }),
-    transformObject: relaxEmptyBodies as never
+    transform: ({ schema, url }) => ({ schema: schema && withoutEmptyBody(relaxDefaults(schema)), url }),
+    transformObject: relaxBodies as never
   } as Parameters<typeof swagger>[1])
 
   await fastify.register(swaggerUi, {

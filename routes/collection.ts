@@ -1,5 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
+import type { preValidationHookHandler } from 'fastify'
 import type { TObject, TProperties, TSchema } from 'typebox'
 import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
 import {
@@ -25,13 +25,14 @@ export const idParams = Type.Object({ cloud, id: Type.String({ description: "The
 export interface IdParams { cloud: string, id: string }
 
 /** Splits `a,b` in query parameters that may also be repeated. */
-export async function splitCommas (request: FastifyRequest) {
-  const query = request.query as Record<string, unknown>
-  const { properties } = request.routeOptions.schema!.querystring as TObject
+export const splitCommas: preValidationHookHandler = ({ query: given, routeOptions }, _reply, done) => {
+  const query = given as Record<string, unknown>
+  const { properties } = routeOptions.schema!.querystring as TObject
   for (const key in query) {
     if (!isCommaSeparated(key, properties[key])) continue
     query[key] = [query[key]].flat().flatMap((value) => String(value).split(',')).filter((value) => value !== '')
   }
+  done()
 }
 
 export const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`

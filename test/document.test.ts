@@ -2,10 +2,20 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { renderDocument } from '../openapi/export.ts'
-import { build, root } from './helper/app.ts'
+import { build, dummy, root } from './helper/app.ts'
+
+interface Schema {
+  $ref?: string
+  type?: string | string[]
+  format?: string
+  enum?: unknown[]
+  anyOf?: Schema[]
+  'x-extensible-enum'?: string[]
+}
 
 interface Operation {
   operationId?: string
+  requestBody?: { required?: boolean, content: Record<string, { schema: Schema }> }
   summary?: string
   tags?: string[]
   responses: Record<string, unknown>
@@ -41,4 +51,63 @@ t.test('every reference in the document resolves, and every model is used', asyn
   t.same([...used].filter((name) => !(name in document.components.schemas)), [], 'no reference is dangling')
   t.same(Object.keys(document.components.schemas).filter((name) => !used.has(name)), [], 'no model is unused')
   t.notMatch(text, /def-\d/, 'every component has a name')
+})
+
+/** Every schema of a document with the path to it. */
+function schemasOf (node: unknown, at = '#'): { at: string, schema: Schema }[] {
+  if (typeof node !== 'object' || node === null) return []
+  const children = Object.entries(node).flatMap(([key, child]) => schemasOf(child, `${at}/${key}`))
+  return Array.isArray(node) ? children : [{ at, schema: node as Schema }, ...children]
+}
+
+t.test('generated clients can use the types of the document', async (t) => {
+  const document = JSON.parse(await renderDocument()) as { components: { schemas: Record<string, object> } }
+  const schemas = schemasOf(document)
+  const withType = (type: string) => schemas.filter(({ schema }) => [schema.type].flat().includes(type))
+
+  const formats: Record<string, string[]> = { integer: ['int32', 'int64'], number: ['double'] }
+  for (const [type, allowed] of Object.entries(formats)) {
+    const without = withType(type).filter(({ schema }) => !allowed.includes(schema.format!)).map(({ at }) => at)
+    t.same(without, [], `every ${type} has a format`)
+  }
+  const open = schemas.filter(({ schema }) => schema['x-extensible-enum'] !== undefined)
+  t.ok(open.length >= 20)
+  t.same(open.filter(({ schema }) => schema.enum !== undefined), [], 'an open enum is a plain string')
+
+  const isNullableRef = ({ anyOf: [first, second, ...more] = [] }: Schema) =>
+    first?.$ref !== undefined && second?.type === 'null' && more.length === 0
+  const unions = schemas.filter(({ schema }) => Array.isArray(schema.anyOf) && !isNullableRef(schema))
+  t.same(unions.map(({ at }) => at), [], 'anyOf serves only for a model or null')
+})
+
+t.test('an action without fields takes no body, null or {}, and refuses a field', async (t) => {
+  const { app, api } = await build(t, { clouds: { default: dummy({ nodes: 1 }) } })
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  const path = '/api/v2/clouds/{cloud}/nodes/{id}/actions/stop'
+  t.equal(paths[path]!['post']!.requestBody, undefined, 'the document has no body')
+  const { items: [node] } = (await api.get('/api/v2/nodes')).body
+  const url = `${node.self}/actions`
+  for (const body of [undefined, '', 'null', {}]) {
+    t.match(await api.post(`${url}/stop`, body), { status: /^20/ }, `stop with ${JSON.stringify(body)}`)
+  }
+  t.match(await api.post(`${url}/stop`, { force: true }), { status: 422, body: { errors: [{ pointer: '/force' }] } })
+})
+
+t.test('null counts as an empty body wherever a body is optional', async (t) => {
+  const { app, api } = await build(t, { clouds: { default: dummy({ nodes: 1 }) } })
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  const reboot = paths['/api/v2/clouds/{cloud}/nodes/{id}/actions/reboot']!['post']!
+  t.equal(reboot.requestBody?.required, false)
+  const { items: [node] } = (await api.get('/api/v2/nodes')).body
+  t.match(await api.post(`${node.self}/actions/reboot`, 'null'), { status: 202 })
+  t.match(await api.post('/api/v2/clouds/default/floating-ips', 'null'), { status: 201 })
+})
+
+t.test('a body that needs one of several fields names them', async (t) => {
+  const { app, api } = await build(t)
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  t.equal(paths['/api/v2/clouds/{cloud}/volumes']!['post']!.requestBody!.required, true)
+  const answer = await api.post('/api/v2/clouds/default/volumes', { name: 'data' })
+  t.match(answer, { status: 422, body: { errors: [{ pointer: '/size', message: 'is required, or snapshot_id' }] } })
+  t.equal(answer.body.errors.length, 1)
 })

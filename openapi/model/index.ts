@@ -1,4 +1,6 @@
+export * from './bulk.ts'
 export * from './common.ts'
+export * from './filters.ts'
 export * from './problem.ts'
 export * from './resources/index.ts'
 export * from './cloud.ts'

@@ -1,3 +1,4 @@
+import * as bulk from './bulk.ts'
 import * as cloud from './cloud.ts'
 import { definitionOf } from './model.ts'
 import * as operation from './operation.ts'
@@ -5,7 +6,8 @@ import * as page from './page.ts'
 import * as problem from './problem.ts'
 import * as resources from './resources/index.ts'
 
-const exported = [resources, page, problem, cloud, operation].flatMap((module): unknown[] => Object.values(module))
+const modules = [resources, page, problem, cloud, operation, bulk]
+const exported = modules.flatMap((module): unknown[] => Object.values(module))
 const verbBodies = Object.values(resources.nodeVerbDetails).map(({ body }) => body)
 
 /** Every named model. `plugins/schemas.ts` registers them. */

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { map, nullable, nullableInteger, nullableRef, nullableString, openEnum, Timestamp } from './common.ts'
+import { integer, map, nullable, nullableInteger, nullableRef, nullableString, openEnum, Timestamp } from './common.ts'
 import { model } from './model.ts'
 import { Problem } from './problem.ts'
 
@@ -36,7 +36,7 @@ export const Operation = model('Operation', Type.Object({
   phase: nullable(openEnum(['calling', 'reconciling', 'waiting'],
     'calling: the server sends the request to the cloud; reconciling: the response was lost, and the server finds ' +
     'out the outcome; waiting: the cloud makes the change.')),
-  progress: nullable(Type.Integer({ minimum: 0, maximum: 100 })),
+  progress: nullable(integer({ minimum: 0, maximum: 100 })),
   cloud: Type.String(),
   target: nullableRef(OperationTarget),
   resource: nullableRef(OperationResource),

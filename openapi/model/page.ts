@@ -1,6 +1,6 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { model } from './model.ts'
-import { nullableInteger, nullableRef, nullableString, openEnum, Timestamp } from './common.ts'
+import { decimal, integer, nullableInteger, nullableRef, nullableString, openEnum, Timestamp } from './common.ts'
 import { Problem } from './problem.ts'
 
 export type Source = Static<typeof Source>
@@ -8,9 +8,9 @@ export const Source = model('Source', Type.Object({
   cloud: Type.String(),
   status: openEnum(['ok', 'partial', 'error', 'timeout'],
     'How the cloud answered. partial: its items lack details; `problem` says which and why.'),
-  count: Type.Integer({ description: 'Number of items of this cloud on this page.' }),
+  count: integer({ description: 'Number of items of this cloud on this page.' }),
   as_of: Timestamp('When the cloud answered.'),
-  elapsed_ms: Type.Number(),
+  elapsed_ms: decimal(),
   problem: nullableRef(Problem)
 }, { description: 'How one cloud answered.' }))
 

@@ -1,5 +1,5 @@
 import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox'
-import { inputObject } from './common.ts'
+import { decimal, inputObject, integer } from './common.ts'
 
 const text = Type.String({ minLength: 1, maxLength: 255 })
 const fieldName = (pattern: string) => Type.String({ pattern, maxLength: 64 })
@@ -18,7 +18,7 @@ export const isCommaSeparated = (name: string, schema: TSchema | undefined) =>
 
 /** The parameters of every list, beside its own filters. */
 export const paging = {
-  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Maximum number of items on a page.' }),
+  limit: integer({ minimum: 1, maximum: 1000, default: 100, description: 'Maximum number of items on a page.' }),
   cursor: Type.Optional(Type.String({
     minLength: 1, maxLength: 4096, description: '`next_cursor` of the previous page, with the same query.'
   }))
@@ -28,7 +28,7 @@ export const cloudFilter = { cloud: anyOf('Only these clouds.') }
 
 /** The parameter of lists over all clouds. */
 export const listTimeout = {
-  timeout: Type.Number({
+  timeout: decimal({
     minimum: 0.1,
     maximum: 60,
     default: 10,

@@ -30,6 +30,8 @@ export interface Lists {
 
 interface ListRequest extends PageRequest {
   query: ListParameters
+  /** The test that every item must pass; undefined without filters. */
+  match: ReturnType<typeof matcher>
   /** Returns the fingerprint that binds the cursor. Called only if there is a cursor. */
   bind (): string
   /** Whether the failure of one cloud is the failure of the list. */
@@ -65,7 +67,7 @@ export default fp(async (fastify) => {
     const reads = await Promise.all(now.map((position) => readPage(request, position, share + position.skip)))
     throwIfFailed(request, reads, positions.length > now.length)
 
-    const match = matcher(request.filters)
+    const { match } = request
     const next: Position[] = []
     const items: object[] = []
     let left = limit
@@ -109,7 +111,7 @@ export default fp(async (fastify) => {
     const sort = parseSort(request.query.sort!, sortableFields(collection))
     const reads = await Promise.all(clouds.map((cloud) => readAllPages(request, cloud)))
     throwIfFailed(request, reads, false)
-    const match = matcher(request.filters)
+    const { match } = request
     const keyed = reads.flatMap(({ items }) => items)
       .filter((item) => match === undefined || match(item))
       .map((item) => ({ item, keys: keysOf(item, sort) }))
@@ -144,6 +146,7 @@ export default fp(async (fastify) => {
       context: readContext(request),
       until: query.timeout === undefined ? Infinity : performance.now() + query.timeout * 1000,
       filters,
+      match: matcher(filters),
       extra: query.include?.includes('extra') ?? false,
       query,
       bind: () => fingerprint(service, single ? clouds : query.cloud ?? null, filters, query.sort ?? null),

@@ -43,7 +43,7 @@ export function createReconciler ({ starter, transitions, log, isGivenUp }: Reco
     if (!isGivenUp(row)) return
     if (row.attempts >= maxAttempts) {
       return transitions.end(row.id, 'failed', outcomeUnknown(row,
-        `The create was sent ${row.attempts} times. It is not known whether the cloud acted; no resource was found`))
+        `The create was sent ${row.attempts} times. No answer shows whether the cloud acted, and no resource is found`))
     }
     log.warn({ operation: row.id }, 'the create made nothing and is sent again')
     await starter.sendAgain(await transitions.retry(row), (_, call) => service.create!(input, call), cloud)

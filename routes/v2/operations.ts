@@ -1,6 +1,7 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
-  anyOf, cloudFilter, ok, Operation, OperationPage, operationStatuses, pageAnswer, paging, ProblemError, queryOf
+  anyOf, cloudFilter, integer, ok, Operation, OperationPage, operationStatuses, pageAnswer, paging, ProblemError,
+  queryOf
 } from '../../openapi/model/index.ts'
 import { maxWait, parsePrefer } from '../../plugins/operations/index.ts'
 import { uuid } from '../../drivers/ids.ts'
@@ -58,7 +59,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       tags,
       params: Type.Object({ id: Type.String({ description: 'Id of the operation.' }) }),
       querystring: Type.Object({
-        wait: Type.Optional(Type.Integer({
+        wait: Type.Optional(integer({
           minimum: 0,
           maximum: maxWait,
           description: 'Seconds to wait at most for the end of the operation. `Prefer: wait=30` does the same.'

@@ -22,6 +22,11 @@ const refOf = (...steps: string[]) => `document#/${steps.map(escape).join('/')}`
 function compile (document: object) {
   // Inlined references would compile a schema again wherever it is used.
   const ajv = new Ajv2020({ strict: false, allErrors: true, inlineRefs: false })
+  // An open enum allows other values, but this server must send only those that the document lists.
+  ajv.addKeyword({
+    keyword: 'x-extensible-enum',
+    validate: (values: unknown[], value: unknown) => value === null || values.includes(value)
+  })
   ;(formats as unknown as (ajv: object) => void)(ajv)
   ajv.addFormat('cidr', true).addFormat('ip', true).addFormat('binary', true)
   ajv.addFormat('single-line', true).addFormat('multi-line', true)

@@ -46,7 +46,7 @@ export interface NodeCreateOptions {
  */
 export function createNodeCreate (
   { cloud, recent, toParameters, hasSize }: NodeCreateOptions
-): Pick<NodeService, 'create' | 'findCreated'> {
+): Pick<NodeService, 'create' | 'checkCreate' | 'findCreated'> {
   const { client, dialect } = cloud
 
   const toRootMapping = async ({ image_id: image, root_volume: root }: NodeCreate, call: Call) => {
@@ -112,6 +112,11 @@ export function createNodeCreate (
   }
 
   return {
+    async checkCreate (input, call) {
+      checkEc2Tags(input.tags)
+      await toInput(input, call)
+    },
+
     async create (input, call) {
       checkEc2Tags(input.tags)
       const request = await toInput(input, call)
