@@ -33,7 +33,8 @@ t.test('a project that sees several networks, with many servers in BUILD, confor
     const { servers } = await lab.nova('demo', 'GET', '/servers/detail?name=^building-&status=BUILD')
     return servers as Array<{ 'OS-EXT-STS:task_state': string | null }>
   }
-  await until(async () => (await inBuild()).filter((one) => one['OS-EXT-STS:task_state'] === 'spawning').length === building)
+  const isSpawning = (server: { 'OS-EXT-STS:task_state': string | null }) => server['OS-EXT-STS:task_state'] === 'spawning'
+  await until(async () => (await inBuild()).filter(isSpawning).length === building, 600)
 
   await conformance(t, toTarget(served))
   t.equal((await inBuild()).length, building, 'they were being built all the time')

@@ -141,13 +141,13 @@ export function createLabServers ({ lab, prefix, image }: LabServersOptions) {
   return { show, rest, act, boot, bring }
 }
 
-/** Waits for the lab, at most two minutes. */
-export async function until (isDone: () => Promise<boolean>) {
-  for (let tries = 0; tries < 1200; tries++) {
-    if (await isDone()) return
+/** Waits for the lab, at most so many seconds. */
+export async function until (isDone: () => Promise<boolean>, seconds = 180) {
+  const deadline = Date.now() + seconds * 1000
+  while (!await isDone()) {
+    if (Date.now() > deadline) throw new Error(`The lab has not done it in ${seconds} seconds`)
     await sleep(100)
   }
-  throw new Error('The lab has not done it in two minutes')
 }
 
 /** Whether the lab accepts a request. Throws if it fails. */
