@@ -188,7 +188,6 @@ const requireMediaType = (types: readonly string[]): Hook => (request, _reply, d
   }))
 }
 
-/** Counts an empty body as {}, so that the validation names the fields that are required. */
 /**
  * An empty body and null count as {}, so that the validation names the fields that are required. Clients of
  * openapi-generator in Go and Java send null for a body that is optional.
