@@ -42,6 +42,11 @@ export const problems = {
     title: 'The caller may not do this',
     hint: 'Ask the administrator of this server for permission.'
   },
+  origin_not_allowed: {
+    status: 403,
+    title: 'The web page may not use this server',
+    hint: 'To allow the pages of an origin, add it to `cors.origins` in the settings of the server.'
+  },
   cloud_not_found: {
     status: 404,
     title: 'The cloud does not exist',
@@ -56,6 +61,11 @@ export const problems = {
     status: 404,
     title: 'The route does not exist',
     hint: 'See /docs for all routes and methods.'
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The path does not have this method',
+    hint: 'The header Allow lists the methods of the path.'
   },
   not_acceptable: {
     status: 406,
@@ -124,6 +134,11 @@ export const problems = {
     status: 412,
     title: 'A condition of the request does not hold',
     hint: 'Read the resource again and decide again.'
+  },
+  host_not_allowed: {
+    status: 421,
+    title: 'The server does not answer to this host name',
+    hint: 'Use an IP address or localhost, or add the name to `allowed_hosts` in the settings of the server.'
   },
   rate_limited: {
     status: 429,
