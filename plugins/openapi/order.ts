@@ -17,7 +17,7 @@ const collectionOf = (path: string) => /^\/api\/v2\/(?:clouds\/\{cloud\}\/)?([^/
 function depthOf (path: string) {
   const steps = path.split('/')
   const parts = steps.length + (path.endsWith('}') ? 0 : 0.1)
-  return path.includes('/actions/') ? 7 : steps.length > 7 ? parts + 1 : parts
+  return path.includes('/actions/') ? 7.05 : steps.length > 7 ? parts + 1 : parts
 }
 
 /**
