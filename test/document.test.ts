@@ -18,6 +18,7 @@ interface Operation {
   parameters?: { name: string, in: string }[]
   requestBody?: { required?: boolean, content: Record<string, { schema: Schema }> }
   summary?: string
+  description?: string
   tags?: string[]
   responses: Record<string, unknown>
 }
@@ -37,9 +38,10 @@ t.test('every operation has a unique operationId, a summary, a tag and the error
     Object.entries(methods).map(([method, operation]) => ({ at: `${method} ${path}`, ...operation })))
   const names = operations.map(({ operationId }) => operationId)
   t.equal(new Set(names).size, operations.length, 'operationIds are unique')
-  for (const { at, operationId, summary, tags, responses } of operations) {
+  for (const { at, operationId, summary, description, tags, responses } of operations) {
     t.match(operationId, /^[a-z][A-Za-z]+$/, `${at} has an operationId`)
     t.ok(summary, `${at} has a summary`)
+    t.ok(description && description.length > summary!.length, `${at} has a description that says more`)
     t.equal(tags?.length, 1, `${at} has a tag`)
     t.ok('4XX' in responses && '5XX' in responses, `${at} has error responses`)
   }
