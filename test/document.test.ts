@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
-import { renderDocument } from '../openapi/export.ts'
+import { renderDocument, renderOpenApi30 } from '../openapi/export.ts'
 import { build, dummy, root } from './helper/app.ts'
 
 interface Schema {
@@ -198,4 +198,15 @@ t.test('a field of a request that names another resource says in which collectio
     if (field === 'nic_id') continue
     t.ok(`/api/v2/clouds/{cloud}/${of['x-collection']}` in paths, `${at}/${field} has a collection`)
   }
+})
+
+t.test('the document in OpenAPI 3.0 is current and served, and has null only as nullable', async (t) => {
+  const text = renderOpenApi30(await renderDocument())
+  t.equal(await readFile(path.join(root, 'openapi/openapi-3.0.json'), 'utf8'), text, '`npm run openapi` writes it')
+  const { api } = await build(t)
+  const { body } = await api.get('/openapi-3.0.json')
+  t.same(body, JSON.parse(text))
+  t.match(body.openapi, /^3\.0\./)
+  const modern = schemasOf(body).filter(({ schema }) => Array.isArray(schema.type) || schema.type === 'null')
+  t.same(modern.map(({ at }) => at), [])
 })
