@@ -8,6 +8,7 @@ import { version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
 import { describeOperation } from './descriptions.ts'
 import { routesOf, type Document, type Route } from './document.ts'
+import { addExample, readExamples } from './examples.ts'
 import { addHeaders, headers } from './headers.ts'
 import { sortRoutes } from './order.ts'
 import { addProblems, describeProblems } from './problems.ts'
@@ -68,11 +69,13 @@ function relaxBody ({ operation: { requestBody } }: Route, { schemas }: Document
 /** Completes the document that @fastify/swagger makes of the routes. */
 function complete ({ openapiObject: document }: { openapiObject: Document }): Document {
   const { components } = document
+  const examples = readExamples()
   for (const route of routesOf(document)) {
     relaxBody(route, components)
     route.operation.description ??= describeOperation(route.operation.operationId) as string
     addHeaders(route)
     addProblems(route)
+    addExample(route, examples)
   }
   sortRoutes(document)
   components.headers = headers
