@@ -46,7 +46,11 @@ const compile: { [L in Language]: (run: Run, folder: string) => Promise<(...args
     await cp(path.join(folder, 'orchestrator/src/main/java'), path.join(folder, 'src/main/java'), { recursive: true })
     const maven = ['-o', '-q', '-B', '-Dstyle.color=never']
     await run('mvn', ...maven, 'compile')
-    return (...args) => run('mvn', ...maven, 'exec:java', `-Dexec.args=${args.join(' ')}`)
+    return async (...args) => {
+      const output = await run('mvn', ...maven, 'exec:java', `-Dexec.args=${args.join(' ')}`)
+      // Maven writes control sequences for colors around it.
+      return output.slice(output.indexOf('{'), output.lastIndexOf('}') + 1)
+    }
   },
 
   async TypeScript (run, folder) {

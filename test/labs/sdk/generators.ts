@@ -12,8 +12,10 @@ const jar = `java -jar openapi-generator-cli-${generatorVersion}.jar generate -i
  */
 export const commands = {
   Python: `${jar} -o orchestrator -g python -p packageName=cloud_orchestrator`,
-  Go: `${jar} -o orchestrator -g go -p packageName=orchestrator,withGoMod=false,generateUnmarshalJSON=false`,
-  Java: `${jar} -o orchestrator -g java -p library=native,useSingleRequestParameter=true`,
+  Go: `${jar} -o orchestrator -g go -p packageName=orchestrator,withGoMod=false,generateUnmarshalJSON=false` +
+    ' --global-property apiTests=false',
+  Java: `${jar} -o orchestrator -g java -p library=native,useSingleRequestParameter=true` +
+    ' --parameter-name-mappings wait=waitSeconds',
   TypeScript: `npx @hey-api/openapi-ts@0.95.0 -i ${documentUrl} -o orchestrator`
 } as const
 

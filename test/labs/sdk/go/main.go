@@ -67,7 +67,7 @@ func main() {
 	nodes, volumes := api.NodesAPI, api.VolumesAPI
 	seen := map[string]any{"sizes": countSizes(api)}
 
-	create := orchestrator.NodeCreate{Name: name, ImageId: ptr("img-debian-12"), SizeId: "dummy.small"}
+	create := orchestrator.NodeCreate{Name: name, ImageId: "img-debian-12", SizeId: "dummy.small"}
 	created := must(nodes.CreateNode(ctx, cloud).NodeCreate(create).
 		Prefer("wait=30").IdempotencyKey(time.Now().Format(time.RFC3339Nano)).Execute())
 	seen["created"] = created.Status
@@ -95,7 +95,7 @@ func main() {
 	partial := must(nodes.ListNodes(ctx, cloud).Name(name).Fields([]string{"name", "state"}).Execute())
 	seen["fields"] = []map[string]any{{"name": partial.Items[0].Name.Get(), "state": partial.Items[0].State}}
 
-	_, _, err := nodes.ResumeNode(ctx, cloud, id).Execute()
+	_, _, err := nodes.RevertResizeNode(ctx, cloud, id).Execute()
 	seen["refused"] = codeOf(err)
 
 	later := connect(os.Args[2])

@@ -84,7 +84,7 @@ seen["attached"] = volume_id in nodes.get_node(CLOUD, node_id).volume_ids
 partial = nodes.list_nodes_without_preload_content(CLOUD, name="sdk-python", fields=["name", "state"])
 seen["fields"] = json.loads(partial.read())["items"]
 
-seen["refused"] = code_of(lambda: nodes.resume_node(CLOUD, node_id))
+seen["refused"] = code_of(lambda: nodes.revert_resize_node(CLOUD, node_id))
 
 later = connect(tomorrow)
 later["clouds"].list_clouds()

@@ -49,10 +49,10 @@ await ended((await sdk.confirmResizeNode({ ...api, path })).data)
 const resized = (await node()).size_id
 
 await ended((await sdk.attachVolume({ ...api, path: volume, body: { node_id: path.id } })).data)
-const attached = (await node()).volume_ids.includes(volume.id)
+const attached = (await node()).volume_ids?.includes(volume.id)
 
 const partial = await sdk.listNodes({ ...api, path: { cloud }, query: { name, fields: ['name', 'state'] } })
-const { error: refused } = await sdk.resumeNode({ client: connect(origin), throwOnError: false, path })
+const { error: refused } = await sdk.revertResizeNode({ client: connect(origin), throwOnError: false, path })
 
 const later = { client: connect(tomorrow), throwOnError: true } as const
 await sdk.listClouds(later)

@@ -79,8 +79,8 @@ public final class Scenario {
         .fields(List.of("name", "state")).build()).getItems().get(0);
     seen.put("fields", List.of(Map.of("name", partial.getName(), "state", partial.getState())));
 
-    seen.put("refused", codeOf(() -> nodes.resumeNode(
-        APIResumeNodeRequest.newBuilder().cloud(CLOUD).id(id).build())));
+    seen.put("refused", codeOf(() -> nodes.revertResizeNode(
+        APIRevertResizeNodeRequest.newBuilder().cloud(CLOUD).id(id).build())));
 
     new CloudsApi(later.client).listClouds();
     new ImagesApi(later.client).listImages(ImagesApi.APIListImagesRequest.newBuilder().cloud(CLOUD).build());
@@ -113,7 +113,7 @@ public final class Scenario {
   private Operation ended(Operation operation) throws ApiException {
     while (operation.getFinishedAt() == null) {
       operation = operations.getOperation(
-          APIGetOperationRequest.newBuilder().id(operation.getId()).wait(30).build());
+          APIGetOperationRequest.newBuilder().id(operation.getId()).waitSeconds(30).build());
     }
     return operation;
   }
