@@ -21,6 +21,8 @@ export interface OperationRow {
   error: Problem | null
   /** When the operation has ended; null until the cloud has accepted the change. */
   until: Until | null
+  /** Why it is not known whether the cloud has made the change; undefined if the server stopped during the call. */
+  failure?: Problem
   /** The body of a create, kept only until the cloud has accepted it. */
   input: object | null
   /** Identifies equal requests. Rows of earlier versions lack it. */

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPage, FloatingIpPool, FloatingIpPoolPage,
-  noFields, ok
+  anyOf, createdFilters, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPage, FloatingIpPool,
+  FloatingIpPoolPage, floatingIpStates, noFields, ok, stateFilters
 } from '../../openapi/model/index.ts'
 import { directAction, directRoutes } from '../changes.ts'
 import { collectionRoutes, idParams, type IdParams } from '../collection.ts'
@@ -15,6 +15,8 @@ export default async function routes (fastify: FastifyInstance) {
     plural: 'floating IPs (elastic IPs)',
     page: FloatingIpPage,
     filters: {
+      ...stateFilters('floating IPs', floatingIpStates),
+      ...createdFilters,
       node_id: anyOf('Only floating IPs of these nodes.'),
       address: anyOf('Only these addresses.')
     }

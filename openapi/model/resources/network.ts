@@ -6,7 +6,7 @@ import {
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
 
-const networkStates = ['pending', 'available', 'down', 'error', 'deleting', 'unknown'] as const
+export const networkStates = ['pending', 'available', 'down', 'error', 'deleting', 'unknown'] as const
 export type NetworkState = typeof networkStates[number]
 export const NetworkState = model('NetworkState', openEnum(networkStates, 'The state of a network, subnet or router.'))
 
