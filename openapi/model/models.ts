@@ -5,8 +5,9 @@ import * as operation from './operation.ts'
 import * as page from './page.ts'
 import * as problem from './problem.ts'
 import * as resources from './resources/index.ts'
+import * as summary from './summary.ts'
 
-const modules = [resources, page, problem, cloud, operation, bulk]
+const modules = [resources, page, problem, cloud, operation, bulk, summary]
 const exported = modules.flatMap((module): unknown[] => Object.values(module))
 const verbBodies = Object.values(resources.nodeVerbDetails).map(({ body }) => body)
 

@@ -38,6 +38,10 @@ export const listTimeout = {
   })
 }
 
+export const partial = {
+  partial: Type.Boolean({ default: true, description: 'If false, the list fails if any cloud fails.' })
+}
+
 const common = {
   // No example: Swagger UI would send it, and the list would be empty.
   name: Type.Optional(Type.String({
@@ -50,7 +54,7 @@ const common = {
     description: '`key=value`, or `key` for any value. If repeated, all must match. `tag.key=value` means the same.'
   })),
   include: commaSeparated(Type.Enum(['extra'], { type: 'string' }), "`extra` adds the cloud's own fields."),
-  partial: Type.Boolean({ default: true, description: 'If false, the list fails if any cloud fails.' })
+  ...partial
 }
 
 /** A query with these parameters and no others. */

@@ -1,12 +1,14 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
-import { partialType, ProblemError, type ListParameters, type Page } from '../../openapi/model/index.ts'
+import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Position, type Walk } from './cursor.ts'
+import { throwIfFailed, type FailureRules } from './failures.ts'
 import { filtersOf, matcher } from './filters.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
+import { countNodes } from './summary.ts'
 import { compareKeys, keysOf, parseSort, readAllPages } from './sorted.ts'
 
 declare module 'fastify' {
@@ -24,16 +26,16 @@ export interface Lists {
   one (collection: Collection, cloud: string, request: FastifyRequest, reply: FastifyReply): Promise<Page<object>>
   /** Lists all clouds, or those of `?cloud=`. If a cloud fails, `sources` reports it. */
   all (collection: Collection, request: FastifyRequest, reply: FastifyReply): Promise<Page<object>>
+  /** Counts the nodes of all clouds, or of those of `?cloud=`, by state. If a cloud fails, `sources` reports it. */
+  summarize (request: FastifyRequest): Promise<Summary>
 }
 
-interface ListRequest extends PageRequest {
+interface ListRequest extends PageRequest, FailureRules {
   query: ListParameters
   /** The test that every item must pass; undefined without filters. */
   match: ReturnType<typeof matcher>
   /** Returns the fingerprint that binds the cursor. Called only if there is a cursor. */
   bind (): string
-  /** Whether the failure of one cloud is the failure of the list. */
-  single: boolean
 }
 
 interface ListPage {
@@ -142,7 +144,9 @@ export default fp(async (fastify) => {
       extra: query.include?.includes('extra') ?? false,
       query,
       bind: () => fingerprint(service, single ? clouds : query.cloud ?? null, filters, query.sort ?? null),
-      single
+      single,
+      partial: query.partial,
+      isLaterPage: query.cursor !== undefined
     }
     const walk = query.cursor === undefined ? undefined : await readCursor(query.cursor, listRequest.bind(), store)
     // A forged cursor must not lead to a cloud that the path does not name.
@@ -162,15 +166,31 @@ export default fp(async (fastify) => {
     }
   }
 
+  /** Returns the names of the clouds of a list over all clouds. Throws cloud_not_found. */
+  const cloudsOf = (service: ServiceName, request: FastifyRequest) => {
+    const names = (request.query as { cloud?: string[] }).cloud
+    for (const name of names ?? []) farm.get(name)
+    const isWanted = ({ name, connection, failure }: Cloud) => names === undefined
+      ? failure !== undefined || connection?.[service] !== undefined
+      : names.includes(name)
+    return farm.clouds.filter(isWanted).map(({ name }) => name)
+  }
+
   fastify.decorate('lists', {
     one: (collection, cloud, request, reply) => readList(collection, [cloud], true, request, reply),
-    async all (collection, request, reply) {
-      const names = (request.query as ListParameters).cloud
-      for (const name of names ?? []) farm.get(name)
-      const isWanted = ({ name, connection }: Cloud) =>
-        names === undefined ? connection?.[collection.service] !== undefined : names.includes(name)
-      const clouds = farm.clouds.filter(isWanted).map(({ name }) => name)
-      return readList(collection, clouds, false, request, reply)
+    all: async (collection, request, reply) =>
+      readList(collection, cloudsOf(collection.service, request), false, request, reply),
+    async summarize (request) {
+      const { timeout, partial } = request.query as { timeout: number, partial: boolean }
+      return countNodes(cloudsOf('nodes', request), { single: false, partial, isLaterPage: false }, {
+        farm,
+        service: 'nodes',
+        context: readContext(request),
+        until: performance.now() + timeout * 1000,
+        filters: {},
+        extra: false,
+        brief: true
+      })
     }
   } satisfies Lists)
 }, { name: 'lists', dependencies: ['clouds', 'store'] })
@@ -189,25 +209,6 @@ function mergeReads (earlier: readonly CloudPage[], later: readonly CloudPage[])
 }
 
 const firstPosition = (cloud: string): Position => ({ cloud, token: null, skip: 0 })
-
-/**
- * Throws if the failure of a cloud is the failure of the list. A later page continues without a cloud that fails, and
- * so does a page that has `more` clouds to follow.
- */
-function throwIfFailed ({ single, query }: ListRequest, reads: readonly CloudPage[], more: boolean) {
-  const errors = reads.flatMap(({ error }) => error ?? [])
-  if (errors.length === 0) return
-  const [first] = errors
-  if (first !== undefined && (single || !query.partial)) throw first
-  const shuttingDown = errors.find(({ code }) => code === 'shutting_down')
-  if (shuttingDown !== undefined) throw shuttingDown
-  if (errors.length < reads.length || more || query.cursor !== undefined) return
-  const failures = reads.map(({ cloud, error }) => `${cloud}: ${error!.code}`).join(', ')
-  const allTimedOut = errors.every(({ code }) => code === 'provider_timeout')
-  throw new ProblemError(allTimedOut ? 'provider_timeout' : 'provider_error', `No cloud answered (${failures})`, {
-    hint: 'List one cloud alone to see its problem.'
-  })
-}
 
 /** Returns the index of the first item of a sorted list that passes the test. */
 function findFirst<T> (sorted: readonly { keys: T }[], test: (keys: T) => boolean): number {
