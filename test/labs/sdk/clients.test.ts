@@ -1,32 +1,16 @@
-import { execFile } from 'node:child_process'
 import { cp, readFile, symlink } from 'node:fs/promises'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { makeDirectory, root } from '../../helper/app.ts'
 import { serve } from '../../fixtures/process.ts'
-import { commandFor, commands, type Language } from './generators.ts'
+import { commandFor, commands, generatorVersion, type Language } from './generators.ts'
 import { startTomorrow, unknownValue } from './tomorrow.ts'
+import { runOrThrow, tools } from './tools.ts'
 
-const execute = promisify(execFile)
 const here = path.join(root, 'test/labs/sdk')
-const tools = path.join(root, '.tools')
 const bin = (name: string) => path.join(root, 'node_modules/.bin', name)
 
 type Run = (program: string, ...args: string[]) => Promise<string>
-
-/** Runs programs in a folder. Each resolves with what it writes to stdout, and throws an Error with its output. */
-const runIn = (cwd: string): Run => async (program, ...args) => {
-  const env = {
-    ...process.env, PATH: `${process.env['PATH']}:${tools}/python/bin`, GOFLAGS: '-mod=mod', PYTHONPATH: 'orchestrator'
-  }
-  try {
-    return (await execute(program, args, { cwd, env, maxBuffer: 1e8 })).stdout
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string, stderr: string }
-    throw new Error(`${program} ${args.join(' ')} failed:\n${(stdout + stderr).slice(-6000)}`)
-  }
-}
 
 /** Compiles the scenario with the generated client; the result runs it with the given arguments. */
 const compile: { [L in Language]: (run: Run, folder: string) => Promise<(...args: string[]) => Promise<string>> } = {
@@ -83,7 +67,7 @@ async function runScenario (t: Test, language: Language) {
 
   const folder = path.join(directory, 'scenario')
   await cp(path.join(here, language.toLowerCase()), folder, { recursive: true })
-  const run = runIn(folder)
+  const run: Run = (name, ...words) => runOrThrow(folder, name, words)
   const programs = { jar: path.join(tools, 'openapi-generator-cli.jar'), openapiTs: bin('openapi-ts') }
   const [program, ...args] = commandFor(language, `${url}/openapi.json`, programs)
   await run(program!, ...args)
@@ -100,7 +84,9 @@ t.test('the README has the command for each language', async (t) => {
   for (const [language, command] of Object.entries(commands)) t.ok(readme.includes(command), language)
 })
 
-t.test('the version of openapi-generator is the one that the lab installs', async (t) => {
-  const { generatorVersion } = await import('./generators.ts')
-  t.match(await readFile(path.join(here, 'install'), 'utf8'), `generator=${generatorVersion}\n`)
+t.test('the commands name the versions that this lab runs', async (t) => {
+  t.match(await readFile(path.join(here, 'install'), 'utf8'), `\ngenerator=${generatorVersion}\n`)
+  const openapiTs = path.join(root, 'node_modules/@hey-api/openapi-ts/package.json')
+  const { version } = JSON.parse(await readFile(openapiTs, 'utf8'))
+  t.match(commands.TypeScript, `@hey-api/openapi-ts@${version} `)
 })
