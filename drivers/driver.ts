@@ -163,18 +163,28 @@ function createContext ({ driver, ...options }: ContextOptions): Context {
   }
 }
 
+/** Whether a connection has the method of a capability. */
+export function hasCapability (connection: Connection, name: string) {
+  const at = name.indexOf('.')
+  const service = connection[name.slice(0, at) as ServiceName] as Record<string, unknown> | undefined
+  return typeof service?.[name.slice(at + 1)] === 'function'
+}
+
 /** Returns a capability of a connection; undefined if the connection lacks the method. */
 export function capabilityOf (connection: Connection, name: string): Capability | undefined {
+  if (!hasCapability(connection, name)) return undefined
   const [service, method] = name.split('.') as [ServiceName, string]
-  if (typeof (connection[service] as Record<string, unknown> | undefined)?.[method] !== 'function') return undefined
   const details = connection.capabilities?.[service]?.[method]
   return { parameters: [], required: [], filters: [], limits: {}, ...details }
 }
 
+/** Methods that serve the server itself: they are no capabilities. */
+const internalMethods: ReadonlySet<string> = new Set(['findCreated', 'checkCreate'])
+
 /** Returns all capabilities of a connection by name: its methods with the details that the driver describes. */
 export function capabilitiesOf (connection: Connection): Record<string, Capability> {
   const names = services.flatMap((service) => Object.keys(connection[service] ?? {})
-    .filter((method) => method !== 'findCreated')
+    .filter((method) => !internalMethods.has(method))
     .map((method) => `${service}.${method}`))
   return Object.fromEntries(names.flatMap((name) => {
     const capability = capabilityOf(connection, name)

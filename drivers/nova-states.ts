@@ -72,11 +72,8 @@ function taskState (task: string, status: string): NodeState | undefined {
   return taskStates[name] ?? taskFamilies.find(([prefix]) => name.startsWith(prefix))?.[1]
 }
 
-/**
- * The actions that Nova accepts in a status without a task, for a server that was launched once: `check_instance_state`
- * in `nova/compute/api.py`.
- */
-export const statusActions: Readonly<Record<string, readonly NodeAction[]>> = {
+/** The actions that Nova accepts in a status without a task, for a server that was launched once. */
+const statusActions: Readonly<Record<string, readonly NodeAction[]>> = {
   ACTIVE: ['stop', 'reboot', 'pause', 'suspend', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy'],
   SHUTOFF: ['start', 'reboot', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy'],
   PAUSED: ['reboot', 'resume', 'shelve', 'destroy'],
@@ -100,9 +97,8 @@ const rebootableStatuses = new Set([
   'ACTIVE', 'REBOOT', 'HARD_REBOOT', 'SHUTOFF', 'PAUSED', 'SUSPENDED', 'ERROR'
 ])
 
-/** Whether Nova accepts a hard reboot during a task. */
-export const isRebootable = (status: string, task: string) =>
-  rebootableStatuses.has(status.toUpperCase()) && rebootableTasks.has(task.toLowerCase().replaceAll('-', '_'))
+const isRebootable = (status: string, task: string) =>
+  rebootableStatuses.has(status) && rebootableTasks.has(task.toLowerCase().replaceAll('-', '_'))
 
 /**
  * Maps a server's status and task to a node state. The task wins, unless it is unmapped; an
@@ -110,8 +106,31 @@ export const isRebootable = (status: string, task: string) =>
  */
 export function nodeState (status: string, task: string | null): NodeState {
   const name = status.toUpperCase()
-  // A deleted server keeps its last task.
   const fromTask = task === null || name === 'DELETED' ? undefined : taskState(task, name)
   if (fromTask !== undefined) return fromTask
   return statusStates[name] ?? (name.startsWith('SHARE_IP') ? 'reconfiguring' : 'unknown')
+}
+
+export interface NovaStatus {
+  status: string
+  task: string | null
+  /** Whether the server has run since its creation. */
+  isLaunched: boolean
+}
+
+/**
+ * Returns the actions that Nova accepts (`check_instance_state` in `nova/compute/api.py`); undefined for the actions of
+ * the node's state. During any task it accepts deletion, during some also a hard reboot. Before the first launch it
+ * accepts only deletion.
+ */
+export function novaActions ({ status, task, isLaunched }: NovaStatus): readonly NodeAction[] | undefined {
+  const name = status.toUpperCase()
+  const state = nodeState(status, task)
+  if (state === 'terminating') return undefined
+  // A deleted server keeps its last task.
+  if (name === 'DELETED') return []
+  if (task !== null) return isLaunched && isRebootable(name, task) ? ['reboot', 'destroy'] : ['destroy']
+  if (state === 'migrating') return ['destroy']
+  const actions = statusActions[name]
+  return isLaunched ? actions : actions?.filter((action) => action === 'destroy' || action === 'restore')
 }

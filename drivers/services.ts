@@ -110,6 +110,11 @@ type NodeVerbs = { [V in NodeVerb]: (id: string, input: NodeVerbInput[V], call: 
 
 /** `update` changes name, tags and protection. */
 export interface NodeService extends SlowService<Node, NodeCreate, NodeUpdate>, Partial<NodeVerbs> {
+  /**
+   * Throws what `create` with this input would throw before it sends the change, and changes nothing. Needed only for
+   * checks of the driver's own: the server itself checks capabilities, references, the fit of the image, and quotas.
+   */
+  checkCreate? (input: NodeCreate, call: Call): Promise<void>
   list_nics? (id: string, call: Call): Promise<Nic[]>
   attach_nic? (id: string, input: NicCreate, call: Call): Promise<Change>
   detach_nic? (id: string, nicId: string, call: Call): Promise<Change>

@@ -84,9 +84,13 @@ export function invalidState (target: ActionTarget, action: string, hint?: strin
 
 /** Throws if the state or the protection of a resource forbids an action. */
 function checkAllowed (target: ActionTarget, action: string, { protects }: Connection) {
-  if (target.allowed_actions?.includes(action) === false) throw invalidState(target, action)
-  const isForbidden = target.protected === true && (action === 'destroy' || protects !== 'destroy')
-  if (isForbidden) throw new ProblemError('protected', `${target.name ?? target.id} is protected`)
+  const isAllowed = target.allowed_actions?.includes(action)
+  const isProtected = target.protected === true && (action === 'destroy' || protects !== 'destroy')
+  // A protected node that allows the action belongs to an account that the protection does not bind.
+  if (isProtected && isAllowed !== true) {
+    throw new ProblemError('protected', `${target.name ?? target.id} is protected`)
+  }
+  if (isAllowed === false) throw invalidState(target, action)
 }
 
 const isSettled = (kind: ResourceKind, method: string, { state }: ActionTarget) =>

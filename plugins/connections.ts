@@ -1,5 +1,5 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
+import type { Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import fp from 'fastify-plugin'
 import type { FastifyHttpOptions } from 'fastify'
 import { ProblemError } from '../openapi/model/index.ts'
@@ -35,8 +35,9 @@ const longAnswer = 64 * 1024
 
 /** Returns the options of the server that Node itself enforces. */
 export function connectionOptions (given: Partial<ConnectionLimits> = {}): FastifyHttpOptions<Server> {
-  const { headersMs, idleMs } = { ...defaults, ...given }
+  const { headersMs, stallMs, idleMs } = { ...defaults, ...given }
   return {
+    connectionTimeout: stallMs,
     keepAliveTimeout: idleMs,
     http: {
       // The plugin http answers a request without Host. Node would answer with an empty 400.
@@ -55,23 +56,19 @@ const timeout = () => new ProblemError('request_timeout', 'The request did not a
  * Ends a request in which no byte has moved for some time. A request that has arrived and has no answer yet is left:
  * its calls have deadlines of their own.
  */
-function endStalled (request: IncomingMessage, response: ServerResponse) {
-  if (request.complete && !response.headersSent) return
-  if (!response.headersSent) writeProblem(request.socket, timeout())
-  request.socket.destroySoon()
+function endStalled (this: ServerResponse, socket: Socket) {
+  if (this.req.complete && !this.headersSent) return
+  if (!this.headersSent) writeProblem(socket, timeout())
+  socket.destroySoon()
 }
 
 /** Closes connections that make no progress: the client sends its body slowly, or does not read the answer. */
 export default fp(async (fastify, { connections = {} }: { connections?: Partial<ConnectionLimits> }) => {
-  const { bodyMs, stallMs, answerMs } = { ...defaults, ...connections }
+  const { bodyMs, answerMs } = { ...defaults, ...connections }
 
   fastify.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
-    // An injected request has no real socket.
-    if (raw.socket instanceof Socket) {
-      raw.socket.setTimeout(stallMs)
-      reply.raw.on('timeout', () => endStalled(raw, reply.raw))
-    }
+    reply.raw.on('timeout', endStalled)
     const hasBody = raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined
     if (hasBody && request.routeOptions.config.isUpload !== true) {
       const timer = setTimeout(() => {

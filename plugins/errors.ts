@@ -62,6 +62,10 @@ function toFieldError (part: FieldError['in'], error: AjvError): FieldError {
       return {
         in: part, pointer: `${path}/${escapeStep(params['additionalProperty'])}`, message: 'is not a known field'
       }
+    case 'x-required-any': {
+      const [first, ...others] = params['fields'] as string[]
+      return { in: part, pointer: `${path}/${first}`, message: `is required, or ${others.join(' or ')}` }
+    }
     case 'enum': {
       const values = (params['allowedValues'] as unknown[]).map(String).join(', ')
       return { in: part, pointer: path, message: `must be one of ${values}` }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { Ajv, type ValidateFunction } from 'ajv'
+import { Ajv, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
+import type { DataValidateFunction } from 'ajv/dist/types/index.js'
 import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
 import { LogController, type FastifyHttpOptions, type FastifyRequest, type RouteOptions } from 'fastify'
@@ -18,6 +19,21 @@ const unsafe = '\\p{Cc}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069'
 const singleLine = new RegExp(`^[^${unsafe}]*$`, 'u')
 const multiLine = new RegExp(`^(?:[\\t\\n\\r]|[^${unsafe}])*$`, 'u')
 
+/** Tests that an object has one of the fields that `requireAny` lists. */
+const requiredAny: FuncKeywordDefinition = {
+  keyword: 'x-required-any',
+  type: 'object',
+  errors: true,
+  compile: (fields: string[]) => {
+    const validate: DataValidateFunction = (value: object) => {
+      if (fields.some((field) => field in value)) return true
+      validate.errors = [{ keyword: 'x-required-any', params: { fields } }]
+      return false
+    }
+    return validate
+  }
+}
+
 /** Creates a validator that reports all errors at once. It coerces and removes nothing in bodies. */
 const createAjv = (coerceTypes: false | 'array') => {
   const ajv = new Ajv({
@@ -30,8 +46,9 @@ const createAjv = (coerceTypes: false | 'array') => {
     // Tests check our own schemas against the meta schema. Doing it here would slow down the start and each first use.
     meta: false,
     validateSchema: false,
-    keywords: ['example', 'discriminator']
+    keywords: ['example', 'discriminator', 'x-extensible-enum']
   })
+  ajv.addKeyword(requiredAny)
   addFormats(ajv)
   ajv.addFormat('cidr', isCidr)
   ajv.addFormat('ip', (value: string) => isIP(value) !== 0)
@@ -171,9 +188,12 @@ const requireMediaType = (types: readonly string[]): Hook => (request, _reply, d
   }))
 }
 
-/** Counts an empty body as {}, so that the validation names the fields that are required. */
+/**
+ * Counts an empty body and null as {}, so that the validation names the fields that are required. Clients of
+ * openapi-generator in Go and Java send null for a body that is optional.
+ */
 const replaceEmptyBody: Hook = (request, _reply, done) => {
-  if (request.body === undefined) request.body = {}
+  request.body ??= {}
   done()
 }
 

@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ProblemError, toProblem, type Problem } from '../openapi/model/index.ts'
-import { forbidStorage } from './caching.ts'
+import { forbidStorage, hasSecrets } from './caching.ts'
 import { canonicalize, hashText } from './fingerprint.ts'
 import { writeUntilDone } from './store/index.ts'
 
@@ -45,15 +45,19 @@ const requestFingerprint = ({ method, url, body }: FastifyRequest) =>
 /** Stands in place of an operation's id if the request has none. */
 const direct = 'direct'
 
-/** The store never contains secrets, so a replayed answer lacks them. */
+const dropSecrets = ({ secrets, ...rest }: { secrets?: unknown }) => rest
+
+/** The store never contains secrets, so a replayed answer lacks them, also those of the operations of a bulk action. */
 const withoutSecrets = ({ status, headers, body }: Answer): Answer => {
-  const { secrets, ...rest } = body as { secrets?: unknown }
-  return { status, headers, body: rest }
+  const { items, ...rest } = dropSecrets(body) as { items?: { operation?: object | null }[] }
+  if (items === undefined) return { status, headers, body: rest }
+  const cleaned = items.map((item) => item.operation ? { ...item, operation: dropSecrets(item.operation) } : item)
+  return { status, headers, body: { ...rest, items: cleaned } }
 }
 
 const send = (reply: FastifyReply, { status, headers, body }: Answer) => {
   if (status >= 400) reply.type('application/problem+json')
-  if ('secrets' in body) forbidStorage(reply)
+  if (hasSecrets(body)) forbidStorage(reply)
   return reply.code(status).headers(headers).send(body) as never
 }
 

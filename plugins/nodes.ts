@@ -1,10 +1,10 @@
 import fp from 'fastify-plugin'
 import {
-  ProblemError, type NodeCreate, type NodeState, type NodeVerb, type Validation
+  ProblemError, type FieldError, type NodeCreate, type NodeState, type NodeVerb, type Validation
 } from '../openapi/model/index.ts'
 import { invalidState, type ActionTarget } from './actions.ts'
 import type { CloudHandle } from './clouds/cloud.ts'
-import { validateNode } from './node-validation.ts'
+import { toChecks, validateNode } from './node-validation.ts'
 import type { StartedOperation } from './operations/start.ts'
 
 declare module 'fastify' {
@@ -16,8 +16,8 @@ declare module 'fastify' {
 /** The changes that only nodes have. All methods throw ProblemError. */
 export interface Nodes {
   create (cloud: CloudHandle, input: NodeCreate, idempotencyKey?: string): Promise<StartedOperation>
-  /** Checks a create without creating anything. `schemaError` is the result of the schema validation. */
-  validate (cloud: CloudHandle, input: NodeCreate, schemaError?: Error): Promise<Validation>
+  /** Checks a create without creating anything. `schemaErrors` is the result of the schema validation. */
+  validate (cloud: CloudHandle, input: NodeCreate, schemaErrors: readonly FieldError[]): Promise<Validation>
   /** Destroys a node. With `ifState`, only if the node is in that state; throws precondition_failed otherwise. */
   destroy (cloud: CloudHandle, id: string, ifState?: NodeState): Promise<StartedOperation>
   runVerb (cloud: CloudHandle, id: string, verb: NodeVerb, input: object): Promise<StartedOperation>
@@ -54,11 +54,9 @@ export default fp(async (fastify) => {
       return actions.create(cloud, 'nodes', input, idempotencyKey)
     },
 
-    async validate (cloud, input, schemaError) {
+    async validate (cloud, input, schemaErrors) {
       cloud.require('nodes.create')
-      if (schemaError !== undefined) {
-        return { valid: false, checks: [{ name: 'schema', ok: false, detail: schemaError.message }] }
-      }
+      if (schemaErrors.length > 0) return { valid: false, checks: toChecks('schema', schemaErrors) }
       return validateNode(cloud, input, () => checkCreate(cloud, input))
     },
 

@@ -2,10 +2,21 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { renderDocument } from '../openapi/export.ts'
-import { build, root } from './helper/app.ts'
+import { build, dummy, root } from './helper/app.ts'
+
+interface Schema {
+  $ref?: string
+  type?: string | string[]
+  format?: string
+  enum?: unknown[]
+  anyOf?: Schema[]
+  'x-extensible-enum'?: string[]
+}
 
 interface Operation {
   operationId?: string
+  parameters?: { name: string, in: string }[]
+  requestBody?: { required?: boolean, content: Record<string, { schema: Schema }> }
   summary?: string
   tags?: string[]
   responses: Record<string, unknown>
@@ -41,4 +52,110 @@ t.test('every reference in the document resolves, and every model is used', asyn
   t.same([...used].filter((name) => !(name in document.components.schemas)), [], 'no reference is dangling')
   t.same(Object.keys(document.components.schemas).filter((name) => !used.has(name)), [], 'no model is unused')
   t.notMatch(text, /def-\d/, 'every component has a name')
+})
+
+/** Every schema of a document with the path to it. */
+function schemasOf (node: unknown, at = '#'): { at: string, schema: Schema }[] {
+  if (typeof node !== 'object' || node === null) return []
+  const children = Object.entries(node).flatMap(([key, child]) => schemasOf(child, `${at}/${key}`))
+  return Array.isArray(node) ? children : [{ at, schema: node as Schema }, ...children]
+}
+
+t.test('generated clients can use the types of the document', async (t) => {
+  const document = JSON.parse(await renderDocument()) as { components: { schemas: Record<string, object> } }
+  const schemas = schemasOf(document)
+  const withType = (type: string) => schemas.filter(({ schema }) => [schema.type].flat().includes(type))
+
+  const formats: Record<string, string[]> = { integer: ['int32', 'int64'], number: ['double'] }
+  for (const [type, allowed] of Object.entries(formats)) {
+    const without = withType(type).filter(({ schema }) => !allowed.includes(schema.format!)).map(({ at }) => at)
+    t.same(without, [], `every ${type} has a format`)
+  }
+  const open = schemas.filter(({ schema }) => schema['x-extensible-enum'] !== undefined)
+  t.ok(open.length >= 20)
+  t.same(open.filter(({ schema }) => schema.enum !== undefined), [], 'an open enum is a plain string')
+
+  const isNullableRef = ({ anyOf: [first, second, ...more] = [] }: Schema) =>
+    first?.$ref !== undefined && second?.type === 'null' && more.length === 0
+  const unions = schemas.filter(({ schema }) => Array.isArray(schema.anyOf) && !isNullableRef(schema))
+  t.same(unions.map(({ at }) => at), [], 'anyOf serves only for a model or null')
+})
+
+t.test('an action without fields takes no body, null or {}, and refuses a field', async (t) => {
+  const { app, api } = await build(t, { clouds: { default: dummy({ nodes: 1 }) } })
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  const path = '/api/v2/clouds/{cloud}/nodes/{id}/actions/stop'
+  t.equal(paths[path]!['post']!.requestBody, undefined, 'the document has no body')
+  const { items: [node] } = (await api.get('/api/v2/nodes')).body
+  const url = `${node.self}/actions`
+  for (const body of [undefined, '', 'null', {}]) {
+    t.match(await api.post(`${url}/stop`, body), { status: /^20/ }, `stop with ${JSON.stringify(body)}`)
+  }
+  t.match(await api.post(`${url}/stop`, { force: true }), { status: 422, body: { errors: [{ pointer: '/force' }] } })
+})
+
+t.test('null counts as an empty body wherever a body is optional', async (t) => {
+  const { app, api } = await build(t, { clouds: { default: dummy({ nodes: 1 }) } })
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  const reboot = paths['/api/v2/clouds/{cloud}/nodes/{id}/actions/reboot']!['post']!
+  t.equal(reboot.requestBody?.required, false)
+  const { items: [node] } = (await api.get('/api/v2/nodes')).body
+  t.match(await api.post(`${node.self}/actions/reboot`, 'null'), { status: 202 })
+  t.match(await api.post('/api/v2/clouds/default/floating-ips', 'null'), { status: 201 })
+})
+
+t.test('a body that needs one of several fields names them', async (t) => {
+  const { app, api } = await build(t)
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  t.equal(paths['/api/v2/clouds/{cloud}/volumes']!['post']!.requestBody!.required, true)
+  const answer = await api.post('/api/v2/clouds/default/volumes', { name: 'data' })
+  t.match(answer, { status: 422, body: { errors: [{ pointer: '/size', message: 'is required, or snapshot_id' }] } })
+  t.equal(answer.body.errors.length, 1)
+})
+
+t.test('a problem has only codes that the document lists for the operation, and each code occurs', async (t) => {
+  const document = JSON.parse(await renderDocument()) as {
+    components: { responses: Record<string, { 'x-problem-codes'?: string[] }>, schemas: Record<string, Schema> }
+  }
+  const listed = new Set(Object.values(document.components.responses).flatMap(({ 'x-problem-codes': codes = [] }) => codes))
+  // These are written before there is an operation, or belong to no operation.
+  const others = ['route_not_found', 'uri_too_long', 'not_acceptable', 'unauthenticated', 'permission_denied', 'rate_limited']
+  const known = document.components.schemas['ProblemCode']!['x-extensible-enum']!
+  t.same(known.filter((code) => !listed.has(code)).sort(), others.sort())
+})
+
+t.test('the parameters of the path come first, and operations are in the order of their use', async (t) => {
+  const { paths } = JSON.parse(await renderDocument()) as { paths: Record<string, Record<string, Operation>> }
+  const sections = ['path', 'query', 'header']
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const { operationId, parameters = [] } of Object.values(methods)) {
+      const order = parameters.map(({ in: section }) => sections.indexOf(section))
+      t.same(order, [...order].sort(), `${operationId} has its parameters in order`)
+      const names = parameters.filter(({ in: section }) => section === 'path').map(({ name }) => `{${name}}`)
+      t.same(names, path.match(/\{[^}]+\}/g) ?? [])
+    }
+  }
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
+  const nodes = operations.filter(({ tags }) => tags?.[0] === 'Nodes').map(({ operationId }) => operationId)
+  t.same(nodes.slice(0, 6), ['listAllNodes', 'listNodes', 'createNode', 'getNode', 'updateNode', 'destroyNode'])
+})
+
+t.test('sort and fields list their values, and an empty list parameter is refused', async (t) => {
+  const { api } = await build(t)
+  const nodes = '/api/v2/clouds/default/nodes'
+  for (const name of ['sort', 'fields', 'state', 'image_id', 'include']) {
+    const answer = { status: 422, body: { errors: [{ in: 'query', pointer: `/${name}/0` }] } }
+    t.match(await api.get(`${nodes}?${name}=`), answer, `?${name}=`)
+    t.match(await api.get(`${nodes}?${name}=,`), answer, `?${name}=,`)
+  }
+  t.match(await api.get('/api/v2/nodes?cloud='), { status: 422, body: { errors: [{ pointer: '/cloud/0' }] } })
+  t.match(await api.get('/api/v2/operations?status='), { status: 422 })
+})
+
+t.test('a list with fields has a media type and a schema of its own', async (t) => {
+  const { api } = await build(t, { clouds: { default: dummy({ nodes: 2 }) } })
+  const { headers, body } = await api.get('/api/v2/nodes?fields=id,name')
+  t.match(headers, { 'content-type': /^application\/vnd\.cloud-orchestrator\.partial\+json/ })
+  t.same(Object.keys(body.items[0]), ['id', 'name'])
+  t.match((await api.get('/api/v2/nodes')).headers, { 'content-type': /^application\/json/ })
 })

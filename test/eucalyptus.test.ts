@@ -60,7 +60,9 @@ t.test('a protected node is stopped as any other, and not destroyed', async (t) 
   const asked = { name: 'kept', image_id: fake.images.ebs, size_id: 'm1.small', protected: true }
   const { body } = await api.post('/api/v2/clouds/default/nodes', asked, { prefer: 'wait=20' })
   const { self } = body.resource
-  t.equal((await api.get(self)).body.protected, true)
+  const { body: node } = await api.get(self)
+  t.equal(node.protected, true)
+  t.notOk(node.allowed_actions.includes('destroy'), 'its allowed_actions have no destroy')
   const stopped = await api.post(`${self}/actions/stop`, {}, { prefer: 'wait=20' })
   t.equal(stopped.body.status, 'succeeded', 'stopped', { body: stopped.body })
   const refused = await api.delete(self)

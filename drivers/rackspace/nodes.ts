@@ -50,7 +50,7 @@ export const createOptions = Type.Object({
  * flavors accept. Rackspace has no pause, suspend, shelve, lock and restore.
  */
 const methods = new Set([
-  'list', 'get', 'create', 'findCreated', 'update', 'destroy', 'start', 'stop', 'reboot', 'resize',
+  'list', 'get', 'create', 'checkCreate', 'findCreated', 'update', 'destroy', 'start', 'stop', 'reboot', 'resize',
   'confirm_resize', 'revert_resize', 'rebuild', 'rescue', 'unrescue'
 ])
 

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { map, nullable, nullableRef, nullableString, openEnum, strings, Timestamp } from './common.ts'
+import { decimal, map, nullable, nullableRef, nullableString, openEnum, strings, Timestamp } from './common.ts'
 import { model } from './model.ts'
 import { Problem } from './problem.ts'
 
@@ -8,7 +8,7 @@ export const Capability = model('Capability', Type.Object({
   parameters: strings('Fields of the request that this cloud supports.'),
   required: strings('Fields that this cloud requires beyond those that the schema requires.'),
   filters: strings('Filters that the cloud applies. The server applies all others.'),
-  limits: map(Type.Number(), { description: 'Limits of the cloud.', examples: [{ user_data_bytes: 65535 }] })
+  limits: map(decimal(), { description: 'Limits of the cloud.', examples: [{ user_data_bytes: 65535 }] })
 }, { description: 'The details of one operation that a cloud supports.' }))
 
 export type Health = Static<typeof Health>
@@ -17,7 +17,7 @@ export const Health = model('Health', Type.Object({
     'Whether the cloud answers and accepts the credentials of this server. degraded: it does, but one of its ' +
     'services that were used fails; `problem` names the service.'),
   checked_at: Timestamp('When the server last checked the cloud.'),
-  elapsed_ms: nullable(Type.Number({ description: 'Duration of the check in milliseconds.' })),
+  elapsed_ms: nullable(decimal({ description: 'Duration of the check in milliseconds.' })),
   problem: nullableRef(Problem)
 }, { description: 'The health of a cloud.' }))
 

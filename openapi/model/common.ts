@@ -1,7 +1,21 @@
-import { Type, type Static, type TOptional, type TProperties, type TSchema } from 'typebox'
+import {
+  Type, type Static, type TNumberOptions, type TOptional, type TProperties, type TSchema
+} from 'typebox'
 import { model } from './model.ts'
 
-/** A scalar or JSON null. One `type` array is faster to validate than `anyOf`, which tries each branch. */
+/** An integer of at most 32 bits. Generated clients choose their type by the format. */
+export const integer = (options: TNumberOptions = {}) => Type.Integer({ format: 'int32', ...options })
+
+/** An integer that may pass 2^31, such as a number of bytes. It never passes 2^53, which JSON cannot carry. */
+export const long = (options: TNumberOptions = {}) => Type.Integer({ format: 'int64', ...options })
+
+/** A number with a fraction. */
+export const decimal = (options: TNumberOptions = {}) => Type.Number({ format: 'double', ...options })
+
+/**
+ * A scalar or an inline object, or JSON null. One `type` array is faster to validate than `anyOf`, which tries each
+ * branch.
+ */
 export function nullable<T extends TSchema & { type: string }> (schema: T) {
   const values = 'enum' in schema ? { enum: [...schema.enum as unknown[], null] } : {}
   return Type.Unsafe<Static<T> | null>({ ...schema, ...values, type: [schema.type, 'null'] })
@@ -10,10 +24,11 @@ export function nullable<T extends TSchema & { type: string }> (schema: T) {
 const describedBy = (description?: string) => description === undefined ? {} : { description }
 
 export const nullableString = (description?: string) => nullable(Type.String(describedBy(description)))
-export const nullableInteger = (description?: string) => nullable(Type.Integer(describedBy(description)))
+export const nullableInteger = (description?: string) => nullable(integer(describedBy(description)))
+export const nullableLong = (description?: string) => nullable(long(describedBy(description)))
 export const nullableBoolean = (description?: string) => nullable(Type.Boolean(describedBy(description)))
 
-/** A model or JSON null. */
+/** A model or JSON null. A `$ref` cannot have a second type beside it. */
 export const nullableRef = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ anyOf: [schema, { type: 'null' }] })
 
@@ -22,12 +37,16 @@ export function map<T extends TSchema> (values: T, options: Record<string, unkno
   return Type.Unsafe<Record<string, Static<T>>>({ type: 'object', additionalProperties: values, ...options })
 }
 
-/** An enum that may grow: documented values, typed as a string in JSON Schema. */
+/**
+ * An enum of responses that may grow. In the document it is a string, because clients that were generated from an
+ * `enum` throw at a value that was added later. `x-extensible-enum` (Zalando's guidelines, rule 112) has the values.
+ */
 export function openEnum<const T extends readonly string[]> (values: T, description: string) {
   return {
     ...Type.Unsafe<T[number]>({
-      enum: [...values],
-      description: `${description} More values may be added: clients must accept values that are not listed.`
+      'x-extensible-enum': [...values],
+      description: `${description} Values: ${values.map((value) => `\`${value}\``).join(', ')}. More values may be ` +
+        'added: clients must accept values that are not listed.'
     }),
     type: 'string'
   }
@@ -45,6 +64,18 @@ export function inputObject<Required extends TProperties, T extends TProperties 
   const properties = { ...required, ...Object.fromEntries(entries) as Optional<T> }
   return Type.Object(properties, { additionalProperties: false, ...options })
 }
+
+/** The body of an action without fields. The document has no body for it, and `null` or an empty body is the same. */
+export const noFields = Type.Object({}, { additionalProperties: false })
+
+/**
+ * Options of an input of which at least one field is required. The document cannot say that in a form that generated
+ * clients understand, so the validator of plugins/http.ts checks `x-required-any`.
+ */
+export const requireAny = (...fields: [string, ...string[]]) => ({
+  'x-required-any': fields,
+  description: `Requires ${fields.map((field) => `\`${field}\``).join(' or ')}; without, the answer is 422.`
+})
 
 /** The body of a PATCH, a merge patch (RFC 7396) with at least one field. */
 export const patchObject = <T extends TProperties>(fields: T, options: object = {}) =>

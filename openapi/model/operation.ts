@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { map, nullable, nullableInteger, nullableRef, nullableString, openEnum, Timestamp } from './common.ts'
+import { integer, map, nullable, nullableInteger, nullableRef, nullableString, openEnum, Timestamp } from './common.ts'
 import { model } from './model.ts'
 import { Problem } from './problem.ts'
 
@@ -28,15 +28,19 @@ export const OperationResource = model('OperationResource', Type.Object({
 }))
 export type OperationResource = Static<typeof OperationResource>
 
+export const OperationId = Type.String({
+  description: 'Id of the operation.', examples: ['01890a5d-ac96-774b-bcce-b302099a8057']
+})
+
 export type Operation = Static<typeof Operation>
 export const Operation = model('Operation', Type.Object({
-  id: Type.String({ format: 'uuid' }),
+  id: OperationId,
   kind: Type.String({ description: 'The capability that runs.', examples: ['nodes.create', 'nodes.stop'] }),
   status: OperationStatus,
   phase: nullable(openEnum(['calling', 'reconciling', 'waiting'],
     'calling: the server sends the request to the cloud; reconciling: the response was lost, and the server finds ' +
     'out the outcome; waiting: the cloud makes the change.')),
-  progress: nullable(Type.Integer({ minimum: 0, maximum: 100 })),
+  progress: nullable(integer({ minimum: 0, maximum: 100 })),
   cloud: Type.String(),
   target: nullableRef(OperationTarget),
   resource: nullableRef(OperationResource),

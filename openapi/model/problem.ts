@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { nullableString, openEnum } from './common.ts'
+import { decimal, integer, nullableString, openEnum } from './common.ts'
 import { model } from './model.ts'
 
 interface CatalogEntry {
@@ -246,7 +246,7 @@ export const Problem = model('Problem', Type.Object({
     description: 'A URI reference that identifies the kind of problem.', examples: ['/docs#invalid_state']
   }),
   title: Type.String(),
-  status: Type.Integer({ description: 'The HTTP status.' }),
+  status: integer({ description: 'The HTTP status.' }),
   detail: Type.String({ description: 'A sentence for people: what happened.' }),
   instance: Type.Optional(Type.String({ description: 'The path of the request.' })),
   code: ProblemCode,
@@ -254,7 +254,7 @@ export const Problem = model('Problem', Type.Object({
   cloud: Type.Optional(Type.String()),
   driver: Type.Optional(Type.String()),
   retryable: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
-  retry_after: Type.Optional(Type.Number({ description: 'Seconds to wait before the next try.' })),
+  retry_after: Type.Optional(decimal({ description: 'Seconds to wait before the next try.' })),
   hint: Type.String({ description: 'The next step for the caller.' }),
   capability: Type.Optional(Type.String({
     description: 'With not_supported: the missing capability of the cloud.', examples: ['nodes.create.count']

@@ -1,4 +1,4 @@
-import { capabilityOf, type Connection } from '../../drivers/driver.ts'
+import { capabilityOf, hasCapability, type Connection } from '../../drivers/driver.ts'
 import { ProblemError, type Capability, type FieldError } from '../../openapi/model/index.ts'
 
 export const notSupported = ({ cloud, driver }: Connection, capability: string) =>
@@ -23,6 +23,16 @@ const fieldError = (pointer: string, message: string): FieldError => ({ in: 'bod
 
 /** A name as a step of a JSON Pointer (RFC 6901). */
 const escapeStep = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')
+
+/** The JSON Pointer of a dotted field in an input: `networks.fixed_ip` is `/networks/1/fixed_ip` of the first item. */
+export function fieldPointer (input: object, field: string): string {
+  const [name = '', ...rest] = field.split('.')
+  const value = (input as Record<string, unknown>)[name]
+  if (rest.length === 0 || typeof value !== 'object' || value === null) return `/${escapeStep(name)}`
+  if (!Array.isArray(value)) return `/${escapeStep(name)}${fieldPointer(value, rest.join('.'))}`
+  const index = value.findIndex((item) => typeof item === 'object' && item !== null && Object.hasOwn(item, rest[0]!))
+  return `/${name}/${Math.max(index, 0)}${fieldPointer(value[index] as object ?? {}, rest.join('.'))}`
+}
 
 interface LimitedInput {
   user_data?: string
@@ -50,10 +60,9 @@ function findExceededLimits (input: LimitedInput, limits: Capability['limits']) 
  * requires or exceeds a limit of the cloud. Without an input, only the capability is checked.
  */
 export function requireCapability (connection: Connection, name: string, input?: object) {
-  const capability = capabilityOf(connection, name)
-  if (capability === undefined) throw notSupported(connection, name)
+  if (!hasCapability(connection, name)) throw notSupported(connection, name)
   if (input === undefined) return
-  const { parameters, required, limits } = capability
+  const { parameters, required, limits } = capabilityOf(connection, name)!
   const fields = listFields(input)
   const unknown = fields.find((field) => !parameters.includes(field))
   if (unknown !== undefined) throw notSupported(connection, `${name}.${unknown}`)

@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin'
-import type { FastifyRequest } from 'fastify'
+import type { onRequestHookHandler } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { pathOf, services, type DriverPlugin } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
@@ -49,11 +49,11 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
     const [, collection] = /\/clouds\/:cloud\/([\w-]+)/.exec(route.url) ?? []
     if (collection === undefined) return
     const service = serviceByPath.get(collection)
-    const findCloud = async (request: FastifyRequest) => {
+    const findCloud: onRequestHookHandler = (request, _reply, done) => {
       const { cloud, id } = request.params as { cloud: string, id?: string }
       request.cloud = farm.handle(cloud, contextOf(request))
       const { ids, driver } = request.cloud.connection
-      if (id === undefined || service === undefined || ids[service]?.test(id) !== false) return
+      if (id === undefined || service === undefined || ids[service]?.test(id) !== false) return done()
       const detail = `"${id.slice(0, 64)}" cannot be an id of ${collection} in the cloud ${cloud}`
       throw new ProblemError('resource_not_found', detail, { cloud, driver })
     }

@@ -1,5 +1,5 @@
 import type { Filters } from '../../drivers/driver.ts'
-import type { ListParameters } from '../../openapi/model/index.ts'
+import { ProblemError, type ListParameters } from '../../openapi/model/index.ts'
 
 const notFilters = new Set(['limit', 'cursor', 'sort', 'fields', 'include', 'partial', 'cloud', 'timeout'])
 
@@ -36,6 +36,48 @@ export function matchesPattern (pattern: string, name: string): boolean {
 }
 
 type Item = Readonly<Record<string, unknown>>
+type Test = (item: Item) => boolean
+
+/** The number in a field of an item; NaN if it is not known. A price is decimal text. */
+const numberIn = (item: Item, field: string) => {
+  const value = field === 'price' ? (item['price'] as { amount: string } | null)?.amount : item[field]
+  return value === null || value === undefined ? NaN : Number(value)
+}
+
+const timeIn = ({ created_at: time }: Item) => time === null ? NaN : Date.parse(time as string)
+
+/**
+ * Parses the time of a filter to milliseconds since 1970. Throws validation_failed for one that RFC 3339 allows and
+ * the calendar of the server does not have.
+ */
+export function parseTime (field: string, value: string) {
+  const time = Date.parse(value)
+  if (!Number.isNaN(time)) return time
+  const message = 'must be a time of the calendar, without a leap second'
+  throw new ProblemError('validation_failed', `query/${field} ${message}`, {
+    errors: [{ in: 'query', pointer: `/${field}`, message }]
+  })
+}
+
+/** The filters beyond equality, by the beginning of their names. An item whose value is not known passes none. */
+const tests: Readonly<Record<string, (field: string, values: readonly string[]) => Test>> = {
+  min_: (field, [value]) => (item) => numberIn(item, field) >= Number(value),
+  max_: (field, [value]) => (item) => numberIn(item, field) <= Number(value),
+  created_after: (_, [value]) => {
+    const time = parseTime('created_after', value!)
+    return (item) => timeIn(item) >= time
+  },
+  created_before: (_, [value]) => {
+    const time = parseTime('created_before', value!)
+    return (item) => timeIn(item) < time
+  },
+  exclude_: (field, values) => {
+    const excluded = new Set(values)
+    return (item) => !excluded.has(String(item[field]))
+  },
+  price_currency: (_, values) => ({ price }) => values.includes((price as { currency: string } | null)?.currency ?? '')
+}
+const prefixes = Object.keys(tests)
 
 /** Tests a tag by `key=value` or `key`. A key may contain `=`, so every `=` may be the one before the value. */
 const hasTag = (wanted: string) => {
@@ -59,15 +101,19 @@ const scopes: Readonly<Record<string, readonly string[]>> = { owner: ['all', 'se
 export const scopeOf = (filters: Filters): string | undefined => Object.entries(scopes).find(([field]) =>
   filters[field]?.includes('self') === true && !filters[field].includes('all'))?.[0]
 
-/** Returns the test that every item of a list must pass; undefined if there is no filter. */
+/**
+ * Returns the test that every item of a list must pass; undefined if there is no filter. Throws validation_failed.
+ */
 export function matcher (filters: Filters): ((item: object) => boolean) | undefined {
-  const tests = Object.entries(filters).flatMap(([field, values]): ((item: Item) => boolean)[] => {
+  const all = Object.entries(filters).flatMap(([field, values]): Test[] => {
+    const prefix = prefixes.find((one) => field.startsWith(one))
+    if (prefix !== undefined) return [tests[prefix]!(field.slice(prefix.length), values)]
     if (field === 'tag') return values.map(hasTag)
     if (field === 'name') return [({ name }) => name !== null && matchesPattern(values[0]!, name as string)]
     if (scopes[field]?.some((word) => values.includes(word)) === true) return []
     const wanted = new Set(values)
     return [(item) => wanted.has(String(item[field]))]
   })
-  if (tests.length === 0) return undefined
-  return (item) => tests.every((test) => test(item as Item))
+  if (all.length === 0) return undefined
+  return (item) => all.every((test) => test(item as Item))
 }

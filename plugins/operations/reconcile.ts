@@ -16,21 +16,25 @@ export interface ReconcilerOptions {
   starter: Pick<Starter, 'sendAgain'>
   transitions: Transitions
   log: FastifyBaseLogger
-  /** Whether the time is over in which a change whose answer was lost may still show. */
+  /** Whether the time is over in which a change whose outcome is unknown may still show. */
   isGivenUp (row: OperationRow): boolean
 }
 
-const outcomeUnknown = (detail: string) => new ProblemError('outcome_unknown', detail)
+/** The error of an operation whose outcome stays unknown: what the cloud answered, and what is known of it now. */
+const outcomeUnknown = ({ failure }: OperationRow, finding: string) => {
+  const happened = failure?.detail.replace(/[.\s]+$/, '') ?? 'The server stopped before the cloud had answered'
+  return new ProblemError('outcome_unknown', `${happened}. ${finding}`, { provider_error: failure?.provider_error })
+}
 
-/** Finds out what came of changes whose answer was lost. */
+/** Finds out what came of changes whose outcome is unknown. */
 export function createReconciler ({ starter, transitions, log, isGivenUp }: ReconcilerOptions) {
-  /** Looks for the resources of a lost create. Sends it again when it is certain that nothing was created. */
+  /** Looks for the resources of a create. Sends it again when it is certain that nothing was created. */
   const reconcileCreate = async (row: OperationRow, cloud: CloudHandle) => {
     const service = cloud.connection[row.kind.split('.')[0] as 'volumes'] as SlowService<unknown, object, unknown>
     const input = row.input!
     if (service.findCreated === undefined) {
-      return transitions.end(row.id, 'failed', outcomeUnknown(
-        'The answer of the cloud was lost, and this cloud cannot be searched for what it created. ' +
+      return transitions.end(row.id, 'failed', outcomeUnknown(row,
+        'It is not known whether the cloud acted, and this cloud cannot be searched for what it created. ' +
         'Look for the resource before you try again'))
     }
     const found = await cloud.call((_, call) =>
@@ -38,17 +42,17 @@ export function createReconciler ({ starter, transitions, log, isGivenUp }: Reco
     if (found.length > 0) return transitions.accept(row, { resources: found, until: untilCreated[found[0]!.kind] })
     if (!isGivenUp(row)) return
     if (row.attempts >= maxAttempts) {
-      return transitions.end(row.id, 'failed', outcomeUnknown(
-        `The create was sent ${row.attempts} times; each answer was lost, and no resource was found`))
+      return transitions.end(row.id, 'failed', outcomeUnknown(row,
+        `The create was sent ${row.attempts} times. No answer shows whether the cloud acted, and no resource is found`))
     }
-    log.warn({ operation: row.id }, 'the lost create made nothing and is sent again')
+    log.warn({ operation: row.id }, 'the create made nothing and is sent again')
     await starter.sendAgain(await transitions.retry(row), (_, call) => service.create!(input, call), cloud)
   }
 
   const reconcileAction = async (row: OperationRow, cloud: CloudHandle) => {
     if (row.target === null) {
-      return transitions.end(row.id, 'failed', outcomeUnknown(
-        'The answer of the cloud was lost, and what it created cannot be found automatically'))
+      return transitions.end(row.id, 'failed', outcomeUnknown(row,
+        'It is not known whether the cloud acted, and what it created cannot be found automatically'))
     }
     const status = await readStatus(cloud, row.target)
     const verdict = judgeLostChange(row.kind, status)
@@ -59,8 +63,8 @@ export function createReconciler ({ starter, transitions, log, isGivenUp }: Reco
     if (verdict !== 'unknown') return transitions.accept(row, { resources: [row.target], until: verdict.until })
     if (!isGivenUp(row)) return
     const state = status === null ? 'gone' : status.state
-    await transitions.end(row.id, 'failed', outcomeUnknown(
-      `The answer of the cloud was lost. The resource is ${state}, which does not show whether the cloud acted`))
+    await transitions.end(row.id, 'failed', outcomeUnknown(row,
+      `The resource is ${state}, which does not show whether the cloud acted`))
   }
 
   return (row: OperationRow, cloud: CloudHandle) =>

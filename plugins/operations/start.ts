@@ -66,19 +66,19 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
         await transitions.end(row.id, 'failed', problem)
         throw problem
       }
-      log.warn({ err: problem, operation: row.id }, 'the answer of the cloud was lost')
-      await transitions.reconcile(row)
+      log.warn({ err: problem, operation: row.id }, 'it is not known whether the cloud has made the change')
+      await transitions.reconcile(row, problem)
       return undefined
     }
   }
 
-  /** Sends a create again whose answer was lost. If the cloud cannot take it now, this is tried again later. */
+  /** Sends a create again whose outcome is unknown. If the cloud cannot take it now, this is tried again later. */
   const sendAgain = async (row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle) => {
     try {
       await transitions.accept(row, await cloud.with({ operation: row.id }).call(run))
     } catch (error) {
       const problem = error as ProblemError
-      if (problem.outcomeUnknown || toProblem(problem).retryable) return transitions.reconcile(row)
+      if (problem.outcomeUnknown || toProblem(problem).retryable) return transitions.reconcile(row, problem)
       await transitions.end(row.id, 'failed', problem)
     }
   }
@@ -109,7 +109,7 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
       })
     },
 
-    /** Starts an operation. Resolves when the cloud has accepted the change, or when its answer is lost. */
+    /** Starts an operation. Resolves when the cloud has accepted the change, or when its outcome is unknown. */
     async start (request: ChangeRequest, run: CloudCall<Change>, cloud: CloudHandle): Promise<StartedOperation> {
       const row = createRow(cloud.name, request)
       await insert(row, request.idempotencyKey)

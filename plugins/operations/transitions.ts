@@ -52,7 +52,8 @@ export function createTransitions ({ rows, tracker, poller, log }: TransitionsOp
       finished_at: new Date().toISOString(),
       error: error === null ? null : toProblem(error),
       progress: status === 'succeeded' ? 100 : row.progress,
-      input: null
+      input: null,
+      failure: undefined
     }, ({ kind, cloud }) => {
       tracker.remove(id)
       log.info({ operation: id, kind, cloud, status, code: error?.code }, 'operation ended')
@@ -83,9 +84,9 @@ export function createTransitions ({ rows, tracker, poller, log }: TransitionsOp
       await record(id, { ...changes, status: 'running', phase: 'waiting' }, () => poller.watch(id, cloud))
     },
 
-    /** Records that the answer of the cloud was lost, or that a create was not sent and is still to be sent. */
-    async reconcile ({ id, cloud }: OperationRow) {
-      await record(id, { phase: 'reconciling' }, () => poller.watch(id, cloud))
+    /** Records that the outcome of a change is unknown, or that a create was not sent and is still to be sent. */
+    async reconcile ({ id, cloud }: OperationRow, problem: ProblemError) {
+      await record(id, { phase: 'reconciling', failure: toProblem(problem) }, () => poller.watch(id, cloud))
     },
 
     /** Records that a create is sent again. Throws if the store fails: then it must not be sent. */

@@ -1,6 +1,6 @@
-import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { capabilitiesOf } from '../../drivers/driver.ts'
-import { Cloud as CloudModel, CloudList, ok, type CloudSummary } from '../../openapi/model/index.ts'
+import { Cloud as CloudModel, CloudList, noFields, ok, type CloudSummary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../../plugins/clouds/cloud.ts'
 import { readContext } from '../../plugins/clouds/context.ts'
 import { cloudParams } from '../collection.ts'
@@ -56,7 +56,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       description: 'The server then calls the cloud, and the health shows the result.',
       tags,
       params: cloudParams,
-      body: Type.Object({}, { additionalProperties: false }),
+      body: noFields,
       response: ok(CloudModel, 'The cloud after the refresh.')
     }
   }, async (request) => {

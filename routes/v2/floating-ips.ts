@@ -1,8 +1,7 @@
-import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPage, FloatingIpPool, FloatingIpPoolPage,
-  ok
+  anyOf, createdFilters, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPage, FloatingIpPool,
+  FloatingIpPoolPage, floatingIpStates, noFields, ok, stateFilters
 } from '../../openapi/model/index.ts'
 import { directAction, directRoutes } from '../changes.ts'
 import { collectionRoutes, idParams, type IdParams } from '../collection.ts'
@@ -16,6 +15,8 @@ export default async function routes (fastify: FastifyInstance) {
     plural: 'floating IPs (elastic IPs)',
     page: FloatingIpPage,
     filters: {
+      ...stateFilters('floating IPs', floatingIpStates),
+      ...createdFilters,
       node_id: anyOf('Only floating IPs of these nodes.'),
       address: anyOf('Only these addresses.')
     }
@@ -34,7 +35,7 @@ export default async function routes (fastify: FastifyInstance) {
       summary: 'Disassociate a floating IP from its node',
       tags: [tag],
       params: idParams,
-      body: Type.Object({}, { additionalProperties: false }),
+      body: noFields,
       response: ok(FloatingIp, 'The floating IP after the action.')
     }
   }, async ({ cloud, params: { id } }) =>

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import {
-  anyOf, createHeaders, Image, ImageCreate, ImageDestroy, ImageImport, ImagePage, imageStates, ImageUpdate, ImageUpload,
-  operationAnswer, ProblemError
+  anyOf, createdFilters, createHeaders, Image, ImageCreate, ImageDestroy, ImageImport, ImagePage, imageStates,
+  ImageUpdate, ImageUpload, operationAnswer, ProblemError, stateFilters
 } from '../../openapi/model/index.ts'
 import { slowRoutes } from '../changes.ts'
 import { cloudParams, collectionRoutes } from '../collection.ts'
@@ -28,7 +28,8 @@ export default async function routes (fastify: FastifyInstance) {
     plural: 'images',
     page: ImagePage,
     filters: {
-      state: anyOf('Only images in these states.', imageStates),
+      ...stateFilters('images', imageStates),
+      ...createdFilters,
       visibility: anyOf('Only images of these visibilities.', ['public', 'private', 'shared', 'community']),
       hidden: anyOf('`true`: only hidden images, which lists otherwise leave out.', ['true']),
       architecture: anyOf('Only images of these architectures.'),

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, Network, NetworkCreate, NetworkPage, NetworkUpdate, Subnet, SubnetCreate, SubnetPage, SubnetUpdate
+  anyOf, createdFilters, Network, NetworkCreate, NetworkPage, networkStates, NetworkUpdate, stateFilters, Subnet,
+  SubnetCreate, SubnetPage, SubnetUpdate
 } from '../../openapi/model/index.ts'
 import { directRoutes } from '../changes.ts'
 import { collectionRoutes } from '../collection.ts'
@@ -14,12 +15,19 @@ export default async function routes (fastify: FastifyInstance) {
     ...networks,
     plural: 'networks (VPCs)',
     page: NetworkPage,
-    filters: { is_external: anyOf('Only external networks, or only internal ones.', ['true', 'false']) }
+    filters: {
+      ...stateFilters('networks', networkStates),
+      ...createdFilters,
+      is_external: anyOf('Only external networks, or only internal ones.', ['true', 'false'])
+    }
   }))
   directRoutes(fastify, { ...networks, create: NetworkCreate, update: NetworkUpdate })
 
   await fastify.register(collectionRoutes({
-    ...subnets, plural: 'subnets', page: SubnetPage, filters: { network_id: anyOf('Only subnets of these networks.') }
+    ...subnets,
+    plural: 'subnets',
+    page: SubnetPage,
+    filters: { ...createdFilters, network_id: anyOf('Only subnets of these networks.') }
   }))
   directRoutes(fastify, { ...subnets, create: SubnetCreate, update: SubnetUpdate })
 }

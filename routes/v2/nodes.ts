@@ -1,19 +1,14 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
-  anyOf, createHeaders, Node, NodeCreate, NodePage, nodeStates, NodeUpdate, nodeVerbDetails, nodeVerbs, ok,
-  operationAnswer, preferHeader, Validation
+  anyOf, createdFilters, createHeaders, Node, NodeCreate, NodeDestroy, NodePage, nodeStates, NodeUpdate,
+  nodeVerbDetails, nodeVerbs, ok, operationAnswer, preferHeader, stateFilters, Validation
 } from '../../openapi/model/index.ts'
+import { asProblemError } from '../../plugins/errors.ts'
 import { cloudParams, collectionRoutes, idParams } from '../collection.ts'
 
 const tags = ['Nodes']
 
 const toCamelCase = (verb: string) => verb.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-
-const destroyQuery = Type.Object({
-  if_state: Type.Optional(Type.Enum([...nodeStates], {
-    type: 'string', description: 'Destroy the node only in this state; otherwise the answer is 412.'
-  }))
-}, { additionalProperties: false })
 
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { nodes, actions, operations } = fastify
@@ -27,7 +22,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     model: Node,
     page: NodePage,
     filters: {
-      state: anyOf('Only nodes in these states.', nodeStates),
+      ...stateFilters('nodes', nodeStates),
+      ...createdFilters,
       image_id: anyOf('Only nodes of these images.'),
       size_id: anyOf('Only nodes of these sizes.'),
       availability_zone: anyOf('Only nodes in these zones.')
@@ -58,7 +54,13 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     },
     // An invalid body is a failed check, not an error.
     attachValidation: true
-  }, async ({ cloud, body, validationError }) => nodes.validate(cloud, body as NodeCreate, validationError))
+  }, async (request) => {
+    const { cloud, body, validationError } = request
+    const problem = validationError === undefined ? undefined : asProblemError(validationError, request)
+    const errors = problem?.details.errors ?? []
+    if (problem !== undefined && errors.some(({ in: part }) => part !== 'body')) throw problem
+    return nodes.validate(cloud, body as NodeCreate, errors)
+  })
 
   fastify.patch('/clouds/:cloud/nodes/:id', {
     schema: {
@@ -83,7 +85,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       tags,
       params: idParams,
       headers: preferHeader,
-      querystring: destroyQuery,
+      querystring: NodeDestroy,
       response: operationAnswer()
     }
   }, async ({ cloud, params: { id }, query }, reply) =>

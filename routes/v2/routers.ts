@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
-import { Router, RouterCreate, RouterInterface, RouterPage, RouterUpdate } from '../../openapi/model/index.ts'
+import {
+  createdFilters, networkStates, Router, RouterCreate, RouterInterface, RouterPage, RouterUpdate, stateFilters
+} from '../../openapi/model/index.ts'
 import { directAction, directRoutes } from '../changes.ts'
 import { collectionRoutes } from '../collection.ts'
 
@@ -10,7 +12,7 @@ export default async function routes (fastify: FastifyInstance) {
     ...routers,
     plural: 'routers (internet gateways with their route tables)',
     page: RouterPage,
-    filters: {}
+    filters: { ...stateFilters('routers', networkStates), ...createdFilters }
   }))
   directRoutes(fastify, { ...routers, create: RouterCreate, update: RouterUpdate })
   directAction(fastify, {

@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 import {
-  created, createHeaders, noContent, ProblemError, SecurityGroup, SecurityGroupCreate, SecurityGroupPage,
-  SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, type FieldError
+  created, createdFilters, createHeaders, noContent, ProblemError, SecurityGroup, SecurityGroupCreate,
+  SecurityGroupPage, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, type FieldError
 } from '../../openapi/model/index.ts'
 import { directRoutes } from '../changes.ts'
 import { collectionRoutes, idParams, type IdParams } from '../collection.ts'
@@ -37,7 +37,7 @@ export default async function routes (fastify: FastifyInstance) {
   const { actions } = fastify
 
   await fastify.register(collectionRoutes({
-    ...groups, plural: 'security groups', page: SecurityGroupPage, filters: {}
+    ...groups, plural: 'security groups', page: SecurityGroupPage, filters: createdFilters
   }))
   directRoutes(fastify, { ...groups, create: SecurityGroupCreate, update: SecurityGroupUpdate })
 

@@ -1,4 +1,4 @@
-import { Size, SizePage } from '../../openapi/model/index.ts'
+import { priceFilters, rangeOf, Size, SizePage } from '../../openapi/model/index.ts'
 import { collectionRoutes } from '../collection.ts'
 
 export default collectionRoutes({
@@ -9,5 +9,10 @@ export default collectionRoutes({
   plural: 'sizes',
   model: Size,
   page: SizePage,
-  filters: {}
+  filters: {
+    ...rangeOf('vcpus', 'vCPUs'),
+    ...rangeOf('ram', 'MiB of memory'),
+    ...rangeOf('disk', 'GiB of disk'),
+    ...priceFilters
+  }
 })

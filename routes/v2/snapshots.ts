@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, Snapshot, SnapshotCreate, SnapshotPage, snapshotStates, SnapshotUpdate
+  anyOf, createdFilters, rangeOf, Snapshot, SnapshotCreate, SnapshotPage, snapshotStates, SnapshotUpdate, stateFilters
 } from '../../openapi/model/index.ts'
 import { slowRoutes } from '../changes.ts'
 import { collectionRoutes } from '../collection.ts'
@@ -15,7 +15,9 @@ export default async function routes (fastify: FastifyInstance) {
     plural: 'snapshots of volumes',
     page: SnapshotPage,
     filters: {
-      state: anyOf('Only snapshots in these states.', snapshotStates),
+      ...stateFilters('snapshots', snapshotStates),
+      ...createdFilters,
+      ...rangeOf('size', 'GiB'),
       volume_id: anyOf('Only snapshots of these volumes.')
     }
   }))

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, Volume, VolumeAttach, VolumeCreate, VolumeDetach, VolumeExtend, VolumePage, volumeStates, VolumeType,
-  VolumeTypePage, VolumeUpdate
+  anyOf, createdFilters, rangeOf, stateFilters, Volume, VolumeAttach, VolumeCreate, VolumeDetach, VolumeExtend,
+  VolumePage, volumeStates, VolumeType, VolumeTypePage, VolumeUpdate
 } from '../../openapi/model/index.ts'
 import { slowAction, slowRoutes } from '../changes.ts'
 import { collectionRoutes } from '../collection.ts'
@@ -17,7 +17,9 @@ export default async function routes (fastify: FastifyInstance) {
     plural: 'volumes',
     page: VolumePage,
     filters: {
-      state: anyOf('Only volumes in these states.', volumeStates),
+      ...stateFilters('volumes', volumeStates),
+      ...createdFilters,
+      ...rangeOf('size', 'GiB'),
       type: anyOf('Only volumes of these types.'),
       availability_zone: anyOf('Only volumes in these zones.')
     }

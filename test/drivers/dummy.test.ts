@@ -67,24 +67,24 @@ const machine: ReadonlyArray<readonly [string, Node['state'], string]> = [
   ['BUILD/networking', 'pending', 'destroy'],
   ['BUILD/spawning', 'pending', 'destroy'],
   ['SHUTOFF/powering-on', 'starting', 'destroy'],
-  ['SUSPENDED/resuming', 'starting', 'destroy'],
-  ['PAUSED/unpausing', 'starting', 'destroy'],
+  ['SUSPENDED/resuming', 'starting', 'reboot destroy'],
+  ['PAUSED/unpausing', 'starting', 'reboot destroy'],
   ['SHELVED_OFFLOADED/unshelving', 'starting', 'destroy'],
   ['SHELVED_OFFLOADED/spawning', 'starting', 'destroy'],
   ['SOFT_DELETED/restoring', 'starting', 'destroy'],
   ['ACTIVE', 'running', 'stop reboot pause suspend shelve rescue resize rebuild destroy'],
-  ['ACTIVE/image_snapshot', 'running', 'stop reboot pause suspend shelve rescue resize rebuild destroy'],
+  ['ACTIVE/image_snapshot', 'running', 'destroy'],
   ['VERIFY_RESIZE', 'running', 'confirm_resize revert_resize destroy'],
   ['REBOOT', 'rebooting', 'destroy'],
-  ['REBOOT/reboot_started', 'rebooting', 'destroy'],
-  ['HARD_REBOOT/rebooting_hard', 'rebooting', 'destroy'],
+  ['REBOOT/reboot_started', 'rebooting', 'reboot destroy'],
+  ['HARD_REBOOT/rebooting_hard', 'rebooting', 'reboot destroy'],
   ['ACTIVE/powering-off', 'stopping', 'destroy'],
   ['ACTIVE/powering_off', 'stopping', 'destroy'],
-  ['ACTIVE/suspending', 'stopping', 'destroy'],
-  ['ACTIVE/pausing', 'stopping', 'destroy'],
+  ['ACTIVE/suspending', 'stopping', 'reboot destroy'],
+  ['ACTIVE/pausing', 'stopping', 'reboot destroy'],
   ['ACTIVE/shelving', 'stopping', 'destroy'],
   ['SHELVED/shelving_offloading', 'stopping', 'destroy'],
-  ['SHUTOFF', 'stopped', 'start reboot shelve resize rebuild destroy'],
+  ['SHUTOFF', 'stopped', 'start reboot shelve rescue resize rebuild destroy'],
   ['SUSPENDED', 'suspended', 'reboot resume shelve destroy'],
   ['SHELVED', 'suspended', 'resume destroy'],
   ['SHELVED_OFFLOADED', 'suspended', 'resume destroy'],
@@ -98,16 +98,16 @@ const machine: ReadonlyArray<readonly [string, Node['state'], string]> = [
   ['PASSWORD/updating_password', 'reconfiguring', 'destroy'],
   ['ACTIVE/rescuing', 'reconfiguring', 'destroy'],
   ['RESCUE/unrescuing', 'reconfiguring', 'destroy'],
-  ['MIGRATING', 'migrating', ''],
-  ['ACTIVE/migrating', 'migrating', ''],
+  ['MIGRATING', 'migrating', 'destroy'],
+  ['ACTIVE/migrating', 'migrating', 'destroy'],
   ['ACTIVE/deleting', 'terminating', ''],
   ['ERROR/soft-deleting', 'terminating', ''],
   ['DELETED', 'terminated', ''],
   ['SOFT_DELETED', 'terminated', 'restore'],
-  ['ERROR', 'error', 'reboot rebuild destroy'],
+  ['ERROR', 'error', 'stop reboot rescue rebuild destroy'],
   ['UNKNOWN', 'unknown', [...nodeVerbs, 'destroy'].join(' ')],
   ['HAUNTED', 'unknown', [...nodeVerbs, 'destroy'].join(' ')],
-  ['SHUTOFF/haunting', 'stopped', 'start reboot shelve resize rebuild destroy']
+  ['SHUTOFF/haunting', 'stopped', 'destroy']
 ]
 
 t.test('each status and task of Nova maps to a state and its allowed actions', async (t) => {
@@ -327,12 +327,21 @@ t.test('a node can end in the state error, with the reason', async (t) => {
   t.match(await get(impossible), {
     state: 'error', fault: { code: 'NoValidHost' }, addresses: { length: 0 }, launched_at: null
   })
-  await act(impossible, 'reboot')
-  t.equal((await get(impossible)).state, 'error', 'there is still no host')
+  await t.rejects(act(impossible, 'reboot'), { code: 'invalid_state', details: { allowed_actions: ['destroy'] } })
   const failing = await created({ provider_options: { dummy: { fail: true } } })
-  t.match(await get(failing), { state: 'error', fault: { code: '500' } })
-  await act(failing, 'rebuild')
-  t.match(await get(failing), { state: 'running', fault: null, image_id: 'img-ubuntu-24-04' })
+  t.match(await get(failing), { state: 'error', fault: { code: '500' }, allowed_actions: ['destroy'] })
+  const moved = await created()
+  await act(moved, 'resize', { size_id: 'dummy.impossible' })
+  t.match(await get(moved), { state: 'error', fault: { code: 'NoValidHost' } })
+  await act(moved, 'reboot', { type: 'hard' })
+  t.match(await get(moved), { state: 'running', fault: null }, 'its old host has it')
+})
+
+t.test('a rebuild repairs a node in the state error', async (t) => {
+  const { list, get, act } = await start(t, { nodes: 1, provider_states: ['ERROR'], seed: 4 })
+  const [{ id }] = (await list()).items as [Node]
+  await act(id, 'rebuild')
+  t.match(await get(id), { state: 'running', fault: null, image_id: 'img-ubuntu-24-04' })
 })
 
 t.test('a create returns the admin password once, without keeping it', async (t) => {

@@ -2,7 +2,8 @@ import t from 'tap'
 import { isPrivate, toAddresses } from '../../drivers/openstack/compute/addresses.ts'
 import { imageStatuses, toImage } from '../../drivers/openstack/image/images.ts'
 import { toZone } from '../../drivers/openstack/compute/locations.ts'
-import { situationOf, toNode, type Server } from '../../drivers/openstack/compute/node-mapping.ts'
+import { atLeast } from '../../drivers/openstack/client/microversions.ts'
+import { situationOf, toNode, type Abilities, type Server } from '../../drivers/openstack/compute/node-mapping.ts'
 import { namePattern, toServerQuery } from '../../drivers/openstack/compute/servers.ts'
 import { nodeState, statusStates } from '../../drivers/nova-states.ts'
 import type { Port } from '../../drivers/openstack/network/neutron.ts'
@@ -18,7 +19,13 @@ const identity = {
   location: 'RegionOne',
   self: '/api/v2/clouds/default/nodes/x'
 }
-const can = new Set<string>([...nodeVerbs, 'destroy'])
+/** The actions of a driver with all verbs, on a Nova of this version. */
+const abilities = (version = '2.1', isAdmin = false): Abilities => ({
+  methods: new Set<string>([...nodeVerbs, 'destroy']),
+  hasVersion: ({ lowest }) => atLeast(version, lowest),
+  isAdmin: () => isAdmin
+})
+const can = abilities()
 
 /** `{ state: 'word word' }` as `{ word: state }`. */
 const byWord = (words: Record<string, string>): Record<string, string> =>
@@ -116,15 +123,22 @@ t.test('actions are those that Nova accepts', async (t) => {
   t.equal(
     allowed('ACTIVE', { image: '' }),
     'stop reboot pause suspend shelve resize destroy',
-    'a root volume is neither rescued nor rebuilt'
+    'before 2.87 a root volume is neither rescued nor rebuilt'
   )
   t.equal(allowed('SHUTOFF', { image: '' }), 'start reboot shelve resize destroy')
+  const actionsWith = (other: Abilities, more: Partial<Server>) =>
+    situationOf({ id: 'x', status: 'SHUTOFF', ...more }, other).actions.join(' ')
   t.equal(
-    situationOf({ id: 'x', status: 'SHUTOFF', image: '' }, Object.assign(new Set(can), { rebuildsVolumes: true }))
-      .actions.join(' '),
-    'start reboot shelve resize rebuild destroy',
-    'from 2.93 it can be rebuilt'
+    actionsWith(abilities('2.87'), { image: '' }), 'start reboot shelve rescue resize destroy', 'from 2.87 it is rescued'
   )
+  t.equal(
+    actionsWith(abilities('2.93'), { image: '' }), allowed('SHUTOFF'), 'from 2.93 it is rebuilt too'
+  )
+  t.equal(actionsWith(can, { locked: true }), '', 'a locked node allows nothing')
+  t.equal(
+    actionsWith(abilities('2.1', true), { locked: true }), allowed('SHUTOFF'), 'but everything to an administrator'
+  )
+  t.equal(actionsWith(can, { locked: false }), allowed('SHUTOFF'))
   for (const task of ['rebooting', 'reboot_started', 'suspending', 'resuming']) {
     t.equal(allowed('ACTIVE', { 'OS-EXT-STS:task_state': task }), 'reboot destroy', task)
   }
@@ -136,7 +150,7 @@ t.test('actions are those that Nova accepts', async (t) => {
   t.strictSame(types('ACTIVE', 'rebooting'), ['hard'])
   t.strictSame(types('RESCUE'), [])
   t.equal(
-    situationOf({ id: 'x', status: 'ACTIVE' }, new Set(['stop'])).actions.join(),
+    situationOf({ id: 'x', status: 'ACTIVE' }, { ...can, methods: new Set(['stop']) }).actions.join(),
     'stop',
     'only what the driver can'
   )

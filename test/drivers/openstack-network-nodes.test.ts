@@ -47,6 +47,22 @@ t.test('a NIC in a subnet or with own security groups gets a port first', async 
   t.strictSame(of(ports)[0]!.query.get('name'), 'orchestrator:op', 'those of an earlier attempt are looked for')
 })
 
+t.test('the check of a create throws what the create would throw, and makes no port and no server', async (t) => {
+  const { nodes, call, of } = await open(t, { 'GET /network/v2.0/subnets': subnet })
+  const pointers = async (fields: object) => {
+    const { code, details } = await refused(nodes.checkCreate!({ ...input, ...fields }, call()))
+    t.equal(code, 'validation_failed')
+    return details.errors!.map(({ pointer }) => pointer)
+  }
+  t.strictSame(await pointers({ root_volume: {} }), ['/root_volume/size'])
+  t.strictSame(await pointers({ tags: { 'orchestrator:operation': 'x' } }), ['/tags/orchestrator:operation'])
+  t.strictSame(await pointers({ networks: [{ fixed_ip: '10.0.0.9' }] }), ['/networks/0/network_id'])
+  t.strictSame(await pointers({ count: 2, networks: [{ subnet_id: 's' }] }), ['/count'])
+  t.strictSame(await pointers({ networks: [{ network_id: 'n', fixed_ip: '192.0.2.9' }] }), ['/networks/0/fixed_ip'])
+  await nodes.checkCreate!({ ...input, networks: [{ subnet_id: 's', fixed_ip: '10.0.0.9' }] }, call())
+  t.strictSame([...of(newPort), ...of(create)], [])
+})
+
 t.test('the ports of a refused create are removed; if the outcome is unknown, they stay', async (t) => {
   const { nodes, call, of, routes } = await open(t, {
     'GET /network/v2.0/subnets': subnet,

@@ -95,3 +95,31 @@ t.test('a cloud that repeats password and token leaks neither', async (t) => {
   find('log', log.split('\n'))
   find('store', [files])
 })
+
+t.test('an operation whose outcome stays unknown has the answer of the cloud, without its secrets', async (t) => {
+  const answer = ({ headers }: FakeRequest) => ({
+    status: 500,
+    body: { computeFault: { code: 500, message: `Unexpected API Error of ${String(headers['x-auth-token'])}.` } }
+  })
+  const fake = await startFake(t, { [list]: { body: { servers: [] } }, [action]: answer, [create]: answer })
+  const { api } = await build(t, {
+    clouds: { default: { driver: 'openstack', auth: fake.credentials, timeout: 0.3 } },
+    settings: { operations: { reconcile_seconds: 1 } }
+  })
+  const provider_error = { code: 'computeFault', message: /^Unexpected API Error of \S+$/ }
+  const rebooted = await api.ended((await api.post(`${cloud}/nodes/${id}/actions/reboot`, { type: 'hard' })).body)
+  t.match(rebooted, {
+    status: 'failed',
+    error: {
+      code: 'outcome_unknown',
+      detail: /^Unexpected API Error of [^.]+\. The resource is running, which does not show whether the cloud acted$/,
+      provider_error
+    }
+  })
+  const created = await api.ended((await api.post(`${cloud}/nodes`, { name: 'n', image_id: id, size_id: '1' })).body)
+  t.match(created, {
+    status: 'failed',
+    error: { code: 'outcome_unknown', detail: /^Unexpected API Error of [^.]+\. The create was sent 3 times\./ }
+  })
+  t.notMatch(JSON.stringify([rebooted, created]), /token-\d/)
+})

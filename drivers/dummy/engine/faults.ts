@@ -67,7 +67,7 @@ async function fail (rule: FaultRule, call: Call, isChange: boolean): Promise<ne
 
 /** The methods that change nothing. A retry is safe, and their outcome is never unknown. */
 const reads: ReadonlySet<string> = new Set([
-  'list', 'get', 'list_nics', 'findCreated', 'check', 'console'
+  'list', 'get', 'list_nics', 'findCreated', 'checkCreate', 'check', 'console'
 ])
 
 type Method = (...args: unknown[]) => Promise<unknown>

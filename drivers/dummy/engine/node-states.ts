@@ -1,35 +1,30 @@
-import {
-  nodeVerbs, ProblemError, type NodeAction, type NodeState
-} from '../../../openapi/model/index.ts'
-import { nodeState } from '../../nova-states.ts'
+import { nodeVerbs, ProblemError, type NodeState } from '../../../openapi/model/index.ts'
+import { nodeState, novaActions, type NovaStatus } from '../../nova-states.ts'
 import { allowedActions, isTransitioning } from '../../states.ts'
 import type { NodeRecord } from './records.ts'
 
-/** The actions of statuses that differ from the actions of their state. */
-const actionsByStatus = new Map<string, readonly NodeAction[]>(Object.entries({
-  VERIFY_RESIZE: ['confirm_resize', 'revert_resize', 'destroy'],
-  SHELVED: ['resume', 'destroy'],
-  SHELVED_OFFLOADED: ['resume', 'destroy'],
-  SOFT_DELETED: ['restore']
-} satisfies Record<string, readonly NodeAction[]>))
-
 const supportedActions: ReadonlySet<string> = new Set([...nodeVerbs, 'destroy'])
 
-function mapStatus (status: string, task: string | null) {
-  const state = nodeState(status, task)
-  const transitioning = isTransitioning(state)
-  const special = transitioning ? undefined : actionsByStatus.get(status)
-  return { state, transitioning, allowed_actions: allowedActions(state, supportedActions, special) }
+function mapStatus (nova: NovaStatus) {
+  const state = nodeState(nova.status, nova.task)
+  return {
+    state,
+    transitioning: isTransitioning(state),
+    allowed_actions: allowedActions(state, supportedActions, novaActions(nova))
+  }
 }
+
+type NodeStatus = Pick<NodeRecord, 'status' | 'task'> & Partial<Pick<NodeRecord, 'launched_at'>>
 
 const cache = new Map<string, ReturnType<typeof mapStatus>>()
 
 /** Maps Nova's status and task to the state and its actions. Callers must not change the result. */
-export function nodeStateOf ({ status, task }: Pick<NodeRecord, 'status' | 'task'>) {
-  const key = `${status}/${task ?? ''}`
+export function nodeStateOf ({ status, task, launched_at: launchedAt }: NodeStatus) {
+  const isLaunched = launchedAt !== null
+  const key = `${status}/${task ?? ''}/${isLaunched}`
   const known = cache.get(key)
   if (known !== undefined) return known
-  const mapped = mapStatus(status, task)
+  const mapped = mapStatus({ status, task, isLaunched })
   cache.set(key, mapped)
   return mapped
 }

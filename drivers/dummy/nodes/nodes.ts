@@ -1,5 +1,5 @@
 import {
-  nodeVerbs, type NodeAction, type NodeVerb, type NodeVerbInput
+  nodeVerbs, type NodeAction, type NodeCreate, type NodeVerb, type NodeVerbInput
 } from '../../../openapi/model/index.ts'
 import { describe, type NodeService } from '../../driver.ts'
 import {
@@ -89,17 +89,20 @@ export function createNodes (engine: Engine): NodeService {
     nodeVerbs.map((verb) => [verb, createVerb(verb)])
   )
 
+  const checkInputOfCreate = (store: Store, input: NodeCreate) => {
+    const { size_id: sizeId, count = 1 } = input
+    checkCreate(store, input, location)
+    checkQuotas(quotas, store, { ...demandOf(sizeId, count), ...rootVolumeDemand(store, input, count) })
+  }
+
   return {
     ...reads,
     list: async (query) =>
       pageOf((await open()).nodes, query, pageSize, view, createFilter(query.filters)),
+    checkCreate: async (input) => checkInputOfCreate(await open(), input),
     async create (input, { operation }) {
       const store = await open()
-      const { size_id: sizeId, count = 1 } = input
-      checkCreate(store, input, location)
-      checkQuotas(quotas, store, {
-        ...demandOf(sizeId, count), ...rootVolumeDemand(store, input, count)
-      })
+      checkInputOfCreate(store, input)
       const ids = addNodes(store, input, settings, operation)
       await save()
       return {

@@ -19,7 +19,7 @@ interface PlanOptions {
   fields?: NodeStage
   /** Whether only this status is the end, because others have the same state. */
   isExact?: boolean
-  /** The size of a node that needs a host. The impossible size has none. */
+  /** The size for which a host is sought. There is none for the impossible size. */
   sizeId?: string
 }
 
@@ -34,12 +34,12 @@ function createPlan (
   stages: Array<NodeStage | string>, status: string, { fields, isExact, sizeId }: PlanOptions = {}
 ): Plan {
   const { state } = nodeStateOf({ status, task: null })
-  const hostEnd = sizeId === impossibleSize
+  const end = sizeId === impossibleSize
     ? endOf('ERROR', { fault: noValidHost })
     : endOf(status, { fault: null, ...fields })
   return {
     stages: stages.map((stage) => typeof stage === 'string' ? { task: stage } : stage),
-    end: sizeId === undefined ? endOf(status, fields) : hostEnd,
+    end,
     until: isExact ? { states: [state], provider_states: [status] } : { states: [state] }
   }
 }
@@ -83,10 +83,10 @@ const statusAfter = ({ status }: NodeRecord) => status === 'SHUTOFF' ? 'SHUTOFF'
 export const plans: { [V in NodeVerb]: (node: NodeRecord, input: NodeVerbInput[V]) => Plan } = {
   start: () => createPlan(['powering-on'], 'ACTIVE', launched),
   stop: () => createPlan(['powering-off'], 'SHUTOFF'),
-  reboot: ({ size_id: sizeId }, { type }) => {
+  reboot: (_, { type }) => {
     const hard = { status: 'HARD_REBOOT', task: 'rebooting_hard' }
     const soft = { status: 'REBOOT', task: 'rebooting' }
-    return createPlan([type === 'hard' ? hard : soft], 'ACTIVE', { sizeId })
+    return createPlan([type === 'hard' ? hard : soft], 'ACTIVE')
   },
   pause: () => createPlan(['pausing'], 'PAUSED'),
   suspend: () => createPlan(['suspending'], 'SUSPENDED'),
@@ -117,7 +117,7 @@ export const plans: { [V in NodeVerb]: (node: NodeRecord, input: NodeVerbInput[V
   rebuild: (node, { image_id: imageId }) => {
     const stages = [{ status: 'REBUILD', task: 'rebuilding' }, 'rebuild_spawning']
     const fields = { image_id: imageId }
-    return createPlan(stages, statusAfter(node), { fields, isExact: true, sizeId: node.size_id })
+    return createPlan(stages, statusAfter(node), { fields, isExact: true })
   },
   restore: () => createPlan(['restoring'], 'ACTIVE', launched)
 }

@@ -30,7 +30,7 @@ export function toNode (
     provider_state: data.status,
     provider_task_state: data.task,
     transitioning,
-    allowed_actions: allowed,
+    allowed_actions: data.protected ? [] : allowed,
     created_at: toTimestamp(data.created_at),
     updated_at: toTimestamp(data.updated_at),
     launched_at: data.launched_at === null ? null : toTimestamp(data.launched_at),

@@ -49,7 +49,7 @@ export interface NodeCreateOptions {
  */
 export function createNodeCreate (
   { cloud, recent, toParameters, hasSize }: NodeCreateOptions
-): Pick<NodeService, 'create' | 'findCreated'> {
+): Pick<NodeService, 'create' | 'checkCreate' | 'findCreated'> {
   const { client, dialect } = cloud
 
   const toRootMapping = async ({ image_id: image, root_volume: root }: NodeCreate, call: Call) => {
@@ -115,6 +115,11 @@ export function createNodeCreate (
   }
 
   return {
+    async checkCreate (input, call) {
+      checkInput(input)
+      await toInput(input, call)
+    },
+
     async create (input, call) {
       checkInput(input)
       const request = await toInput(input, call)

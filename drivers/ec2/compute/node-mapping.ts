@@ -17,6 +17,7 @@ export interface NodeMapping {
 /** Maps an instance. */
 export function toNode (instance: Instance, { identity, can, isProtected, extra }: NodeMapping): Node {
   const state = toNodeState(instance)
+  const actions = allowedActionsOf(instance, state, can)
   const { name, tags } = readTags(instance.Tags)
   const addresses = toAddresses(instance)
   // Field by field: V8 takes a hundred times as long for an object that begins with a spread.
@@ -31,7 +32,7 @@ export function toNode (instance: Instance, { identity, can, isProtected, extra 
     provider_state: instance.State?.Name ?? null,
     provider_task_state: null,
     transitioning: isTransitioning(state),
-    allowed_actions: allowedActionsOf(instance, state, can),
+    allowed_actions: isProtected === true ? actions.filter((action) => action !== 'destroy') : actions,
     created_at: createdAt(instance)?.toISOString() ?? null,
     updated_at: null,
     tags,

@@ -8,7 +8,7 @@ import { createSingleFlight } from '../../single-flight.ts'
 import type { Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
 import {
-  chooseVersion, readRange, versionHeaders, volumeHeaders, type Microversion, type VersionRange
+  atLeast, chooseVersion, readRange, versionHeaders, volumeHeaders, type Microversion, type VersionRange
 } from './microversions.ts'
 import { resources } from './resources.ts'
 import type { Access, Session } from './token-cache.ts'
@@ -50,6 +50,10 @@ export interface Client {
   versions (call: Call): Promise<VersionRange | null>
   /** Returns the versions of Nova without a call; undefined before they were read. */
   knownVersions (): VersionRange | null | undefined
+  /** Returns whether Nova is known to have a version. Makes no call. */
+  hasVersion (version: Microversion): boolean
+  /** Returns whether the account administers the cloud, by its last token. */
+  isAdmin (): boolean
   /** The services that were called since the start. */
   readonly usedServices: ReadonlySet<Service>
   refresh (): void
@@ -160,6 +164,8 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
     project: async (call) => (await session.access(call)).project,
     versions,
     knownVersions: () => range,
+    hasVersion: ({ lowest }) => range !== undefined && range !== null && atLeast(range.max, lowest),
+    isAdmin: session.isAdmin,
     usedServices,
     refresh () {
       generation++

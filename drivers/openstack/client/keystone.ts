@@ -15,6 +15,7 @@ export interface KeystoneToken {
   expires_at?: string | null
   issued_at?: string
   project?: { id: string }
+  roles?: Array<{ name: string }>
   catalog?: Catalog
 }
 

@@ -19,6 +19,8 @@ export const microversions = {
   noNetworks: { lowest: '2.37', needed: true },
   /** Accepts the `volume_type` of a root volume. */
   rootVolumeType: { lowest: '2.67', needed: true },
+  /** Rescues a server that boots from a volume. */
+  rescueVolume: { lowest: '2.87', needed: false },
   /** Rebuilds a server that boots from a volume. */
   rebuildVolume: { lowest: '2.93', needed: false },
   /** Attaches a volume to several servers; from 2.20 Nova attaches to shelved servers, and detaches from them. */

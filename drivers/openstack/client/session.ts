@@ -65,8 +65,17 @@ async function requestToken (
       hint: 'Set `auth.project_name` or `auth.project_id`.'
     })
   }
-  return { text, catalog: token.catalog, project: token.project?.id, lifetime: lifetimeOf(token) }
+  return {
+    text,
+    catalog: token.catalog,
+    project: token.project?.id,
+    isAdmin: isAdmin(token),
+    lifetime: lifetimeOf(token)
+  }
 }
+
+/** Nova's default policy `context_is_admin` is `role:admin` (`nova/policies/base.py`); the case of a role is free. */
+const isAdmin = ({ roles = [] }: KeystoneToken) => roles.some(({ name }) => name.toLowerCase() === 'admin')
 
 /** Returns the lifetime in milliseconds, by the clock of Keystone, which may differ from ours. */
 function lifetimeOf ({ issued_at: issued, expires_at: expires }: KeystoneToken) {
@@ -79,18 +88,19 @@ interface ScopedToken {
   text: string
   catalog: Catalog
   project: string | undefined
+  isAdmin: boolean
   /** Milliseconds. */
   lifetime: number
 }
 
-function toGrant ({ text, catalog, project, lifetime }: ScopedToken, given: Place): Grant {
+function toGrant ({ text, catalog, project, isAdmin, lifetime }: ScopedToken, given: Place): Grant {
   const place = { ...given, overrides: fillProject(given.overrides, project) }
   const findUrls = (service: Service) => {
     const { url } = findEndpoint(catalog, service, place)
     return { [service]: url, 'compute-root': computeRoot(url) }
   }
   const access = createAccess({ token: text, region: regionOf(catalog, place), project, findUrls })
-  return { access, lifetime, hasService: (service) => hasService(catalog, service, place) }
+  return { access, lifetime, isAdmin, hasService: (service) => hasService(catalog, service, place) }
 }
 
 /** Replaces the placeholders of the project as openstacksdk does (`openstack/config/cloud_region.py`). */

@@ -26,6 +26,8 @@ export interface Grant {
   lifetime: number
   /** Returns whether the catalog has a service. */
   hasService (service: Service): boolean
+  /** Whether the account administers the cloud. Default: false. */
+  isAdmin?: boolean
 }
 
 /** Holds the token of one cloud. */
@@ -46,6 +48,8 @@ export interface Session {
   region (): string | null
   /** Returns whether the catalog has a service; true until the catalog was read. */
   hasService (service: Service): boolean
+  /** Returns whether the account administers the cloud, by its last token. */
+  isAdmin (): boolean
   refresh (): void
 }
 
@@ -187,6 +191,7 @@ export function createTokenCache ({ timeout, issuer, authenticate, secrets }: To
 
     region: () => entry?.grant.access.region ?? null,
     hasService: (service) => entry?.grant.hasService(service) ?? true,
+    isAdmin: () => entry?.grant.isAdmin === true,
 
     refresh () {
       generation++

@@ -18,14 +18,13 @@ import { resources } from '../client/resources.ts'
 import { novaTags } from '../client/tags.ts'
 import { situationOf, type Abilities } from './node-mapping.ts'
 import type { NodePorts } from './node-ports.ts'
-import { imageFields, sizeFields, updateFields } from './refusals.ts'
+import { imageFields, rescueFields, sizeFields, updateFields } from './refusals.ts'
 import type { Servers } from './servers.ts'
 
 export interface ActionsOptions {
   client: Client
   servers: Servers
   get: NodeService['get']
-  /** The actions that the driver has. */
   can: Abilities
   /** Undefined if the cloud has no Neutron. */
   ports?: NodePorts | undefined
@@ -68,7 +67,8 @@ const actions: { [V in ActionVerb]: Action<V> } = {
   rescue: {
     body: ({ image_id: image }) => ({ rescue: image === undefined ? null : { rescue_image_ref: image } }),
     until: { states: ['rescued'] },
-    fields: imageFields
+    fields: rescueFields,
+    version: microversions.rescueVolume
   },
   unrescue: { body: () => ({ unrescue: null }), until: { states: ['running'] } },
   resize: {

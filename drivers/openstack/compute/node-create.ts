@@ -77,9 +77,17 @@ export function createNodeCreate ({ servers, driver, ports, nameQuery }: NodeCre
     }
   }
 
+  const optionsOf = ({ provider_options: options }: NodeCreate) => (options?.[driver] ?? {}) as CreateOptions
+
   return {
+    async checkCreate (input, call) {
+      toBody(input, optionsOf(input), undefined)
+      if (ports === undefined) input.networks?.map(toNetwork)
+      await ports?.check(input, call)
+    },
+
     async create (input, call) {
-      const options = (input.provider_options?.[driver] ?? {}) as CreateOptions
+      const options = optionsOf(input)
       const version = versionOf(input, options)
       const operation = call.operation ?? (isSeveral(input) ? randomUUID() : undefined)
       const body = toBody(input, options, operation)

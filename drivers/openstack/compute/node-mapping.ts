@@ -1,9 +1,11 @@
-import type { Node, NodeAction, NodeState } from '../../../openapi/model/index.ts'
+import type { Node, NodeAction } from '../../../openapi/model/index.ts'
 import type { Identity } from '../../driver.ts'
-import { isRebootable, nodeState, statusActions } from '../../nova-states.ts'
+import { nodeState, novaActions } from '../../nova-states.ts'
 import { allowedActions, isTransitioning } from '../../states.ts'
 import { operationKey, toTags } from '../../tags.ts'
+import type { Client } from '../client/client.ts'
 import { toTimestamp } from '../client/metadata.ts'
+import { microversions, type Microversion } from '../client/microversions.ts'
 import type { PortsByDevice } from '../network/ports.ts'
 import { toAddresses, type NovaAddress } from './addresses.ts'
 
@@ -89,39 +91,33 @@ export function toNode (server: Server, { identity, ports, can, extra }: NodeMap
   return node
 }
 
-/** The actions that the driver has. */
-export interface Abilities extends ReadonlySet<string> {
-  /** Whether Nova can rebuild a server that boots from a volume. Default: false. */
-  readonly rebuildsVolumes?: boolean
+/** Decides on the actions of a server, beside the server itself. */
+export interface Abilities extends Pick<Client, 'hasVersion' | 'isAdmin'> {
+  /** The methods of the driver. */
+  methods: ReadonlySet<string>
 }
 
 /** Finds the state of a server and the actions that it allows. */
 export function situationOf (server: Server, can: Abilities) {
-  const task = server['OS-EXT-STS:task_state'] ?? null
-  const state = nodeState(server.status, task)
-  const actions = allowedActions(state, can, specialActions(server, state, task, can))
+  const { status, image, locked: isLocked, 'OS-EXT-STS:task_state': task = null } = server
+  const state = nodeState(status, task)
+  const isLaunched = server['OS-SRV-USG:launched_at'] !== null
+  const allowed = allowedActions(state, can.methods, novaActions({ status, task, isLaunched }))
+  // The lock forbids every action, except to the administrators of the cloud (`check_instance_lock`).
+  if (isLocked === true && !can.isAdmin()) return { state, task, actions: [] }
+  const actions = image === '' ? allowed.filter((action) => canChangeVolume(action, can)) : allowed
   return { state, task, actions }
 }
 
-/**
- * The actions that Nova accepts (`nova/compute/api.py`). During a snapshot or an unknown task, and before the first
- * launch, it accepts only deletion; during some tasks also a hard reboot. A server that boots from a volume can be
- * rebuilt from 2.93. It cannot be rescued: that needs 2.87, an image with special properties, and a host that can.
- */
-function specialActions (
-  { status, image, 'OS-SRV-USG:launched_at': launchedAt }: Server, state: NodeState, task: string | null, can: Abilities
-): readonly NodeAction[] | undefined {
-  const isLaunched = launchedAt !== null
-  if (task !== null && isLaunched && state !== 'terminating' && isRebootable(status, task)) return ['reboot', 'destroy']
-  // Nova deletes a server during any task.
-  if (state === 'migrating') return ['destroy']
-  if (isTransitioning(state)) return undefined
-  const byStatus = statusActions[status.toUpperCase()]
-  if (task !== null) return ['destroy']
-  if (byStatus === undefined || state === 'unknown') return byStatus
-  if (!isLaunched) return byStatus.filter((action) => action === 'destroy' || action === 'restore')
-  if (image !== '') return byStatus
-  return byStatus.filter((action) => action !== 'rescue' && (action !== 'rebuild' || can.rebuildsVolumes === true))
+/** The versions of Nova that an action needs on a server that boots from a volume. */
+const volumeVersions: { readonly [A in NodeAction]?: Microversion } = {
+  rescue: microversions.rescueVolume,
+  rebuild: microversions.rebuildVolume
+}
+
+function canChangeVolume (action: NodeAction, { hasVersion }: Abilities) {
+  const version = volumeVersions[action]
+  return version === undefined || hasVersion(version)
 }
 
 /** Finds the types of reboot that Nova accepts: only a hard one of a server that does not run. */

@@ -18,6 +18,8 @@ export interface PreparedNics {
 
 /** Makes and removes the ports of nodes. */
 export interface NodePorts {
+  /** Throws what `prepare` throws before it makes the first port. */
+  check (input: NodeCreate, call: Call): Promise<void>
   /** Makes the ports that a create needs. If it throws, it has made none. */
   prepare (input: NodeCreate, operation: string | undefined, call: Call): Promise<PreparedNics>
   release: NicPorts['release']
@@ -29,7 +31,7 @@ export interface NodePorts {
 
 type Networks = NonNullable<NodeCreate['networks']>
 
-function check (networks: Networks, { count = 1 }: NodeCreate) {
+function checkNetworks (networks: Networks, { count = 1 }: NodeCreate) {
   networks.forEach(({ network_id: network, subnet_id: subnet }, i) => {
     if (network !== undefined || subnet !== undefined) return
     throw invalid(`/networks/${i}/network_id`, 'or subnet_id is required by this cloud')
@@ -83,14 +85,20 @@ export function createNodePorts (
     }
   }
 
+  const check = async (input: NodeCreate, call: Call) => {
+    const { networks = [] } = input
+    checkNetworks(networks, input)
+    await checkFixedIps(neutron, requestedIps(networks), call)
+  }
+
   return {
     release: ports.release,
+    check,
 
     async prepare (input, operation, call) {
       const { networks } = input
       if (networks === undefined) return { networks, made: [] }
-      check(networks, input)
-      await checkFixedIps(neutron, requestedIps(networks), call)
+      await check(input, call)
       const name = portName(operation ?? randomUUID())
       // An earlier attempt of this operation may have left ports without a server.
       if (operation !== undefined && networks.some(needsPort)) {

@@ -10,7 +10,7 @@ import { createActions } from './actions.ts'
 import { createConsole } from './console.ts'
 import { createNics } from './nics.ts'
 import { createNodeCreate, userDataBytes } from './node-create.ts'
-import { toNode, type Server } from './node-mapping.ts'
+import { toNode, type Abilities, type Server } from './node-mapping.ts'
 import { createNodePorts } from './node-ports.ts'
 import { createNodeGroups } from './node-security-groups.ts'
 import { createServers, namePattern, toServerQuery, type NameQuery } from './servers.ts'
@@ -70,26 +70,12 @@ export interface NodesOptions {
   nameQuery?: NameQuery
 }
 
-/** The actions of the driver, and what this cloud's version of Nova adds to them. */
-class NovaActions extends Set<string> {
-  readonly #client: Client
-
-  constructor (client: Client) {
-    super()
-    this.#client = client
-  }
-
-  get rebuildsVolumes () {
-    const range = this.#client.knownVersions()
-    return range !== undefined && range !== null && atLeast(range.max, microversions.rebuildVolume.lowest)
-  }
-}
-
 /** Servers of Nova, with their ports of Neutron. */
 export function createNodes (
   { client, driver, identify, neutron, methods, nameQuery = namePattern }: NodesOptions
 ): NodeService {
-  const can = new NovaActions(client)
+  const supported = new Set<string>()
+  const can: Abilities = { methods: supported, hasVersion: client.hasVersion, isAdmin: client.isAdmin }
   const servers = createServers(client, can)
 
   const convert = (server: Server, ports: PortsByDevice | null, extra: boolean): Node =>
@@ -120,7 +106,7 @@ export function createNodes (
     ...(neutron && createNodeGroups(neutron, nicPorts!, servers))
   }
   for (const method of Object.keys(nodes) as OptionalMethod[]) {
-    if (methods === undefined || methods.has(method)) can.add(method)
+    if (methods === undefined || methods.has(method)) supported.add(method)
     else delete nodes[method]
   }
   return nodes

@@ -28,6 +28,12 @@ export const updateFields: readonly FieldRefusal[] = [
 ]
 
 export const imageFields: readonly FieldRefusal[] = [{ pattern: /image/i, pointer: '/image_id' }]
+
+/** Without an image of the request, the node's own image must allow the rescue of a volume. */
+export const rescueFields: readonly FieldRefusal[] = [
+  { pattern: /Cannot rescue a volume-backed/, pointer: '/image_id' }, ...imageFields
+]
+
 export const sizeFields: readonly FieldRefusal[] = [{ pattern: /flavor/i, pointer: '/size_id' }]
 
 export const nicFields: readonly FieldRefusal[] = [
@@ -41,8 +47,7 @@ const fieldCodes = new Set<string>(['provider_rejected', 'provider_permission_de
 /**
  * Makes the function that explains why Nova refused a change. If the message names a field, the
  * result is validation_failed at that field. If the node is in the wrong state, the result has that
- * state and its allowed actions, which takes one more read by `show`. `can` has the actions of the
- * driver.
+ * state and its allowed actions, which takes one more read by `show`.
  */
 export function createExplain (show: (id: string, call: Call) => Promise<Server>, can: Abilities) {
   const withState = async (error: ProblemError, id: string, call: Call) => {

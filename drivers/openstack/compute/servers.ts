@@ -18,7 +18,7 @@ export interface Servers extends Pick<Bound<Server>, 'page' | 'pages' | 'show'> 
   explain: (error: unknown, context: RefusalContext) => Promise<unknown>
 }
 
-/** Makes Nova's calls for servers. `can` has the actions of the driver. */
+/** Makes Nova's calls for servers. */
 export function createServers (client: Client, can: Abilities): Servers {
   const { page, pages, show } = bind<Server>(
     client,

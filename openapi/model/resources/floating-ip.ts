@@ -1,14 +1,16 @@
 import type { Static } from 'typebox'
-import { Id, inputObject, Ip, IpVersion, nullableString, openEnum, resourceModel, Tags } from '../common.ts'
+import { Id, inputObject, Ip, IpVersion, nullableString, openEnum, requireAny, resourceModel, Tags } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
 import { NetworkState } from './network.ts'
 
 const purpose = 'A public address that can move between nodes: an EC2 elastic IP, an OpenStack floating IP.'
 
+export const floatingIpStates = ['available', 'associated', 'error', 'unknown'] as const
+
 export type FloatingIp = Static<typeof FloatingIp>
 export const FloatingIp = resourceModel('FloatingIp', purpose, {
-  state: openEnum(['available', 'associated', 'error', 'unknown'], 'Whether the address is associated with a node.'),
+  state: openEnum(floatingIpStates, 'Whether the address is associated with a node.'),
   address: nullableString(),
   version: IpVersion,
   pool: nullableString('Id of the pool of the address.'),
@@ -30,7 +32,7 @@ export const FloatingIpAssociate = model('FloatingIpAssociate', inputObject({}, 
   node_id: Id('Node to associate with. It is enough if exactly one NIC of the node is suitable.'),
   nic_id: Id('NIC to associate with.'),
   fixed_address: Ip
-}, { anyOf: [{ required: ['node_id'] }, { required: ['nic_id'] }] }))
+}, requireAny('node_id', 'nic_id')))
 
 export type FloatingIpPool = Static<typeof FloatingIpPool>
 export const FloatingIpPool = resourceModel('FloatingIpPool', 'A pool of public addresses.', {

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableInteger, nullableString, openEnum,
-  patchObject, resourceModel, Tags
+  Id, inputObject, integer, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableInteger, nullableLong,
+  nullableString, openEnum, patchObject, resourceModel, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -17,7 +17,7 @@ export const Image = resourceModel('Image', 'A disk image that nodes boot from: 
   state: ImageState,
   min_ram: nullableInteger('MiB that a node needs for the image.'),
   min_disk: nullableInteger('GiB that a node needs for the image.'),
-  size_bytes: nullableInteger(),
+  size_bytes: nullableLong(),
   architecture: nullableString(),
   os: Type.Object({
     family: nullable(Type.String({ examples: ['linux', 'windows'] })),
@@ -59,8 +59,8 @@ const required = {
   })
 }
 const optional = {
-  min_ram: Type.Integer({ minimum: 0, description: 'MiB that a node needs for the image.' }),
-  min_disk: Type.Integer({ minimum: 0, description: 'GiB that a node needs for the image.' }),
+  min_ram: integer({ minimum: 0, description: 'MiB that a node needs for the image.' }),
+  min_disk: integer({ minimum: 0, description: 'GiB that a node needs for the image.' }),
   architecture: Type.String({ maxLength: 64, examples: ['x86_64'] })
 }
 

@@ -1,12 +1,12 @@
-import { Type, type Static } from 'typebox'
+import type { Static } from 'typebox'
 import {
-  Cidr, inputObject, Name, nameAndTagsPatch, nullableBoolean, nullableInteger, openEnum, patchObject, resourceModel,
-  strings, Tags
+  Cidr, inputObject, integer, Name, nameAndTagsPatch, nullableBoolean, nullableInteger, openEnum, patchObject,
+  resourceModel, strings, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
 
-const networkStates = ['pending', 'available', 'down', 'error', 'deleting', 'unknown'] as const
+export const networkStates = ['pending', 'available', 'down', 'error', 'deleting', 'unknown'] as const
 export type NetworkState = typeof networkStates[number]
 export const NetworkState = model('NetworkState', openEnum(networkStates, 'The state of a network, subnet or router.'))
 
@@ -25,7 +25,7 @@ export const NetworkPage = pageOf('NetworkPage', Network)
 export type NetworkCreate = Static<typeof NetworkCreate>
 export const NetworkCreate = model('NetworkCreate', inputObject({ name: Name }, {
   cidr: Cidr,
-  mtu: Type.Integer({ minimum: 68, maximum: 65535 }),
+  mtu: integer({ minimum: 68, maximum: 65535 }),
   tags: Tags
 }))
 

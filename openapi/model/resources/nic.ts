@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { Id, inputObject, Ip, nullableBoolean, nullableString, strings } from '../common.ts'
+import { Id, inputObject, Ip, nullableBoolean, nullableString, requireAny, strings } from '../common.ts'
 import { model } from '../model.ts'
 import { NetworkState } from './network.ts'
 import { Address } from './node.ts'
@@ -24,7 +24,7 @@ export const NicCreate = model('NicCreate', inputObject({}, {
   subnet_id: Id('Subnet to attach to.'),
   fixed_ip: Ip,
   security_group_ids: Type.Array(Id('Security group.'), { maxItems: 50 })
-}, { anyOf: [{ required: ['network_id'] }, { required: ['subnet_id'] }] }))
+}, requireAny('network_id', 'subnet_id')))
 
 export type NodeSecurityGroup = Static<typeof NodeSecurityGroup>
 export const NodeSecurityGroup = model('NodeSecurityGroup', inputObject({

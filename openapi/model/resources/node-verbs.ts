@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox'
-import { Id, inputObject, openEnum } from '../common.ts'
+import { Id, inputObject, noFields, openEnum } from '../common.ts'
 import { model } from '../model.ts'
 import type { NodeState } from './node-states.ts'
 
@@ -20,8 +20,6 @@ export interface NodeVerbDetails extends NodeActionDetails {
   summary: string
 }
 
-const noFields = inputObject({}, {}, { description: 'This action has no parameters.' })
-
 /**
  * Every verb under `/nodes/{id}/actions/`, in the order of the document. States are those of Nova, whose state machine
  * is the largest of all clouds. A driver overrides `allowedStates` for a provider status that allows more or less than
@@ -29,7 +27,7 @@ const noFields = inputObject({}, {}, { description: 'This action has no paramete
  */
 export const nodeVerbDetails = {
   start: {
-    body: model('NodeStart', noFields),
+    body: noFields,
     summary: 'Start a stopped node',
     allowedStates: ['stopped'],
     settledStates: ['running'],
@@ -37,7 +35,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   stop: {
-    body: model('NodeStop', noFields),
+    body: noFields,
     summary: 'Stop a node; it is not destroyed',
     allowedStates: ['running'],
     settledStates: ['stopped'],
@@ -58,7 +56,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   pause: {
-    body: model('NodePause', noFields),
+    body: noFields,
     summary: 'Pause a node: it stays in memory and does not run',
     allowedStates: ['running'],
     settledStates: ['paused'],
@@ -66,7 +64,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   suspend: {
-    body: model('NodeSuspend', noFields),
+    body: noFields,
     summary: 'Suspend a node to disk',
     allowedStates: ['running'],
     settledStates: ['suspended'],
@@ -74,7 +72,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   resume: {
-    body: model('NodeResume', noFields),
+    body: noFields,
     summary: 'Resume a paused, suspended or shelved node (unpause, resume, unshelve)',
     allowedStates: ['suspended', 'paused'],
     settledStates: ['running'],
@@ -82,7 +80,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   shelve: {
-    body: model('NodeShelve', noFields),
+    body: noFields,
     summary: 'Shelve a node: the cloud keeps its disk as an image and frees its host',
     allowedStates: ['running', 'stopped', 'suspended', 'paused'],
     settledStates: [],
@@ -100,7 +98,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   unrescue: {
-    body: model('NodeUnrescue', noFields),
+    body: noFields,
     summary: 'Boot a rescued node from its own disk again',
     allowedStates: ['rescued'],
     settledStates: ['running'],
@@ -116,7 +114,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   confirm_resize: {
-    body: model('NodeConfirmResize', noFields),
+    body: noFields,
     summary: 'Keep the new size',
     allowedStates: [],
     settledStates: [],
@@ -124,7 +122,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   revert_resize: {
-    body: model('NodeRevertResize', noFields),
+    body: noFields,
     summary: 'Go back to the old size',
     allowedStates: [],
     settledStates: [],
@@ -140,7 +138,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   restore: {
-    body: model('NodeRestore', noFields),
+    body: noFields,
     summary: 'Restore a destroyed node, if the cloud keeps destroyed nodes for a while',
     allowedStates: [],
     settledStates: [],

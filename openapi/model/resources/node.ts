@@ -1,17 +1,17 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableRef, nullableString, openEnum,
-  patchObject, resourceModel, Tags, Timestamp
+  Id, inputObject, integer, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableString, openEnum, patchObject,
+  resourceModel, Tags, Timestamp
 } from '../common.ts'
 import { model, ref } from '../model.ts'
 import { pageOf } from '../page.ts'
-import { NodeState } from './node-states.ts'
+import { nodeStates, NodeState } from './node-states.ts'
 import { NodeAction } from './node-verbs.ts'
 
 export type Address = Static<typeof Address>
 export const Address = model('Address', Type.Object({
   address: Type.String({ examples: ['203.0.113.10', '2001:db8::1'] }),
-  version: Type.Union([Type.Literal(4), Type.Literal(6)], { type: 'integer', description: '4 or 6.' }),
+  version: Type.Unsafe<4 | 6>({ type: 'integer', format: 'int32', enum: [4, 6], description: '4 or 6.' }),
   scope: Type.Enum(['public', 'private'], { type: 'string' }),
   kind: Type.Enum(['fixed', 'floating'], { type: 'string' }),
   network_id: nullableString(),
@@ -29,7 +29,9 @@ export const Node = resourceModel('Node', 'A virtual machine: an EC2 instance, a
   state: NodeState,
   provider_task_state: nullableString("The provider's own name of the change in progress."),
   transitioning: Type.Boolean({ description: 'Whether the cloud is changing the node.' }),
-  allowed_actions: Type.Array(NodeAction, { description: 'The actions that the present state and the cloud allow.' }),
+  allowed_actions: Type.Array(NodeAction, {
+    description: 'The actions that the cloud accepts from this account: those that the state and the protection allow.'
+  }),
   reboot_types: Type.Optional(Type.Array(openEnum(['soft', 'hard'], 'A type of reboot.'), {
     description: 'The types of reboot that the present state allows, if allowed_actions has reboot (OpenStack).'
   })),
@@ -45,9 +47,11 @@ export const Node = resourceModel('Node', 'A virtual machine: an EC2 instance, a
   volume_ids: nullableStrings('Ids of the attached volumes, or null if they could not be read.'),
   lifecycle: nullable(openEnum(['on_demand', 'spot'], 'The pricing model of the node.')),
   launched_at: Timestamp('When the node last started.'),
-  progress: nullable(Type.Integer({ minimum: 0, maximum: 100, description: 'Percentage of the change in progress.' })),
-  fault: nullableRef(Fault),
-  protected: nullableBoolean('Whether the cloud refuses to destroy the node. Some clouds then refuse any change.')
+  progress: nullable(integer({ minimum: 0, maximum: 100, description: 'Percentage of the change in progress.' })),
+  fault: nullable(Fault),
+  protected: nullableBoolean(
+    'Whether the cloud refuses to destroy the node. Some clouds then refuse any change. ' +
+    'An administrator of an OpenStack cloud may change and destroy protected nodes: see `allowed_actions`.')
 })
 
 export const NodePage = pageOf('NodePage', Node)
@@ -60,7 +64,7 @@ const NodeNetwork = inputObject({}, {
 }, { minProperties: 1 })
 
 const RootVolume = inputObject({}, {
-  size: Type.Integer({ minimum: 1, maximum: 65536, description: 'GiB.' }),
+  size: integer({ minimum: 1, maximum: 65536, description: 'GiB.' }),
   type: Id('Volume type.'),
   delete_on_termination: Type.Boolean()
 })
@@ -83,7 +87,7 @@ export const NodeCreate = model('NodeCreate', inputObject({
   security_group_ids: Type.Array(Id('Security group of every NIC.'), { maxItems: 50 }),
   root_volume: RootVolume,
   tags: Tags,
-  count: Type.Integer({ minimum: 1, maximum: 1000, description: 'Number of nodes. Default: 1.' }),
+  count: integer({ minimum: 1, maximum: 1000, description: 'Number of nodes. Default: 1.' }),
   protected: Type.Boolean({ description: 'Whether the cloud refuses to change or destroy the node.' }),
   provider_options: ProviderOptions
 }, { description: 'A node to create.' }))
@@ -94,12 +98,22 @@ export const NodeUpdate = model('NodeUpdate', patchObject({
   protected: Type.Boolean()
 }, { description: 'RFC 7396 merge patch of a node.' }))
 
+/** The condition of a destroy: the query of DELETE, and the input of the bulk action. */
+export const NodeDestroy = inputObject({}, {
+  if_state: Type.Enum([...nodeStates], {
+    type: 'string', description: 'Destroy the node only in this state; otherwise the answer is 412.'
+  })
+})
+
 export type Validation = Static<typeof Validation>
 export const Validation = model('Validation', Type.Object({
   valid: Type.Boolean({ description: 'Whether every check is ok.' }),
   checks: Type.Array(Type.Object({
-    name: Type.String({ examples: ['schema', 'capability', 'image', 'size'] }),
+    name: Type.String({ examples: ['schema', 'capability', 'image', 'size', 'fit', 'quota', 'cloud'] }),
     ok: nullableBoolean('null if the check could not be made.'),
+    pointer: Type.String({
+      description: 'JSON Pointer of the field that was checked; "" means the whole body.', examples: ['/image_id']
+    }),
     detail: Type.String()
   }))
 }, { description: 'The checks of a request to create a node. No node is created.' }))

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { nullableInteger, nullableRef, openEnum } from '../common.ts'
+import { nullableLong, nullableRef, openEnum } from '../common.ts'
 import { model } from '../model.ts'
 import { Problem } from '../problem.ts'
 
@@ -8,8 +8,8 @@ export const Quota = model('Quota', Type.Object({
   resource: Type.String({
     examples: ['nodes', 'vcpus', 'ram', 'networks', 'floating_ips', 'volumes', 'volume_storage']
   }),
-  limit: nullableInteger('null means unlimited.'),
-  used: nullableInteger(),
+  limit: nullableLong('null means unlimited.'),
+  used: nullableLong(),
   unit: Type.Enum(['count', 'MiB', 'GiB'], { type: 'string' })
 }, { description: 'How much of a resource the account may use, and how much it uses.' }))
 

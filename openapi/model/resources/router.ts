@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nameAndTagsPatch, nullableRef, nullableString, patchObject, resourceModel, Tags
+  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableString, patchObject, resourceModel, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -13,7 +13,7 @@ export type Router = Static<typeof Router>
 export const Router = resourceModel('Router', purpose, {
   state: NetworkState,
   network_id: nullableString('Network of the router, if routers of the cloud belong to networks (EC2).'),
-  external_gateway: nullableRef(Type.Object({ network_id: nullableString() })),
+  external_gateway: nullable(Type.Object({ network_id: nullableString() })),
   interfaces: Type.Array(Type.Object({ subnet_id: Type.String() }), {
     description: 'The subnets that the router connects.'
   })
@@ -33,7 +33,7 @@ export const RouterCreate = model('RouterCreate', inputObject({ name: Name }, {
 export type RouterUpdate = Static<typeof RouterUpdate>
 export const RouterUpdate = model('RouterUpdate', patchObject({
   ...nameAndTagsPatch,
-  external_gateway: nullableRef(ExternalGateway)
+  external_gateway: nullable(ExternalGateway)
 }))
 
 export type RouterInterface = Static<typeof RouterInterface>

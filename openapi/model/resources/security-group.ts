@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Cidr, Id, inputObject, Name, nameAndTagsPatch, nullable, nullableInteger, nullableString, openEnum, patchObject,
-  resourceModel, Tags
+  Cidr, Id, inputObject, integer, Name, nameAndTagsPatch, nullable, nullableInteger, nullableString, openEnum,
+  patchObject, resourceModel, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -9,9 +9,9 @@ import { pageOf } from '../page.ts'
 const description = Type.String({ maxLength: 255 })
 const direction = Type.Enum(['ingress', 'egress'], { type: 'string' })
 const ethertype = Type.Enum(['IPv4', 'IPv6'], { type: 'string' })
-const port = (description: string) => Type.Integer({ minimum: 0, maximum: 65535, description })
+const port = (description: string) => integer({ minimum: 0, maximum: 65535, description })
 const remoteKinds = ['any', 'cidr', 'security_group', 'address_group', 'prefix_list', 'unknown'] as const
-const icmp = (description: string) => Type.Integer({ minimum: 0, maximum: 255, description })
+const icmp = (description: string) => integer({ minimum: 0, maximum: 255, description })
 
 export type SecurityGroupRule = Static<typeof SecurityGroupRule>
 export const SecurityGroupRule = model('SecurityGroupRule', Type.Object({

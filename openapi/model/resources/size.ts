@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { availability, nullableInteger, nullableRef, nullableString, resourceModel } from '../common.ts'
+import { availability, integer, nullableInteger, nullableRef, nullableString, resourceModel } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
 
@@ -14,7 +14,7 @@ export const Price = model('Price', Type.Object({
 
 const Gpu = Type.Object({
   name: nullableString(),
-  count: Type.Integer(),
+  count: integer(),
   memory: nullableInteger('MiB of each GPU.')
 })
 

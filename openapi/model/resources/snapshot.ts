@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableInteger, nullableString, openEnum, patchObject,
+  Id, inputObject, integer, Name, nameAndTagsPatch, nullable, nullableInteger, nullableString, openEnum, patchObject,
   resourceModel, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
@@ -15,7 +15,7 @@ export const Snapshot = resourceModel('Snapshot', 'The content of a volume at on
   state: SnapshotState,
   volume_id: nullableString(),
   size: nullableInteger('GiB of the volume.'),
-  progress: nullable(Type.Integer({ minimum: 0, maximum: 100 })),
+  progress: nullable(integer({ minimum: 0, maximum: 100 })),
   description: nullableString()
 })
 

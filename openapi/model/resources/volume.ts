@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import {
-  Id, inputObject, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableInteger, nullableString, openEnum,
-  patchObject, resourceModel, Tags
+  Id, inputObject, integer, long, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableInteger, nullableLong,
+  nullableString, openEnum, patchObject, requireAny, resourceModel, Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -18,7 +18,7 @@ export const Volume = resourceModel('Volume', 'A disk that is independent of nod
   state: VolumeState,
   size: nullableInteger('GiB.'),
   type: nullableString('Name of the volume type.'),
-  iops: nullableInteger(),
+  iops: nullableLong(),
   encrypted: nullableBoolean(),
   bootable: nullableBoolean(),
   availability_zone: nullableString(),
@@ -33,7 +33,7 @@ export const Volume = resourceModel('Volume', 'A disk that is independent of nod
 
 export const VolumePage = pageOf('VolumePage', Volume)
 
-const size = (description: string) => Type.Integer({ minimum: 1, maximum: 65536, description })
+const size = (description: string) => integer({ minimum: 1, maximum: 65536, description })
 
 export type VolumeCreate = Static<typeof VolumeCreate>
 export const VolumeCreate = model('VolumeCreate', inputObject({}, {
@@ -43,10 +43,10 @@ export const VolumeCreate = model('VolumeCreate', inputObject({}, {
   snapshot_id: Id('Snapshot to restore.'),
   image_id: Id('Image to write to the volume, which makes it bootable.'),
   availability_zone: Id('Zone of the volume.'),
-  iops: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+  iops: long({ minimum: 1, maximum: 1_000_000 }),
   encrypted: Type.Boolean(),
   tags: Tags
-}, { anyOf: [{ required: ['size'] }, { required: ['snapshot_id'] }] }))
+}, requireAny('size', 'snapshot_id')))
 
 export type VolumeUpdate = Static<typeof VolumeUpdate>
 export const VolumeUpdate = model('VolumeUpdate', patchObject(nameAndTagsPatch))

@@ -144,6 +144,8 @@ osapi_compute_listen_port = $P_NOVA
 osapi_compute_workers = 1
 compute_driver = ${OSLAB_COMPUTE_DRIVER:-fake.LabDriver}
 allow_resize_to_same_host = true
+# A server stays SHELVED until an administrator frees its host.
+shelved_offload_time = -1
 vif_plugging_is_fatal = false
 vif_plugging_timeout = 0
 report_interval = 5

@@ -15,7 +15,8 @@ DELAY = float(os.environ.get('OSLAB_SPAWN_DELAY') or 0)
 
 
 class LabDriver(fake.FakeDriver):
-    """FakeDriver; it also uploads snapshots, and survives a restart."""
+    """FakeDriver; it also uploads snapshots, rescues volumes, and survives a restart."""
+    capabilities = {**fake.FakeDriver.capabilities, 'supports_bfv_rescue': True}
 
     def init_host(self, host):
         super().init_host(host)

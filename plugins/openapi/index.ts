@@ -2,11 +2,18 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
-import { version } from '../config/version.ts'
+import { version } from '../../config/version.ts'
+import { noFields } from '../../openapi/model/index.ts'
+import { routesOf, type Document, type Route } from './document.ts'
+import { addHeaders, headers } from './headers.ts'
+import { sortRoutes } from './order.ts'
+import { addProblems, describeProblems } from './problems.ts'
 
 const description = `One API over many clouds.
 
 - Lists are paged: follow \`next_cursor\` (or the \`Link\` header) until it is null.
+- Filters: \`state=stopped,error\`, \`exclude_state\`, \`name=*web*\`, \`tag.env=prod\`, \`min_ram\`, \`max_price\`,
+  \`created_after\`. All must match; the values of one are alternatives (docs/filters.md).
 - \`sources\` of a list reports the status of each cloud.
 - Changes that take time answer 202 with an operation; \`Prefer: wait=30\` waits up to 30 s for its end.
 - Send an \`Idempotency-Key\` with every create: the same request may then be sent again without creating twice.
@@ -39,25 +46,33 @@ function relaxDefaults (schema: FastifySchema): FastifySchema {
   return { ...schema, querystring: { ...query, required } }
 }
 
-interface Schema { $ref?: string, required?: string[] }
-interface RequestBody {
-  required?: boolean
-  content: Record<string, { schema: Schema }>
-}
-interface Document {
-  paths: Record<string, { post?: { requestBody?: RequestBody } }>
-  components: { schemas: Record<string, Schema> }
+/** Leaves out the body of an action without fields, so that generated clients send none. */
+function withoutEmptyBody (schema: FastifySchema): FastifySchema {
+  if (schema.body !== noFields) return schema
+  const { body, ...rest } = schema
+  return rest
 }
 
-/** Makes the body of an action without required fields optional: @fastify/swagger documents every body as required. */
-function relaxEmptyBodies ({ openapiObject: document }: { openapiObject: Document }): Document {
-  for (const [path, { post }] of Object.entries(document.paths)) {
-    const schema = post?.requestBody?.content['application/json']?.schema
-    if (schema === undefined || !path.includes('/actions/')) continue
-    const name = schema.$ref?.split('/').at(-1)
-    const { required = [] } = name === undefined ? schema : document.components.schemas[name]!
-    if (required.length === 0) post!.requestBody!.required = false
+/** Makes a body without required fields optional: @fastify/swagger documents every body as required. */
+function relaxBody ({ operation: { requestBody } }: Route, { schemas }: Document['components']) {
+  const given = requestBody?.content['application/json']?.schema
+  if (given === undefined) return
+  const name = given.$ref?.split('/').at(-1)
+  const { required = [], 'x-required-any': requiredAny = [] } = name === undefined ? given : schemas[name]!
+  if (required.length === 0 && requiredAny.length === 0) requestBody!.required = false
+}
+
+/** Completes the document that @fastify/swagger makes of the routes. */
+function complete ({ openapiObject: document }: { openapiObject: Document }): Document {
+  const { components } = document
+  for (const route of routesOf(document)) {
+    relaxBody(route, components)
+    addHeaders(route)
+    addProblems(route)
   }
+  sortRoutes(document)
+  components.headers = headers
+  components.responses = describeProblems()
   return document
 }
 
@@ -80,8 +95,8 @@ export default fp(async (fastify) => {
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`
     },
-    transform: ({ schema, url }) => ({ schema: schema === undefined ? schema : relaxDefaults(schema), url }),
-    transformObject: relaxEmptyBodies as never
+    transform: ({ schema, url }) => ({ schema: schema && withoutEmptyBody(relaxDefaults(schema)), url }),
+    transformObject: complete as never
   } as Parameters<typeof swagger>[1])
 
   await fastify.register(swaggerUi, {
