@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
-import { partialType, ProblemError, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
+import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Position, type Walk } from './cursor.ts'
