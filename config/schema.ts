@@ -8,7 +8,11 @@ const hostName = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/
 
 /** The settings of every cloud, beside those of its driver. */
 export const CloudEntry = Type.Object({
-  driver: Type.String({ minLength: 1, description: 'Name of a driver. GET /api/v2/drivers lists the drivers.' }),
+  driver: Type.String({
+    minLength: 1,
+    description: 'Name of a driver, path of its code (./my-driver.js), or its package. GET /api/v2/drivers lists the ' +
+      'drivers.'
+  }),
   enabled: Type.Boolean({ default: true, description: 'Whether the server serves the cloud.' }),
   timeout: Type.Number({ minimum: 0.1, maximum: 600, default: 30, description: 'Maximum seconds of one call.' }),
   max_in_flight: Type.Integer({

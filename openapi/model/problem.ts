@@ -276,8 +276,16 @@ export type ProblemDetails = Partial<Omit<Problem, 'type' | 'title' | 'status' |
   outcomeUnknown?: boolean
 }
 
+/** Marks the errors of every copy of this package: a driver in its own folder may bring a second copy. */
+const brand = Symbol.for('cloud-orchestrator.ProblemError')
+
 /** An error of the catalog. Drivers and routes throw no other error on purpose. */
 export class ProblemError extends Error {
+  /** Recognizes the errors of other copies of this package too. Their `code` may be one that this copy lacks. */
+  static override [Symbol.hasInstance] (value: unknown): value is ProblemError {
+    return typeof value === 'object' && value !== null && brand in value
+  }
+
   readonly code: ProblemCode
   readonly status: number
   readonly details: Omit<ProblemDetails, 'cause' | 'outcomeUnknown'>
@@ -298,6 +306,19 @@ export class ProblemError extends Error {
     const { details, outcomeUnknown } = this
     return new ProblemError(code, detail, { ...details, outcomeUnknown, cause: this, ...more })
   }
+}
+Object.defineProperty(ProblemError.prototype, brand, { value: true })
+
+/**
+ * Returns the error with a code and a status of this catalog. An error of another version of this package may have a
+ * code that this version lacks: it becomes `provider_error`.
+ */
+export function toKnownProblem (error: ProblemError): ProblemError {
+  const isKnown = Object.hasOwn(problems, error.code)
+  if (isKnown && error.status === problems[error.code].status) return error
+  const { message, details, outcomeUnknown } = error
+  const detail = isKnown ? message : `${message} (${error.code})`
+  return new ProblemError(isKnown ? error.code : 'provider_error', detail, { ...details, outcomeUnknown, cause: error })
 }
 
 /** Returns the response body of an error. It has neither `cause` nor stack, which are for the log. */

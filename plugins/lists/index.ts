@@ -170,8 +170,9 @@ export default fp(async (fastify) => {
   const cloudsOf = (service: ServiceName, request: FastifyRequest) => {
     const names = (request.query as { cloud?: string[] }).cloud
     for (const name of names ?? []) farm.get(name)
-    const isWanted = ({ name, connection }: Cloud) =>
-      names === undefined ? connection?.[service] !== undefined : names.includes(name)
+    const isWanted = ({ name, connection, failure }: Cloud) => names === undefined
+      ? failure !== undefined || connection?.[service] !== undefined
+      : names.includes(name)
     return farm.clouds.filter(isWanted).map(({ name }) => name)
   }
 
