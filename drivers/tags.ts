@@ -13,29 +13,25 @@ export function toTags (tags: Record<string, string> = {}): Record<string, strin
   return others
 }
 
-/** The tags that a cloud accepts. */
+/** The keys of tags that a cloud accepts. The server itself enforces the limit of the values, `tag_characters`. */
 export interface TagRules {
   key: RegExp
   /** Describes `key` in a message. */
   words: string
-  /** Maximum length of a value in characters. */
-  value: number
 }
 
 /** The JSON Pointer of a tag in a request. */
 export const pointerOf = (name: string) => `/tags/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
 
-function errorOf (name: string, value: string | null, rules: TagRules): string | undefined {
+function errorOf (name: string, { key, words }: TagRules): string | undefined {
   if (name === operationKey) return 'is reserved for this server and cannot be set'
-  if (!rules.key.test(name)) return `has a key that this cloud does not accept: ${rules.words}`
-  if (value === null || [...value].length <= rules.value) return undefined
-  return `is too long: this cloud accepts at most ${rules.value} characters`
+  return key.test(name) ? undefined : `has a key that this cloud does not accept: ${words}`
 }
 
-/** Checks the tags of a request. Throws validation_failed with every tag that the cloud does not accept. */
+/** Checks the keys of tags. Throws validation_failed with every tag that the cloud does not accept. */
 export function checkTags (tags: Readonly<Record<string, string | null>>, rules: TagRules) {
-  const errors = Object.entries(tags).flatMap(([name, value]): FieldError[] => {
-    const message = errorOf(name, value, rules)
+  const errors = Object.keys(tags).flatMap((name): FieldError[] => {
+    const message = errorOf(name, rules)
     return message === undefined ? [] : [{ in: 'body', pointer: pointerOf(name), message }]
   })
   if (errors.length > 0) throw new ProblemError('validation_failed', 'The cloud does not accept these tags', { errors })

@@ -5,11 +5,7 @@ import { checkTags, pointerOf, type TagRules } from '../tags.ts'
  * Nova passes the metadata of an image to Glance as names of HTTP headers. Case is lost, `-`
  * becomes `_`, and a colon ends the name; Rackspace's own keys have `__1__` for it.
  */
-const rules: TagRules = {
-  key: /^[a-z0-9_.]{1,255}$/,
-  words: 'lower-case letters, digits and _. up to 255',
-  value: 255
-}
+const rules: TagRules = { key: /^[a-z0-9_.]{1,255}$/, words: 'lower-case letters, digits and _. up to 255' }
 
 /** The key of the operation that made an image. The usual key has a colon. */
 export const imageOperationKey = 'orchestrator_operation'

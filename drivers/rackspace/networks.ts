@@ -1,7 +1,6 @@
 import { defres } from 'openstack-client'
 import { ProblemError, type Network } from '../../openapi/model/index.ts'
 import { describe, type Identity, type NetworkService } from '../driver.ts'
-import { invalid } from '../invalid.ts'
 import { bind, createReadService, type Client, type RefusalContext } from '../openstack/public.ts'
 import { pointToField, type FieldRefusal } from '../refusals.ts'
 
@@ -61,10 +60,8 @@ export function createNetworks (client: Client, identify: (id: string) => Identi
 
   return {
     ...createReadService(networks, convert),
-    async create ({ name, cidr }, call) {
-      if (cidr === undefined) throw invalid('/cidr', 'is required by this cloud')
-      return convert(await networks.create({ label: name, cidr }, call, { fields }), false)
-    },
+    create: async ({ name, cidr }, call) =>
+      convert(await networks.create({ label: name, cidr }, call, { fields }), false),
     destroy: (id, call) => networks.remove(id, call)
   }
 }

@@ -14,6 +14,13 @@ const verbBodies = Object.values(resources.nodeVerbDetails).map(({ body }) => bo
 /** Every named model. `plugins/schemas.ts` registers them. */
 export const models = [...exported, ...verbBodies].map(definitionOf).filter((schema) => schema !== undefined)
 
+const scalarTypes = new Set(['string', 'integer', 'number', 'boolean'])
+
+/** The fields of the model with this name that lists can be sorted by. */
+export const sortableFieldsOf = (id: string) => Object.entries(propertiesOf(id))
+  .filter(([name, { type = [] }]) => name === 'state' || [type].flat().some((one) => scalarTypes.has(one)))
+  .map(([name]) => name)
+
 /** The properties of the model with this name. */
 export function propertiesOf (id: string): Record<string, { type?: string | string[] }> {
   const schema = models.find(({ $id }) => $id === id) as { properties?: Record<string, object> } | undefined

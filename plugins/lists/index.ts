@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
-import { ProblemError, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
+import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Position, type Walk } from './cursor.ts'
@@ -19,8 +19,6 @@ declare module 'fastify' {
 
 export interface Collection {
   service: ServiceName
-  /** The properties of the model. `fields` and `sort` accept no other names. */
-  properties: Readonly<Record<string, { type?: string | string[] }>>
 }
 
 export interface Lists {
@@ -47,12 +45,6 @@ interface ListPage {
   next: Omit<Walk, 'query'> | null
   total: number | null
 }
-
-const scalarTypes = new Set(['string', 'integer', 'number', 'boolean'])
-
-const sortableFields = ({ properties }: Collection) => new Set(Object.entries(properties)
-  .filter(([, { type = [] }]) => [type].flat().some((one) => scalarTypes.has(one)))
-  .map(([name]) => name).concat('state'))
 
 /** Lists over one cloud or many: paging, filters, sorting, and the status of each cloud. */
 export default fp(async (fastify) => {
@@ -108,9 +100,9 @@ export default fp(async (fastify) => {
 
   /** Reads the clouds whole, sorts all items, and returns the page after the last item of the page before. */
   const readSorted = async (
-    request: ListRequest, clouds: readonly string[], collection: Collection, after: Walk['after']
+    request: ListRequest, clouds: readonly string[], after: Walk['after']
   ): Promise<ListPage> => {
-    const sort = parseSort(request.query.sort!, sortableFields(collection))
+    const sort = parseSort(request.query.sort!)
     const reads = await Promise.all(clouds.map((cloud) => readAllPages(request, cloud)))
     throwIfFailed(request, reads, false)
     const { match } = request
@@ -139,7 +131,7 @@ export default fp(async (fastify) => {
     collection: Collection, clouds: readonly string[], single: boolean, request: FastifyRequest, reply: FastifyReply
   ) => {
     const query = request.query as ListParameters
-    const pick = picker(query, collection)
+    const pick = picker(query)
     const filters = filtersOf(query)
     const { service } = collection
     const listRequest: ListRequest = {
@@ -160,10 +152,11 @@ export default fp(async (fastify) => {
     // A forged cursor must not lead to a cloud that the path does not name.
     if (single && walk?.places?.some(({ cloud }) => cloud !== clouds[0])) throw foreignCursor()
     const page = query.sort !== undefined
-      ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, collection, walk?.after)
+      ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, walk?.after)
       : await readUntilFound(listRequest, walk?.places ?? clouds.map(firstPosition), clouds.length === 1)
 
     const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, store)
+    if (pick !== undefined) reply.type(partialType)
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
     return {
       items: pick === undefined ? page.items : page.items.map(pick),
@@ -177,8 +170,9 @@ export default fp(async (fastify) => {
   const cloudsOf = (service: ServiceName, request: FastifyRequest) => {
     const names = (request.query as { cloud?: string[] }).cloud
     for (const name of names ?? []) farm.get(name)
-    const isWanted = ({ name, connection }: Cloud) =>
-      names === undefined ? connection?.[service] !== undefined : names.includes(name)
+    const isWanted = ({ name, connection, failure }: Cloud) => names === undefined
+      ? failure !== undefined || connection?.[service] !== undefined
+      : names.includes(name)
     return farm.clouds.filter(isWanted).map(({ name }) => name)
   }
 
@@ -227,17 +221,9 @@ function findFirst<T> (sorted: readonly { keys: T }[], test: (keys: T) => boolea
   return low
 }
 
-/** Returns a function that reduces an item to `fields`; undefined without `fields`. Throws validation_failed. */
-function picker ({ fields }: ListParameters, { properties }: Collection): ((item: object) => object) | undefined {
+/** Returns a function that reduces an item to `fields`; undefined without `fields`. */
+function picker ({ fields }: ListParameters): ((item: object) => object) | undefined {
   if (fields === undefined) return undefined
-  const message = `must be one of ${Object.keys(properties).join(', ')}`
-  const unknown = fields.flatMap((field, i) => Object.hasOwn(properties, field) ? [] : [{ field, i }])
-  if (unknown.length > 0) {
-    const names = unknown.map(({ field }) => field).join(', ')
-    throw new ProblemError('validation_failed', `The resource has no field ${names}`, {
-      errors: unknown.map(({ i }) => ({ in: 'query', pointer: `/fields/${i}`, message }))
-    })
-  }
   return (item) => Object.fromEntries(fields.flatMap((field) =>
     field in item ? [[field, (item as Record<string, unknown>)[field]]] : []))
 }

@@ -1,6 +1,7 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
-  anyOf, cloudFilter, createdFilters, integer, ok, Operation, OperationPage, operationStatuses, pageAnswer, paging,
+  anyOf, cloudFilter, createdFilters, integer, ok, Operation, OperationId, OperationPage, operationStatuses, pageAnswer,
+  paging,
   ProblemError, queryOf
 } from '../../openapi/model/index.ts'
 import { parseTime } from '../../plugins/lists/filters.ts'
@@ -81,7 +82,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       operationId: 'getOperation',
       summary: 'Get an operation, at once or when it ends',
       tags,
-      params: Type.Object({ id: Type.String({ description: 'Id of the operation.' }) }),
+      params: Type.Object({ id: OperationId }),
       querystring: Type.Object({
         wait: Type.Optional(integer({
           minimum: 0,

@@ -58,7 +58,7 @@ async function start (t: Test, answer: Answer, settings: object = {}) {
   return { ...served, log }
 }
 
-t.test('what the cloud repeats of resolved credentials is in no answer, log or store', async (t) => {
+t.test('resolved credentials that the cloud repeats are in no answer, log or store', async (t) => {
   let repeated = ''
   const { api, log, directory } = await start(t, (action, headers, res) => {
     if (action === 'AssumeRole') return res.end(assumed)

@@ -31,7 +31,7 @@ const pointerOf = (run: () => unknown) => {
   return undefined
 }
 
-t.test('a rule becomes a permission, by protocol, ports, ICMP, addresses and group', async (t) => {
+t.test('a rule is translated to a permission: protocol, ports, ICMP, addresses and group', async (t) => {
   const ingress = (rule: Omit<SecurityGroupRuleCreate, 'direction'>) =>
     toPermission({ direction: 'ingress', ...rule }, true)
   t.strictSame(
@@ -56,7 +56,7 @@ t.test('a rule becomes a permission, by protocol, ports, ICMP, addresses and gro
   t.match(ingress({ protocol: 'icmpv6' }), { IpProtocol: 'icmpv6', Ipv6Ranges: [{ CidrIpv6: '::/0' }] })
 })
 
-t.test('a rule that makes no sense is refused at its field', async (t) => {
+t.test('an invalid rule is refused at its field', async (t) => {
   const at = (rule: Omit<SecurityGroupRuleCreate, 'direction'>, modern = true) =>
     pointerOf(() => toPermission({ direction: 'ingress', ...rule }, modern))
   t.equal(at({ protocol: 'nonsense' }), '/protocol')
@@ -68,7 +68,7 @@ t.test('a rule that makes no sense is refused at its field', async (t) => {
   t.equal(at({ cidr: '::/0' }), undefined)
 })
 
-t.test('-1 is any, numbers of protocols are names, all ports are no port', async (t) => {
+t.test('protocol -1 is any, protocol numbers become names, and all ports are null', async (t) => {
   const base = { SecurityGroupRuleId: 'sgr-1', GroupId: 'sg-1', IsEgress: false }
   t.match(toRule({ ...base, IpProtocol: '-1', FromPort: -1, ToPort: -1, CidrIpv4: '0.0.0.0/0' }), {
     id: 'sgr-1',
@@ -138,7 +138,7 @@ t.test('a rule is never shown with less restriction than it has', async (t) => {
   ])
 })
 
-t.test('where rules have no ids, each says itself in a path, and is taken back as it was made', async (t) => {
+t.test('a rule without an id is named by its content, and revoked by it', async (t) => {
   const group = {
     IpPermissions: [
       {
@@ -178,7 +178,7 @@ t.test('where rules have no ids, each says itself in a path, and is taken back a
   t.strictSame(permissionOf(rules[3]!), { IpProtocol: '-1', IpRanges: [{ CidrIp: '0.0.0.0/0' }] })
 })
 
-t.test('a route table is a router, whose way outside is named by its network', async (t) => {
+t.test('a route table is a router; its gateway is named by the network', async (t) => {
   const table = {
     VpcId: 'vpc-1',
     Tags: [
@@ -214,7 +214,7 @@ t.test('a route table is a router, whose way outside is named by its network', a
   t.equal(toRouter(dead, identity, false).external_gateway, null, 'a gateway that is gone leads nowhere')
 })
 
-t.test('networks show their blocks, subnets their first address as the gateway', async (t) => {
+t.test('networks have their blocks; subnets have their first address as gateway', async (t) => {
   const block = (CidrBlock: string, State: 'associated' | 'disassociated') => ({ CidrBlock, CidrBlockState: { State } })
   const vpc = {
     VpcId: 'vpc-1',
@@ -241,7 +241,7 @@ t.test('networks show their blocks, subnets their first address as the gateway',
   t.equal(gatewayOf(undefined), null)
 })
 
-t.test('an elastic IP is associated with a NIC, or available; empty texts are nothing', async (t) => {
+t.test('an elastic IP is associated with a NIC or available; empty texts are null', async (t) => {
   t.match(toFloatingIp({ AllocationId: 'eipalloc-1', PublicIp: '192.0.2.1', InstanceId: '' }, identity, false), {
     state: 'available',
     address: '192.0.2.1',
@@ -261,7 +261,7 @@ t.test('an elastic IP is associated with a NIC, or available; empty texts are no
   )
 })
 
-t.test('an address goes to the one NIC that fits; otherwise the NICs are listed', async (t) => {
+t.test('an address is associated with the only NIC that fits; otherwise the error lists the NICs', async (t) => {
   const nics = [
     {
       NetworkInterfaceId: 'eni-1',

@@ -24,7 +24,7 @@ const node = (instance: Instance) => toNode(instance, { identity, can, isProtect
 
 const nic = (attached: Date) => [{ Attachment: { DeviceIndex: 0, AttachTime: attached } }]
 
-t.test('an instance is in one of our states, and each allows what Amazon allows', async (t) => {
+t.test('each state of an instance is mapped, and allows what Amazon allows', async (t) => {
   const shown = (name: string, more: Instance = {}) => {
     const { state, allowed_actions: actions, transitioning } = node({ State: { Name: name as 'running' }, ...more })
     return [state, actions.join(' '), transitioning]
@@ -48,14 +48,14 @@ t.test('an instance is in one of our states, and each allows what Amazon allows'
   ])
 })
 
-t.test('one that is pending long after it was made is starting', async (t) => {
+t.test('an instance that is pending long after its creation is starting', async (t) => {
   const pending = { State: { Name: 'pending' as const }, LaunchTime: launched }
   t.equal(node({ ...pending, NetworkInterfaces: nic(new Date(launched.getTime() - 1000)) }).state, 'pending')
   t.equal(node({ ...pending, NetworkInterfaces: nic(new Date(launched.getTime() - 61_000)) }).state, 'starting')
   t.equal(node(pending).state, 'pending', 'without a NIC nobody knows')
 })
 
-t.test('it was made when its first NIC was attached, and launched at its last start', async (t) => {
+t.test('an instance was created when its first NIC was attached, and launched at its last start', async (t) => {
   const attached = new Date('2025-06-01T00:00:00Z')
   t.match(node({ LaunchTime: launched, NetworkInterfaces: nic(attached) }), {
     created_at: '2025-06-01T00:00:00.000Z',
@@ -64,13 +64,13 @@ t.test('it was made when its first NIC was attached, and launched at its last st
   t.equal(node({ LaunchTime: launched }).created_at, '2026-01-01T00:00:00.000Z', 'outside of a VPC there is no NIC')
 })
 
-t.test('only a reason of the server is a fault', async (t) => {
+t.test('only a reason that begins with Server. is a fault', async (t) => {
   const ended = (Code: string) => node({ State: { Name: 'terminated' }, StateReason: { Code, Message: 'why' } }).fault
   t.same(ended('Server.InternalError'), { code: 'Server.InternalError', message: 'why' })
   t.equal(ended('Client.UserInitiatedShutdown'), null)
 })
 
-t.test('an elastic address is floating, one that Amazon lends is not', async (t) => {
+t.test("an elastic address is floating; one of Amazon's pool is fixed", async (t) => {
   const {
     addresses,
     public_ips: open,
@@ -114,7 +114,7 @@ t.test('an elastic address is floating, one that Amazon lends is not', async (t)
   )
 })
 
-t.test('the tag Name is the name, and the tag of our own is not shown', async (t) => {
+t.test("the tag Name is the name; this server's own tag is not shown", async (t) => {
   t.same(
     readTags([
       { Key: 'Name', Value: 'web' },
@@ -133,7 +133,7 @@ t.test('the tag Name is the name, and the tag of our own is not shown', async (t
   ])
 })
 
-t.test('filters are handed on in the words of Amazon, wildcards of its own escaped', async (t) => {
+t.test('filters are translated for Amazon, and its own wildcards are escaped', async (t) => {
   const rules = {
     name: nameRule,
     state: { name: 'instance-state-name', toValues: toNodeStatuses },
@@ -151,7 +151,7 @@ t.test('filters are handed on in the words of Amazon, wildcards of its own escap
   t.equal(toFilters({ tag: ['a=b=c'] }, rules), undefined, 'a key may have a =, so the core filters')
 })
 
-t.test('options of a create are the parameters of Amazon', async (t) => {
+t.test('options of a create become parameters of RunInstances', async (t) => {
   const sent = (options: Parameters<typeof toParameters>[0]) => JSON.parse(JSON.stringify(toParameters(options)))
   t.same(sent({}), {})
   const profile = 'arn:aws:iam::1:instance-profile/x'
@@ -170,7 +170,7 @@ t.test('options of a create are the parameters of Amazon', async (t) => {
   })
 })
 
-t.test('each code of the cloud is one of the catalogue', async (t) => {
+t.test('each error code of the cloud is mapped to a problem code', async (t) => {
   const told = (name: string, status = 400) =>
     toProblemError(
       Object.assign(new Error('said'), {

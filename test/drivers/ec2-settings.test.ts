@@ -10,7 +10,7 @@ async function read (clouds: Record<string, object>) {
   return loadSettings({ env: {}, cwd: directory, drivers })
 }
 
-t.test('the names of the original stand for a region', async (t) => {
+t.test('driver names of the original Orchestrator stand for a region', async (t) => {
   const { clouds } = await read({
     default: { driver: 'ec2_us_east', ...key },
     west: { driver: 'ec2_us_west', ...key },
@@ -26,7 +26,7 @@ t.test('the names of the original stand for a region', async (t) => {
   )
 })
 
-t.test('USER and PASSWORD of the original are the key and its secret', async (t) => {
+t.test('USER and PASSWORD of the original Orchestrator are the key and its secret', async (t) => {
   const { clouds } = await read({ default: { driver: 'ec2_us_east', USER: 'AKIAEXAMPLE', PASSWORD: 'hidden-secret' } })
   t.match(clouds[0]!.settings, key)
 })

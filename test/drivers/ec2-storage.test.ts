@@ -48,7 +48,7 @@ function cloudOf (answer: (sent: SentAction) => object, dialect: Partial<typeof 
   return { cloud, sent }
 }
 
-t.test('a volume is as its attachment says, and grows while it is modified', async (t) => {
+t.test('the state of a volume follows its attachment and its modification', async (t) => {
   const state = (raw: object, modifying = false) =>
     toVolume(raw, identity, { isModifying: modifying, extra: false }).state
   const attached = (word: string) => ({ State: 'in-use', Attachments: [{ InstanceId: 'i-1', State: word }] })
@@ -63,7 +63,7 @@ t.test('a volume is as its attachment says, and grows while it is modified', asy
   t.same(toVolumeStatuses('updating'), ['available', 'in-use'])
 })
 
-t.test('what a volume was made from, and whether a node can boot from it, is shown if it is known', async (t) => {
+t.test('the source of a volume and whether it is bootable are shown if known', async (t) => {
   const shown = (raw: object) => toVolume(raw, identity, { isModifying: false, extra: false })
   t.match(shown({ SnapshotId: '' }), { snapshot_id: null, bootable: false })
   t.match(shown({ SnapshotId: 'snap-1' }), { snapshot_id: 'snap-1', bootable: null })
@@ -77,7 +77,7 @@ t.test('what a volume was made from, and whether a node can boot from it, is sho
   t.same(shown({ Attachments: [{ InstanceId: 'i-1', State: 'detached' }] }).attachments, [])
 })
 
-t.test('the next free device is the first that no volume has, by either of its names', async (t) => {
+t.test('the next free device is the first that no volume has, under either name', async (t) => {
   const on = (...names: string[]) =>
     findFreeDevice({ BlockDeviceMappings: names.map((DeviceName) => ({ DeviceName })) })
   t.equal(on('/dev/sda1'), '/dev/sdf')
@@ -91,7 +91,7 @@ t.test('the next free device is the first that no volume has, by either of its n
   t.throws(() => on(...all), { code: 'provider_capacity' })
 })
 
-t.test('a volume is made in the first zone where none is asked for, with the operation as token and tag', async (t) => {
+t.test('a volume without a zone is created in the first one, with the operation as token and tag', async (t) => {
   const { cloud, sent } = cloudOf(({ action }) =>
     action === 'DescribeAvailabilityZones'
       ? {
@@ -124,7 +124,7 @@ t.test('a volume is made in the first zone where none is asked for, with the ope
 })
 
 t.test(
-  'where tags come after the creation nothing finds a lost volume, and there is no growing without ModifyVolume',
+  'a cloud that sets tags after the creation has no findCreated, and without ModifyVolume no extend',
   async (t) => {
     const { cloud } = cloudOf(() => ({}), { tagsOnCreate: false, volumeChanges: false })
     const volumes = createVolumes(cloud, createDefaultZone(cloud.client))
@@ -133,7 +133,7 @@ t.test(
   }
 )
 
-t.test('a volume never gets smaller, and one of the size asked for is done', async (t) => {
+t.test('a volume cannot shrink; one that has the size already succeeds', async (t) => {
   const { cloud, sent } = cloudOf(() => ({ Volumes: [{ VolumeId: 'vol-1', Size: 5 }] }))
   const { extend } = createVolumes(cloud, createDefaultZone(cloud.client))
   await t.rejects(extend!('vol-1', { size: 4 }, call()), {
@@ -146,7 +146,7 @@ t.test('a volume never gets smaller, and one of the size asked for is done', asy
   t.match(sent.at(-1), { action: 'ModifyVolume', input: { Size: 6 } })
 })
 
-t.test('a snapshot is as the cloud tells it', async (t) => {
+t.test('a snapshot is mapped', async (t) => {
   const raw = {
     SnapshotId: 'snap-1',
     State: 'pending' as const,
@@ -166,7 +166,7 @@ t.test('a snapshot is as the cloud tells it', async (t) => {
   t.match(toSnapshot({ State: 'completed' }, identity, false), { state: 'available', progress: null })
 })
 
-t.test('an image tells of its system what the cloud bills, and who may see it', async (t) => {
+t.test('an image has its operating system from the billing, and its visibility', async (t) => {
   const shown = (raw: object, account?: string) => toImage(raw, identity, { account, extra: false })
   t.same(shown({ PlatformDetails: 'Linux/UNIX' }).os, { family: 'linux', distro: null, version: null })
   t.same(shown({ PlatformDetails: 'Red Hat Enterprise Linux with HA' }).os, {
@@ -194,7 +194,7 @@ t.test('an image tells of its system what the cloud bills, and who may see it', 
 })
 
 t.test(
-  'a list of images goes through the own ones and each recommended kind, page by page, and shows none twice',
+  'a list of images has the own ones and each recommended kind, page by page, each image once',
   async (t) => {
     const image = (ImageId: string, OwnerId: string, Name: string) => ({
       ImageId,
@@ -238,7 +238,7 @@ t.test(
   }
 )
 
-t.test('the filter owner asks for those of everybody, of oneself or of an account', async (t) => {
+t.test('the filter owner selects all images, the own ones, or those of an account', async (t) => {
   const { cloud, sent } = cloudOf(() => ({ Images: [] }))
   const images = createImages({ cloud, recommended: [{ owner: '9', name: '*' }] })
   for (const owner of [
@@ -272,7 +272,7 @@ t.test('an image may be deleted with its snapshots', async (t) => {
   )
 })
 
-t.test('an instance type is a size', async (t) => {
+t.test('an instance type is mapped to a size', async (t) => {
   const size = toSize(
     {
       InstanceType: 'g5.xlarge',
@@ -330,7 +330,7 @@ t.test(
   }
 )
 
-t.test('the prices that come with the driver are known for a location and a size, and null for others', async (t) => {
+t.test('prices of the driver are found by location and size; others are null', async (t) => {
   const priceOf = createPrices()
   t.match(priceOf('us-east-1', 't3.micro'), {
     amount: '0.0104',
@@ -344,7 +344,7 @@ t.test('the prices that come with the driver are known for a location and a size
   t.equal(priceOf('constructor', 't3.micro'), null)
 })
 
-t.test('a file of prices may take their place; an error names the wrong field', async (t) => {
+t.test('a file of prices replaces them; an error names the wrong field', async (t) => {
   const directory = t.testdir({})
   const good = {
     as_of: '2026-01-01',
@@ -374,7 +374,7 @@ t.test('a file of prices may take their place; an error names the wrong field', 
   t.throws(() => resolvePrices({ prices: 'none.json' }, directory), /prices: .*none\.json cannot be read/)
 })
 
-t.test('a key pair tells what the cloud tells, its private key once', async (t) => {
+t.test('a key pair is mapped; its private key is returned once', async (t) => {
   const raw = { KeyName: 'me', KeyType: 'ed25519' as const, KeyFingerprint: 'f', PublicKey: 'ssh-ed25519 AAAA me\n' }
   t.match(toKeyPair(raw, identity, { secret: 's', extra: false }), {
     name: 'me',
@@ -386,7 +386,7 @@ t.test('a key pair tells what the cloud tells, its private key once', async (t) 
   t.equal(toKeyPair(raw, identity, { extra: true }).secrets, undefined)
 })
 
-t.test('quotas are those that the cloud shows; nodes are counted by one call, or not at all', async (t) => {
+t.test('quotas come from the cloud; nodes are counted by one call, or not at all', async (t) => {
   for (const [NextToken, used] of [[undefined, 2], ['', 2], ['more', null]] as const) {
     const { cloud, sent } = cloudOf(({ action }) => {
       if (action === 'DescribeAddresses') return { Addresses: [{}] }
@@ -416,7 +416,7 @@ t.test('owner=amazon finds the images of Amazon, whose owner is an account with 
   t.equal(await ownerOf({}), '137112412989')
 })
 
-t.test('images of everybody are what another cloud lists; who one is itself it cannot tell', async (t) => {
+t.test('another cloud lists the images of all; it has no alias for the own account', async (t) => {
   const { api } = await build(t)
   const list = async (query: string) => (await api.get(`/api/v2/clouds/default/images${query}`)).body
   const all = await list('')
@@ -431,7 +431,7 @@ t.test('images of everybody are what another cloud lists; who one is itself it c
   })
 })
 
-t.test('a volume whose creation was lost, where nothing finds it again, is not made twice', async (t) => {
+t.test('a create of a volume whose answer was lost is not repeated if the volume cannot be found', async (t) => {
   const fake = await startEucalyptus()
   t.teardown(fake.close)
   const proxy = await startFaultProxy({

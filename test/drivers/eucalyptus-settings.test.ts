@@ -12,7 +12,7 @@ async function read (settings: object) {
   return loadSettings({ env: {}, cwd: directory, drivers }).clouds[0]!.settings
 }
 
-t.test('a host is enough beside the key', async (t) => {
+t.test('a host and a key are enough', async (t) => {
   t.match(await read({ ...key, host: 'cloud.example' }), {
     host: 'cloud.example',
     port: 8773,
@@ -22,7 +22,7 @@ t.test('a host is enough beside the key', async (t) => {
   })
 })
 
-t.test('the form of the original is that of today', async (t) => {
+t.test('settings of the original Orchestrator are converted', async (t) => {
   const extra = { host: '10.0.0.5', secure: false, port: '8773', path: '/services/Eucalyptus' }
   t.match(await read({ USER: 'AKIEXAMPLE', PASSWORD: 'hidden-secret', EXTRA_PARAMS: extra }), {
     ...key,
@@ -31,7 +31,7 @@ t.test('the form of the original is that of today', async (t) => {
   })
 })
 
-t.test('an endpoint says host, port, path and whether to speak TLS', async (t) => {
+t.test('an endpoint has host, port, path and the use of TLS', async (t) => {
   t.match(await read({ ...key, endpoint: 'http://cloud.example:8774/services/Eucalyptus' }), {
     host: 'cloud.example',
     port: 8774,

@@ -311,7 +311,7 @@ t.test('an id cannot change the path of a call', async (t) => {
   t.ok(cloud.ids['sizes']!.test('performance1-1 (ü)'))
 })
 
-t.test('images, sizes and locations', async (t) => {
+t.test('images, sizes and locations are listed', async (t) => {
   const { cloud, call, of } = await start(t, {
     'GET /image/v2/images': { body: { images: [{ id: 'i', status: 'active' }], next: '/v2/images?limit=1&marker=i' } },
     'GET /image/v2/images/i': { body: { id: 'i', status: 'killed' } },

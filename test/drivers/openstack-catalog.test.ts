@@ -14,7 +14,7 @@ async function closedPort () {
   return port
 }
 
-t.test('an endpoint that has moved is found after a refused connection, also for a change', async (t) => {
+t.test('a moved endpoint is found after a refused connection, also for a change', async (t) => {
   let now = 0
   const real = performance.now.bind(performance)
   t.intercept(performance, 'now', { value: () => real() + now })
@@ -49,7 +49,7 @@ t.test('a catalog is not read for each call to an endpoint that cannot be reache
   t.equal(of(auth).length, 2)
 })
 
-t.test('without Neutron nothing that needs it is claimed', async (t) => {
+t.test('without Neutron the capabilities that need it are missing', async (t) => {
   const catalog = (entries: ReturnType<typeof entry>[]) => entries.filter(({ type }) => type !== 'network')
   const { cloud, nodes, call } = await start(t, { [list]: { body: { servers: [] } } }, {}, { catalog })
   t.match(await refused(nodes.attach_nic(id, { network_id: id }, call())), {

@@ -11,7 +11,7 @@ const says = (status: number, message: string) => ({ status, body: { badRequest:
 const codeOf = (status: number, message: string, read = false, headers: Record<string, string> = {}) =>
   problemOf({ status, headers, body: { fault: { message } } }, { service: 'compute', read }).code
 
-t.test('quotas and rate limits are told apart', async (t) => {
+t.test('quotas and rate limits are distinguished', async (t) => {
   const ports = 'The number of defined ports: 5 is over the limit: 4'
   t.equal(codeOf(403, ports), 'provider_quota_exceeded')
   t.equal(codeOf(409, ports), 'provider_quota_exceeded')
@@ -20,7 +20,7 @@ t.test('quotas and rate limits are told apart', async (t) => {
   t.equal(codeOf(413, 'x', false, { 'retry-after': '1' }), 'provider_rate_limited')
 })
 
-t.test('our own metadata is in no message', async (t) => {
+t.test("no message contains this server's own metadata", async (t) => {
   for (const [message, wanted] of [
     [`Invalid metadata {'${operationKey}': 'op-1', 'a': 'b'} given`, "Invalid metadata {'a': 'b'} given"],
     [`Invalid {"a": "b", "${operationKey}": "op-1"}`, 'Invalid {"a": "b", }'],
@@ -50,12 +50,12 @@ t.test('tags with equal keys are all visible, and can be removed', async (t) => 
   t.strictSame(patchTagList(list, { env: 'z' }), ['word', 'env=z'])
 })
 
-t.test('Cinder has rules for keys', async (t) => {
+t.test("keys of tags follow Cinder's rules", async (t) => {
   checkTags({ 'a.b/c:d-e_f g': 'x' }, cinderTags)
   for (const key of ['ü', 'a,b', '']) t.throws(() => checkTags({ [key]: 'x' }, cinderTags), { code: 'validation_failed' })
 })
 
-t.test('a taken fixed IP is told at its field', async (t) => {
+t.test('the error for a taken fixed IP points to its field', async (t) => {
   const { nodes, call, routes } = await start(t, {
     'GET /network/v2.0/subnets': { body: { subnets: [{ id: 's', network_id: id, cidr: '10.0.0.0/24' }] } }
   })

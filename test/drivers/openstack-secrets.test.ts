@@ -13,7 +13,7 @@ const create = 'POST /compute/v2.1/servers'
 const forms = [token, token.slice(0, 40), password, JSON.stringify(password).slice(1, -1), 'correct+%22horse', 'horse',
   Buffer.from(password).toString('base64')]
 
-t.test('a cloud that repeats password and token leaks neither', async (t) => {
+t.test('a cloud that repeats password and token in its answers leaks neither', async (t) => {
   const said = ({ headers }: FakeRequest) =>
     `bad ${String(headers['x-auth-token'] ?? token)} of ${password}, at http://me:${encodeURIComponent(password)}@x/`
   const refuse = (status: number, kind = 'fault') => (request: FakeRequest) => ({

@@ -82,7 +82,7 @@ clouds:
   t.strictSame(readSettings(Settings, settings).errors, [])
 })
 
-t.test('what clouds.yaml says about scope, addresses and versions is honoured or refused by name', async (t) => {
+t.test('scope, addresses and versions of clouds.yaml are used, or refused by name', async (t) => {
   const open = (entry: object) => {
     const from = source(t, { 'clouds.yaml': JSON.stringify({ clouds: { mine: entry } }) })
     const settings = resolve({ from: 'clouds.yaml#mine' }, from)
@@ -198,7 +198,7 @@ t.test('missing settings are reported at registration', async (t) => {
   t.match(cloud, { host: 'cloud.example:5000', location: 'R', driver: 'openstack' })
 })
 
-t.test('credentials', async (t) => {
+t.test('credentials are completed or refused, by their kind', async (t) => {
   t.equal(missingCredentials({ auth_url: url, password: 'x' }, undefined), 'auth.username or auth.user_id is required')
   t.equal(missingCredentials({ auth_url: url }, 'v3token'), 'auth.token is required')
   t.match(

@@ -11,7 +11,7 @@ const offers = (...value: string[]) => ({ body: { 'import-methods': { value } } 
 const made = { resources: [{ kind: 'image', id }], until: { states: ['available'] } }
 const input = { name: 'i', node_id: id }
 
-t.test("an image of a node: its id is in the answer's Location, its tags are a call of their own", async (t) => {
+t.test('an image of a node has its id from Location, and its tags from a second call', async (t) => {
   const { cloud, call, routes, of } = await start(t, {
     [action]: { status: 202, headers: { location: `http://glance.internal/images/${id}` } },
     [`PATCH ${one}`]: { body: { id } },
@@ -43,7 +43,7 @@ t.test("an image of a node: its id is in the answer's Location, its tags are a c
   t.match(await refused(cloud.images.create(input, call())), { code: 'provider_error', outcomeUnknown: true })
 })
 
-t.test('a lost image is found by the property that it carries, and is given its tags', async (t) => {
+t.test('an image whose creation was lost is found by its property and then tagged', async (t) => {
   const { cloud, call, of } = await start(t, {
     [`GET ${images}`]: {
       body: {
@@ -63,7 +63,7 @@ t.test('a lost image is found by the property that it carries, and is given its 
   t.equal(of(`PATCH ${one}`).length, 1)
 })
 
-t.test('an update is one patch, and leaves the tags of others', async (t) => {
+t.test('an update is one patch and keeps the tags of other clients', async (t) => {
   const { cloud, call, routes, of } = await start(t, {
     [`GET ${one}`]: { body: { id, status: 'active', tags: ['env=dev', 'drop=1', 'foreign'] } },
     [`PATCH ${one}`]: { body: { id } }
@@ -113,7 +113,7 @@ t.test('a file is streamed into a private image', async (t) => {
   t.match(put!.headers, { 'content-type': 'application/octet-stream', 'transfer-encoding': 'chunked' })
 })
 
-t.test('an upload takes as long as it moves', async (t) => {
+t.test('an upload has no deadline while data flows', async (t) => {
   const routes = {
     [`POST ${images}`]: { status: 201, body: { id } },
     [`PUT ${one}/file`]: { status: 204 },
@@ -130,7 +130,7 @@ t.test('an upload takes as long as it moves', async (t) => {
   t.equal(of(`DELETE ${one}`).length, 1, 'what stands still is deleted again')
 })
 
-t.test('nothing is left of an upload that fails', async (t) => {
+t.test('an upload that fails leaves no image', async (t) => {
   const { cloud, call, routes, of } = await start(t, {
     [`POST ${images}`]: { status: 201, body: { id } },
     [`DELETE ${one}`]: { status: 204 }
@@ -165,7 +165,7 @@ t.test('nothing is left of an upload that fails', async (t) => {
   })
 })
 
-t.test('Glance fetches a file where it can', async (t) => {
+t.test('Glance fetches a file if it supports that', async (t) => {
   const { cloud, call, routes, of, asked } = await start(t, {
     'GET /compute/v2.1/servers': { body: { servers: [] } },
     [info]: offers('glance-direct', 'web-download'),
@@ -200,7 +200,7 @@ t.test('Glance fetches a file where it can', async (t) => {
   t.notOk('import' in cloud.images)
 })
 
-t.test('an import that has failed is told by its task', async (t) => {
+t.test('the error of a failed import comes from its task', async (t) => {
   const { cloud, call, routes } = await start(t, { [`GET ${one}`]: { body: { id, status: 'queued' } } })
   const state = async () => (await cloud.images.get(id, plain, call())).state
   t.equal(await state(), 'pending', 'without tasks')

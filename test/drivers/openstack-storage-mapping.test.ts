@@ -79,7 +79,7 @@ t.test('each status of a snapshot is one state', async (t) => {
   t.equal(snapshotState('brand-new'), 'unknown')
 })
 
-t.test('a volume says what is known, and null for what is not', async (t) => {
+t.test('a volume is mapped; unknown fields are null', async (t) => {
   t.match(
     toVolume(
       {
@@ -155,7 +155,7 @@ t.test('a volume says what is known, and null for what is not', async (t) => {
   )
 })
 
-t.test('a snapshot tells its progress where Cinder does', async (t) => {
+t.test("a snapshot has Cinder's progress if there is one", async (t) => {
   const snapshot = { id: 'x', status: 'creating', volume_id: 'v', size: 2 }
   t.match(toSnapshot(snapshot, identity, false), {
     state: 'creating',
@@ -169,7 +169,7 @@ t.test('a snapshot tells its progress where Cinder does', async (t) => {
   t.equal(toSnapshot({ ...snapshot, 'os-extended-snapshot-attributes:progress': null }, identity, false).progress, null)
 })
 
-t.test('an image of a node is one, also of a node on a volume, and keeps our key to itself', async (t) => {
+t.test("an image of a node is a snapshot, also of a node on a volume, and does not show this server's key", async (t) => {
   const image = { id: 'x', status: 'active', 'orchestrator:operation': 'op', tags: ['env=prod'] }
   t.equal(toImage({ ...image, image_type: 'snapshot' }, identity, false).is_snapshot, true)
   t.equal(toImage({ ...image, block_device_mapping: '[]' }, identity, false).is_snapshot, true)
@@ -179,7 +179,7 @@ t.test('an image of a node is one, also of a node on a volume, and keeps our key
   t.equal(toImage({ ...image, status: 'queued', os_glance_failed_import: '' }, identity, false).state, 'pending')
 })
 
-t.test('filters of volumes that Cinder can apply are handed on', async (t) => {
+t.test('filters that Cinder can apply are sent to it', async (t) => {
   const translate = (filters: Filters) => toQuery(filters, volumeFilters())
   t.strictSame(translate({ name: ['a'], state: ['in_use'], availability_zone: ['nova'] }), {
     name: 'a',
@@ -190,7 +190,7 @@ t.test('filters of volumes that Cinder can apply are handed on', async (t) => {
   t.strictSame(translate({ name: ['😀'] }), {})
 })
 
-t.test('no limit is null, and what is not told is left out', async (t) => {
+t.test('an unlimited quota is null; an unknown one is left out', async (t) => {
   t.strictSame(
     fromLimits({ absolute: { max: 5, used: 2, maxRam: -1, usedRam: 512 } }, [
       ['nodes', 'max', 'used'],

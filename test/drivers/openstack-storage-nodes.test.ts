@@ -4,7 +4,7 @@ import { action, id, input, list, refused, server, start } from './openstack-fak
 const servers = 'POST /compute/v2.1/servers'
 const consoles = `POST /compute/v2.1/servers/${id}/remote-consoles`
 
-t.test('several nodes are one call; all of them are found by the operation', async (t) => {
+t.test('several nodes are created by one call and found by the operation', async (t) => {
   const made = ['1', '2'].map((one) => ({
     ...server,
     id: one,
@@ -35,7 +35,7 @@ t.test('several nodes are one call; all of them are found by the operation', asy
   t.match(await refused(nodes.create({ ...input, count: 2 }, call({ operation: 'op' }))), { outcomeUnknown: true })
 })
 
-t.test('a root volume is made of the image', async (t) => {
+t.test('a root volume is created from the image', async (t) => {
   const { nodes, call, of, asked } = await start(t, { [servers]: { status: 202, body: { server: { id } } } })
   await nodes.create({ ...input, root_volume: { size: 20 } }, call())
   const disk = {
@@ -67,7 +67,7 @@ t.test('a root volume is made of the image', async (t) => {
   t.equal(asked.length, 0)
 })
 
-t.test('a console is a text or an address', async (t) => {
+t.test('a console returns a text or an address', async (t) => {
   const { nodes, call, routes, of } = await start(t, {
     [action]: { body: { output: 'booted' } },
     [consoles]: { body: { remote_console: { protocol: 'vnc', type: 'novnc', url: 'http://screen/' } } }

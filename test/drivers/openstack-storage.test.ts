@@ -10,7 +10,7 @@ const shown = (more: object = {}) => ({
   body: { volume: { id, status: 'available', size: 1, attachments: [], ...more } }
 })
 
-t.test('a volume is created as asked, with its operation, and found by it', async (t) => {
+t.test('a volume is created with its operation and found by it', async (t) => {
   const { cloud, call, of } = await start(t, {
     [`POST ${volumes}`]: { status: 202, body: { volume: { id, status: 'creating' } } },
     [`GET ${volumes}/detail`]: {
@@ -50,7 +50,7 @@ t.test('a volume is created as asked, with its operation, and found by it', asyn
   t.equal(of(`GET ${volumes}/detail`)[0]!.query.get('metadata'), '{"orchestrator:operation":"op"}')
 })
 
-t.test('a refused volume names the field, or the quota', async (t) => {
+t.test('a refusal of a volume points to the field, or to the quota', async (t) => {
   const { cloud, call, routes } = await start(t)
   const missing = (message: string) => ({ status: 404, body: { itemNotFound: { code: 404, message } } })
   for (const [answer, pointer] of [
@@ -94,7 +94,7 @@ t.test('a refused volume names the field, or the quota', async (t) => {
   })
 })
 
-t.test('a state that forbids it is told, by what the volume shows', async (t) => {
+t.test('a refusal because of the state has the state of the volume', async (t) => {
   const { cloud, call, routes } = await start(t, {
     [`DELETE ${one}`]: bad(
       'Invalid volume: Volume status must be available or error and must not be attached or have snapshots.'
@@ -113,7 +113,7 @@ t.test('a state that forbids it is told, by what the volume shows', async (t) =>
   t.match(await refused(cloud.volumes.destroy(id, call())), { code: 'invalid_state' }, 'also where it cannot be read')
 })
 
-t.test("attaching and detaching are Nova's", async (t) => {
+t.test('volumes are attached and detached by Nova', async (t) => {
   const { cloud, call, routes, of, asked } = await start(t, {
     [`POST ${attachments}`]: { body: { volumeAttachment: { id } } },
     [`DELETE ${attachments}/${id}`]: { status: 202 },
@@ -169,7 +169,7 @@ t.test("attaching and detaching are Nova's", async (t) => {
   t.equal(asked.length, 0)
 })
 
-t.test('extending is asked for as attached volumes need it, and without that of an older Cinder', async (t) => {
+t.test('extend uses the version for attached volumes, and none on an older Cinder', async (t) => {
   const action = `POST ${one}/action`
   const { cloud, call, routes, of } = await start(t, { [action]: { status: 202 } })
   t.strictSame(await cloud.volumes.extend(id, { size: 9 }, call()), {
@@ -187,7 +187,7 @@ t.test('extending is asked for as attached volumes need it, and without that of 
   })
 })
 
-t.test('an update is the calls it needs, and tells what was applied', async (t) => {
+t.test('an update makes only the calls that it needs, and an error names what was applied', async (t) => {
   const { cloud, call, routes, of } = await start(t, {
     [`GET ${one}`]: shown({ name: 'new' }),
     [`PUT ${one}`]: shown(),
@@ -208,7 +208,7 @@ t.test('an update is the calls it needs, and tells what was applied', async (t) 
   })
 })
 
-t.test('a page whose marker was deleted goes on from the volume before it', async (t) => {
+t.test('a page whose marker was deleted continues after the volume before it', async (t) => {
   const { cloud, call } = await start(t, {
     [`GET ${volumes}/detail`]: ({ query: asked }) =>
       asked.get('marker') === 'gone'
@@ -219,7 +219,7 @@ t.test('a page whose marker was deleted goes on from the volume before it', asyn
   t.match(await refused(cloud.volumes.list({ ...query, token: 'gone' }, call())), { code: 'invalid_request' })
 })
 
-t.test('a snapshot is taken of an attached volume too, and found by its volume', async (t) => {
+t.test('a snapshot is created of an attached volume too, and found by its volume', async (t) => {
   const snapshots = '/volume/v3/p/snapshots'
   const { cloud, call, routes, of } = await start(t, {
     [`POST ${snapshots}`]: { status: 202, body: { snapshot: { id } } },
@@ -255,7 +255,7 @@ t.test('a snapshot is taken of an attached volume too, and found by its volume',
   })
 })
 
-t.test('the default volume type is told, where there is one', async (t) => {
+t.test('the default volume type is shown if there is one', async (t) => {
   const types = '/volume/v3/p/types'
   const { cloud, call, routes } = await start(t, {
     [`GET ${types}`]: {
@@ -286,7 +286,7 @@ t.test('the default volume type is told, where there is one', async (t) => {
   ])
 })
 
-t.test('quotas are those of the services that there are', async (t) => {
+t.test('quotas are those of the services in the catalog', async (t) => {
   const { cloud, call, routes } = await start(t, {
     'GET /compute/v2.1/limits': {
       body: { limits: { absolute: { maxTotalInstances: 10, totalInstancesUsed: 1, maxTotalRAMSize: -1 } } }
@@ -311,7 +311,7 @@ t.test('quotas are those of the services that there are', async (t) => {
   t.match(await refused(cloud.quotas.list(call({ timeout: 20_000 }))), { code: 'provider_unavailable' })
 })
 
-t.test('a cloud without volumes has none of their capabilities, once its catalog is known', async (t) => {
+t.test('a cloud without Cinder has no capabilities of volumes after its catalog was read', async (t) => {
   const { cloud, call } = await start(t, {}, {}, { volumes: false })
   t.match(await refused(cloud.volumes.get(id, plain, call())), {
     code: 'not_supported',

@@ -3,7 +3,7 @@ import { capabilitiesOf } from '../../drivers/driver.ts'
 import { flavors, publicNet, serviceNet } from '../labs/rackspace/state.ts'
 import { none, plain, query, refused, start, walk } from './rackspace-cloud.ts'
 
-t.test('pages of the cloud are followed, whatever their size', async (t) => {
+t.test('pages of the cloud are followed, of any size', async (t) => {
   const { fake, cloud, nodes, call, node } = await start(t, { behaviour: { pageSize: 2 } })
   const made = []
   for (let i = 0; i < 5; i++) made.push(await node({ name: `web-${i}` }))
@@ -27,7 +27,7 @@ t.test('pages of the cloud are followed, whatever their size', async (t) => {
   t.equal(fake.asked('GET /servers/detail').at(-1)!.query.has('marker'), true)
 })
 
-t.test('a page begins where it did, although the node that ended the last one is gone', async (t) => {
+t.test('a page begins at the same place after the last node of the page before was deleted', async (t) => {
   const { nodes, call, node, fake } = await start(t)
   const made = [await node(), await node(), await node()].reverse()
   const { next } = await nodes.list({ ...query, limit: 2 }, call())
@@ -39,7 +39,7 @@ t.test('a page begins where it did, although the node that ended the last one is
   )
 })
 
-t.test('volumes come whole: a limit would cut them for good', async (t) => {
+t.test('volumes are listed without a limit, because the cloud would not return the rest', async (t) => {
   const { fake, cloud, call } = await start(t)
   for (let i = 0; i < 4; i++) await cloud.volumes.create({ name: `data-${i}`, size: 75 }, call())
   const page = await cloud.volumes.list({ ...query, limit: 1 }, call())
@@ -51,7 +51,7 @@ t.test('volumes come whole: a limit would cut them for good', async (t) => {
   t.equal(fake.asked('GET /volumes/detail').at(-1)!.query.get('display_name'), 'data-2')
 })
 
-t.test('statuses that only Rackspace has, and ones that nobody knows', async (t) => {
+t.test('statuses that only Rackspace has are mapped; unknown ones are unknown', async (t) => {
   const { fake, nodes, call, node } = await start(t)
   const id = await node()
   const [server] = fake.state().servers
@@ -82,7 +82,7 @@ t.test('statuses that only Rackspace has, and ones that nobody knows', async (t)
   })
 })
 
-t.test('what a node may be told to do is what Rackspace can', async (t) => {
+t.test('allowed_actions of a node are those that Rackspace supports', async (t) => {
   const { fake, cloud, nodes, call, node } = await start(t)
   const id = await node()
   const actions = async () => [...(await nodes.get(id, plain, call())).allowed_actions].sort()
@@ -105,7 +105,7 @@ t.test('what a node may be told to do is what Rackspace can', async (t) => {
   }
 })
 
-t.test('a node of a size that cannot be stopped is refused clearly; one in the wrong state as such', async (t) => {
+t.test('a size that cannot be stopped is not_supported; a wrong state is invalid_state', async (t) => {
   const { nodes, call, node } = await start(t)
   const metal = await node({ size_id: 'onmetal-compute1' })
   t.match(await refused(nodes.stop(metal, {}, call())), {
@@ -119,7 +119,7 @@ t.test('a node of a size that cannot be stopped is refused clearly; one in the w
   t.equal((await refused(nodes.start(none, {}, call()))).code, 'resource_not_found')
 })
 
-t.test('a create in full: what is sent, and the password in the answer alone', async (t) => {
+t.test('a create sends all fields and returns the password once', async (t) => {
   const { fake, cloud, nodes, call, input } = await start(t)
   const network = await cloud.networks.create({ name: 'back', cidr: '192.168.3.0/24' }, call())
   await cloud.key_pairs.create({ name: 'me' }, call())
@@ -166,7 +166,7 @@ t.test('a create in full: what is sent, and the password in the answer alone', a
   )
 })
 
-t.test('a node is on both networks of everybody where none is named, and its NICs tell so', async (t) => {
+t.test('a node without networks in its create is on PublicNet and ServiceNet, and has their NICs', async (t) => {
   const { cloud, nodes, call, node } = await start(t)
   const id = await node()
   const nics = await nodes.list_nics(id, call())
@@ -197,7 +197,7 @@ t.test('a node is on both networks of everybody where none is named, and its NIC
   await cloud.networks.destroy(network, call())
 })
 
-t.test('networks: the two of everybody, isolated ones, and what is refused', async (t) => {
+t.test('networks are PublicNet, ServiceNet and isolated ones; refusals point to fields', async (t) => {
   const { fake, cloud, call } = await start(t, { behaviour: { quotas: { networks: 1 } } })
   t.match((await cloud.networks.list(query, call())).items, [
     { id: publicNet, name: 'public', is_external: true, shared: true, cidrs: [] },
@@ -224,7 +224,7 @@ t.test('networks: the two of everybody, isolated ones, and what is refused', asy
   })
 })
 
-t.test('a screen, and no text', async (t) => {
+t.test('a console has a screen and no text', async (t) => {
   const { nodes, call, node } = await start(t)
   const id = await node()
   t.match(await nodes.console(id, 'url', call()), { kind: 'url', text: null, url: /^https:\/\/.+token=/ })
@@ -234,7 +234,7 @@ t.test('a screen, and no text', async (t) => {
   })
 })
 
-t.test("images: what they are, and the tags that are somebody's", async (t) => {
+t.test('images are mapped; only metadata of users are tags', async (t) => {
   const { fake, cloud, call, image, node } = await start(t)
   t.match(await cloud.images.get(image, plain, call()), {
     name: /^Debian 12/,
@@ -277,7 +277,7 @@ t.test("images: what they are, and the tags that are somebody's", async (t) => {
   })
 })
 
-t.test('volumes of the first version of Cinder', async (t) => {
+t.test('volumes of Cinder v1 are mapped, created and changed', async (t) => {
   const { fake, cloud, call, image, node } = await start(t)
   const make = async (input: object) => {
     const {
@@ -353,7 +353,7 @@ t.test('volumes of the first version of Cinder', async (t) => {
   t.match(await cloud.snapshots.update(snapshot!.id, { name: 'renamed' }, call()), { name: 'renamed' })
 })
 
-t.test('volume types have numbers for ids; SATA is what a volume is of otherwise', async (t) => {
+t.test('volume types have numbers as ids; SATA is the default', async (t) => {
   const { cloud, call } = await start(t)
   const { items } = await cloud.volume_types.list(query, call())
   t.strictSame(
@@ -371,7 +371,7 @@ t.test('volume types have numbers for ids; SATA is what a volume is of otherwise
   })
 })
 
-t.test('quotas: what is unlimited is null, and what a service does not tell is left out', async (t) => {
+t.test('an unlimited quota is null; an unknown one is left out', async (t) => {
   const { fake, cloud, call, node } = await start(t, { behaviour: { quotas: { servers: 3, ram: 4096 } } })
   await node()
   await cloud.volumes.create({ size: 80 }, call())
@@ -395,7 +395,7 @@ t.test('quotas: what is unlimited is null, and what a service does not tell is l
   t.equal((await cloud.quotas.list(call())).length, 5)
 })
 
-t.test('an account without Cloud Block Storage has no volumes, once its catalog is seen', async (t) => {
+t.test('an account without Cloud Block Storage has no volumes after its catalog was read', async (t) => {
   const { cloud, call } = await start(t, { account: { volumes: false } })
   t.ok('volumes.list' in capabilitiesOf(cloud), 'until then it may have')
   await cloud.check(call())
@@ -403,7 +403,7 @@ t.test('an account without Cloud Block Storage has no volumes, once its catalog 
   t.ok((await cloud.quotas.list(call())).length > 0)
 })
 
-t.test('servers of the first generation are not called, and no version is named', async (t) => {
+t.test('first-generation servers are not called, and no version is sent', async (t) => {
   const { fake, cloud, nodes, call, node } = await start(t)
   await cloud.check(call())
   await nodes.update(await node(), { name: 'renamed', tags: { env: 'test' } }, call())
@@ -416,7 +416,7 @@ t.test('servers of the first generation are not called, and no version is named'
   }
 })
 
-t.test('ids that cannot be are known', async (t) => {
+t.test('an id that cannot exist is recognized', async (t) => {
   const { cloud } = await start(t)
   t.ok(cloud.ids['networks']!.test(publicNet))
   t.ok(cloud.ids['sizes']!.test('performance1-1'))

@@ -21,7 +21,7 @@ async function served (t: Test, settings: object = {}, options: RackspaceOptions
   return { fake, ...(await build(t, { clouds: { default: cloud, other: dummy({ nodes: 2 }) } })) }
 }
 
-t.test('a wrong key: the cloud is down, the other one serves', async (t) => {
+t.test('with a wrong key the cloud is down, and the other one works', async (t) => {
   const { api, fake } = await served(t, { api_key: 'wrong-key' })
   const { body } = await api.get('/api/v2/clouds/default')
   t.match(body.health, {
@@ -40,7 +40,7 @@ t.test('a wrong key: the cloud is down, the other one serves', async (t) => {
   t.notMatch(JSON.stringify([body, answers]), /wrong-key/)
 })
 
-t.test('a region that the account has not: the cloud is down, with the regions there are', async (t) => {
+t.test('with an unknown region the cloud is down, and the error lists the regions', async (t) => {
   const { api } = await served(t, { region: 'syd' })
   const { body } = await api.get('/api/v2/clouds/default')
   t.match(body.health, {
@@ -55,7 +55,7 @@ t.test('a region that the account has not: the cloud is down, with the regions t
   t.equal((await api.get('/api/v2/nodes')).body.items.length, 2)
 })
 
-t.test('the region: that of the settings whatever its case, or where the account is at home', async (t) => {
+t.test('the region is that of the settings in any case, or the default of the account', async (t) => {
   const { api, fake } = await served(t, { region: 'ord' })
   t.match((await api.get('/api/v2/clouds/default')).body, {
     location: 'ORD',
@@ -67,7 +67,7 @@ t.test('the region: that of the settings whatever its case, or where the account
   t.equal(cloud.location, 'DFW')
 })
 
-t.test('too many requests: waits as told, a change too', async (t) => {
+t.test('after too many requests a call waits as long as the cloud says, also a change', async (t) => {
   const { api, fake } = await served(t, { timeout: 10 })
   await api.get('/api/v2/clouds/default')
   fake.behaviour.rules.push({ match: list, times: 2, answer: overLimit('0.2') })
@@ -87,7 +87,7 @@ t.test('too many requests: waits as told, a change too', async (t) => {
   t.equal(fake.state().servers.filter((server) => server.name === name).length, 1)
 })
 
-t.test('too many requests for longer than a call may take, or for ever: 503 with the time to wait', async (t) => {
+t.test('if the rate limit outlasts the deadline, the answer is 503 with the time to wait', async (t) => {
   const { api, fake } = await served(t, { timeout: 10 })
   await api.get('/api/v2/clouds/default')
   fake.behaviour.rules.push({ match: list, answer: overLimit('42') })
@@ -117,7 +117,7 @@ t.test('too many requests for longer than a call may take, or for ever: 503 with
   t.ok(told.body.retry_after > 50 && told.body.retry_after <= 61)
 })
 
-t.test('the deadline ends the waiting', async (t) => {
+t.test('the deadline ends the wait for the rate limit', async (t) => {
   const { fake, nodes, call } = await start(t, {}, { timeout: 20 })
   await nodes.list(query, call())
   fake.behaviour.rules.push({ match: list, answer: overLimit('5') })
@@ -129,7 +129,7 @@ t.test('the deadline ends the waiting', async (t) => {
   t.ok(performance.now() - begun < 4000)
 })
 
-t.test('an exceeded quota is no limit of requests, whatever it is refused with', async (t) => {
+t.test('an exceeded quota is not a rate limit, whatever its status is', async (t) => {
   for (const quotaStatus of [403, 413] as const) {
     const { fake, nodes, call, input } = await start(t, { behaviour: { quotas: { servers: 0 }, quotaStatus } })
     t.match(await refused(nodes.create(input, call())), {
@@ -140,7 +140,7 @@ t.test('an exceeded quota is no limit of requests, whatever it is refused with',
   }
 })
 
-t.test('answers of 203 are as good as those of 200', async (t) => {
+t.test('a 203 is a success like a 200', async (t) => {
   const { fake, cloud, nodes, call, node } = await start(t, { behaviour: { nonAuthoritative: true } })
   await cloud.check(call())
   const id = await node()
@@ -149,7 +149,7 @@ t.test('answers of 203 are as good as those of 200', async (t) => {
   t.same([...new Set(fake.requests.map(({ status }) => status))].sort(), [202, 203])
 })
 
-t.test('a token that dies in the middle of 100 calls: one sign-in, 100 answers', async (t) => {
+t.test('a token that ends during 100 calls is renewed once, and all calls succeed', async (t) => {
   const { fake, nodes, call, node } = await start(t)
   await node()
   fake.requests.length = 0
@@ -176,7 +176,7 @@ t.test('a token that dies in the middle of 100 calls: one sign-in, 100 answers',
   t.equal(fake.asked('POST /tokens').length, 1, 'a change is repeated too')
 })
 
-t.test('a token that ends is renewed before', async (t) => {
+t.test('a token is renewed before it ends', async (t) => {
   let passed = 0
   const real = performance.now.bind(performance)
   t.intercept(performance, 'now', { value: () => real() + passed })
@@ -190,7 +190,7 @@ t.test('a token that ends is renewed before', async (t) => {
   t.equal(fake.asked('POST /tokens').length, 2)
 })
 
-t.test('a create whose answer is lost is found by what it carries', async (t) => {
+t.test('a create whose answer was lost is found by its metadata', async (t) => {
   const { api, fake } = await served(t)
   fake.behaviour.rules.push({ match: 'POST /servers', times: 1, lose: true })
   const image = fake.state().images[0]!.id
@@ -213,7 +213,7 @@ t.test('a create whose answer is lost is found by what it carries', async (t) =>
   t.match((await api.get(`${operation.resource.self}?include=extra`)).body.extra.metadata, { env: 'test' })
 })
 
-t.test('lost images, volumes and snapshots are found, and nothing else', async (t) => {
+t.test('images, volumes and snapshots whose creation was lost are found, and nothing else', async (t) => {
   const { fake, cloud, call, node } = await start(t)
   const since = new Date()
   const operation = none
@@ -251,7 +251,7 @@ t.test('lost images, volumes and snapshots are found, and nothing else', async (
   t.notMatch(JSON.stringify(await cloud.images.get(madeImage!.id, { extra: true }, call())), /orchestrator_operation/)
 })
 
-t.test('Identity that is not there, and one that says nothing', async (t) => {
+t.test('an Identity that cannot be reached, and one that does not answer, are reported', async (t) => {
   const { fake, cloud, call } = await start(t)
   for (const [answer, expected] of [
     [{ status: 404 }, { code: 'provider_unavailable', details: { hint: /auth_url/, retryable: false } }],
@@ -281,7 +281,7 @@ t.test('no secret is in a log line', async (t) => {
   t.notMatch(logged.join(), new RegExp(`${fake.apiKey}|${String(fake.asked(list)[0]!.headers['x-auth-token'])}`))
 })
 
-t.test('what the cloud repeats of key and token is in no answer, log or store', async (t) => {
+t.test('a key or token that the cloud repeats is in no answer, log or store', async (t) => {
   const fake = await startRackspace({ behaviour: { delay: 0 } })
   t.teardown(fake.close)
   const log: string[] = []

@@ -4,7 +4,7 @@ import { none, plain, query, refused, start, walk } from './rackspace-cloud.ts'
 
 // Behavior that only Rackspace has, from its guides, clients of its time and its own stand-in (mimic).
 
-t.test('a deletion may be answered in plain words', async (t) => {
+t.test('a deletion whose answer is plain text succeeds', async (t) => {
   const { fake, cloud, call } = await start(t)
   const { id } = await cloud.networks.create({ name: 'isolated', cidr: '192.168.0.0/24' }, call())
   fake.requests.length = 0
@@ -20,7 +20,7 @@ t.test('a deletion may be answered in plain words', async (t) => {
   )
 })
 
-t.test('the moment to come back, in each of its forms', async (t) => {
+t.test('the time to retry is read in each of its forms', async (t) => {
   const { fake, nodes, call } = await start(t)
   const later = new Date(Date.now() + 60_000).toISOString().replace(/\.\d+Z$/, '')
   for (const told of [{ retryAfter: '54' }, { retryAfter: `${later}Z` }, { retryAt: `${later}UTC` }]) {
@@ -36,7 +36,7 @@ t.test('the moment to come back, in each of its forms', async (t) => {
   }
 })
 
-t.test('too much metadata is no limit of requests', async (t) => {
+t.test('a 413 about too much metadata is not a rate limit', async (t) => {
   const { fake, nodes, call, input } = await start(t)
   const tags = Object.fromEntries(Array.from({ length: 41 }, (_, i) => [`key${i}`, 'x']))
   t.match(await refused(nodes.create({ ...input, tags }, call())), {
@@ -46,7 +46,7 @@ t.test('too much metadata is no limit of requests', async (t) => {
   t.equal(fake.asked('POST /servers').length, 1, 'asked once')
 })
 
-t.test('ids need not be UUIDs, and a path of a list is no id', async (t) => {
+t.test('ids need not be UUIDs; the path of a list is not an id', async (t) => {
   const { cloud } = await start(t)
   const { nodes, images, networks, volumes, snapshots } = cloud.ids
   for (const pattern of [nodes, images, networks, volumes, snapshots]) {
@@ -55,7 +55,7 @@ t.test('ids need not be UUIDs, and a path of a list is no id', async (t) => {
   }
 })
 
-t.test('more than a thousand snapshots, which have no markers', async (t) => {
+t.test('more than a thousand snapshots are listed, although they have no markers', async (t) => {
   const { fake, cloud, call } = await start(t)
   const {
     resources: [volume]
@@ -77,7 +77,7 @@ t.test('more than a thousand snapshots, which have no markers', async (t) => {
   ])
 })
 
-t.test('the place of a volume is no tag of it, and stays where it is', async (t) => {
+t.test('the place of a volume is not shown as a tag and cannot be changed', async (t) => {
   const { fake, cloud, call } = await start(t)
   const {
     resources: [{ id } = { id: '' }]
@@ -128,7 +128,7 @@ t.test('times of images are RFC 3339, and the system is shown by any of its keys
   }
 })
 
-t.test('an image is found though its Location is odd', async (t) => {
+t.test('an image is found although its Location is not valid', async (t) => {
   const { fake, cloud, call, node } = await start(t)
   const id = await node()
   for (const location of ['www.someurl.com', '', 'https://servers.example/v2/images/']) {

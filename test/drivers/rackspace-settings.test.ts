@@ -10,7 +10,7 @@ const source = { cloud: 'c', directory: '/settings', dataDirectory: '/data', env
 const { driver } = rackspace
 const resolve = (settings: Record<string, unknown>) => driver.resolve!(settings, source)
 
-t.test('the form of the original becomes that of today, and stays so', async (t) => {
+t.test('settings of the original Orchestrator are converted; converted ones stay as they are', async (t) => {
   for (const [given, expected] of [
     [
       { USER: 'me', PASSWORD: 'key', EXTRA_PARAMS: { region: 'ord' } },
@@ -61,7 +61,7 @@ t.test('the form of the original becomes that of today, and stays so', async (t)
   }
 })
 
-t.test('what is missing or makes no sense is named', async (t) => {
+t.test('an error names missing and wrong settings', async (t) => {
   for (const [given, said] of [
     [{}, /^username is required/],
     [{ username: 'me' }, /^api_key is required, or password/],
@@ -82,7 +82,7 @@ t.test('what is missing or makes no sense is named', async (t) => {
   t.match(errorsOf({ apikey: 'key' }), [{ path: 'apikey', message: /is not a setting; known settings: username, api_key/ }])
 })
 
-t.test('secrets are marked as such, and Identity has its address', async (t) => {
+t.test('secrets are marked in the schema, and Identity has a default address', async (t) => {
   const isSecret = (schema: object) => 'format' in schema && schema.format === 'password'
   const { properties } = driver.settings
   t.strictSame(
@@ -95,11 +95,11 @@ t.test('secrets are marked as such, and Identity has its address', async (t) => 
   t.equal(driver.locationSetting, 'region')
 })
 
-t.test('a certificate authority that cannot be read is told with its cloud', async (t) => {
+t.test('the error for an unreadable certificate authority names the cloud', async (t) => {
   await t.rejects(start(t, {}, { cacert: '/nowhere/ca.pem' }), { message: /cloud default: cacert cannot be read/ })
 })
 
-t.test('by password, or by key with the number of the account', async (t) => {
+t.test('authentication uses a password, or a key with the number of the account', async (t) => {
   const signIn = async (settings: object) => {
     const { fake, cloud, call } = await start(t, {}, { api_key: undefined, ...settings })
     await cloud.check(call())
@@ -114,7 +114,7 @@ t.test('by password, or by key with the number of the account', async (t) => {
   })
 })
 
-t.test('the version of Identity is added where the address has none, and a token there is serves', async (t) => {
+t.test('an address without a version gets that of Identity; a token of the settings is used', async (t) => {
   const { fake } = await start(t)
   const token = fake.issueToken()
   const fastify = Fastify()

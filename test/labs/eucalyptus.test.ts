@@ -72,7 +72,7 @@ function aws (t: Test, cloud: Eucalyptus, secret = cloud.secretAccessKey) {
   }
 }
 
-t.test('awscli: an instance and its volume', async t => {
+t.test('awscli creates an instance with a volume', async t => {
   const cloud = await startEucalyptus({ behaviour })
   t.teardown(cloud.close)
   const { ask } = aws(t, cloud)
@@ -134,7 +134,7 @@ t.test('awscli: an instance and its volume', async t => {
   await ask('wait', 'instance-terminated', '--instance-ids', id)
 })
 
-t.test('awscli: volumes, snapshots and images', async t => {
+t.test('awscli creates volumes, snapshots and images', async t => {
   const cloud = await startEucalyptus({ behaviour })
   t.teardown(cloud.close)
   const { ask, refused } = aws(t, cloud)
@@ -170,7 +170,7 @@ t.test('awscli: volumes, snapshots and images', async t => {
   t.match(await refused('describe-volumes', '--volume-ids', root!['VolumeId']), 'InvalidVolume.NotFound')
 })
 
-t.test('awscli: keys, groups, addresses and networks', async t => {
+t.test('awscli creates keys, groups, addresses and networks', async t => {
   const cloud = await startEucalyptus({ behaviour })
   t.teardown(cloud.close)
   const { ask, refused, home } = aws(t, cloud)
@@ -251,7 +251,7 @@ t.test('awscli: keys, groups, addresses and networks', async t => {
   t.match(await refused('delete-subnet', '--subnet-id', subnet), 'DependencyViolation')
 })
 
-t.test('awscli: refusals', async t => {
+t.test('awscli receives the errors of Eucalyptus', async t => {
   const cloud = await startEucalyptus({ behaviour })
   t.teardown(cloud.close)
   const { refused } = aws(t, cloud)
@@ -320,7 +320,7 @@ for (const where of ['/services/compute', '/services/Eucalyptus']) {
   })
 }
 
-t.test('awscli: mode EDGE, verbose zones and bundle tasks', async (t) => {
+t.test('awscli sees mode EDGE, verbose zones and bundle tasks', async (t) => {
   const cloud = await startEucalyptus({ behaviour: { ...behaviour, edge: true, administrator: true } })
   t.teardown(cloud.close)
   const { ask } = aws(t, cloud)

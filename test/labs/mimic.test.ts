@@ -81,7 +81,7 @@ async function start (t: Test) {
   }
 }
 
-t.test('a node from its creation to its end', async (t) => {
+t.test('a node runs from its creation to its end', async (t) => {
   const { api, create, serversOf } = await start(t)
   const operation = await api.ended((await create('web')).body)
   t.equal(operation.status, 'succeeded', 'created', { operation })
@@ -131,7 +131,7 @@ t.test('creates that mimic makes and answers with 500 make one node each', async
   t.equal((await create('refused')).body.code, 'provider_rejected')
 })
 
-t.test('lists of 300 nodes, and the nodes of a name', async (t) => {
+t.test('a list has 300 nodes; the filter of a name finds its nodes', async (t) => {
   const { api, proxy, addServer } = await start(t)
   for (let i = 0; i < 300; i++) await addServer(i % 100 === 0 ? 'db.example.com' : `web-${i}`)
   const { items } = await api.walk(`${at}/nodes?limit=100`)

@@ -72,7 +72,7 @@ for (const [version, secret, shape] of [
   })
 }
 
-t.test('Libcloud with a wrong key', async (t) => {
+t.test('Libcloud with a wrong key is refused', async (t) => {
   const { libcloud } = await start(t)
   t.match(await libcloud('another key', '2.0_apikey'), { refused: 'InvalidCredsError' })
 })

@@ -9,9 +9,6 @@ import { findImage } from '../storage/find-image.ts'
 import { addRootVolume, rootVolumeErrors } from '../storage/new-volume.ts'
 import { planCreate, schedulePlan } from './plans.ts'
 
-/** The maximum size of user data in bytes, as in EC2. */
-export const maxUserDataBytes = 16 * 1024
-
 /** Checks whether an image fits a size, if both exist. */
 export function fitErrors (
   store: Store, imageId: string, sizeId: string, hasRootVolume: boolean
@@ -62,17 +59,15 @@ function networkErrors (
 }
 
 export function checkCreate (store: Store, input: NodeCreate, location: string) {
-  const { availability_zone: zone, key_pair_name: keyPair, user_data: userData = '' } = input
+  const { availability_zone: zone, key_pair_name: keyPair } = input
   const hasZone = zone === undefined || zonesOf(location).includes(zone)
   const hasKeyPair = keyPair === undefined || store.key_pairs.has(keyPair)
-  const isShort = Buffer.byteLength(userData) <= maxUserDataBytes
   rejectFields([
     sizeErrors(input.size_id),
     imageErrors(store, input.image_id, input.size_id, input.root_volume !== undefined),
     rootVolumeErrors(store, input),
     errorUnless(hasZone, '/availability_zone', mustBeIdOf('a zone')),
     errorUnless(hasKeyPair, '/key_pair_name', 'must be the name of a key pair of this cloud'),
-    errorUnless(isShort, '/user_data', `must have ${maxUserDataBytes} bytes at most`),
     networkErrors(store, input)
   ].flat())
 }

@@ -9,9 +9,7 @@ import {
 } from '../engine/index.ts'
 import { rootVolumeOf } from '../storage/attachments.ts'
 import { rootVolumeDemand } from '../storage/new-volume.ts'
-import {
-  addNodes, checkCreate, createSecrets, fitErrors, imageErrors, maxUserDataBytes, sizeErrors
-} from './create.ts'
+import { addNodes, checkCreate, createSecrets, fitErrors, imageErrors, sizeErrors } from './create.ts'
 import { addGroup, attachNic, detachNic, removeGroup, toNic } from './nics.ts'
 import { planDestroy, plans, schedulePlan, type Plan } from './plans.ts'
 import { consoleOf, createFilter, toNode } from './view.ts'
@@ -25,7 +23,8 @@ export const nodeCapabilities = describe<NodeService>({
       'security_group_ids', 'root_volume', 'root_volume.size', 'root_volume.type',
       'root_volume.delete_on_termination', 'tags', 'count', 'protected', 'provider_options'
     ],
-    limits: { user_data_bytes: maxUserDataBytes }
+    // As EC2 has it.
+    limits: { user_data_bytes: 16 * 1024 }
   },
   update: { parameters: ['name', 'tags', 'protected'], limits: tagLimits },
   reboot: { parameters: ['type'] },

@@ -8,9 +8,7 @@ import type { Cloud } from './cloud.ts'
 import { retryWhileMissing } from './consistency.ts'
 
 /** Characters of the value of a tag. */
-const maxTagCharacters = 256
-
-export const tagLimits = { tag_characters: maxTagCharacters }
+export const tagLimits = { tag_characters: 256 }
 
 /** The tag that is the name. */
 const nameKey = 'Name'
@@ -18,8 +16,7 @@ const nameKey = 'Name'
 /** Amazon's restrictions on tags. */
 const tagRules: TagRules = {
   key: /^(?!aws:)(?!Name$).{1,128}$/su,
-  words: 'up to 128 characters, not beginning with `aws:`; `Name` is set by the name',
-  value: maxTagCharacters
+  words: 'up to 128 characters, not beginning with `aws:`; `Name` is set by the name'
 }
 
 /** Throws validation_failed for tags that the cloud would refuse. */

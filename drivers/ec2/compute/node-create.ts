@@ -13,9 +13,6 @@ import {
 import { readInstances } from './instances.ts'
 import { planNics } from './placement.ts'
 
-/** Amazon's limit of user data, before it is encoded. */
-export const maxUserDataBytes = 16 * 1024
-
 export const sizeRefusal: FieldRefusal = { pattern: /InstanceType/, pointer: '/size_id' }
 
 /** Refusals of RunInstances, from Amazon's list of error codes. */
@@ -116,12 +113,12 @@ export function createNodeCreate (
 
   return {
     async checkCreate (input, call) {
-      checkInput(input)
+      checkEc2Tags(input.tags)
       await toInput(input, call)
     },
 
     async create (input, call) {
-      checkInput(input)
+      checkEc2Tags(input.tags)
       const request = await toInput(input, call)
       const { Instances: instances = [] } = await explaining((error) => explainCreate(error, input, call), () =>
         client.change('RunInstances', request, call, { idempotent: call.operation !== undefined }))
@@ -140,14 +137,6 @@ export function createNodeCreate (
       if (ids.length > 0) await label(input, ids, call)
       return toRefs('node', ids)
     }
-  }
-}
-
-function checkInput ({ tags, user_data: userData = '' }: NodeCreate) {
-  checkEc2Tags(tags)
-  const bytes = Buffer.byteLength(userData)
-  if (bytes > maxUserDataBytes) {
-    throw invalid('/user_data', `has ${bytes} bytes; this cloud accepts at most ${maxUserDataBytes}`)
   }
 }
 

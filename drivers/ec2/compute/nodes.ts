@@ -10,7 +10,7 @@ import {
 import { instancePageSizes, maxInstances, readInstance, readInstances } from './instances.ts'
 import { createNics } from './nics.ts'
 import { createNodeActions } from './node-actions.ts'
-import { createNodeCreate, maxUserDataBytes } from './node-create.ts'
+import { createNodeCreate } from './node-create.ts'
 import { toNode } from './node-mapping.ts'
 import { createNodeSecurityGroups } from './node-security-groups.ts'
 import { toNodeStatuses } from './node-states.ts'
@@ -36,7 +36,8 @@ export function describeNodes ({ driver }: Dialect, createOptions: TObject) {
         'root_volume.delete_on_termination', 'provider_options',
         ...optionNames.map((name) => `provider_options.${driver}.${name}` as const)
       ],
-      limits: { user_data_bytes: maxUserDataBytes, ...tagLimits }
+      // Amazon's limit of user data, before it is encoded.
+      limits: { user_data_bytes: 16 * 1024, ...tagLimits }
     },
     update: { parameters: ['name', 'tags', 'protected'], limits: tagLimits },
     resize: { parameters: ['size_id'] },

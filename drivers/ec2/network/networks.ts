@@ -77,8 +77,7 @@ export function createNetworks (cloud: Cloud): NetworkService {
     /** Creates a VPC and waits while it is pending. */
     async create ({ name, cidr, tags }, call) {
       checkEc2Tags(tags)
-      if (cidr === undefined) throw invalid('/cidr', 'is required: a network of this cloud is a block of addresses')
-      if (cidr.includes(':')) throw invalid('/cidr', 'must be an IPv4 block')
+      if (cidr!.includes(':')) throw invalid('/cidr', 'must be an IPv4 block')
       const labels = { name, tags }
       const input = { CidrBlock: cidr, ...toTagParameters(cloud, 'vpc', labels) }
       const { Vpc: created } = await client.change('CreateVpc', input, call, { refusals: createRefusals })

@@ -100,7 +100,6 @@ export function createRouters (cloud: Cloud): RouterService {
     /** Creates a route table, and connects it with the internet gateway of the network if the request asks for it. */
     async create ({ name, network_id: network, external_gateway: gateway, tags }, call) {
       checkEc2Tags(tags)
-      if (network === undefined) throw invalid('/network_id', 'is required: a router of this cloud is in a network')
       checkGateway(gateway, network)
       const labels = { name, tags }
       const input = { VpcId: network, ...toTagParameters(cloud, 'route-table', labels) }

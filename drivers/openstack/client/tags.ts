@@ -2,18 +2,14 @@ import { ProblemError, type FieldError } from '../../../openapi/model/index.ts'
 import { operationKey, pointerOf, type TagRules } from '../../tags.ts'
 import type { TagPatch } from './metadata.ts'
 
-/**
- * Nova's rules for a metadata key (`nova/api/validation/parameter_types.py`). A value has at most
- * 255 characters.
- */
-export const novaTags: TagRules = {
-  key: /^[a-zA-Z0-9\-_:. ]{1,255}$/, words: 'letters, digits and -_:. up to 255', value: 255
-}
+/** Characters of the value of a tag, in Nova, Neutron, Cinder and Glance. */
+export const tagLimits = { tag_characters: 255 }
+
+/** Nova's rules for a metadata key (`nova/api/validation/parameter_types.py`). */
+export const novaTags: TagRules = { key: /^[a-zA-Z0-9\-_:. ]{1,255}$/, words: 'letters, digits and -_:. up to 255' }
 
 /** Cinder's rules for a metadata key (`cinder/api/validation/parameter_types.py`, `extra_specs`). */
-export const cinderTags: TagRules = {
-  key: /^[a-zA-Z0-9\-_:. /]{1,255}$/, words: 'letters, digits and -_:./ up to 255', value: 255
-}
+export const cinderTags: TagRules = { key: /^[a-zA-Z0-9\-_:. /]{1,255}$/, words: 'letters, digits and -_:./ up to 255' }
 
 /**
  * Converts a tag list of Glance or Neutron: `key=value`, or a word that another client has set. If several tags have

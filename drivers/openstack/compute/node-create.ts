@@ -158,7 +158,7 @@ function toBody (input: NodeCreate, options: CreateOptions, operation: string | 
       metadata: { ...input.tags, [operationKey]: operation },
       availability_zone: input.availability_zone,
       key_name: input.key_pair_name,
-      user_data: encodeUserData(input.user_data),
+      user_data: input.user_data === undefined ? undefined : Buffer.from(input.user_data).toString('base64'),
       min_count: isSeveral(input) ? input.count : undefined,
       max_count: isSeveral(input) ? input.count : undefined,
       security_groups: input.security_group_ids?.map((group) => ({ name: group })),
@@ -196,13 +196,4 @@ type Network = NonNullable<NodeCreate['networks']>[number]
 function toNetwork ({ network_id: network, fixed_ip: address }: Network, index: number) {
   if (network === undefined) throw invalid(`/networks/${index}/network_id`, 'is required by this cloud')
   return { uuid: network, fixed_ip: address }
-}
-
-function encodeUserData (text: string | undefined) {
-  if (text === undefined) return undefined
-  const bytes = Buffer.from(text)
-  if (bytes.length > userDataBytes) {
-    throw invalid('/user_data', `is ${bytes.length} bytes long; this cloud accepts at most ${userDataBytes}`)
-  }
-  return bytes.toString('base64')
 }

@@ -3,6 +3,7 @@ import type { Call } from '../../call.ts'
 import { describe, type Identity, type NodeService } from '../../driver.ts'
 import type { Client } from '../client/client.ts'
 import { atLeast, microversions, type Microversion, type VersionRange } from '../client/microversions.ts'
+import { tagLimits } from '../client/tags.ts'
 import type { Neutron } from '../network/neutron.ts'
 import { createNicPorts } from '../network/nic-ports.ts'
 import { readPorts, type PortsByDevice, type PortsResult } from '../network/ports.ts'
@@ -43,7 +44,8 @@ export function nodeCapabilities (range: VersionRange | null | undefined, hasNeu
     },
     // Without `locked` in a server its protection cannot be shown.
     update: {
-      parameters: ['name', 'tags', ...(has(microversions.readServers) ? (['protected'] as const) : [])]
+      parameters: ['name', 'tags', ...(has(microversions.readServers) ? (['protected'] as const) : [])],
+      limits: tagLimits
     },
     reboot: { parameters: ['type'] },
     rescue: { parameters: ['image_id'] },

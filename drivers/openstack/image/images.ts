@@ -3,19 +3,19 @@ import { describe, type Filters, type Identity, type ImageService } from '../../
 import { toExactName, toQuery, type FilterRule } from '../../filters.ts'
 import { operationKey } from '../../tags.ts'
 import type { Client } from '../client/client.ts'
-import { fromTagList } from '../client/tags.ts'
+import { fromTagList, tagLimits } from '../client/tags.ts'
 import { createGlance, type GlanceImage } from './glance.ts'
 import { createImageChanges } from './image-changes.ts'
 import { createImageFiles } from './image-files.ts'
 
 export const capabilities = describe<ImageService>({
   list: { filters: ['name', 'state', 'visibility'], limits: { limit: 1000 } },
-  create: { parameters: ['name', 'node_id', 'tags'], limits: { tag_characters: 255 } },
-  update: { parameters: ['name', 'tags', 'visibility'], limits: { tag_characters: 255 } },
+  create: { parameters: ['name', 'node_id', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'tags', 'visibility'], limits: tagLimits },
   upload: { parameters: ['name', 'disk_format', 'min_ram', 'min_disk', 'architecture'] },
   import: {
     parameters: ['name', 'disk_format', 'min_ram', 'min_disk', 'architecture', 'url', 'tags'],
-    limits: { tag_characters: 255 }
+    limits: tagLimits
   }
 })
 

@@ -6,6 +6,7 @@ import { describe, type FloatingIpService, type ReadService } from '../../driver
 import { uuid } from '../../ids.ts'
 import { invalid } from '../../invalid.ts'
 import type { FieldRefusal } from '../../refusals.ts'
+import { tagLimits } from '../client/tags.ts'
 import { createCollection, type Identify } from './collection.ts'
 import { chooseNic } from './floating-targets.ts'
 import {
@@ -39,7 +40,7 @@ const external = { 'router:external': true }
 
 export const capabilities = describe<FloatingIpService>({
   list: { filters: ['address', 'node_id', 'tag'], limits: { limit: 1000 } },
-  create: { parameters: ['pool', 'tags'], limits: { tag_characters: 255 } },
+  create: { parameters: ['pool', 'tags'], limits: tagLimits },
   associate: { parameters: ['node_id', 'nic_id', 'fixed_address'] }
 })
 

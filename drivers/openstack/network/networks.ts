@@ -3,6 +3,7 @@ import type {
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type NetworkService } from '../../driver.ts'
+import { tagLimits } from '../client/tags.ts'
 import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import { findBy, type Neutron, type NeutronNetwork, type NeutronObject } from './neutron.ts'
 
@@ -29,8 +30,8 @@ export function networkState (
 
 export const capabilities = describe<NetworkService>({
   list: { filters: ['name', 'tag', 'is_external'], limits: { limit: 1000 } },
-  create: { parameters: ['name', 'mtu', 'tags'], limits: { tag_characters: 255 } },
-  update: { parameters: ['name', 'tags'] }
+  create: { parameters: ['name', 'mtu', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'tags'], limits: tagLimits }
 })
 
 /** Networks of Neutron, with the address blocks of their subnets, which take one more call for a page. */

@@ -5,6 +5,7 @@ import type { Call } from '../../call.ts'
 import { describe, type RouterService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
 import { resources } from '../client/resources.ts'
+import { tagLimits } from '../client/tags.ts'
 import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import { findBy, type Neutron, type NeutronRouter } from './neutron.ts'
 import { networkState } from './networks.ts'
@@ -49,9 +50,9 @@ export const capabilities = describe<RouterService>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
   create: {
     parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'],
-    limits: { tag_characters: 255 }
+    limits: tagLimits
   },
-  update: { parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'] },
+  update: { parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'], limits: tagLimits },
   add_interface: { parameters: ['subnet_id'] },
   remove_interface: { parameters: ['subnet_id'] }
 })

@@ -3,14 +3,15 @@ import {
 } from '../../../openapi/model/index.ts'
 import { describe, type SecurityGroupService } from '../../driver.ts'
 import type { FieldRefusal } from '../../refusals.ts'
+import { tagLimits } from '../client/tags.ts'
 import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import type { Neutron, NeutronGroup } from './neutron.ts'
 import { ruleFields, toRule, toRuleBody } from './security-rules.ts'
 
 export const capabilities = describe<SecurityGroupService>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
-  create: { parameters: ['name', 'description', 'tags'], limits: { tag_characters: 255 } },
-  update: { parameters: ['name', 'description', 'tags'] },
+  create: { parameters: ['name', 'description', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'description', 'tags'], limits: tagLimits },
   create_rule: {
     parameters: [
       'direction', 'ethertype', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr',

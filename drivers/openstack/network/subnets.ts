@@ -1,5 +1,6 @@
 import type { Subnet, SubnetCreate, SubnetUpdate } from '../../../openapi/model/index.ts'
 import { describe, type SubnetService } from '../../driver.ts'
+import { tagLimits } from '../client/tags.ts'
 import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import type { Neutron, NeutronSubnet } from './neutron.ts'
 
@@ -7,9 +8,9 @@ export const capabilities = describe<SubnetService>({
   list: { filters: ['name', 'tag', 'network_id'], limits: { limit: 1000 } },
   create: {
     parameters: ['name', 'network_id', 'cidr', 'gateway_ip', 'dns_servers', 'tags'],
-    limits: { tag_characters: 255 }
+    limits: tagLimits
   },
-  update: { parameters: ['name', 'gateway_ip', 'dns_servers', 'tags'] }
+  update: { parameters: ['name', 'gateway_ip', 'dns_servers', 'tags'], limits: tagLimits }
 })
 
 /** A `gateway_ip` of null means no gateway. If it is left out, Neutron takes the first address. */

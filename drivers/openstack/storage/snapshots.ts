@@ -4,6 +4,7 @@ import { toExactName } from '../../filters.ts'
 import { explaining } from '../../refusals.ts'
 import { bind } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
+import { tagLimits } from '../client/tags.ts'
 import { cinder, cinderV3, type Dialect } from './cinder.ts'
 import { createCollection } from './collection.ts'
 import { toSnapshot, type CinderSnapshot, type CinderVolume } from './mapping.ts'
@@ -11,8 +12,8 @@ import { explainSnapshot, snapshotFields } from './refusals.ts'
 
 export const capabilities = describe<SnapshotService>({
   list: { filters: ['name', 'volume_id'], limits: { limit: 1000 } },
-  create: { parameters: ['volume_id', 'name', 'description', 'tags'], limits: { tag_characters: 255 } },
-  update: { parameters: ['name', 'tags'], limits: { tag_characters: 255 } }
+  create: { parameters: ['volume_id', 'name', 'description', 'tags'], limits: tagLimits },
+  update: { parameters: ['name', 'tags'], limits: tagLimits }
 })
 
 /** Snapshots of Cinder, of the version that `dialect` describes. */

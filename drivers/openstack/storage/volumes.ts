@@ -3,6 +3,7 @@ import { describe, type Identity, type VolumeService } from '../../driver.ts'
 import { toExactName, type FilterRule } from '../../filters.ts'
 import { operationKey } from '../../tags.ts'
 import type { Client } from '../client/client.ts'
+import { tagLimits } from '../client/tags.ts'
 import { cinder, cinderV3, type Dialect } from './cinder.ts'
 import { createCollection } from './collection.ts'
 import { toVolume, type CinderVolume } from './mapping.ts'
@@ -13,9 +14,9 @@ export const capabilities = describe<VolumeService>({
   list: { filters: ['name', 'state', 'availability_zone'], limits: { limit: 1000 } },
   create: {
     parameters: ['name', 'size', 'type', 'snapshot_id', 'image_id', 'availability_zone', 'tags'],
-    limits: { tag_characters: 255 }
+    limits: tagLimits
   },
-  update: { parameters: ['name', 'tags'], limits: { tag_characters: 255 } },
+  update: { parameters: ['name', 'tags'], limits: tagLimits },
   attach: { parameters: ['node_id', 'device'] },
   detach: { parameters: ['node_id'] },
   extend: { parameters: ['size'] }

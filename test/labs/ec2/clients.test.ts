@@ -37,7 +37,7 @@ function awscli (endpoint: string, { access_key_id: id, secret_access_key: secre
   }
 }
 
-t.test('awscli sees what the API has made', async (t) => {
+t.test('awscli shows the resources that the API has created', async (t) => {
   const { api, proxy, image_id } = await buildOnMoto(t)
   const aws = awscli(proxy.url, users.default)
   const make = async (collection: string, body: object) => {
@@ -148,7 +148,7 @@ t.test('awscli sees what the API has made', async (t) => {
   t.equal(locked.DisableApiTermination.Value, true)
 })
 
-t.test('the API sees what awscli has made', async (t) => {
+t.test('the API shows the resources that awscli has created', async (t) => {
   const { api, proxy, image_id } = await buildOnMoto(t)
   const aws = awscli(proxy.url, users.default)
   const tagged = (kind: string) => [
@@ -199,7 +199,7 @@ t.test('the API sees what awscli has made', async (t) => {
   t.equal((await api.get(node.self)).body.state, 'terminated')
 })
 
-t.test('an entry with two locations is two clouds, and one list over both', async (t) => {
+t.test('an entry with two locations makes two clouds, and one list covers both', async (t) => {
   const second = 'eu-west-1'
   const { api, moto, client, image_id } = await buildOnMoto(t, {
     clouds: (lab) => ({ default: { ...motoCloud(lab), location: undefined, locations: [location, second] } })
@@ -327,10 +327,10 @@ async function signedIn (t: Test) {
   return { ...served, ...lab, aws }
 }
 
-t.test('a cloud that checks signatures and rights', async (t) => {
+t.test('a cloud checks signatures and permissions', async (t) => {
   const { api, image_id, aws } = await signedIn(t)
 
-  await t.test('a right key works: what is sent is signed as Amazon asks', async (t) => {
+  await t.test('a valid key works: requests are signed as Amazon requires', async (t) => {
     const operation = await api.ended(
       (await api.post('/api/v2/clouds/right/nodes', { name: 'a & b = ü', image_id, size_id: 't3.micro' })).body
     )
@@ -344,7 +344,7 @@ t.test('a cloud that checks signatures and rights', async (t) => {
     }
   })
 
-  await t.test('wrong credentials take their own cloud down, and no other', async (t) => {
+  await t.test('with wrong credentials only their own cloud is down', async (t) => {
     for (const cloud of ['wrong', 'unknown', 'nobody']) {
       const { status, body } = await api.get(`/api/v2/clouds/${cloud}/nodes`)
       t.equal(status, 502, `${cloud} is refused`, { body })
@@ -361,7 +361,7 @@ t.test('a cloud that checks signatures and rights', async (t) => {
     ])
   })
 
-  await t.test('what it does not have is refused at its field', async (t) => {
+  await t.test('an unknown resource is refused at its field', async (t) => {
     const create = (fields: object) =>
       api.post('/api/v2/clouds/right/nodes', { name: 'x', image_id, size_id: 't3.micro', ...fields })
     for (const [fields, pointer] of [
@@ -375,7 +375,7 @@ t.test('a cloud that checks signatures and rights', async (t) => {
     }
   })
 
-  await t.test('rights that are taken away are told, and are back when they are given back', async (t) => {
+  await t.test('missing permissions are reported, and granted ones work again', async (t) => {
     const denied = JSON.stringify({
       Version: '2012-10-17',
       Statement: [{ Effect: 'Deny', Action: 'ec2:StopInstances', Resource: '*' }]

@@ -5,7 +5,7 @@ import { buildOnMoto, exhausted } from './app.ts'
 
 t.setTimeout(600_000)
 
-t.test('EC2, as moto has it, conforms', async (t) => {
+t.test('EC2 on moto conforms', async (t) => {
   t.setTimeout(600_000)
   const { app, api, image_id } = await buildOnMoto(t, { moto: { validate: true } })
   await conformance(t, {

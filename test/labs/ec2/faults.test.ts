@@ -29,7 +29,7 @@ async function behindProxy (t: Test, settings: object = {}) {
   return { ...served, body, create, node, log: () => log }
 }
 
-t.test('what the cloud refuses is told by its code and with its request id', async (t) => {
+t.test('a refusal has the problem code for the code of the cloud, and the request id', async (t) => {
   const { api, proxy, create, node } = await behindProxy(t, { timeout: 5 })
   const self = await node()
 
@@ -83,7 +83,7 @@ t.test('what the cloud refuses is told by its code and with its request id', asy
   }
 })
 
-t.test('what a cloud does to a read', async (t) => {
+t.test('faults of the cloud during a read', async (t) => {
   const { api, proxy } = await behindProxy(t)
   const cases: [what: string, effect: FaultEffect, status: number, code: string][] = [
     ['hangs', { hang: true }, 504, 'provider_timeout'],
@@ -119,7 +119,7 @@ t.test('what a cloud does to a read', async (t) => {
   }
 })
 
-t.test('a fault that passes is not heard of', async (t) => {
+t.test('a transient fault is retried and not reported', async (t) => {
   const { api, proxy } = await behindProxy(t, { timeout: 30 })
   for (const effect of [
     { reset: true },
@@ -167,7 +167,7 @@ t.test('a create whose answer is lost makes one instance', async (t) => {
     })
   }
 
-  await t.test('the cloud never got it: it is sent again with the same token', async (t) => {
+  await t.test('a create that never arrived is sent again with the same token', async (t) => {
     const before = (await instancesAt(client)).length
     proxy.resetRequests()
     proxy.addRule({ ...isAction('RunInstances'), times: 1, reset: true })
@@ -181,7 +181,7 @@ t.test('a create whose answer is lost makes one instance', async (t) => {
   })
 })
 
-t.test('a change without a token is never repeated where it may have been made', async (t) => {
+t.test('a change without a token is not repeated if it may have been made', async (t) => {
   const { api, proxy, node } = await behindProxy(t)
   const self = await node()
   const effects: FaultEffect[] = [
@@ -200,7 +200,7 @@ t.test('a change without a token is never repeated where it may have been made',
     })
   }
 
-  await t.test('a snapshot whose answer is lost', async (t) => {
+  await t.test('a snapshot whose answer is lost is created once', async (t) => {
     const at = '/api/v2/clouds/default'
     const volume = await api.ended((await api.post(`${at}/volumes`, { name: 'data', size: 1 })).body)
     proxy.resetRequests()
@@ -216,7 +216,7 @@ t.test('a change without a token is never repeated where it may have been made',
     )
   })
 
-  await t.test('a reboot that was throttled was not made, and is asked for again', async (t) => {
+  await t.test('a throttled reboot was not made and is sent again', async (t) => {
     const rule = proxy.refuse('RebootInstances', 'RequestLimitExceeded', { times: 1 })
     const operation = await api.ended((await api.post(`${self}/actions/reboot`)).body)
     t.equal(operation.status, 'succeeded', 'it succeeds', { operation })
@@ -234,7 +234,7 @@ t.test('a stop whose answer is lost ends when the node is stopped', async (t) =>
   t.equal((await api.get(self)).body.state, 'stopped')
 })
 
-t.test('states that take their time are told, and waited for', async (t) => {
+t.test('transitional states are shown and waited for', async (t) => {
   const { api, proxy, create } = await behindProxy(t)
   proxy.slow({ pending: 3, stopping: 3, 'shutting-down': 3 })
   const accepted = (await create()).body

@@ -18,10 +18,10 @@ const knownDifferences: Readonly<Record<string, string>> = {
 /** A server of this project whose clouds are the lab, as demo and as admin, and what asks Nova for the same. */
 async function start (t: Test) {
   const served = await buildOnLab(t, (lab) => ({ demo: labCloud(lab), admin: labCloud(lab, 'admin') }))
-  const { api, lab, image_id: image, network_id: network } = served
+  const { api, lab, image_id: image } = served
   const { version } = await lab.nova('demo', 'GET', '/')
   const highest = String(version.version)
-  const servers = createLabServers({ lab, prefix, image, network })
+  const servers = createLabServers({ lab, prefix, image })
   const rescueImage = await createRescueImage(t)
 
   /** Nova's actions by our names. A reboot is accepted if Nova accepts a soft or a hard one. */

@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import type { Target } from '../../conformance/context.ts'
 import { build } from '../../helper/app.ts'
 import { openstackLab } from './lab.ts'
 
@@ -31,3 +32,19 @@ export async function buildOnLab (t: Test, clouds?: (lab: Lab) => Record<string,
     external_network_id: String(external[0].id)
   }
 }
+
+type Served = Awaited<ReturnType<typeof buildOnLab>>
+
+/** The lab as a target of the conformance suite. */
+export const toTarget = ({ app, api, image_id, network_id, external_network_id }: Served): Target => ({
+  app,
+  api,
+  cloud: 'default',
+  tightCloud: 'tight',
+  image_id,
+  size_id: '1',
+  other_size_id: '2',
+  impossible_size_id: '99',
+  external_network_id,
+  create: { networks: [{ network_id }] }
+})

@@ -40,7 +40,7 @@ async function behindProxy (t: Test, settings: object = {}) {
   return { ...served, proxy }
 }
 
-t.test('a create whose answer is lost', async (t) => {
+t.test('a create whose answer is lost makes one server', async (t) => {
   const { api, lab, proxy, image_id, network_id } = await behindProxy(t)
   const create = (name: string) => api.post(nodes, { name, image_id, size_id: '1', networks: [{ network_id }] })
   const servers = async (name: string) =>
@@ -69,7 +69,7 @@ t.test('a create whose answer is lost', async (t) => {
     })
   }
 
-  await t.test('Nova never got it: it is sent again, once', async (t) => {
+  await t.test('a create that never reached Nova is sent again once', async (t) => {
     const name = `${prefix}never`
     proxy.addRule({ ...isCreate, times: 1, status: 502 })
     const { status, body } = await create(name)
@@ -96,7 +96,7 @@ t.test('a stop whose answer is lost ends when the node is stopped', async (t) =>
   t.equal((await api.get(self)).body.state, 'stopped')
 })
 
-t.test('what a cloud does to a read', async (t) => {
+t.test('faults of the cloud during a read', async (t) => {
   const { api, proxy } = await behindProxy(t)
   const list = { target: 'nova', method: 'GET', path: /^\/v2\.1\/servers\/detail/ }
 
@@ -142,17 +142,17 @@ t.test('what a cloud does to a read', async (t) => {
   }
 })
 
-t.test('a cloud that fails for a moment', async (t) => {
+t.test('a transient failure of the cloud', async (t) => {
   const { api, proxy } = await behindProxy(t, { timeout: 30 })
   const list = { target: 'nova', method: 'GET', path: /^\/v2\.1\/servers\/detail/ }
 
-  await t.test('is asked again', async (t) => {
+  await t.test('a read is repeated', async (t) => {
     const rule = proxy.addRule({ ...list, times: 2, status: 503 })
     t.equal((await api.get(nodes)).status, 200)
     t.equal(rule.hits, 2)
   })
 
-  await t.test('a token that dies is renewed once for all who wait', async (t) => {
+  await t.test('a token that ends is renewed once for all waiting calls', async (t) => {
     proxy.resetRequests()
     proxy.addRule({ ...list, times: 20, status: 401 })
     const answers = await Promise.all(Array.from({ length: 20 }, () => api.get(nodes)))
@@ -164,7 +164,7 @@ t.test('a cloud that fails for a moment', async (t) => {
     )
   })
 
-  await t.test('without Neutron the nodes are told, and that something is missing', async (t) => {
+  await t.test('without Neutron the nodes are listed, and the source is partial', async (t) => {
     proxy.addRule({ target: 'neutron', status: 500 })
     t.teardown(() => proxy.clear())
     const { status, body } = await api.get(nodes)
@@ -173,7 +173,7 @@ t.test('a cloud that fails for a moment', async (t) => {
   })
 })
 
-t.test('orchestrator check tells a wrong password, a wrong region and a dead host apart', async (t) => {
+t.test('orchestrator check distinguishes a wrong password, a wrong region and a dead host', async (t) => {
   const lab = await openstackLab()
   const drivers = await loadDrivers()
   const good = labCloud(lab)
@@ -193,7 +193,7 @@ t.test('orchestrator check tells a wrong password, a wrong region and a dead hos
   t.notMatch(table, /wrong/)
 })
 
-t.test('pages of seven tell the same servers as the client of OpenStack', async (t) => {
+t.test("pages of seven list the same servers as OpenStack's client", async (t) => {
   const { api, lab, proxy, image_id, network_id } = await behindProxy(t, { timeout: 30 })
   const server = {
     name: `${prefix}many`,

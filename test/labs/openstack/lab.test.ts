@@ -4,7 +4,7 @@ import { openstackLab } from './lab.ts'
 
 const prefix = `lab-test-${process.pid}-`
 
-t.test('the lab, its users and its clients', async t => {
+t.test('the lab has users, raw calls and a command line client', async t => {
   const lab = await openstackLab()
   t.match(lab, { authUrl: /\/v3$/, region: 'RegionOne', users: { demo: { username: 'demo', project_name: 'demo' } } })
   t.teardown(() => lab.purge('demo', prefix))
@@ -24,7 +24,7 @@ t.test('the lab, its users and its clients', async t => {
   t.strictSame(await lab.openstack('demo', ['server', 'list', '--name', `^${prefix}`]), [])
 })
 
-t.test('a client of the lab never leaves the fault proxy', async t => {
+t.test('a client of the lab uses only the fault proxy', async t => {
   const lab = await openstackLab()
   const origins = await lab.api('admin', 'identity', 'GET', '/endpoints?interface=public')
   const keystone = new URL(lab.authUrl).origin

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -246,13 +246,21 @@ function parsed (text: string): any {
   }
 }
 
+const labFolder = () => process.env.LAB_DIR ?? join(process.env.TMPDIR ?? '/tmp', 'openstack-lab')
+
+/** Keeps servers whose names begin with `building-` in BUILD. Returns a function that lets them go on. */
+export function holdBuilds () {
+  const file = join(labFolder(), 'run', 'hold-builds')
+  writeFileSync(file, '')
+  return () => rmSync(file, { force: true })
+}
+
 /**
  * Holds a service of the lab still while `run` runs, so that what it is at work on can be looked at: the lab's own
  * process is stopped by a signal and goes on afterwards.
  */
 export async function frozen<T> (service: string, run: () => Promise<T>): Promise<T> {
-  const folder = process.env.LAB_DIR ?? join(process.env.TMPDIR ?? '/tmp', 'openstack-lab')
-  const pid = Number(readFileSync(join(folder, 'run', `${service}.pid`), 'utf8').split(' ')[0])
+  const pid = Number(readFileSync(join(labFolder(), 'run', `${service}.pid`), 'utf8').split(' ')[0])
   process.kill(pid, 'SIGSTOP')
   try {
     return await run()

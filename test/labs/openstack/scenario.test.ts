@@ -17,7 +17,7 @@ const kinds = [
   ['floating', 'ip']
 ]
 
-t.test('a whole afternoon on a real OpenStack: everything made, and everything removed', async (t) => {
+t.test('a whole scenario on a real OpenStack creates and removes everything', async (t) => {
   const { api, lab, image_id, external_network_id } = await buildOnLab(t)
   const prefix = `scenario-${process.pid}-`
   /** Our resources as OpenStack's own client lists them. */

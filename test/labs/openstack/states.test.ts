@@ -1,78 +1,34 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { nodeActionDetails, nodeVerbs, type NodeAction, type NodeState } from '../../../openapi/model/index.ts'
 import { startFaultProxy } from '../fault-proxy.ts'
 import { buildOnLab, labCloud } from './app.ts'
 import { frozen, openstackLab } from './lab.ts'
+import { createLabServers, isAccepted, situationOf, until } from './servers.ts'
 
 t.setTimeout(1_200_000)
 
 const prefix = `states-${process.pid}-`
 const nodes = '/api/v2/clouds/default/nodes'
 
-interface Row {
+/**
+ * How OpenStack's own client brings a server from ACTIVE into each situation: words after `openstack server`, NAME for
+ * its name. What the situations allow is compared with Nova in allowed-actions.test.ts.
+ */
+const rows: ReadonlyArray<readonly [situation: string, state: NodeState, ...words: string[]]> = [
+  ['ACTIVE', 'running'],
+  ['SHUTOFF', 'stopped', 'stop', 'NAME'],
+  ['PAUSED', 'paused', 'pause', 'NAME'],
+  ['SUSPENDED', 'suspended', 'suspend', 'NAME'],
+  ['SHELVED', 'suspended', 'shelve', 'NAME'],
+  ['RESCUE', 'rescued', 'rescue', 'NAME'],
+  ['VERIFY_RESIZE', 'running', 'resize', '--flavor', '2', 'NAME']
+]
+
+interface Seen {
   status: string
   state: NodeState
-  /**
-   * As OpenStack's own client brings a server there, from ACTIVE: words after `openstack server`, NAME for its name.
-   */
-  commands: string[][]
-  /** The same by Nova's API, for the servers on which the verbs are tried. */
-  actions: object[]
-  allowed: NodeAction[]
+  task?: string | null
 }
-
-const rows: Row[] = [
-  {
-    status: 'ACTIVE',
-    state: 'running',
-    commands: [],
-    actions: [],
-    allowed: ['stop', 'reboot', 'pause', 'suspend', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy']
-  },
-  {
-    status: 'SHUTOFF',
-    state: 'stopped',
-    commands: [['stop', 'NAME']],
-    actions: [{ 'os-stop': null }],
-    allowed: ['start', 'reboot', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy']
-  },
-  {
-    status: 'PAUSED',
-    state: 'paused',
-    commands: [['pause', 'NAME']],
-    actions: [{ pause: null }],
-    allowed: ['reboot', 'resume', 'shelve', 'destroy']
-  },
-  {
-    status: 'SUSPENDED',
-    state: 'suspended',
-    commands: [['suspend', 'NAME']],
-    actions: [{ suspend: null }],
-    allowed: ['reboot', 'resume', 'shelve', 'destroy']
-  },
-  {
-    status: 'SHELVED_OFFLOADED',
-    state: 'suspended',
-    commands: [['shelve', 'NAME']],
-    actions: [{ shelve: null }],
-    allowed: ['resume', 'destroy']
-  },
-  {
-    status: 'RESCUE',
-    state: 'rescued',
-    commands: [['rescue', 'NAME']],
-    actions: [{ rescue: {} }],
-    allowed: ['unrescue', 'destroy']
-  },
-  {
-    status: 'VERIFY_RESIZE',
-    state: 'running',
-    commands: [['resize', '--flavor', '2', 'NAME']],
-    actions: [{ resize: { flavorRef: '2' } }],
-    allowed: ['confirm_resize', 'revert_resize', 'destroy']
-  }
-]
 
 const bodies: Partial<Record<NodeAction, (image: string) => object>> = {
   reboot: () => ({ type: 'hard' }),
@@ -80,7 +36,7 @@ const bodies: Partial<Record<NodeAction, (image: string) => object>> = {
   rebuild: (image) => ({ image_id: image })
 }
 
-t.test('every state that the lab can produce', async (t) => {
+t.test('each state that the lab can produce is shown as Nova has it', async (t) => {
   t.setTimeout(1_200_000)
   const lab = await openstackLab()
   t.teardown(() => lab.purge('demo', prefix))
@@ -99,51 +55,18 @@ t.test('every state that the lab can produce', async (t) => {
     return { default: { ...cloud, auth: { ...cloud.auth, auth_url } } }
   })
 
-  const raw = async (id: string) => (await lab.nova('demo', 'GET', `/servers/${id}`)).server
-  const until = async (id: string, done: (server: any) => boolean) => {
-    for (let tries = 0; tries < 600; tries++) {
-      const server = await raw(id)
-      if (done(server)) return server
-      await sleep(50)
-    }
-    throw new Error(`${id} is ${(await raw(id)).status}`)
-  }
-  const rests = (status: string) => (server: any) =>
-    server.status === status && server['OS-EXT-STS:task_state'] === null
-  let made = 0
-  const boot = async (fields: object = {}) => {
-    const server = {
-      name: `${prefix}${++made}`,
-      imageRef: image,
-      flavorRef: '1',
-      networks: [{ uuid: network }],
-      ...fields
-    }
-    return String((await lab.nova('demo', 'POST', '/servers', { server })).server.id)
-  }
-  const bring = async ({ status, actions }: Row) => {
-    const id = await boot()
-    await until(id, rests('ACTIVE'))
-    for (const action of actions) await lab.nova('demo', 'POST', `/servers/${id}/action`, action)
-    await until(id, rests(status))
-    return id
-  }
+  const { show, rest, boot, bring } = createLabServers({ lab, prefix, image })
 
   /** A node as the API shows it, beside the same node as OpenStack's own client shows it. */
-  const compare = async (
-    t: Test,
-    id: string,
-    { status, state, allowed }: Pick<Row, 'status' | 'state' | 'allowed'>,
-    task: string | null
-  ) => {
+  const compare = async (t: Test, id: string, { status, state, task = null }: Seen): Promise<NodeAction[]> => {
     const theirs = await lab.openstack('demo', ['server', 'show', id])
     t.equal(theirs.status, status, `their client shows ${status}`)
     t.equal(theirs['OS-EXT-STS:task_state'], task, `their client shows the task ${String(task)}`)
     const { body } = await api.get(`${nodes}/${id}`)
     t.match(body, { provider_state: status, provider_task_state: task, state, transitioning: task !== null })
-    t.same([...body.allowed_actions].sort(), [...allowed].sort(), 'allowed_actions')
     const { items } = await api.walk(`${nodes}?name=${String(theirs.name)}`)
     t.match(items, [{ id, provider_state: status, provider_task_state: task, state }], 'a list shows the same')
+    return body.allowed_actions
   }
 
   /** How a verb is asked for; the proxy counts what of it reaches Nova. */
@@ -156,76 +79,74 @@ t.test('every state that the lab can produce', async (t) => {
     return { status, body, changes: changes.length }
   }
 
-  for (const row of rows) {
-    await t.test(`${row.status} is ${row.state}`, async (t) => {
+  for (const [status, state, ...words] of rows) {
+    await t.test(`${status} is ${state}`, async (t) => {
       const id = await boot()
-      await until(id, rests('ACTIVE'))
-      const { name } = await raw(id)
-      for (const words of row.commands) { await lab.openstack('demo', ['server', ...words.map((word) => (word === 'NAME' ? name : word))]) }
-      await until(id, rests(row.status))
-      await compare(t, id, row, null)
+      await rest(id, 'ACTIVE')
+      const { name } = await show(id)
+      if (words.length > 0) await lab.openstack('demo', ['server', ...words.map((word) => word === 'NAME' ? name : word)])
+      await rest(id, status)
+      const allowed = await compare(t, id, { status, state })
 
-      for (const verb of nodeVerbs.filter((verb) => !row.allowed.includes(verb))) {
+      for (const verb of nodeVerbs.filter((verb) => !allowed.includes(verb))) {
         const { status, body, changes } = await ask(id, verb)
-        const settled = nodeActionDetails[verb].settledStates.includes(row.state)
+        const settled = nodeActionDetails[verb].settledStates.includes(state)
         t.equal(status, settled ? 200 : 409, `${verb} is ${settled ? 'done already' : 'refused'}`, { body })
-        if (!settled) t.match(body, { code: 'invalid_state', state: row.state })
-        t.equal(changes, 0, `${verb} asks Nova for nothing`)
+        if (!settled) t.match(body, { code: 'invalid_state', state })
+        t.equal(changes, 0, `${verb} sends nothing to Nova`)
       }
-      for (const verb of row.allowed) {
-        const one = await bring(row)
-        const { status, body, changes } = await ask(one, verb)
-        t.equal(status, 202, `${verb} is accepted by Nova`, { body })
-        t.ok(changes >= 1, `${verb} asks Nova`)
+      for (const verb of allowed) {
+        const one = await bring(situationOf(status))
+        const { status: answered, body, changes } = await ask(one, verb)
+        t.equal(answered, 202, `${verb} is accepted by Nova`, { body })
+        t.ok(changes >= 1, `${verb} is sent to Nova`)
         t.equal((await api.ended(body)).status, 'succeeded', `${verb} succeeds`)
-        await lab.nova('demo', 'DELETE', `/servers/${one}`).catch(() => {})
+        await isAccepted(lab.nova('demo', 'DELETE', `/servers/${one}`))
       }
       await lab.nova('demo', 'DELETE', `/servers/${id}`)
     })
   }
 
-  await t.test('ERROR by NoValidHost is error, with its fault', async (t) => {
-    const broken = async () => {
-      const id = await boot({ flavorRef: '99' })
-      await until(id, rests('ERROR'))
-      return id
-    }
+  await t.test('a server without a valid host is in the state error, with its fault', async (t) => {
     const name = `${prefix}no-valid-host`
     await lab.openstack('demo', ['server', 'create', '--flavor', '99', '--image', image, '--network', network, name])
     const { servers: [{ id }] } = await lab.nova('demo', 'GET', `/servers/detail?name=${name}`)
-    await until(id, rests('ERROR'))
-    await compare(t, id, { status: 'ERROR', state: 'error', allowed: ['destroy'] }, null)
+    await rest(id, 'ERROR')
+    t.same(await compare(t, id, { status: 'ERROR', state: 'error' }), ['destroy'])
     t.match((await api.get(`${nodes}/${id}`)).body.fault, { code: '500', message: /No valid host/ })
     for (const verb of nodeVerbs) {
       const { status, changes } = await ask(id, verb)
       t.same([status, changes], [409, 0], `${verb} is refused without a call`)
     }
-    const { status, body } = await ask(await broken(), 'destroy')
+    const { status, body } = await ask(await bring(situationOf('ERROR without a host')), 'destroy')
     t.equal(status, 202)
     t.equal((await api.ended(body)).status, 'succeeded')
   })
 
-  await t.test('BUILD is pending, and spawning is seen on the way', async (t) => {
+  await t.test('BUILD is pending, with the task spawning', async (t) => {
     // How long a server spawns is the lab's own matter: it is looked for until it is seen.
     for (let tries = 0; tries < 40; tries++) {
       const id = await boot()
-      await until(id, ({ 'OS-EXT-STS:task_state': task, status }) => task === 'spawning' || status === 'ACTIVE')
-      const seen = await frozen('nova-compute1', async () => {
-        if ((await raw(id))['OS-EXT-STS:task_state'] !== 'spawning') return false
-        await compare(t, id, { status: 'BUILD', state: 'pending', allowed: ['destroy'] }, 'spawning')
+      await until(async () => {
+        const { 'OS-EXT-STS:task_state': task, status } = await show(id)
+        return task === 'spawning' || status === 'ACTIVE'
+      })
+      const isSeen = await frozen('nova-compute1', async () => {
+        if ((await show(id))['OS-EXT-STS:task_state'] !== 'spawning') return false
+        t.same(await compare(t, id, { status: 'BUILD', state: 'pending', task: 'spawning' }), ['destroy'])
         return true
       })
       await lab.nova('demo', 'DELETE', `/servers/${id}`)
-      if (seen) return
+      if (isSeen) return
     }
     t.fail('spawning was never seen')
   })
 
   await t.test('powering-off is stopping, deleting is terminating', async (t) => {
-    const id = await bring(rows[0]!)
+    const id = await bring(situationOf('ACTIVE'))
     await frozen('nova-compute1', async () => {
       await lab.openstack('demo', ['server', 'stop', id])
-      await compare(t, id, { status: 'ACTIVE', state: 'stopping', allowed: ['destroy'] }, 'powering-off')
+      t.same(await compare(t, id, { status: 'ACTIVE', state: 'stopping', task: 'powering-off' }), ['destroy'])
       const { status, changes } = await ask(id, 'start')
       t.same([status, changes], [409, 0], 'start is refused without a call')
       t.same(
@@ -239,10 +160,10 @@ t.test('every state that the lab can produce', async (t) => {
         'but as stopping'
       )
     })
-    await until(id, rests('SHUTOFF'))
+    await rest(id, 'SHUTOFF')
     await frozen('nova-compute1', async () => {
       await lab.openstack('demo', ['server', 'delete', id])
-      await compare(t, id, { status: 'SHUTOFF', state: 'terminating', allowed: [] }, 'deleting')
+      t.same(await compare(t, id, { status: 'SHUTOFF', state: 'terminating', task: 'deleting' }), [])
     })
   })
 })

@@ -146,6 +146,8 @@ compute_driver = ${OSLAB_COMPUTE_DRIVER:-fake.LabDriver}
 allow_resize_to_same_host = true
 # A server stays SHELVED until an administrator frees its host.
 shelved_offload_time = -1
+# Servers that are held in BUILD must not hold up others.
+max_concurrent_builds = 0
 vif_plugging_is_fatal = false
 vif_plugging_timeout = 0
 report_interval = 5

@@ -12,6 +12,8 @@ from nova.image import glance
 from nova.virt import fake
 
 DELAY = float(os.environ.get('OSLAB_SPAWN_DELAY') or 0)
+# While this file exists, servers named `building-*` stay in BUILD.
+HOLD = os.environ.get('OSLAB_HOLD_FILE', '')
 
 
 class LabDriver(fake.FakeDriver):
@@ -31,10 +33,12 @@ class LabDriver(fake.FakeDriver):
             except Exception:
                 pass
 
-    def spawn(self, *args, **kwargs):
+    def spawn(self, context, instance, *args, **kwargs):
         if DELAY:
             time.sleep(DELAY)           # seen as BUILD/spawning by clients
-        return super().spawn(*args, **kwargs)
+        while instance.display_name.startswith('building-') and os.path.exists(HOLD):
+            time.sleep(1)
+        return super().spawn(context, instance, *args, **kwargs)
 
     def snapshot(self, context, instance, image_id, update_task_state):
         # FakeDriver stops after the state change, and the image would

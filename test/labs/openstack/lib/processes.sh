@@ -28,8 +28,14 @@ alive() { # NAME -> is the process of that pid file ours and running?
 start() { # NAME CMD...   (a session of its own, so that `down` can end its children)
   local name=$1; shift
   alive "$name" && return 0
-  # 9 is the lock of `up`: a daemon must not hold it
-  setsid "$@" >>"$LOG/$name.log" 2>&1 </dev/null 9>&- &
+  (
+    # A daemon must hold no file of its caller, such as a lock.
+    for fd in "/proc/$BASHPID/fd/"*; do
+      fd=${fd##*/}
+      [ "$fd" -le 2 ] || eval "exec $fd>&-"
+    done
+    exec setsid "$@"
+  ) >>"$LOG/$name.log" 2>&1 </dev/null &
   local pid=$!
   disown "$pid" 2>/dev/null
   sleep 0.05

@@ -1,0 +1,41 @@
+import t from 'tap'
+import { conformance } from '../../conformance/suite.ts'
+import { buildOnLab, toTarget } from './app.ts'
+import { holdBuilds } from './lab.ts'
+import { until } from './servers.ts'
+
+t.setTimeout(1_800_000)
+
+/** How many servers are being built beside the suite. */
+const building = 150
+
+t.test('a project that sees several networks, with many servers in BUILD, conforms', async (t) => {
+  t.setTimeout(1_800_000)
+  const served = await buildOnLab(t)
+  const { lab, image_id } = served
+
+  const { network: { id: shared } } = await lab.api('admin', 'network', 'POST', '/v2.0/networks', {
+    network: { name: 'busy-shared', shared: true }
+  })
+  t.teardown(() => lab.api('admin', 'network', 'DELETE', `/v2.0/networks/${shared}`))
+  await lab.api('admin', 'network', 'POST', '/v2.0/subnets', {
+    subnet: { network_id: shared, cidr: '10.77.0.0/24', ip_version: 4 }
+  })
+
+  const release = holdBuilds()
+  t.teardown(async () => {
+    release()
+    await lab.purge('demo', 'building-')
+  })
+  const server = { name: 'building', imageRef: image_id, flavorRef: '1', networks: 'none', min_count: building }
+  await lab.nova('demo', 'POST', '/servers', { server: { ...server, max_count: building } }, '2.37')
+  const inBuild = async () => {
+    const { servers } = await lab.nova('demo', 'GET', '/servers/detail?name=^building-&status=BUILD')
+    return servers as Array<{ 'OS-EXT-STS:task_state': string | null }>
+  }
+  const isSpawning = (server: { 'OS-EXT-STS:task_state': string | null }) => server['OS-EXT-STS:task_state'] === 'spawning'
+  await until(async () => (await inBuild()).filter(isSpawning).length === building, 600)
+
+  await conformance(t, toTarget(served))
+  t.equal((await inBuild()).length, building, 'they were being built all the time')
+})
