@@ -11,6 +11,16 @@ import { addProblems, describeProblems } from './problems.ts'
 
 const description = `One API over many clouds.
 
+**Try it.** Without a settings file, the server has a dummy cloud named \`default\` with five nodes. Open an operation
+below and press *Execute*:
+
+1. \`GET /api/v2/nodes\` lists the nodes of all clouds, \`GET /api/v2/summary\` counts them by state.
+2. \`POST /api/v2/clouds/{cloud}/nodes\` creates one, with the cloud \`default\`. The answer is an operation.
+3. \`POST /api/v2/clouds/{cloud}/nodes/{id}/actions/stop\` stops it; \`DELETE /api/v2/clouds/{cloud}/nodes/{id}\`
+   destroys it. \`allowed_actions\` of a node lists what its state allows.
+
+**How it works.**
+
 - Lists are paged: follow \`next_cursor\` (or the \`Link\` header) until it is null.
 - Filters: \`state=stopped,error\`, \`exclude_state\`, \`name=*web*\`, \`tag.env=prod\`, \`min_ram\`, \`max_price\`,
   \`created_after\`. All must match; the values of one are alternatives (docs/filters.md).
