@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
-import { version } from '../../config/version.ts'
+import { packageFolder, version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
 import { routesOf, type Document, type Route } from './document.ts'
 import { addHeaders, headers } from './headers.ts'
@@ -23,7 +25,7 @@ below and press *Execute*:
 
 - Lists are paged: follow \`next_cursor\` (or the \`Link\` header) until it is null.
 - Filters: \`state=stopped,error\`, \`exclude_state\`, \`name=*web*\`, \`tag.env=prod\`, \`min_ram\`, \`max_price\`,
-  \`created_after\`. All must match; the values of one are alternatives (docs/filters.md).
+  \`created_after\`. All must match; the values of one are alternatives. [All filters](/docs/filters.md)
 - \`sources\` of a list reports the status of each cloud.
 - Changes that take time answer 202 with an operation; \`Prefer: wait=30\` waits up to 30 s for its end.
 - Send an \`Idempotency-Key\` with every create: the same request may then be sent again without creating twice.
@@ -128,6 +130,11 @@ export default fp(async (fastify) => {
   fastify.get('/openapi.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
     return (json ??= JSON.stringify(fastify.swagger()))
+  })
+  fastify.get('/docs/filters.md', hidden, async (_request, reply) => {
+    // Browsers show plain text; some of them save text/markdown as a file.
+    reply.type('text/plain; charset=utf-8')
+    return readFile(path.join(packageFolder, 'docs/filters.md'), 'utf8')
   })
   fastify.get('/openapi.yaml', hidden, async (_request, reply) => {
     reply.type('application/yaml; charset=utf-8')
