@@ -120,7 +120,7 @@ export function writeProblem (socket: Duplex, problem: ProblemError, headers: re
 const requestLine = /^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/1\.[01]\r?\n/
 
 /** Node adds the bytes of the request to the error of its parser. */
-interface RawError { rawPacket?: Buffer }
+const requestOf = (error: Error) => String((error as { rawPacket?: unknown }).rawPacket)
 
 const validId = /^[\w.:-]{1,128}$/
 
@@ -142,7 +142,7 @@ export const serverOptions: FastifyHttpOptions<Server> = {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
       return writeProblem(socket, new ProblemError('request_timeout', 'The request did not arrive completely in time'))
     }
-    if (error.code === 'HPE_INVALID_METHOD' && requestLine.test(String((error as RawError).rawPacket))) {
+    if (error.code === 'HPE_INVALID_METHOD' && requestLine.test(requestOf(error))) {
       const problem = new ProblemError('method_not_allowed', 'The method of the request is not a method of HTTP')
       return writeProblem(socket, problem, ['Allow: GET, HEAD, POST, PATCH, DELETE'])
     }
