@@ -8,8 +8,9 @@ import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
 import { LogController, type FastifyHttpOptions, type RouteOptions } from 'fastify'
 import { Type } from 'typebox'
+import { escapeStep } from '../drivers/invalid.ts'
 import { ProblemError, toProblem, type FieldError } from '../openapi/model/index.ts'
-import { escapeStep, invalidFields, sendProblem } from './errors.ts'
+import { invalidFields, sendProblem } from './errors.ts'
 
 const addFormats = formats as unknown as (ajv: Ajv) => void
 
