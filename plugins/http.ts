@@ -9,8 +9,9 @@ import fp from 'fastify-plugin'
 import { LogController, type FastifyHttpOptions, type FastifyRequest, type RouteOptions } from 'fastify'
 import { Type } from 'typebox'
 import { isCidr } from '../config/addresses.ts'
+import { escapeStep } from '../drivers/invalid.ts'
 import { ProblemError, toProblem, type FieldError } from '../openapi/model/index.ts'
-import { escapeStep, invalidFields, sendProblem } from './errors.ts'
+import { invalidFields, sendProblem } from './errors.ts'
 
 const addFormats = formats as unknown as (ajv: Ajv) => void
 
