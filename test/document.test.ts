@@ -124,7 +124,7 @@ t.test('a problem has only codes that the document lists for the operation, and 
   }
   const listed = new Set(Object.values(document.components.responses).flatMap(({ 'x-problem-codes': codes = [] }) => codes))
   // These are written before there is an operation, or belong to no operation.
-  const others = ['route_not_found', 'method_not_allowed', 'uri_too_long', 'unauthenticated', 'permission_denied', 'rate_limited']
+  const others = ['route_not_found', 'method_not_allowed', 'unauthenticated', 'permission_denied', 'rate_limited']
   const known = document.components.schemas['ProblemCode']!['x-extensible-enum']!
   t.same(known.filter((code) => !listed.has(code)).sort(), others.sort())
 })
@@ -235,7 +235,7 @@ t.test('every operation has an example that fits its schema', async (t) => {
       t.equal(withExample.length, answers.length === 0 ? 0 : 1, `${operationId} has an example of its answer`)
       for (const { status, type, media } of withExample) check([...at, 'responses', status, 'content', type], media)
       const sent = parameters.filter((one) => 'example' in one).map(({ name }) => name)
-      t.same(sent.filter((name) => ['idempotency-key', 'if-match', 'cursor'].includes(name)), [])
+      t.same(sent.map((name) => name.toLowerCase()).filter((name) => ['idempotency-key', 'if-match', 'cursor'].includes(name)), [])
     }
   }
 })

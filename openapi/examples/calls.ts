@@ -40,7 +40,7 @@ async function callVerbs (call: CallApi, id: string, sizeId: string, imageId: st
   const path = { id }
   const verbs: [name: string, body?: object][] = [
     ['stop'], ['start'], ['reboot', { type: 'hard' }], ['pause'], ['resume'], ['suspend'], ['resume'], ['shelve'],
-    ['resume'], ['rescue'], ['unrescue'], ['resize', { size_id: sizeId }], ['confirmResize'],
+    ['resume'], ['rescue', {}], ['unrescue'], ['resize', { size_id: sizeId }], ['confirmResize'],
     ['resize', { size_id: 'dummy.small' }], ['revertResize'], ['rebuild', { image_id: imageId }]
   ]
   for (const [verb, body] of verbs) await call(`${verb}Node`, { path, body })

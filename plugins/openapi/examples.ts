@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { packageFolder } from '../../config/version.ts'
 import type { Response, Route } from './document.ts'
 
 interface Example {
@@ -10,8 +11,7 @@ interface Example {
   answer?: unknown
 }
 
-const isCompiled = path.extname(import.meta.filename) === '.js'
-const file = path.join(import.meta.dirname, isCompiled ? '../../..' : '../..', 'openapi/examples.json')
+const file = path.join(packageFolder, 'openapi/examples.json')
 
 /** Reads the calls of a real run that openapi/export.ts writes, by operationId. */
 export const readExamples = () => JSON.parse(readFileSync(file, 'utf8')) as Record<string, Example>
