@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
-import { renderDocument } from '../openapi/export.ts'
+import { renderDocument, renderOpenApi30 } from '../openapi/export.ts'
 import { build, dummy, root } from './helper/app.ts'
 
 interface Schema {
@@ -124,7 +124,7 @@ t.test('a problem has only codes that the document lists for the operation, and 
   }
   const listed = new Set(Object.values(document.components.responses).flatMap(({ 'x-problem-codes': codes = [] }) => codes))
   // These are written before there is an operation, or belong to no operation.
-  const others = ['route_not_found', 'uri_too_long', 'not_acceptable', 'unauthenticated', 'permission_denied', 'rate_limited']
+  const others = ['route_not_found', 'method_not_allowed', 'uri_too_long', 'unauthenticated', 'permission_denied', 'rate_limited']
   const known = document.components.schemas['ProblemCode']!['x-extensible-enum']!
   t.same(known.filter((code) => !listed.has(code)).sort(), others.sort())
 })
@@ -198,4 +198,15 @@ t.test('a field of a request that names another resource says in which collectio
     if (field === 'nic_id') continue
     t.ok(`/api/v2/clouds/{cloud}/${of['x-collection']}` in paths, `${at}/${field} has a collection`)
   }
+})
+
+t.test('the document in OpenAPI 3.0 is current and served, and has null only as nullable', async (t) => {
+  const text = renderOpenApi30(await renderDocument())
+  t.equal(await readFile(path.join(root, 'openapi/openapi-3.0.json'), 'utf8'), text, '`npm run openapi` writes it')
+  const { api } = await build(t)
+  const { body } = await api.get('/openapi-3.0.json')
+  t.same(body, JSON.parse(text))
+  t.match(body.openapi, /^3\.0\./)
+  const modern = schemasOf(body).filter(({ schema }) => Array.isArray(schema.type) || schema.type === 'null')
+  t.same(modern.map(({ at }) => at), [])
 })

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
@@ -78,7 +80,13 @@ function complete ({ openapiObject: document }: { openapiObject: Document }): Do
   return document
 }
 
-/** Serves the live document (/openapi.json, /openapi.yaml) and Swagger UI (/docs). */
+const isCompiled = path.extname(import.meta.filename) === '.js'
+const openApi30File = path.join(import.meta.dirname, isCompiled ? '../../..' : '../..', 'openapi/openapi-3.0.json')
+
+/**
+ * Serves the live document (/openapi.json, /openapi.yaml), the same in OpenAPI 3.0.3 (/openapi-3.0.json), and Swagger
+ * UI (/docs).
+ */
 export default fp(async (fastify) => {
   await fastify.register(swagger, {
     openapi: {
@@ -87,6 +95,7 @@ export default fp(async (fastify) => {
         title: 'Cloud Orchestrator',
         version,
         description,
+        contact: { name: 'The authors of Cloud Orchestrator' },
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
       },
       servers: [{ url: '/', description: 'This server' }],
@@ -115,11 +124,17 @@ export default fp(async (fastify) => {
 
   // The document is built once: routes and models do not change after the start.
   let json: string | undefined
+  let json30: string | undefined
   let yaml: string | undefined
   const hidden = { schema: { hide: true }, logLevel: 'warn' as const }
   fastify.get('/openapi.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
     return (json ??= JSON.stringify(fastify.swagger()))
+  })
+  // Made when the package is built, because the converter is large. test/document.test.ts shows that it is current.
+  fastify.get('/openapi-3.0.json', hidden, async (_request, reply) => {
+    reply.type('application/json; charset=utf-8')
+    return (json30 ??= await readFile(openApi30File, 'utf8'))
   })
   fastify.get('/openapi.yaml', hidden, async (_request, reply) => {
     reply.type('application/yaml; charset=utf-8')
