@@ -142,7 +142,7 @@ export const serverOptions: FastifyHttpOptions<Server> = {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
       return writeProblem(socket, new ProblemError('request_timeout', 'The request did not arrive completely in time'))
     }
-    if (error.code === 'HPE_INVALID_METHOD' && requestLine.test(String((error as RawError).rawPacket))) {
+    if (error.code === 'HPE_INVALID_METHOD' && requestLine.test(String((error as unknown as RawError).rawPacket))) {
       const problem = new ProblemError('method_not_allowed', 'The method of the request is not a method of HTTP')
       return writeProblem(socket, problem, ['Allow: GET, HEAD, POST, PATCH, DELETE'])
     }
