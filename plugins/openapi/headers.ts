@@ -6,8 +6,9 @@ const text = (description: string) => ({ schema: { type: 'string' }, description
 /** The headers of responses, for `components.headers`. */
 export const headers = {
   'X-Request-Id': text('Id of this request. The log of the server has the same id.'),
-  ETag: text('Tag of this representation, for `If-None-Match` and `If-Match`. That of a list is weak: it does not ' +
-    'change with the times in `sources`.'),
+  ETag: text('The tag of this answer. Send it as If-None-Match to read only what has changed, and, if the answer has ' +
+    'neither `fields` nor `include`, as If-Match to change only what you have read. That of a list is weak: it does ' +
+    'not change with the times in `sources`.'),
   Location: text('Path of the new resource, or of the operation.'),
   Link: text('The next page, `rel="next"`, if there is one.'),
   'Preference-Applied': text('The part of `Prefer` that was applied: `wait=30`.'),

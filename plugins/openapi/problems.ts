@@ -54,6 +54,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
   const isBelowCloud = path.includes('/clouds/{cloud}')
   const hasId = /\{(?!cloud\})/.test(path)
   const isChange = method !== 'get'
+  const isHealth = path.startsWith('/health/')
   const callsCloud = isBelowCloud && !readsOnlyStore.has(operationId) && !reportsHealth.has(operationId)
   const listsAll = takes(operation, 'partial') && !isBelowCloud
   // An action without fields has no body in the document, but accepts {} and null.
@@ -65,14 +66,14 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     isChange && 'OriginNotAllowed',
     isBelowCloud && (hasId || (callsCloud && isChange) ? 'CloudOrResourceNotFound' : 'CloudNotFound'),
     !isBelowCloud && (hasId ? 'NotFound' : takes(operation, 'cloud') && 'CloudNotFound'),
-    !path.startsWith('/health/') && 'NotAcceptable',
+    !isHealth && 'NotAcceptable',
     mayHaveBody && 'RequestTimeout',
     callsCloud && isChange && (isCreate ? 'CreateConflict' : 'ChangeConflict'),
     isBelowCloud && isChange && 'PreconditionFailed',
     mayHaveBody && 'PayloadTooLarge',
     hasId && 'UriTooLong',
     mayHaveBody && 'UnsupportedMediaType',
-    !path.startsWith('/health/') && 'HostNotAllowed',
+    !isHealth && 'HostNotAllowed',
     isCreate ? 'CreateRejected' : callsCloud || listsAll ? 'Rejected' : 'Invalid',
     'InternalError',
     (callsCloud || listsAll) && 'NotSupported',
