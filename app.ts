@@ -4,20 +4,29 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
 import actions from './plugins/actions.ts'
+import caching from './plugins/caching.ts'
 import clouds from './plugins/clouds/index.ts'
+import compression from './plugins/compression.ts'
 import connections, { connectionOptions, type ConnectionLimits } from './plugins/connections.ts'
+import cors from './plugins/cors.ts'
 import errors from './plugins/errors.ts'
+import etags from './plugins/etags.ts'
 import health from './plugins/health.ts'
 import http, { serverOptions } from './plugins/http.ts'
 import idempotency from './plugins/idempotency.ts'
 import lists from './plugins/lists/index.ts'
 import log from './plugins/log.ts'
+import methods from './plugins/methods.ts'
+import negotiation from './plugins/negotiation.ts'
 import nodes from './plugins/nodes.ts'
-import openapi from './plugins/openapi.ts'
+import openapi from './plugins/openapi/index.ts'
 import operations from './plugins/operations/index.ts'
+import origins from './plugins/origins.ts'
+import preconditions from './plugins/preconditions.ts'
 import schemas from './plugins/schemas.ts'
 import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
+import index from './routes/index.ts'
 
 export interface AppOptions {
   settings: Settings
@@ -30,17 +39,27 @@ export interface AppOptions {
 /** Composes the server from its plugins, drivers and routes. */
 export function createApp (appOptions: AppOptions): FastifyInstance {
   const { settings, drivers, logger = false, connections: limits = {} } = appOptions
-  const app = Fastify({ ...serverOptions, ...connectionOptions(limits), logger })
+  // Without a trusted proxy, Fastify must not even read the headers that proxies add.
+  const trustProxy = settings.trust_proxy.length > 0 && settings.trust_proxy
+  const app = Fastify({ ...serverOptions, ...connectionOptions(limits), trustProxy, logger })
   const options = { settings, drivers }
 
   app.register(errors)
   app.register(http)
+  app.register(caching)
+  app.register(origins, options)
+  app.register(methods)
+  app.register(cors, options)
   app.register(connections, { connections: limits })
   app.register(log, options)
+  app.register(negotiation)
+  app.register(etags)
+  app.register(compression)
   app.register(schemas, options)
   app.register(openapi)
   app.register(store, options)
   app.register(clouds, options)
+  app.register(preconditions)
   app.register(shutdown)
   app.register(operations, options)
   app.register(idempotency)
@@ -48,6 +67,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(actions)
   app.register(nodes)
   app.register(health)
+  app.register(index)
   app.register(autoload, { dir: path.join(import.meta.dirname, 'routes/v2'), options: { prefix: '/api/v2' } })
   app.register(drain)
 

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
 import { backup } from './backup.ts'
-import { loadSettings, SettingsError } from './config/index.ts'
+import { loadServer, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
-import { loadDrivers } from './drivers/load.ts'
 import { check } from './plugins/clouds/check.ts'
 import { serve } from './server.ts'
 
@@ -49,8 +48,7 @@ async function main () {
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
 
-  const drivers = await loadDrivers()
-  const settings = loadSettings({ config: values.config, env: process.env, cwd: process.cwd(), drivers })
+  const { settings, drivers } = await loadServer({ config: values.config, env: process.env, cwd: process.cwd() })
   if (command === 'serve') {
     await serve({ settings, drivers })
     return

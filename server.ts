@@ -4,6 +4,7 @@ import { createApp } from './app.ts'
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
 import admin from './plugins/admin.ts'
+import { banner, logStream } from './terminal.ts'
 
 export interface ServerOptions {
   settings: Settings
@@ -12,11 +13,13 @@ export interface ServerOptions {
 
 /** Starts the server, prints its address, and closes it gracefully on SIGTERM and SIGINT. */
 export async function serve ({ settings, drivers }: ServerOptions): Promise<FastifyInstance> {
+  const stream = await logStream(process.stdout)
   const app = createApp({
     settings,
     drivers,
     logger: {
       level: settings.log_level,
+      ...(stream && { stream }),
       // The server never logs headers and bodies. This removes them from errors that contain a request or a token.
       redact: { paths: ['*.headers', '*.authorization', '*.token', '*.password'], remove: true }
     }
@@ -33,9 +36,6 @@ export async function serve ({ settings, drivers }: ServerOptions): Promise<Fast
     port: settings.port,
     listenTextResolver: (address) => `listening on ${address}`
   })
-  const clouds = settings.clouds.map(({ name, driver, enabled }) => `${name} (${driver}${enabled ? '' : ', disabled'})`)
-  process.stdout.write(`Cloud Orchestrator serves ${clouds.join(', ')}\n` +
-    `  API   ${address}/api/v2/nodes\n` +
-    `  Docs  ${address}/docs\n`)
+  process.stdout.write(banner(settings, address, process.stdout))
   return app
 }

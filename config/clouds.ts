@@ -1,11 +1,14 @@
 import type { TObject } from 'typebox'
 import type { Driver, SettingsSource } from '../drivers/driver.ts'
+import type { OutsideDriver } from '../drivers/load.ts'
 import { readSettings } from '../drivers/settings.ts'
 import { describe, isMap, kindOf, type Report } from './report.ts'
 import { CloudEntry, cloudName, type CloudSettings } from './schema.ts'
 
 export interface CloudsSource extends Omit<SettingsSource, 'cloud'> {
   drivers: ReadonlyMap<string, { driver: Driver }>
+  /** The drivers from outside this package, by the path or the package that the settings name. */
+  outside?: ReadonlyMap<string, OutsideDriver>
 }
 
 type CommonSettings = Omit<CloudSettings, 'name' | 'settings'> & { locations?: string[] }
@@ -26,15 +29,29 @@ export function readClouds (clouds: unknown, source: CloudsSource, report: Repor
   return [...settings.filter(isDefault), ...settings.filter((cloud) => !isDefault(cloud))]
 }
 
-/** Finds a driver by its name or an alias, with the settings that the alias implies. */
-function findDriver (name: string, { drivers }: CloudsSource) {
+/**
+ * Finds a driver by its name, an alias, a path or a package, with the settings that the alias implies. Returns the
+ * reason if there is none.
+ */
+function findDriver (name: string, { drivers, outside }: CloudsSource) {
   const driver = drivers.get(name)?.driver
   if (driver !== undefined) return { driver, preset: {} }
   for (const { driver } of drivers.values()) {
-    const preset = driver.aliases?.[name]
-    if (preset !== undefined) return { driver, preset }
+    const aliases = driver.aliases ?? {}
+    if (Object.hasOwn(aliases, name)) return { driver, preset: aliases[name] }
   }
-  return undefined
+  const loaded = outside?.get(name)
+  if (loaded === undefined) {
+    const names = [...drivers.keys()].join(', ')
+    return { error: `expected one of ${names}, the path of a file (./my-driver.js), or an installed package` }
+  }
+  return 'error' in loaded ? loaded : { driver: loaded.plugin.driver, preset: {} }
+}
+
+/** Returns the values of `driver` in settings that are not checked yet. */
+export function listDrivers (clouds: unknown): string[] {
+  return Object.values(isMap(clouds) ? clouds : {}).flatMap((entry) =>
+    isMap(entry) && typeof entry['driver'] === 'string' && entry['driver'] !== '' ? [entry['driver']] : [])
 }
 
 /** Reads one entry: a cloud, or one cloud for each of its locations. */
@@ -51,8 +68,8 @@ function readEntry (name: string, entry: unknown, source: CloudsSource, report: 
   if (errors.some(({ path }) => path === 'driver' || path.startsWith('locations'))) return []
   const { locations = [undefined], ...common } = settings as CommonSettings
   const found = findDriver(common.driver, source)
-  if (found === undefined) {
-    report.add(`${path}.driver`, `found "${common.driver}"; expected one of ${[...source.drivers.keys()].join(', ')}`)
+  if ('error' in found) {
+    report.add(`${path}.driver`, `found "${common.driver}"; ${found.error}`)
     return []
   }
   const { driver, preset } = found

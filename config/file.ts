@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseDocument } from 'yaml'
 
-/** The settings of a server without a settings file: one dummy cloud for trying out the API. */
-export const defaultSettings = { clouds: { default: { driver: 'dummy' } } }
+/** The settings of a server without a settings file: one dummy cloud with a sample, for trying out the API. */
+export const defaultSettings = { clouds: { default: { driver: 'dummy', sample: true } } }
 
 export interface RawSettings {
   /** Name of the file in errors; null if there is no file. */

@@ -1,7 +1,9 @@
 import path from 'node:path'
-import type { Driver } from '../drivers/driver.ts'
+import type { Driver, DriverPlugin } from '../drivers/driver.ts'
+import { loadDrivers, loadOutsideDrivers, type OutsideDriver } from '../drivers/load.ts'
 import { readSettings } from '../drivers/settings.ts'
-import { readClouds } from './clouds.ts'
+import { isOrigin, isProxy } from './addresses.ts'
+import { listDrivers, readClouds } from './clouds.ts'
 import { expand } from './expand.ts'
 import { readSettingsFile } from './file.ts'
 import { createReport, describe, isMap, SettingsError, type Report } from './report.ts'
@@ -16,6 +18,8 @@ export interface SettingsInput {
   env: Readonly<Record<string, string | undefined>>
   cwd: string
   drivers: ReadonlyMap<string, { driver: Driver }>
+  /** The drivers from outside this package, by the path or the package that the settings name. */
+  outside?: ReadonlyMap<string, OutsideDriver>
 }
 
 const toBoolean = (value: string) => value === 'true' ? true : value === 'false' ? false : value
@@ -32,11 +36,28 @@ const variables: Record<string, (value: string) => Record<string, unknown>> = {
 const loopback = /^(127(\.\d+){3}|::1|localhost)$/
 const inMemory = ':memory:'
 
+/** Loads the built-in drivers and those that the settings name, then reads the settings. Throws SettingsError. */
+export async function loadServer (input: Omit<SettingsInput, 'drivers' | 'outside'>) {
+  const { config, env, cwd } = input
+  const builtIn = await loadDrivers()
+  const { directory, content } = readSettingsFile(config ?? env['ORCHESTRATOR_CONFIG'], cwd)
+  // loadSettings reports the errors of the file.
+  const { value } = expand(content, { directory, env })
+  const known = new Set([...builtIn.values()].flatMap(({ driver: { name, aliases = {} } }) =>
+    [name, ...Object.keys(aliases)]))
+  const references = listDrivers(isMap(value) ? value['clouds'] : undefined).filter((name) => !known.has(name))
+  const outside = await loadOutsideDrivers(references, directory, builtIn)
+  const plugins = [...outside.values()].flatMap((loaded) => 'plugin' in loaded ? [loaded.plugin] : [])
+  const drivers: ReadonlyMap<string, DriverPlugin> =
+    new Map([...builtIn, ...plugins.map((plugin) => [plugin.driver.name, plugin] as const)])
+  return { settings: loadSettings({ ...input, drivers, outside }), drivers }
+}
+
 /**
  * Reads the settings: the file (or the default settings), with `${VARIABLE}` and `file:` expanded, and the server's own
  * settings overridden by the environment. Throws SettingsError with all errors.
  */
-export function loadSettings ({ config, env, cwd, drivers }: SettingsInput): Settings {
+export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsInput): Settings {
   const { file, directory, content, error } = readSettingsFile(config ?? env['ORCHESTRATOR_CONFIG'], cwd)
   const name = file ?? 'settings'
   if (error !== undefined) throw new SettingsError([`${name}: ${error}`])
@@ -56,7 +77,7 @@ export function loadSettings ({ config, env, cwd, drivers }: SettingsInput): Set
   const storeFile = server?.store.file ?? inMemory
   const store = { file: storeFile === inMemory ? inMemory : path.resolve(directory, storeFile) }
   const dataDirectory = storeFile === inMemory ? path.resolve(directory, 'data') : path.dirname(store.file)
-  const clouds = readClouds(entries, { directory, dataDirectory, env, drivers }, report)
+  const clouds = readClouds(entries, { directory, dataDirectory, env, drivers, outside }, report)
 
   if (server === undefined || report.lines.length > 0) throw new SettingsError([...new Set(report.lines)])
   return { ...server, store, clouds }
@@ -73,5 +94,15 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
       'that address could destroy your nodes; use a loopback address (127.0.0.1), or set `insecure: true` if the ' +
       'network itself is protected')
   }
+  server.cors.origins.forEach((origin, i) => {
+    if (isOrigin(origin)) return
+    report.add(`cors.origins.${i}`, `found "${origin}"; expected an origin as browsers send it, such as ` +
+      'https://portal.example.org or http://localhost:3000: no path, no default port, no *')
+  })
+  server.trust_proxy.forEach((proxy, i) => {
+    if (isProxy(proxy)) return
+    report.add(`trust_proxy.${i}`, `found "${proxy}"; expected an address, a network such as 10.0.0.0/8, or one of ` +
+      'loopback, linklocal, uniquelocal')
+  })
   return server
 }

@@ -3,9 +3,16 @@ import { Type, type Static } from 'typebox'
 /** The pattern of cloud names, which are part of paths. */
 export const cloudName = /^[a-z0-9][a-z0-9-]{0,62}$/
 
+/** A name in the header Host, without a port. */
+const hostName = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/
+
 /** The settings of every cloud, beside those of its driver. */
 export const CloudEntry = Type.Object({
-  driver: Type.String({ minLength: 1, description: 'Name of a driver. GET /api/v2/drivers lists the drivers.' }),
+  driver: Type.String({
+    minLength: 1,
+    description: 'Name of a driver, path of its code (./my-driver.js), or its package. GET /api/v2/drivers lists the ' +
+      'drivers.'
+  }),
   enabled: Type.Boolean({ default: true, description: 'Whether the server serves the cloud.' }),
   timeout: Type.Number({ minimum: 0.1, maximum: 600, default: 30, description: 'Maximum seconds of one call.' }),
   max_in_flight: Type.Integer({
@@ -28,6 +35,21 @@ export const ServerSettings = Type.Object({
   insecure: Type.Boolean({
     default: false, description: 'Listen on other addresses than loopback, although callers are not authenticated.'
   }),
+  allowed_hosts: Type.Array(Type.String({ pattern: hostName.source }), {
+    default: [],
+    description: 'Names by which clients may address the server, without a port, beside `host`, loopback names and ' +
+      'all IP addresses.'
+  }),
+  trust_proxy: Type.Array(Type.String(), {
+    default: [],
+    description: 'Addresses, or networks such as 10.0.0.0/8, of proxies whose X-Forwarded-Host and X-Forwarded-Proto ' +
+      'are true.'
+  }),
+  cors: Type.Object({
+    origins: Type.Array(Type.String(), {
+      default: [], description: 'Origins whose web pages may use the API, such as https://portal.example.org.'
+    })
+  }, { additionalProperties: false, default: {} }),
   log_level: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
     type: 'string', default: 'info', description: 'LOG_LEVEL overrides it.'
   }),

@@ -3,8 +3,10 @@ import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import type { Capability, ProblemError } from '../openapi/model/index.ts'
+import { withDefaults, type BareConnection } from './bare.ts'
 import type { Call, Log } from './call.ts'
 import type { CapabilityDetails } from './capabilities.ts'
+import { connectionFaults } from './declaration.ts'
 import { createHttpClient, type HttpClient } from './http.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { pathOf, services, type ServiceName, type Services } from './services.ts'
@@ -16,8 +18,8 @@ export * from './services.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The connections by the name of the cloud. */
-    clouds: Record<string, Connection>
+    /** The connections by the name of the cloud, with defaults for the query and the call of each method. */
+    clouds: Record<string, BareConnection>
   }
 }
 
@@ -115,12 +117,25 @@ export interface DriverOptions {
   [setting: string]: unknown
 }
 
-export type DriverPlugin = FastifyPluginAsync<DriverOptions> & { driver: Driver }
+export type DriverPlugin = FastifyPluginAsync<DriverOptions> & {
+  driver: Driver
+  /** True if the driver comes from outside this package. The server then checks what its methods return. */
+  outside?: boolean
+}
 
 /** The secrets of each connection that a driver plugin made. */
 export const secretsOf = new WeakMap<Connection, Secrets>()
 
 export const userAgent = 'cloud-orchestrator'
+
+/** The version of this contract. The server refuses a driver that was made for another version. */
+export const contractVersion = 1
+
+/**
+ * The property of a driver plugin that has the version of its contract. A driver in its own folder may bring a second
+ * copy of this package, so the mark is the same for all copies.
+ */
+export const driverMark = Symbol.for('cloud-orchestrator.driver')
 
 /**
  * Makes a driver a Fastify plugin that adds one named cloud: `fastify.register(openstack, { name: 'default', … })`
@@ -128,26 +143,49 @@ export const userAgent = 'cloud-orchestrator'
  */
 export function defineDriver<Settings extends TObject> (driver: Driver<Settings>): DriverPlugin {
   const plugin = async (fastify: FastifyInstance, options: DriverOptions) => {
-    const { name, timeout = 30, max_in_flight: maxInFlight = 32, ...given } = options
-    // The server passes settings that are resolved already. Resolving them again changes nothing.
-    const source = { cloud: name, directory: process.cwd(), dataDirectory: path.resolve('data'), env: process.env }
-    const { settings, errors } = readSettings(driver.settings, driver.resolve?.(given, source) ?? given)
-    if (errors.length > 0) {
-      throw new Error(`cloud ${name}: ${errors.map(({ path, message }) => `${path} ${message}`).join('; ')}`)
-    }
-    if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
-    if (name in fastify.clouds) throw new Error(`cloud ${name} is registered twice`)
-    const secrets = createSecrets()
-    for (const secret of findSecrets(driver.settings as object, settings)) secrets.add(secret)
-    const context = createContext({
-      driver: driver.name, cloud: name, timeout: timeout * 1000, maxInFlight, log: fastify.log, secrets
-    })
-    const connection = driver.connect(settings as Static<Settings>, context)
-    secretsOf.set(connection, secrets)
-    fastify.clouds[name] = connection
+    const connection = addCloud(fastify, driver as Driver, options)
     fastify.addHook('onClose', async () => connection.close?.())
   }
-  return Object.assign(fp(plugin, { name: `driver-${driver.name}`, fastify: '5.x' }), { driver: driver as Driver })
+  return Object.assign(fp(plugin, { name: `driver-${driver.name}`, fastify: '5.x' }), {
+    driver: driver as Driver, [driverMark]: contractVersion
+  })
+}
+
+/**
+ * Connects a cloud and adds it to `fastify.clouds`. Throws if the settings are not valid, or if the driver does not
+ * return a connection.
+ */
+export function addCloud (fastify: FastifyInstance, driver: Driver, options: DriverOptions): Connection {
+  const { name, timeout = 30, max_in_flight: maxInFlight = 32, ...given } = options
+  // The server passes settings that are resolved already. Resolving them again changes nothing.
+  const source = { cloud: name, directory: process.cwd(), dataDirectory: path.resolve('data'), env: process.env }
+  const { settings, errors } = readSettings(driver.settings, driver.resolve?.(given, source) ?? given)
+  if (errors.length > 0) {
+    throw new Error(`cloud ${name}: ${errors.map(({ path, message }) => `${path} ${message}`).join('; ')}`)
+  }
+  if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
+  if (name in fastify.clouds) throw new Error(`cloud ${name} is registered twice`)
+  const secrets = createSecrets()
+  for (const secret of findSecrets(driver.settings as object, settings)) secrets.add(secret)
+  const context = createContext({
+    driver: driver.name, cloud: name, timeout: timeout * 1000, maxInFlight, log: fastify.log, secrets
+  })
+  const connection = connect(driver, settings, context, secrets)
+  secretsOf.set(connection, secrets)
+  fastify.clouds[name] = withDefaults(connection, context)
+  return connection
+}
+
+function connect (driver: Driver, settings: unknown, context: Context, secrets: Secrets): Connection {
+  try {
+    const connection = driver.connect(settings as Static<TObject>, context)
+    const faults = connectionFaults(connection)
+    if (faults.length > 0) throw new Error(`the driver ${driver.name} has a defect: ${faults.join('; ')}`)
+    return connection
+  } catch (error) {
+    secrets.maskError(error)
+    throw error
+  }
 }
 
 type ContextOptions = Pick<Context, 'cloud' | 'log' | 'timeout' | 'maxInFlight'> & { driver: string, secrets: Secrets }

@@ -106,12 +106,22 @@ export function asProblemError (error: unknown, request?: FastifyRequest): Probl
   return new ProblemError(code, known.message, { cause: error })
 }
 
+/** The errors of the server itself. Their log line has the stack. */
+const ownFailures = new Set<ProblemCode>(['internal_error', 'store_unavailable'])
+
+/** Logs an error: with its stack only a failure of this server, in one line that of a cloud or of the request. */
+function logProblem ({ log }: FastifyRequest, problem: ProblemError) {
+  const { code, status, details: { cloud, errors }, message } = problem
+  if (ownFailures.has(code)) return log.error({ err: problem, code }, message)
+  if (code.startsWith('provider_') || code === 'outcome_unknown') return log.warn({ code, status, cloud }, message)
+  log.info({ code, status, cloud, errors }, message)
+}
+
 /** Answers with an error. All problems are written here. */
 export function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const problem = asProblemError(error, request)
   const body = toProblem(problem, { instance: request.url.split('?', 1)[0]!.slice(0, 500), request_id: request.id })
-  if (problem.status >= 500) request.log.error({ err: problem, code: problem.code }, problem.message)
-  else request.log.debug({ code: problem.code, errors: problem.details.errors }, problem.message)
+  logProblem(request, problem)
   // A request with an invalid URL arrives here without the hook that sets the header.
   reply.header('x-request-id', request.id)
   if (body.retry_after !== undefined) reply.header('retry-after', Math.ceil(body.retry_after))
@@ -121,9 +131,4 @@ export function sendProblem (error: unknown, request: FastifyRequest, reply: Fas
 /** Gives all errors one form, those of Fastify too. */
 export default fp(async (fastify) => {
   fastify.setErrorHandler(sendProblem)
-  fastify.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0]!.slice(0, 500)
-    const problem = new ProblemError('route_not_found', `This server has no route ${request.method} ${path}`)
-    return sendProblem(problem, request, reply)
-  })
 }, { name: 'errors' })

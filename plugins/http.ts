@@ -6,20 +6,14 @@ import { Ajv, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
 import type { DataValidateFunction } from 'ajv/dist/types/index.js'
 import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
-import { LogController, type FastifyHttpOptions, type RouteOptions } from 'fastify'
+import { LogController, type FastifyHttpOptions, type FastifyRequest, type RouteOptions } from 'fastify'
 import { Type } from 'typebox'
+import { isCidr } from '../config/addresses.ts'
 import { escapeStep } from '../drivers/invalid.ts'
 import { ProblemError, toProblem, type FieldError } from '../openapi/model/index.ts'
 import { invalidFields, sendProblem } from './errors.ts'
 
 const addFormats = formats as unknown as (ajv: Ajv) => void
-
-/** Whether a text is an address with a prefix length: `10.0.0.0/24`. */
-export const isCidr = (value: string) => {
-  const [, address = '', length = ''] = /^([^/]+)\/(\d{1,3})$/.exec(value) ?? []
-  const version = isIP(address)
-  return version !== 0 && Number(length) <= (version === 4 ? 32 : 128)
-}
 
 /** Characters that end a line, steer a terminal, or reorder the text around them (Unicode TR 36, section 2.1). */
 const unsafe = '\\p{Cc}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069'
@@ -106,12 +100,13 @@ function compileAtFirstUse (compile: () => ValidateFunction): ValidateFunction {
 const lingerMs = 1000
 
 /** Answers on a connection that has no request which Fastify could answer, and closes it. */
-export function writeProblem (socket: Duplex, problem: ProblemError) {
+export function writeProblem (socket: Duplex, problem: ProblemError, headers: readonly string[] = []) {
   if (!socket.writable) return
   const body = JSON.stringify(toProblem(problem))
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     'Content-Type: application/problem+json',
+    ...headers,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close'
   ]
@@ -141,6 +136,10 @@ export const serverOptions: FastifyHttpOptions<Server> = {
   clientErrorHandler (error, socket) {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
       return writeProblem(socket, new ProblemError('request_timeout', 'The request did not arrive completely in time'))
+    }
+    if (error.code === 'HPE_INVALID_METHOD') {
+      const problem = new ProblemError('method_not_allowed', 'The method of the request is not a method of HTTP')
+      return writeProblem(socket, problem, ['Allow: GET, HEAD, POST, PATCH, DELETE'])
     }
     writeProblem(socket, new ProblemError('invalid_request', `The request is not valid HTTP/1.1 (${error.code})`))
   },
@@ -177,6 +176,35 @@ function findBrokenText (value: unknown, pointer = ''): FieldError[] {
 
 const surrogateEscape = /\\u[dD][89a-fA-F]/
 
+type Hook = (request: FastifyRequest, reply: unknown, done: (error?: Error) => void) => void
+
+/** Refuses a body of a type that the route does not declare: an HTML form sends others than JSON without asking. */
+const requireMediaType = (types: readonly string[]): Hook => (request, _reply, done) => {
+  const { 'content-type': given, 'content-length': length, 'transfer-encoding': encoding } = request.raw.headers
+  if (given === undefined || types.includes(given)) return done()
+  const hasBody = encoding !== undefined || (length ?? '0') !== '0'
+  if (!hasBody || types.includes(request.mediaType!)) return done()
+  done(new ProblemError('unsupported_media_type', `The body has the type ${given.slice(0, 255)}`, {
+    hint: `Send ${types.join(' or ')}.`
+  }))
+}
+
+/**
+ * An empty body and null count as {}, so that the validation names the fields that are required. Clients of
+ * openapi-generator in Go and Java send null for a body that is optional.
+ */
+const replaceEmptyBody: Hook = (request, _reply, done) => {
+  request.body ??= {}
+  done()
+}
+
+const refuseBody: Hook = ({ raw: { headers } }, _reply, done) => {
+  if ((headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined) return done()
+  done(new ProblemError('validation_failed', 'This request takes no body', {
+    errors: [{ in: 'body', pointer: '', message: 'must be empty' }]
+  }))
+}
+
 const mayHaveBody = ({ schema }: RouteOptions) => (schema as { body?: unknown } | undefined)?.body !== undefined
 
 /**
@@ -198,20 +226,13 @@ export default fp(async (fastify) => {
   fastify.addHook('onRoute', (route) => {
     // An unknown parameter is an error, because the caller may have meant it as a condition.
     if (route.schema?.operationId !== undefined) route.schema.querystring ??= noQuery
-    if (mayHaveBody(route)) {
-      // An empty body and null count as {}, so that the validation names the fields that are required. Clients of
-      // openapi-generator in Go and Java send null for a body that is optional.
-      route.preValidation = [async (request) => {
-        request.body ??= {}
-      }, ...[route.preValidation ?? []].flat()]
+    const onRequest = [route.onRequest ?? []].flat()
+    if (!mayHaveBody(route)) {
+      route.onRequest = [...onRequest, refuseBody]
       return
     }
-    route.onRequest = [...[route.onRequest ?? []].flat(), async ({ headers }) => {
-      if ((headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined) return
-      throw new ProblemError('validation_failed', 'This request takes no body', {
-        errors: [{ in: 'body', pointer: '', message: 'must be empty' }]
-      })
-    }]
+    route.onRequest = [...onRequest, requireMediaType(route.schema?.consumes ?? ['application/json'])]
+    route.preValidation = [replaceEmptyBody, ...[route.preValidation ?? []].flat()]
   })
 
   fastify.addHook('onRequest', (request, reply, done) => {

@@ -3,7 +3,7 @@ import type { preValidationHookHandler } from 'fastify'
 import type { TObject, TProperties, TSchema } from 'typebox'
 import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
 import {
-  cloudFilter, getQuery, isCommaSeparated, listQuery, listTimeout, ok, pageAnswer, propertiesOf
+  cloudFilter, getQuery, isCommaSeparated, listAnswer, listQuery, listTimeout, ok
 } from '../openapi/model/index.ts'
 
 export interface CollectionRoutes {
@@ -30,7 +30,9 @@ export const splitCommas: preValidationHookHandler = ({ query: given, routeOptio
   const { properties } = routeOptions.schema!.querystring as TObject
   for (const key in query) {
     if (!isCommaSeparated(key, properties[key])) continue
-    query[key] = [query[key]].flat().flatMap((value) => String(value).split(',')).filter((value) => value !== '')
+    const values = [query[key]].flat().flatMap((value) => String(value).split(',')).filter((value) => value !== '')
+    // An empty text remains, so that the validation refuses a parameter without a value.
+    query[key] = values.length === 0 ? [''] : values
   }
   done()
 }
@@ -42,7 +44,7 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
   const { service, name, tag, singular, plural, filters, model, page } = routes
   return async (fastify) => {
     const { lists } = fastify
-    const collection = { service, properties: propertiesOf(name) }
+    const collection = { service }
     const path = pathOf(service)
 
     fastify.get(`/${path}`, {
@@ -52,8 +54,8 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
         summary: `List ${plural} of all clouds`,
         description: 'If a cloud fails, `sources` reports it, and later pages skip that cloud.',
         tags: [tag],
-        querystring: listQuery({ ...filters, ...cloudFilter, ...listTimeout }),
-        response: pageAnswer(page)
+        querystring: listQuery(name, { ...filters, ...cloudFilter, ...listTimeout }),
+        response: listAnswer(page)
       }
     }, (request, reply) => lists.all(collection, request, reply))
 
@@ -64,8 +66,8 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
         summary: `List ${plural} of a cloud`,
         tags: [tag],
         params: cloudParams,
-        querystring: listQuery(filters),
-        response: pageAnswer(page)
+        querystring: listQuery(name, filters),
+        response: listAnswer(page)
       }
     }, (request, reply) => {
       request.cloud.require(`${service}.list`)

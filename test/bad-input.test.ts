@@ -130,7 +130,8 @@ t.test('what is no JSON, or not of the type that is spoken here, is not parsed',
 t.test('a body that is no object is refused as a whole', (t) =>
   refuses(
     t,
-    ['null', '[]', '[{}]', '"web"', '7', 'true'].flatMap((body) => [
+    // null is the same as an empty body.
+    ['[]', '[{}]', '"web"', '7', 'true'].flatMap((body) => [
       { ...post, title: `POST of ${body}`, headers: json, body, ...invalid, errors: ['body'] },
       { title: `PATCH of ${body}`, method: 'PATCH', path: node, headers: json, body, ...invalid, errors: ['body'] },
       {

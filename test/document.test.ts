@@ -15,6 +15,7 @@ interface Schema {
 
 interface Operation {
   operationId?: string
+  parameters?: { name: string, in: string }[]
   requestBody?: { required?: boolean, content: Record<string, { schema: Schema }> }
   summary?: string
   tags?: string[]
@@ -110,4 +111,51 @@ t.test('a body that needs one of several fields names them', async (t) => {
   const answer = await api.post('/api/v2/clouds/default/volumes', { name: 'data' })
   t.match(answer, { status: 422, body: { errors: [{ pointer: '/size', message: 'is required, or snapshot_id' }] } })
   t.equal(answer.body.errors.length, 1)
+})
+
+t.test('a problem has only codes that the document lists for the operation, and each code occurs', async (t) => {
+  const document = JSON.parse(await renderDocument()) as {
+    components: { responses: Record<string, { 'x-problem-codes'?: string[] }>, schemas: Record<string, Schema> }
+  }
+  const listed = new Set(Object.values(document.components.responses).flatMap(({ 'x-problem-codes': codes = [] }) => codes))
+  // These are written before there is an operation, or belong to no operation.
+  const others = ['route_not_found', 'uri_too_long', 'not_acceptable', 'unauthenticated', 'permission_denied', 'rate_limited']
+  const known = document.components.schemas['ProblemCode']!['x-extensible-enum']!
+  t.same(known.filter((code) => !listed.has(code)).sort(), others.sort())
+})
+
+t.test('the parameters of the path come first, and operations are in the order of their use', async (t) => {
+  const { paths } = JSON.parse(await renderDocument()) as { paths: Record<string, Record<string, Operation>> }
+  const sections = ['path', 'query', 'header']
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const { operationId, parameters = [] } of Object.values(methods)) {
+      const order = parameters.map(({ in: section }) => sections.indexOf(section))
+      t.same(order, [...order].sort(), `${operationId} has its parameters in order`)
+      const names = parameters.filter(({ in: section }) => section === 'path').map(({ name }) => `{${name}}`)
+      t.same(names, path.match(/\{[^}]+\}/g) ?? [])
+    }
+  }
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
+  const nodes = operations.filter(({ tags }) => tags?.[0] === 'Nodes').map(({ operationId }) => operationId)
+  t.same(nodes.slice(0, 6), ['listAllNodes', 'listNodes', 'createNode', 'getNode', 'updateNode', 'destroyNode'])
+})
+
+t.test('sort and fields list their values, and an empty list parameter is refused', async (t) => {
+  const { api } = await build(t)
+  const nodes = '/api/v2/clouds/default/nodes'
+  for (const name of ['sort', 'fields', 'state', 'image_id', 'include']) {
+    const answer = { status: 422, body: { errors: [{ in: 'query', pointer: `/${name}/0` }] } }
+    t.match(await api.get(`${nodes}?${name}=`), answer, `?${name}=`)
+    t.match(await api.get(`${nodes}?${name}=,`), answer, `?${name}=,`)
+  }
+  t.match(await api.get('/api/v2/nodes?cloud='), { status: 422, body: { errors: [{ pointer: '/cloud/0' }] } })
+  t.match(await api.get('/api/v2/operations?status='), { status: 422 })
+})
+
+t.test('a list with fields has a media type and a schema of its own', async (t) => {
+  const { api } = await build(t, { clouds: { default: dummy({ nodes: 2 }) } })
+  const { headers, body } = await api.get('/api/v2/nodes?fields=id,name')
+  t.match(headers, { 'content-type': /^application\/vnd\.cloud-orchestrator\.partial\+json/ })
+  t.same(Object.keys(body.items[0]), ['id', 'name'])
+  t.match((await api.get('/api/v2/nodes')).headers, { 'content-type': /^application\/json/ })
 })

@@ -5,13 +5,21 @@ import * as operation from './operation.ts'
 import * as page from './page.ts'
 import * as problem from './problem.ts'
 import * as resources from './resources/index.ts'
+import * as summary from './summary.ts'
 
-const modules = [resources, page, problem, cloud, operation, bulk]
+const modules = [resources, page, problem, cloud, operation, bulk, summary]
 const exported = modules.flatMap((module): unknown[] => Object.values(module))
 const verbBodies = Object.values(resources.nodeVerbDetails).map(({ body }) => body)
 
 /** Every named model. `plugins/schemas.ts` registers them. */
 export const models = [...exported, ...verbBodies].map(definitionOf).filter((schema) => schema !== undefined)
+
+const scalarTypes = new Set(['string', 'integer', 'number', 'boolean'])
+
+/** The fields of the model with this name that lists can be sorted by. */
+export const sortableFieldsOf = (id: string) => Object.entries(propertiesOf(id))
+  .filter(([name, { type = [] }]) => name === 'state' || [type].flat().some((one) => scalarTypes.has(one)))
+  .map(([name]) => name)
 
 /** The properties of the model with this name. */
 export function propertiesOf (id: string): Record<string, { type?: string | string[] }> {

@@ -28,9 +28,13 @@ export const OperationResource = model('OperationResource', Type.Object({
 }))
 export type OperationResource = Static<typeof OperationResource>
 
+export const OperationId = Type.String({
+  description: 'Id of the operation.', examples: ['01890a5d-ac96-774b-bcce-b302099a8057']
+})
+
 export type Operation = Static<typeof Operation>
 export const Operation = model('Operation', Type.Object({
-  id: Type.String({ format: 'uuid' }),
+  id: OperationId,
   kind: Type.String({ description: 'The capability that runs.', examples: ['nodes.create', 'nodes.stop'] }),
   status: OperationStatus,
   phase: nullable(openEnum(['calling', 'reconciling', 'waiting'],

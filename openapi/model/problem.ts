@@ -42,6 +42,11 @@ export const problems = {
     title: 'The caller may not do this',
     hint: 'Ask the administrator of this server for permission.'
   },
+  origin_not_allowed: {
+    status: 403,
+    title: 'The web page may not use this server',
+    hint: 'To allow the pages of an origin, add it to `cors.origins` in the settings of the server.'
+  },
   cloud_not_found: {
     status: 404,
     title: 'The cloud does not exist',
@@ -56,6 +61,11 @@ export const problems = {
     status: 404,
     title: 'The route does not exist',
     hint: 'See /docs for all routes and methods.'
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The path does not have this method',
+    hint: 'The header Allow lists the methods of the path.'
   },
   not_acceptable: {
     status: 406,
@@ -124,6 +134,11 @@ export const problems = {
     status: 412,
     title: 'A condition of the request does not hold',
     hint: 'Read the resource again and decide again.'
+  },
+  host_not_allowed: {
+    status: 421,
+    title: 'The server does not answer to this host name',
+    hint: 'Use an IP address or localhost, or add the name to `allowed_hosts` in the settings of the server.'
   },
   rate_limited: {
     status: 429,
@@ -261,8 +276,16 @@ export type ProblemDetails = Partial<Omit<Problem, 'type' | 'title' | 'status' |
   outcomeUnknown?: boolean
 }
 
+/** Marks the errors of every copy of this package: a driver in its own folder may bring a second copy. */
+const brand = Symbol.for('cloud-orchestrator.ProblemError')
+
 /** An error of the catalog. Drivers and routes throw no other error on purpose. */
 export class ProblemError extends Error {
+  /** Recognizes the errors of other copies of this package too. Their `code` may be one that this copy lacks. */
+  static override [Symbol.hasInstance] (value: unknown): value is ProblemError {
+    return typeof value === 'object' && value !== null && brand in value
+  }
+
   readonly code: ProblemCode
   readonly status: number
   readonly details: Omit<ProblemDetails, 'cause' | 'outcomeUnknown'>
@@ -283,6 +306,19 @@ export class ProblemError extends Error {
     const { details, outcomeUnknown } = this
     return new ProblemError(code, detail, { ...details, outcomeUnknown, cause: this, ...more })
   }
+}
+Object.defineProperty(ProblemError.prototype, brand, { value: true })
+
+/**
+ * Returns the error with a code and a status of this catalog. An error of another version of this package may have a
+ * code that this version lacks: it becomes `provider_error`.
+ */
+export function toKnownProblem (error: ProblemError): ProblemError {
+  const isKnown = Object.hasOwn(problems, error.code)
+  if (isKnown && error.status === problems[error.code].status) return error
+  const { message, details, outcomeUnknown } = error
+  const detail = isKnown ? message : `${message} (${error.code})`
+  return new ProblemError(isKnown ? error.code : 'provider_error', detail, { ...details, outcomeUnknown, cause: error })
 }
 
 /** Returns the response body of an error. It has neither `cause` nor stack, which are for the log. */

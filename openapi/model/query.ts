@@ -1,8 +1,9 @@
-import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox'
+import { Type, type Static, type TProperties, type TSchema } from 'typebox'
 import { decimal, inputObject, integer } from './common.ts'
+import { propertiesOf, sortableFieldsOf } from './models.ts'
+import { partialType } from './page.ts'
 
 const text = Type.String({ minLength: 1, maxLength: 255 })
-const fieldName = (pattern: string) => Type.String({ pattern, maxLength: 64 })
 
 const commaSeparated = (items: TSchema, description: string) => Type.Optional(Type.Unsafe<string[]>({
   type: 'array', items, maxItems: 100, description: `${description} Comma separated, or repeated.`
@@ -37,6 +38,10 @@ export const listTimeout = {
   })
 }
 
+export const partial = {
+  partial: Type.Boolean({ default: true, description: 'If false, the list fails if any cloud fails.' })
+}
+
 const common = {
   // No example: Swagger UI would send it, and the list would be empty.
   name: Type.Optional(Type.String({
@@ -48,22 +53,34 @@ const common = {
     maxItems: 20,
     description: '`key=value`, or `key` for any value. If repeated, all must match. `tag.key=value` means the same.'
   })),
-  sort: commaSeparated(fieldName('^-?[a-z_]+$'), 'Fields to sort by; `-` means descending.'),
-  fields: commaSeparated(fieldName('^[a-z_]+$'), 'Only these fields of each item.'),
   include: commaSeparated(Type.Enum(['extra'], { type: 'string' }), "`extra` adds the cloud's own fields."),
-  partial: Type.Boolean({ default: true, description: 'If false, the list fails if any cloud fails.' })
+  ...partial
 }
 
 /** A query with these parameters and no others. */
 export const queryOf = <T extends TProperties>(parameters: T, options: object = {}) =>
   inputObject(parameters, {}, options)
 
-/** The query of a list of resources, over one cloud or all. */
-export const listQuery = <T extends TProperties>(filters: T) =>
-  queryOf({ ...paging, ...common, ...filters }, { patternProperties: { '^tag\\..{1,255}$': {} } })
+/** The parameters that name fields of the model of the list. */
+const fieldParameters = (model: string) => {
+  const sortable = sortableFieldsOf(model)
+  const sort = [...sortable, ...sortable.map((name) => `-${name}`)]
+  return {
+    sort: commaSeparated(Type.Enum(sort, { type: 'string' }), 'Fields to sort by; `-` means descending.'),
+    fields: commaSeparated(Type.Enum(Object.keys(propertiesOf(model)), { type: 'string' }),
+      `Only these fields of each item. The answer is then \`${partialType}\`.`)
+  }
+}
+
+const withTags = { patternProperties: { '^tag\\..{1,255}$': {} } }
+
+/** The query of a list of resources of a model, over one cloud or all. */
+export const listQuery = <T extends TProperties>(model: string, filters: T) =>
+  queryOf({ ...paging, ...common, ...fieldParameters(model), ...filters }, withTags)
+
+type ListQuery = ReturnType<typeof listQuery<typeof cloudFilter>>
 
 /** The query of a list, as its route receives it. */
-export type ListParameters =
-  Static<TObject<typeof paging & typeof common & typeof cloudFilter>> & { timeout?: number } & Record<string, unknown>
+export type ListParameters = Static<ListQuery> & { timeout?: number } & Record<string, unknown>
 
 export const getQuery = queryOf({ include: common.include })

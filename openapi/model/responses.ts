@@ -1,61 +1,32 @@
 import { Type, type TSchema } from 'typebox'
 import { Operation } from './operation.ts'
-import { Problem } from './problem.ts'
+import { PartialPage, partialType } from './page.ts'
 
-const problem = (description: string) => ({
-  description, content: { 'application/problem+json': { schema: Problem } }
+/** A JSON response with this schema. plugins/openapi adds the headers and the problems of the operation. */
+export const json = <T extends TSchema>(schema: T, description: string) => ({
+  description, content: { 'application/json': { schema } }
 })
 
-const header = (description: string) => ({ type: 'string', description })
+export const ok = <T extends TSchema>(schema: T, description: string) => ({ 200: json(schema, description) })
 
-interface ResponseDetails {
-  description: string
-  headers?: Record<string, object>
-}
-
-/** A JSON response with this schema. */
-export const json = <T extends TSchema>(schema: T, { description, headers = {} }: ResponseDetails) => ({
-  description,
-  headers: { 'x-request-id': header('Id of this request. The log of the server has the same id.'), ...headers },
-  content: { 'application/json': { schema } }
-})
-
-/** Adds the error responses, which are the same for every route. */
-export const withProblems = <T extends Record<number, unknown>>(responses: T) => ({
-  ...responses,
-  '4xx': problem('The request cannot be fulfilled.'),
-  '5xx': problem('The server or the cloud cannot fulfill the request.')
-})
-
-export const ok = <T extends TSchema>(schema: T, description: string) =>
-  withProblems({ 200: json(schema, { description }) })
-
-export const created = <T extends TSchema>(schema: T, description: string) => withProblems({
-  201: json(schema, { description, headers: { location: header('Path of the new resource.') } })
-})
+export const created = <T extends TSchema>(schema: T, description: string) => ({ 201: json(schema, description) })
 
 /** A response without a body. */
-export const noContent = (description: string) => withProblems({ 204: { type: 'null', description } })
+export const noContent = (description: string) => ({ 204: { type: 'null', description } })
 
-export const pageAnswer = <T extends TSchema>(schema: T) => withProblems({
-  200: json(schema, {
-    description: 'A page.',
-    headers: { link: header('The next page, `rel="next"`, if there is one.') }
-  })
-})
+export const pageAnswer = <T extends TSchema>(schema: T) => ok(schema, 'A page.')
+
+/** The response of a list that has `fields`. */
+export const listAnswer = <T extends TSchema>(schema: T) => {
+  const { 200: { description, content } } = pageAnswer(schema)
+  return { 200: { description, content: { ...content, [partialType]: { schema: PartialPage } } } }
+}
 
 /** The responses of a change that takes time. */
-export const operationAnswer = () => withProblems({
-  200: json(Operation, {
-    description: 'The operation ended within the time of `Prefer: wait`, or there was nothing to do.'
-  }),
-  202: json(Operation, {
-    description: 'The cloud accepted the request, or its response was lost and the server finds out the outcome. ' +
-      'Read the operation for the result.',
-    headers: {
-      location: header('Path of the operation.'), 'retry-after': header('Seconds to wait before reading the operation.')
-    }
-  })
+export const operationAnswer = () => ({
+  200: json(Operation, 'The operation ended within the time of `Prefer: wait`, or there was nothing to do.'),
+  202: json(Operation, 'The cloud accepted the request, or its response was lost and the server finds out the ' +
+    'outcome. Read the operation for the result.')
 })
 
 export const preferHeader = Type.Object({
@@ -69,8 +40,9 @@ export const preferHeader = Type.Object({
 export const createHeaders = Type.Object({
   ...preferHeader.properties,
   'idempotency-key': Type.Optional(Type.String({
-    maxLength: 257,
-    description: 'A unique text for each new request. For 24 hours, the same request with the same key returns the ' +
-      'response of the first request.'
+    // Draft 07 of the header has a quoted string.
+    pattern: '^"?[ -~]{1,255}"?$',
+    description: 'A unique text for each new request, 1 to 255 printable ASCII characters. For 24 hours, the same ' +
+      'request with the same key returns the response of the first request.'
   }))
 })

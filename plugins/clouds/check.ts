@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import type { DriverPlugin } from '../../drivers/driver.ts'
-import { createFarm } from './farm.ts'
+import { connectClouds } from './connect.ts'
 
 const columns = ['cloud', 'driver', 'host', 'result', 'ms', 'detail'] as const
 type Row = Record<typeof columns[number], string>
@@ -9,13 +9,9 @@ type Row = Record<typeof columns[number], string>
 /** Checks all clouds in parallel and returns the results as a table, with whether all enabled clouds are up. */
 export async function check (settings: Settings, drivers: ReadonlyMap<string, DriverPlugin>) {
   const app = Fastify({ logger: false })
-  app.decorate('clouds', Object.create(null))
-  for (const { name, driver, enabled, timeout, max_in_flight, settings: own } of settings.clouds) {
-    if (enabled) app.register(drivers.get(driver)!, { ...own, name, timeout, max_in_flight })
-  }
+  const farm = await connectClouds(app, settings.clouds, drivers)
   await app.ready()
 
-  const farm = createFarm(settings.clouds, app.clouds)
   const rows = await Promise.all(farm.clouds.map(async (cloud): Promise<Row> => {
     const { name, settings: { driver }, connection } = cloud
     const { status, elapsed_ms: ms, problem } = await cloud.check({ requestId: 'check', log: app.log })

@@ -2,7 +2,7 @@ import type { CloudSettings } from '../../config/index.ts'
 import { openCall, type Call, type Log, type OpenCall } from '../../drivers/call.ts'
 import { secretsOf, type Connection } from '../../drivers/driver.ts'
 import { MaskingLog } from '../../drivers/secrets.ts'
-import { ProblemError, toProblem, type Health } from '../../openapi/model/index.ts'
+import { ProblemError, toKnownProblem, toProblem, type Health } from '../../openapi/model/index.ts'
 import { requireCapability } from './capabilities.ts'
 
 /** The origin of a call to a cloud, and its terms. */
@@ -41,11 +41,13 @@ export interface CloudHandle {
 export interface Cloud {
   readonly name: string
   readonly settings: CloudSettings
-  /** Undefined if the settings disable the cloud. */
+  /** Undefined if the settings disable the cloud, or if its driver failed to connect. */
   readonly connection: Connection | undefined
+  /** Why the driver failed to connect. */
+  readonly failure: ProblemError | undefined
   /** The health as last seen. */
   readonly health: Health
-  /** Throws cloud_disabled. */
+  /** Throws cloud_disabled, or the failure of the driver. */
   handle (context: CallContext): CloudHandle
   /** Checks the health now. Concurrent checks share one call. Never throws. */
   check (context: CallContext): Promise<Health>
@@ -84,10 +86,18 @@ class Handle implements CloudHandle {
   }
 }
 
-export function createCloud (settings: CloudSettings, connection: Connection | undefined): Cloud {
+/**
+ * Creates a cloud of the farm from its connection, from the error with which the driver failed to connect, or from
+ * undefined if the settings disable the cloud.
+ */
+export function createCloud (settings: CloudSettings, link: Connection | ProblemError | undefined): Cloud {
   const { name } = settings
+  const failure = link instanceof ProblemError ? link : undefined
+  const connection = link instanceof ProblemError ? undefined : link
   const openCalls = new Set<OpenCall>()
-  let health: Health = connection === undefined ? { ...unseen, status: 'disabled' } : unseen
+  let health: Health = failure !== undefined
+    ? toDown(failure)
+    : connection === undefined ? { ...unseen, status: 'disabled' } : unseen
   let aborted: ProblemError | undefined
   let runningCheck: Promise<Health> | undefined
   const secrets = connection === undefined ? undefined : secretsOf.get(connection)
@@ -150,8 +160,10 @@ export function createCloud (settings: CloudSettings, connection: Connection | u
     name,
     settings,
     connection,
+    failure,
     get health () { return health },
     handle (context) {
+      if (failure !== undefined) throw failure
       if (connection === undefined) {
         throw new ProblemError('cloud_disabled', `The settings disable the cloud ${name}`, { cloud: name })
       }
@@ -177,5 +189,6 @@ function nameCloud (error: unknown, { cloud, driver }: Connection): ProblemError
   if (!(error instanceof ProblemError)) {
     return new ProblemError('internal_error', 'The driver of this cloud failed', { cause: error, cloud, driver })
   }
-  return Object.assign(error, { details: { cloud, driver, ...error.details } })
+  const problem = toKnownProblem(error)
+  return Object.assign(problem, { details: { cloud, driver, ...problem.details } })
 }

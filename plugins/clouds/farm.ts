@@ -9,14 +9,17 @@ export interface Farm {
   readonly clouds: readonly Cloud[]
   /** Throws cloud_not_found. */
   get (name: string): Cloud
-  /** Throws cloud_not_found or cloud_disabled. */
+  /** Throws cloud_not_found, cloud_disabled, or the failure of the driver to connect. */
   handle (name: string, context: CallContext): CloudHandle
   /** Ends all calls under way, and all later ones, with this reason. */
   abort (reason: ProblemError): void
 }
 
-export function createFarm (settings: readonly CloudSettings[], connections: Record<string, Connection>): Farm {
-  const clouds = settings.map((entry) => createCloud(entry, connections[entry.name]))
+/** Creates the farm from the connection of each enabled cloud, or the error with which its driver failed to connect. */
+export function createFarm (
+  settings: readonly CloudSettings[], links: ReadonlyMap<string, Connection | ProblemError>
+): Farm {
+  const clouds = settings.map((entry) => createCloud(entry, links.get(entry.name)))
   const byName = new Map(clouds.map((cloud) => [cloud.name, cloud]))
 
   const get = (name: string) => {

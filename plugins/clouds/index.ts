@@ -4,8 +4,9 @@ import type { Settings } from '../../config/index.ts'
 import { pathOf, services, type DriverPlugin } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { CloudHandle } from './cloud.ts'
+import { connectClouds } from './connect.ts'
 import { contextOf } from './context.ts'
-import { createFarm, type Farm } from './farm.ts'
+import type { Farm } from './farm.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -33,15 +34,7 @@ const serviceByPath = new Map(services.map((service) => [pathOf(service), servic
 /** Registers the driver of each cloud, checks the clouds' health, and resolves the cloud of a request. */
 export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   fastify.decorate('drivers', drivers)
-  if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
-  for (const { name, driver, enabled, timeout, max_in_flight, settings: own } of settings.clouds) {
-    const plugin = drivers.get(driver)
-    if (plugin === undefined) {
-      throw new Error(`cloud ${name}: no driver is named ${driver}; drivers: ${[...drivers.keys()].join(', ')}`)
-    }
-    if (enabled) await fastify.register(plugin, { ...own, name, timeout, max_in_flight })
-  }
-  const farm = createFarm(settings.clouds, fastify.clouds)
+  const farm = await connectClouds(fastify, settings.clouds, drivers)
   fastify.decorate('farm', farm)
 
   fastify.decorateRequest('cloud')

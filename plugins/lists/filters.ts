@@ -46,8 +46,11 @@ const numberIn = (item: Item, field: string) => {
 
 const timeIn = ({ created_at: time }: Item) => time === null ? NaN : Date.parse(time as string)
 
-/** Parses the time of a filter. Throws validation_failed for one that RFC 3339 allows and no calendar has. */
-function parseTime (field: string, value: string) {
+/**
+ * Parses the time of a filter to milliseconds since 1970. Throws validation_failed for one that RFC 3339 allows and
+ * the calendar of the server does not have.
+ */
+export function parseTime (field: string, value: string) {
   const time = Date.parse(value)
   if (!Number.isNaN(time)) return time
   const message = 'must be a time of the calendar, without a leap second'

@@ -1,12 +1,14 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
-import { ProblemError, type ListParameters, type Page } from '../../openapi/model/index.ts'
+import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Position, type Walk } from './cursor.ts'
+import { throwIfFailed, type FailureRules } from './failures.ts'
 import { filtersOf, matcher } from './filters.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
+import { countNodes } from './summary.ts'
 import { compareKeys, keysOf, parseSort, readAllPages } from './sorted.ts'
 
 declare module 'fastify' {
@@ -17,8 +19,6 @@ declare module 'fastify' {
 
 export interface Collection {
   service: ServiceName
-  /** The properties of the model. `fields` and `sort` accept no other names. */
-  properties: Readonly<Record<string, { type?: string | string[] }>>
 }
 
 export interface Lists {
@@ -26,16 +26,16 @@ export interface Lists {
   one (collection: Collection, cloud: string, request: FastifyRequest, reply: FastifyReply): Promise<Page<object>>
   /** Lists all clouds, or those of `?cloud=`. If a cloud fails, `sources` reports it. */
   all (collection: Collection, request: FastifyRequest, reply: FastifyReply): Promise<Page<object>>
+  /** Counts the nodes of all clouds, or of those of `?cloud=`, by state. If a cloud fails, `sources` reports it. */
+  summarize (request: FastifyRequest): Promise<Summary>
 }
 
-interface ListRequest extends PageRequest {
+interface ListRequest extends PageRequest, FailureRules {
   query: ListParameters
   /** The test that every item must pass; undefined without filters. */
   match: ReturnType<typeof matcher>
   /** Returns the fingerprint that binds the cursor. Called only if there is a cursor. */
   bind (): string
-  /** Whether the failure of one cloud is the failure of the list. */
-  single: boolean
 }
 
 interface ListPage {
@@ -45,12 +45,6 @@ interface ListPage {
   next: Omit<Walk, 'query'> | null
   total: number | null
 }
-
-const scalarTypes = new Set(['string', 'integer', 'number', 'boolean'])
-
-const sortableFields = ({ properties }: Collection) => new Set(Object.entries(properties)
-  .filter(([, { type = [] }]) => [type].flat().some((one) => scalarTypes.has(one)))
-  .map(([name]) => name).concat('state'))
 
 /** Lists over one cloud or many: paging, filters, sorting, and the status of each cloud. */
 export default fp(async (fastify) => {
@@ -106,9 +100,9 @@ export default fp(async (fastify) => {
 
   /** Reads the clouds whole, sorts all items, and returns the page after the last item of the page before. */
   const readSorted = async (
-    request: ListRequest, clouds: readonly string[], collection: Collection, after: Walk['after']
+    request: ListRequest, clouds: readonly string[], after: Walk['after']
   ): Promise<ListPage> => {
-    const sort = parseSort(request.query.sort!, sortableFields(collection))
+    const sort = parseSort(request.query.sort!)
     const reads = await Promise.all(clouds.map((cloud) => readAllPages(request, cloud)))
     throwIfFailed(request, reads, false)
     const { match } = request
@@ -137,7 +131,7 @@ export default fp(async (fastify) => {
     collection: Collection, clouds: readonly string[], single: boolean, request: FastifyRequest, reply: FastifyReply
   ) => {
     const query = request.query as ListParameters
-    const pick = picker(query, collection)
+    const pick = picker(query)
     const filters = filtersOf(query)
     const { service } = collection
     const listRequest: ListRequest = {
@@ -150,16 +144,19 @@ export default fp(async (fastify) => {
       extra: query.include?.includes('extra') ?? false,
       query,
       bind: () => fingerprint(service, single ? clouds : query.cloud ?? null, filters, query.sort ?? null),
-      single
+      single,
+      partial: query.partial,
+      isLaterPage: query.cursor !== undefined
     }
     const walk = query.cursor === undefined ? undefined : await readCursor(query.cursor, listRequest.bind(), store)
     // A forged cursor must not lead to a cloud that the path does not name.
     if (single && walk?.places?.some(({ cloud }) => cloud !== clouds[0])) throw foreignCursor()
     const page = query.sort !== undefined
-      ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, collection, walk?.after)
+      ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, walk?.after)
       : await readUntilFound(listRequest, walk?.places ?? clouds.map(firstPosition), clouds.length === 1)
 
     const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, store)
+    if (pick !== undefined) reply.type(partialType)
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
     return {
       items: pick === undefined ? page.items : page.items.map(pick),
@@ -169,15 +166,31 @@ export default fp(async (fastify) => {
     }
   }
 
+  /** Returns the names of the clouds of a list over all clouds. Throws cloud_not_found. */
+  const cloudsOf = (service: ServiceName, request: FastifyRequest) => {
+    const names = (request.query as { cloud?: string[] }).cloud
+    for (const name of names ?? []) farm.get(name)
+    const isWanted = ({ name, connection, failure }: Cloud) => names === undefined
+      ? failure !== undefined || connection?.[service] !== undefined
+      : names.includes(name)
+    return farm.clouds.filter(isWanted).map(({ name }) => name)
+  }
+
   fastify.decorate('lists', {
     one: (collection, cloud, request, reply) => readList(collection, [cloud], true, request, reply),
-    async all (collection, request, reply) {
-      const names = (request.query as ListParameters).cloud
-      for (const name of names ?? []) farm.get(name)
-      const isWanted = ({ name, connection }: Cloud) =>
-        names === undefined ? connection?.[collection.service] !== undefined : names.includes(name)
-      const clouds = farm.clouds.filter(isWanted).map(({ name }) => name)
-      return readList(collection, clouds, false, request, reply)
+    all: async (collection, request, reply) =>
+      readList(collection, cloudsOf(collection.service, request), false, request, reply),
+    async summarize (request) {
+      const { timeout, partial } = request.query as { timeout: number, partial: boolean }
+      return countNodes(cloudsOf('nodes', request), { single: false, partial, isLaterPage: false }, {
+        farm,
+        service: 'nodes',
+        context: readContext(request),
+        until: performance.now() + timeout * 1000,
+        filters: {},
+        extra: false,
+        brief: true
+      })
     }
   } satisfies Lists)
 }, { name: 'lists', dependencies: ['clouds', 'store'] })
@@ -197,25 +210,6 @@ function mergeReads (earlier: readonly CloudPage[], later: readonly CloudPage[])
 
 const firstPosition = (cloud: string): Position => ({ cloud, token: null, skip: 0 })
 
-/**
- * Throws if the failure of a cloud is the failure of the list. A later page continues without a cloud that fails, and
- * so does a page that has `more` clouds to follow.
- */
-function throwIfFailed ({ single, query }: ListRequest, reads: readonly CloudPage[], more: boolean) {
-  const errors = reads.flatMap(({ error }) => error ?? [])
-  if (errors.length === 0) return
-  const [first] = errors
-  if (first !== undefined && (single || !query.partial)) throw first
-  const shuttingDown = errors.find(({ code }) => code === 'shutting_down')
-  if (shuttingDown !== undefined) throw shuttingDown
-  if (errors.length < reads.length || more || query.cursor !== undefined) return
-  const failures = reads.map(({ cloud, error }) => `${cloud}: ${error!.code}`).join(', ')
-  const allTimedOut = errors.every(({ code }) => code === 'provider_timeout')
-  throw new ProblemError(allTimedOut ? 'provider_timeout' : 'provider_error', `No cloud answered (${failures})`, {
-    hint: 'List one cloud alone to see its problem.'
-  })
-}
-
 /** Returns the index of the first item of a sorted list that passes the test. */
 function findFirst<T> (sorted: readonly { keys: T }[], test: (keys: T) => boolean): number {
   let [low, high] = [0, sorted.length]
@@ -227,17 +221,9 @@ function findFirst<T> (sorted: readonly { keys: T }[], test: (keys: T) => boolea
   return low
 }
 
-/** Returns a function that reduces an item to `fields`; undefined without `fields`. Throws validation_failed. */
-function picker ({ fields }: ListParameters, { properties }: Collection): ((item: object) => object) | undefined {
+/** Returns a function that reduces an item to `fields`; undefined without `fields`. */
+function picker ({ fields }: ListParameters): ((item: object) => object) | undefined {
   if (fields === undefined) return undefined
-  const message = `must be one of ${Object.keys(properties).join(', ')}`
-  const unknown = fields.flatMap((field, i) => Object.hasOwn(properties, field) ? [] : [{ field, i }])
-  if (unknown.length > 0) {
-    const names = unknown.map(({ field }) => field).join(', ')
-    throw new ProblemError('validation_failed', `The resource has no field ${names}`, {
-      errors: unknown.map(({ i }) => ({ in: 'query', pointer: `/fields/${i}`, message }))
-    })
-  }
   return (item) => Object.fromEntries(fields.flatMap((field) =>
     field in item ? [[field, (item as Record<string, unknown>)[field]]] : []))
 }

@@ -26,6 +26,8 @@ export interface PageRequest {
   until: number
   filters: Filters
   extra: boolean
+  /** Whether the caller needs only ids and states: the driver may leave out other reads. */
+  brief?: boolean
 }
 
 interface ListService {
@@ -54,7 +56,7 @@ function timeoutOf ({ health }: Cloud, until: number) {
 
 /** Reads one page of one cloud. Never throws a failure of the cloud: `error` and `source` report it. */
 export async function readPage (
-  { farm, service, context, until, filters, extra }: PageRequest, { cloud, token }: Position, limit: number
+  { farm, service, context, until, filters, extra, brief }: PageRequest, { cloud, token }: Position, limit: number
 ): Promise<CloudPage> {
   const started = performance.now()
   const toSource = (status: Source['status'], count: number, problem?: ProblemError): Source => ({
@@ -74,7 +76,7 @@ export async function readPage (
         throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })
       }
       checkScope(connection, service, filters)
-      return lister.list({ limit, token, filters, extra }, call)
+      return lister.list({ limit, token, filters, extra, ...(brief && { brief }) }, call)
     })
     const source = toSource(partial === undefined ? 'ok' : 'partial', items.length, partial)
     return { cloud, items, token, next, total, source }

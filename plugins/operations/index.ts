@@ -2,7 +2,8 @@ import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { ProblemError, type Operation } from '../../openapi/model/index.ts'
-import { fingerprint, readCursor, writeCursor } from '../lists/cursor.ts'
+import { forbidStorage } from '../caching.ts'
+import { fingerprint, foreignCursor, readCursor, writeCursor, type Walk } from '../lists/cursor.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { createRows, isEnded, toOperation, type OperationQuery } from './rows.ts'
 import type { StartedOperation } from './start.ts'
@@ -32,6 +33,12 @@ export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 
   page (query: OperationPageQuery): Promise<{ items: Operation[], next_cursor: string | null, total: null }>
   /** The answer to a request that started or joined an operation, after `Prefer: wait`. */
   answer (started: StartedOperation, request: FastifyRequest): Promise<OperationAnswer>
+}
+
+/** Reads the position in a cursor. Throws invalid_request for one of an earlier version, which has only an id. */
+function positionOf ({ after: [createdAt, id] = [] }: Walk) {
+  if (typeof createdAt !== 'string' || typeof id !== 'string') throw foreignCursor()
+  return { created_at: createdAt, id }
 }
 
 /** The longest wait in seconds. Proxies give up after one or two minutes. */
@@ -64,12 +71,14 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     async page ({ limit, cursor, ...query }) {
       const bound = fingerprint('operations', query)
       const walk = cursor === undefined ? undefined : await readCursor(cursor, bound, fastify.store)
-      const after = walk?.after === undefined ? undefined : String(walk.after[0])
+      const after = walk && positionOf(walk)
       // One more than the limit shows whether there is a next page.
       const found = await rows.list({ ...query, after, limit: limit + 1 })
       const items = found.slice(0, limit).map(toOperation)
       const last = found.length > limit ? items.at(-1) : undefined
-      const next = last === undefined ? null : await writeCursor({ query: bound, after: [last.id] }, fastify.store)
+      const next = last === undefined
+        ? null
+        : await writeCursor({ query: bound, after: [last.created_at, last.id] }, fastify.store)
       return { items, next_cursor: next, total: null }
     },
     async answer ({ row: { id }, secrets }, request) {
@@ -85,6 +94,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
 
   fastify.decorateReply('operation', async function (this: FastifyReply, started) {
     const { status, headers, body } = await fastify.operations.answer(started, this.request)
+    if ('secrets' in body) forbidStorage(this)
     return this.code(status).headers(headers).send(body) as never
   })
 

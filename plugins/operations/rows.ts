@@ -60,13 +60,36 @@ export function toOperation (row: OperationRow): Operation {
 
 export interface OperationQuery {
   limit: number
-  /** The id after which the page begins. Ids sort by time; the newest comes first. */
-  after?: string | undefined
+  /** The operation after which the page begins. The newest comes first; ids decide between equal times. */
+  after?: { created_at: string, id: string } | undefined
   clouds?: readonly string[] | undefined
   statuses?: readonly string[] | undefined
   kinds?: readonly string[] | undefined
   /** Path or id of a resource. */
   resource?: string | undefined
+  /** RFC 3339 in UTC with milliseconds: created at this time or later. */
+  createdAfter?: string | undefined
+  /** Created before this time. */
+  createdBefore?: string | undefined
+}
+
+/** The query of a page of operations, the newest first. Each of its filters has an index. */
+export function selectOperations (store: Store, query: OperationQuery) {
+  const { limit, after, clouds, statuses, kinds, resource, createdAfter, createdBefore } = query
+  let select = store.selectFrom('operations').selectAll()
+    .orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
+  if (after !== undefined) {
+    select = select.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('created_at', 'id'), '<', tuple(after.created_at, after.id)))
+  }
+  if (createdAfter !== undefined) select = select.where('created_at', '>=', createdAfter)
+  if (createdBefore !== undefined) select = select.where('created_at', '<', createdBefore)
+  if (clouds !== undefined) select = select.where('cloud', 'in', clouds)
+  if (statuses !== undefined) select = select.where('status', 'in', statuses)
+  if (kinds !== undefined) select = select.where('kind', 'in', kinds)
+  if (resource === undefined) return select
+  return select.where('id', 'in', store.selectFrom('operation_resources').select('operation_id')
+    .where(resource.startsWith('/') ? 'self' : 'resource_id', '=', resource))
 }
 
 function toColumns (row: OperationRow): Tables['operations'] {
@@ -154,17 +177,8 @@ export function createRows (store: Store, log: Log) {
       return readRows(rows)
     },
 
-    async list ({ limit, after, clouds, statuses, kinds, resource }: OperationQuery): Promise<OperationRow[]> {
-      let query = store.selectFrom('operations').selectAll().orderBy('id', 'desc').limit(limit)
-      if (after !== undefined) query = query.where('id', '<', after)
-      if (clouds !== undefined) query = query.where('cloud', 'in', clouds)
-      if (statuses !== undefined) query = query.where('status', 'in', statuses)
-      if (kinds !== undefined) query = query.where('kind', 'in', kinds)
-      if (resource !== undefined) {
-        query = query.where('id', 'in', store.selectFrom('operation_resources').select('operation_id')
-          .where(resource.startsWith('/') ? 'self' : 'resource_id', '=', resource))
-      }
-      const rows = await query.execute()
+    async list (query: OperationQuery): Promise<OperationRow[]> {
+      const rows = await selectOperations(store, query).execute()
       return readRows(rows)
     }
   }

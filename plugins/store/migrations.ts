@@ -49,4 +49,26 @@ const probes: Migration = {
   }
 }
 
-export const migrations: Record<string, Migration> = { '0001-operations': operations, '0002-probes': probes }
+/**
+ * Operations are listed by their time, newest first, for a kind, a status, a cloud or all: each index has the order of
+ * the list, so that a page reads no more rows than it shows. The end of operations is for purging and for the start.
+ */
+const operationLists: Migration = {
+  async up (db: Kysely<unknown>) {
+    const indexes = {
+      operations_created: ['created_at', 'id'],
+      operations_by_kind: ['kind', 'created_at', 'id'],
+      operations_by_status: ['status', 'created_at', 'id'],
+      operations_by_cloud: ['cloud', 'created_at', 'id'],
+      operations_finished: ['finished_at']
+    }
+    await db.schema.dropIndex('operations_status').execute()
+    for (const [name, columns] of Object.entries(indexes)) {
+      await db.schema.createIndex(name).on('operations').columns(columns).execute()
+    }
+  }
+}
+
+export const migrations: Record<string, Migration> = {
+  '0001-operations': operations, '0002-probes': probes, '0003-operation-lists': operationLists
+}

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import {
   Console, createHeaders, NicCreate, NicList, noContent, NodeSecurityGroup, ok, operationAnswer, preferHeader
 } from '../../openapi/model/index.ts'
+import { forbidStorage } from '../../plugins/caching.ts'
 import { idParams, type IdParams } from '../collection.ts'
 
 const tags = ['Nodes']
@@ -101,8 +102,10 @@ export default async function routes (fastify: FastifyInstance) {
       querystring: consoleQuery,
       response: ok(Console, 'The console.')
     }
-  }, async ({ cloud, params: { id }, query: { kind } }) => {
+  }, async ({ cloud, params: { id }, query: { kind } }, reply) => {
     cloud.require('nodes.console')
+    // Whoever has the URL controls the node, and the output may contain passwords.
+    forbidStorage(reply)
     return cloud.call(({ nodes }, call) => nodes!.console!(id, kind, call))
   })
 }

@@ -1,8 +1,10 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
-  anyOf, cloudFilter, integer, ok, Operation, OperationPage, operationStatuses, pageAnswer, paging, ProblemError,
-  queryOf
+  anyOf, cloudFilter, createdFilters, integer, ok, Operation, OperationId, OperationPage, operationStatuses, pageAnswer,
+  paging,
+  ProblemError, queryOf
 } from '../../openapi/model/index.ts'
+import { parseTime } from '../../plugins/lists/filters.ts'
 import { maxWait, parsePrefer } from '../../plugins/operations/index.ts'
 import { uuid } from '../../drivers/ids.ts'
 import { idParams, splitCommas } from '../collection.ts'
@@ -11,7 +13,31 @@ const tags = ['Operations']
 
 const filters = {
   status: anyOf('Only operations of these statuses.', operationStatuses),
-  kind: anyOf('Only operations of these kinds, such as `nodes.create`.')
+  kind: anyOf('Only operations of these kinds, such as `nodes.create`.'),
+  ...createdFilters
+}
+
+interface FilterQuery {
+  limit: number
+  cursor?: string
+  status?: string[]
+  kind?: string[]
+  created_after?: string
+  created_before?: string
+}
+
+/** Converts the filters that both lists have. Times are compared as text, so all have the form of the store. */
+function toFilters ({ limit, cursor, status, kind, created_after: after, created_before: before }: FilterQuery) {
+  const toTime = (field: string, time: string | undefined) =>
+    time === undefined ? undefined : new Date(parseTime(field, time)).toISOString()
+  return {
+    limit,
+    cursor,
+    statuses: status,
+    kinds: kind,
+    createdAfter: toTime('created_after', after),
+    createdBefore: toTime('created_before', before)
+  }
 }
 
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
@@ -34,8 +60,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       }),
       response: pageAnswer(OperationPage)
     }
-  }, async ({ query: { limit, cursor, cloud, status, kind, resource } }) =>
-    operations.page({ limit, cursor, clouds: cloud, statuses: status, kinds: kind, resource }))
+  }, async ({ query }) => operations.page({ ...toFilters(query), clouds: query.cloud, resource: query.resource }))
 
   fastify.get('/clouds/:cloud/nodes/:id/operations', {
     preValidation: splitCommas,
@@ -47,9 +72,9 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       querystring: queryOf({ ...paging, ...filters }),
       response: pageAnswer(OperationPage)
     }
-  }, async ({ params: { cloud, id }, query: { limit, cursor, status, kind } }) => {
+  }, async ({ params: { cloud, id }, query }) => {
     const resource = `/api/v2/clouds/${cloud}/nodes/${encodeURIComponent(id)}`
-    return operations.page({ limit, cursor, statuses: status, kinds: kind, resource })
+    return operations.page({ ...toFilters(query), resource })
   })
 
   fastify.get('/operations/:id', {
@@ -57,7 +82,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       operationId: 'getOperation',
       summary: 'Get an operation, at once or when it ends',
       tags,
-      params: Type.Object({ id: Type.String({ description: 'Id of the operation.' }) }),
+      params: Type.Object({ id: OperationId }),
       querystring: Type.Object({
         wait: Type.Optional(integer({
           minimum: 0,

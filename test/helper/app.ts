@@ -4,8 +4,7 @@ import path from 'node:path'
 import type { Test } from 'tap'
 import { request } from 'undici'
 import { createApp, type AppOptions } from '../../app.ts'
-import { loadSettings } from '../../config/index.ts'
-import { loadDrivers } from '../../drivers/load.ts'
+import { loadServer } from '../../config/index.ts'
 import { createApi, type Send } from './api.ts'
 import { sharedDocumentCheck } from './document.ts'
 
@@ -47,12 +46,11 @@ export async function build (t: Test, options: BuildOptions = {}) {
   const { clouds = { default: dummy() }, settings: own = {}, listen = false, logger = false } = options
   const { connections = {} } = options
   const directory = options.directory ?? makeDirectory(t)
-  const drivers = await loadDrivers()
   const file = path.join(directory, 'orchestrator.json')
   // Operations of these clouds end within milliseconds.
   const operations = { poll_ms: 5, ...own.operations }
   writeFileSync(file, JSON.stringify({ ...own, operations, clouds }))
-  const settings = loadSettings({ config: file, env: {}, cwd: directory, drivers })
+  const { settings, drivers } = await loadServer({ config: file, env: {}, cwd: directory })
   const app = createApp({ settings, drivers, logger, connections })
   t.teardown(() => app.close())
   await app.ready()

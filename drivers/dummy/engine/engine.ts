@@ -1,4 +1,5 @@
 import type { Context } from '../../driver.ts'
+import { createSampleState } from './sample.ts'
 import { createSeedState } from './seed.ts'
 import type { Settings } from './settings.ts'
 import { createStateWriter, readStateFile } from './state-file.ts'
@@ -16,10 +17,12 @@ export function createEngine (
   let opening: Promise<Store> | undefined
   let writer: ReturnType<typeof createStateWriter> | undefined
 
+  const createState = settings.sample ? createSampleState : createSeedState
+
   const load = async () => {
     const state = file === null ? undefined : await readStateFile(file)
     // Set the store before any caller continues: with two stores, changes would be lost.
-    store = createStore(state ?? createSeedState(settings), nodeGoneHandlers)
+    store = createStore(state ?? createState(settings), nodeGoneHandlers)
     if (file !== null) writer = createStateWriter(file, store.toJson)
     return store
   }

@@ -93,6 +93,11 @@ export const settings = Type.Object({
     default: 0,
     description: 'How many nodes a new cloud has. An existing `state_file` overrides this.'
   }),
+  sample: Type.Boolean({
+    default: false,
+    description: 'Whether a new cloud has a sample in place of `nodes`: five nodes in different states, a network, a ' +
+      'volume and a floating IP. An existing `state_file` overrides this.'
+  }),
   provider_states: Type.Array(Type.String({ pattern: '^[A-Z_]+(/[a-z_-]+)?$' }), {
     minItems: 1,
     default: ['ACTIVE'],

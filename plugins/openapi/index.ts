@@ -2,8 +2,12 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
-import { version } from '../config/version.ts'
-import { noFields } from '../openapi/model/index.ts'
+import { version } from '../../config/version.ts'
+import { noFields } from '../../openapi/model/index.ts'
+import { routesOf, type Document, type Route } from './document.ts'
+import { addHeaders, headers } from './headers.ts'
+import { sortRoutes } from './order.ts'
+import { addProblems, describeProblems } from './problems.ts'
 
 const description = `One API over many clouds.
 
@@ -49,26 +53,26 @@ function withoutEmptyBody (schema: FastifySchema): FastifySchema {
   return rest
 }
 
-interface Schema { $ref?: string, required?: string[], 'x-required-any'?: string[] }
-interface RequestBody {
-  required?: boolean
-  content: Record<string, { schema: Schema }>
-}
-interface Document {
-  paths: Record<string, { post?: { requestBody?: RequestBody } }>
-  components: { schemas: Record<string, Schema> }
+/** Makes a body without required fields optional: @fastify/swagger documents every body as required. */
+function relaxBody ({ operation: { requestBody } }: Route, { schemas }: Document['components']) {
+  const given = requestBody?.content['application/json']?.schema
+  if (given === undefined) return
+  const name = given.$ref?.split('/').at(-1)
+  const { required = [], 'x-required-any': requiredAny = [] } = name === undefined ? given : schemas[name]!
+  if (required.length === 0 && requiredAny.length === 0) requestBody!.required = false
 }
 
-/** Makes a body without required fields optional: @fastify/swagger documents every body as required. */
-function relaxBodies ({ openapiObject: document }: { openapiObject: Document }): Document {
-  for (const { post } of Object.values(document.paths)) {
-    const given = post?.requestBody?.content['application/json']?.schema
-    if (given === undefined) continue
-    const name = given.$ref?.split('/').at(-1)
-    const schema = name === undefined ? given : document.components.schemas[name]!
-    const { required = [], 'x-required-any': requiredAny = [] } = schema
-    if (required.length === 0 && requiredAny.length === 0) post!.requestBody!.required = false
+/** Completes the document that @fastify/swagger makes of the routes. */
+function complete ({ openapiObject: document }: { openapiObject: Document }): Document {
+  const { components } = document
+  for (const route of routesOf(document)) {
+    relaxBody(route, components)
+    addHeaders(route)
+    addProblems(route)
   }
+  sortRoutes(document)
+  components.headers = headers
+  components.responses = describeProblems()
   return document
 }
 
@@ -92,7 +96,7 @@ export default fp(async (fastify) => {
       buildLocalReference: (json, _base, _fragment, i) => typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`
     },
     transform: ({ schema, url }) => ({ schema: schema && withoutEmptyBody(relaxDefaults(schema)), url }),
-    transformObject: relaxBodies as never
+    transformObject: complete as never
   } as Parameters<typeof swagger>[1])
 
   await fastify.register(swaggerUi, {

@@ -1,0 +1,68 @@
+import type { FastifyInstance } from 'fastify'
+import type { CloudSettings } from '../../config/index.ts'
+import { connectionOf } from '../../drivers/bare.ts'
+import { addCloud, secretsOf, type Connection, type DriverOptions, type DriverPlugin } from '../../drivers/driver.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
+import { createFarm, type Farm } from './farm.ts'
+import { guard } from './guard.ts'
+
+/** Milliseconds for a driver from outside to close its connections. */
+const closeTimeout = 2000
+
+/**
+ * Connects the enabled clouds and creates the farm. If a driver from outside fails to connect, its cloud is down and
+ * the others are served.
+ */
+export async function connectClouds (
+  fastify: FastifyInstance, settings: readonly CloudSettings[], drivers: ReadonlyMap<string, DriverPlugin>
+): Promise<Farm> {
+  if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
+  const links = new Map<string, Connection | ProblemError>()
+  for (const { name, driver, enabled, timeout, max_in_flight, settings: own } of settings) {
+    const plugin = drivers.get(driver)
+    if (plugin === undefined) {
+      throw new Error(`cloud ${name}: no driver is named ${driver}; drivers: ${[...drivers.keys()].join(', ')}`)
+    }
+    if (!enabled) continue
+    const options = { ...own, name, timeout, max_in_flight }
+    if (plugin.outside === true) {
+      links.set(name, connectOutside(fastify, plugin, options))
+    } else {
+      await fastify.register(plugin, options)
+      links.set(name, connectionOf(fastify.clouds[name]!))
+    }
+  }
+  return createFarm(settings, links)
+}
+
+function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugin, options: DriverOptions) {
+  const { name: cloud, timeout = 30 } = options
+  try {
+    const connection = addCloud(fastify, driver, options)
+    fastify.addHook('onClose', () => closeInTime(connection))
+    const guarded = guard(connection, timeout * 1000)
+    const secrets = secretsOf.get(connection)
+    if (secrets !== undefined) secretsOf.set(guarded, secrets)
+    return guarded
+  } catch (error) {
+    fastify.log.error({ err: error, cloud, driver: driver.name }, 'the driver failed to connect')
+    const reason = error instanceof Error ? error.message : String(error)
+    return new ProblemError('internal_error', `The driver ${driver.name} failed to connect: ${reason}`, {
+      cause: error,
+      cloud,
+      driver: driver.name,
+      hint: 'Correct the settings of the cloud or its driver, and restart the server.'
+    })
+  }
+}
+
+/** A driver that does not close must not keep the server from closing. */
+async function closeInTime (connection: Connection) {
+  let timer: NodeJS.Timeout | undefined
+  const overdue = new Promise<void>((resolve) => { timer = setTimeout(resolve, closeTimeout) })
+  try {
+    await Promise.race([connection.close?.(), overdue])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,32 @@
+import accepts from '@fastify/accepts'
+import fp from 'fastify-plugin'
+import type { FastifyRequest } from 'fastify'
+import { ProblemError } from '../openapi/model/index.ts'
+
+/** Number of values of Accept to remember. A hostile client must not fill the memory. */
+const maxRemembered = 100
+
+/** Refuses operations to a client whose Accept excludes JSON, before anything is changed. */
+export default fp(async (fastify) => {
+  await fastify.register(accepts)
+  const passed = new Set<string>()
+
+  const acceptsJson = (request: FastifyRequest, accept: string) => {
+    if (passed.has(accept)) return true
+    if (request.type(['application/json']) === false) return false
+    if (passed.size < maxRemembered) passed.add(accept)
+    return true
+  }
+
+  fastify.addHook('onRoute', (route) => {
+    // The HEAD route of a GET has the hooks of the GET. Health checks of load balancers send all kinds of Accept.
+    const isOperation = route.schema?.operationId !== undefined && !route.url.startsWith('/health/')
+    if (!isOperation || route.method === 'HEAD') return
+    const checkAccept = (request: FastifyRequest, _reply: unknown, done: (error?: Error) => void) => {
+      const { accept } = request.raw.headers
+      if (accept === undefined || acceptsJson(request, accept)) return done()
+      done(new ProblemError('not_acceptable', `Accept: ${accept.slice(0, 255)} excludes application/json`))
+    }
+    route.onRequest = [checkAccept, ...[route.onRequest ?? []].flat()]
+  })
+}, { name: 'negotiation', dependencies: ['http'] })

@@ -1,0 +1,56 @@
+import type { ProblemCode } from '../../openapi/model/index.ts'
+
+/** The parts of an OpenAPI document that this folder reads and completes. */
+export interface Document {
+  paths: Record<string, Record<string, Operation>>
+  tags: { name: string, description: string }[]
+  components: {
+    schemas: Record<string, Schema>
+    responses?: Record<string, Response>
+    headers?: Record<string, object>
+  }
+}
+
+export interface Operation {
+  operationId: string
+  description?: string
+  tags: string[]
+  parameters?: Parameter[]
+  requestBody?: { required?: boolean, content: Record<string, { schema: Schema, examples?: object }> }
+  responses: Record<string, Response>
+}
+
+export interface Parameter {
+  name: string
+  in: 'path' | 'query' | 'header'
+  schema: Schema
+}
+
+export interface Schema {
+  $ref?: string
+  required?: string[]
+  'x-required-any'?: string[]
+}
+
+export interface Response {
+  $ref?: string
+  description?: string
+  headers?: Record<string, object>
+  content?: Record<string, { schema: object, examples?: object }>
+  'x-problem-codes'?: readonly ProblemCode[]
+}
+
+/** An operation with its place in the document. */
+export interface Route {
+  /** `/api/v2/clouds/{cloud}/nodes`. */
+  path: string
+  method: string
+  operation: Operation
+}
+
+/** Returns every operation of a document. */
+export const routesOf = ({ paths }: Document): Route[] => Object.entries(paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method, operation })))
+
+/** Whether an operation has a parameter of this name. */
+export const takes = ({ parameters = [] }: Operation, name: string) => parameters.some((one) => one.name === name)

@@ -1,0 +1,49 @@
+import { takes, type Response, type Route } from './document.ts'
+
+const text = (description: string) => ({ schema: { type: 'string' }, description })
+
+/** The headers of responses, for `components.headers`. */
+export const headers = {
+  'X-Request-Id': text('Id of this request. The log of the server has the same id.'),
+  Location: text('Path of the new resource, or of the operation.'),
+  Link: text('The next page, `rel="next"`, if there is one.'),
+  'Preference-Applied': text('The part of `Prefer` that was applied: `wait=30`.'),
+  'Idempotency-Replayed': text('`true` if this is the response of the first request with the same Idempotency-Key.'),
+  'Retry-After': {
+    schema: { type: 'integer', format: 'int32', minimum: 0 },
+    description: 'Seconds to wait before the next request: for an operation that has not ended, and with problems ' +
+      'that have `retry_after`.'
+  }
+}
+
+type Header = keyof typeof headers
+
+const refTo = (name: Header) => [name, { $ref: `#/components/headers/${name}` }] as const
+
+/** The headers of every problem. */
+export const problemHeaders = Object.fromEntries((['X-Request-Id', 'Retry-After'] as const).map(refTo))
+
+/** A new rule is a part of its group and has no path of its own. */
+const withoutLocation = new Set(['createSecurityGroupRule'])
+
+/** Returns the names of the headers that a successful response of an operation can have. */
+function headersOf (status: string, { operation }: Route): Header[] {
+  const isChange = operation.responses['202'] !== undefined
+  const found: (Header | false)[] = [
+    'X-Request-Id',
+    (status === '201' || isChange) && !withoutLocation.has(operation.operationId) && 'Location',
+    takes(operation, 'cursor') && 'Link',
+    isChange && 'Preference-Applied',
+    takes(operation, 'idempotency-key') && 'Idempotency-Replayed',
+    (status === '202' || operation.operationId === 'getOperation') && 'Retry-After'
+  ]
+  return found.filter((name) => name !== false)
+}
+
+/** Adds the headers to the successful responses of an operation. */
+export function addHeaders (route: Route) {
+  for (const [status, response] of Object.entries(route.operation.responses) as [string, Response][]) {
+    if (!status.startsWith('2')) continue
+    response.headers = { ...response.headers, ...Object.fromEntries(headersOf(status, route).map(refTo)) }
+  }
+}
