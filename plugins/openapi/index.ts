@@ -1,23 +1,38 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
-import { version } from '../../config/version.ts'
+import { packageFolder, version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
+import { describeOperation } from './descriptions.ts'
 import { routesOf, type Document, type Route } from './document.ts'
+import { addConditions } from './conditions.ts'
 import { addHeaders, headers } from './headers.ts'
 import { sortRoutes } from './order.ts'
 import { addProblems, describeProblems } from './problems.ts'
 
 const description = `One API over many clouds.
 
+**Try it.** Without a settings file, the server has a dummy cloud named \`default\` with five nodes. Open an operation
+below and press *Execute*:
+
+1. \`GET /api/v2/nodes\` lists the nodes of all clouds, \`GET /api/v2/summary\` counts them by state.
+2. \`POST /api/v2/clouds/{cloud}/nodes\` creates one, with the cloud \`default\`. The answer is an operation.
+3. \`POST /api/v2/clouds/{cloud}/nodes/{id}/actions/stop\` stops it; \`DELETE /api/v2/clouds/{cloud}/nodes/{id}\`
+   destroys it. \`allowed_actions\` of a node lists what its state allows.
+
+**How it works.**
+
 - Lists are paged: follow \`next_cursor\` (or the \`Link\` header) until it is null.
 - Filters: \`state=stopped,error\`, \`exclude_state\`, \`name=*web*\`, \`tag.env=prod\`, \`min_ram\`, \`max_price\`,
-  \`created_after\`. All must match; the values of one are alternatives (docs/filters.md).
+  \`created_after\`. All must match; the values of one are alternatives. [All filters](/docs/filters.md)
 - \`sources\` of a list reports the status of each cloud.
 - Changes that take time answer 202 with an operation; \`Prefer: wait=30\` waits up to 30 s for its end.
 - Send an \`Idempotency-Key\` with every create: the same request may then be sent again without creating twice.
 - Every error is \`application/problem+json\` with a \`code\` for programs and a \`hint\` for people.
+- Every GET can be sent as HEAD. It has an \`ETag\`, for \`If-None-Match\` and, on changes, \`If-Match\`.
 - Unknown is null, never 0 or "".`
 
 const tags = [
@@ -67,6 +82,8 @@ function complete ({ openapiObject: document }: { openapiObject: Document }): Do
   const { components } = document
   for (const route of routesOf(document)) {
     relaxBody(route, components)
+    route.operation.description ??= describeOperation(route.operation.operationId) as string
+    addConditions(route)
     addHeaders(route)
     addProblems(route)
   }
@@ -118,6 +135,11 @@ export default fp(async (fastify) => {
   fastify.get('/openapi.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
     return (json ??= JSON.stringify(fastify.swagger()))
+  })
+  fastify.get('/docs/filters.md', hidden, async (_request, reply) => {
+    // Browsers show plain text; some of them save text/markdown as a file.
+    reply.type('text/plain; charset=utf-8')
+    return readFile(path.join(packageFolder, 'docs/filters.md'), 'utf8')
   })
   fastify.get('/openapi.yaml', hidden, async (_request, reply) => {
     reply.type('application/yaml; charset=utf-8')
