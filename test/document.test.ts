@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
-import { renderDocument } from '../openapi/export.ts'
+import { renderApiPages, renderDocument, renderExamples, renderOpenApi30 } from '../openapi/export.ts'
 import { build, dummy, root } from './helper/app.ts'
 
 interface Schema {
@@ -10,7 +11,9 @@ interface Schema {
   format?: string
   enum?: unknown[]
   anyOf?: Schema[]
+  items?: Schema
   'x-extensible-enum'?: string[]
+  'x-collection'?: string
 }
 
 interface Operation {
@@ -18,6 +21,7 @@ interface Operation {
   parameters?: { name: string, in: string }[]
   requestBody?: { required?: boolean, content: Record<string, { schema: Schema }> }
   summary?: string
+  description?: string
   tags?: string[]
   responses: Record<string, unknown>
 }
@@ -37,9 +41,10 @@ t.test('every operation has a unique operationId, a summary, a tag and the error
     Object.entries(methods).map(([method, operation]) => ({ at: `${method} ${path}`, ...operation })))
   const names = operations.map(({ operationId }) => operationId)
   t.equal(new Set(names).size, operations.length, 'operationIds are unique')
-  for (const { at, operationId, summary, tags, responses } of operations) {
+  for (const { at, operationId, summary, description, tags, responses } of operations) {
     t.match(operationId, /^[a-z][A-Za-z]+$/, `${at} has an operationId`)
     t.ok(summary, `${at} has a summary`)
+    t.ok(description && description.length > summary!.length, `${at} has a description that says more`)
     t.equal(tags?.length, 1, `${at} has a tag`)
     t.ok('4XX' in responses && '5XX' in responses, `${at} has error responses`)
   }
@@ -57,7 +62,7 @@ t.test('every reference in the document resolves, and every model is used', asyn
 /** Every schema of a document with the path to it. */
 function schemasOf (node: unknown, at = '#'): { at: string, schema: Schema }[] {
   if (typeof node !== 'object' || node === null) return []
-  const children = Object.entries(node).flatMap(([key, child]) => schemasOf(child, `${at}/${key}`))
+  const children = Object.entries(node).flatMap(([key, child]) => key === 'example' ? [] : schemasOf(child, `${at}/${key}`))
   return Array.isArray(node) ? children : [{ at, schema: node as Schema }, ...children]
 }
 
@@ -119,7 +124,7 @@ t.test('a problem has only codes that the document lists for the operation, and 
   }
   const listed = new Set(Object.values(document.components.responses).flatMap(({ 'x-problem-codes': codes = [] }) => codes))
   // These are written before there is an operation, or belong to no operation.
-  const others = ['route_not_found', 'uri_too_long', 'not_acceptable', 'unauthenticated', 'permission_denied', 'rate_limited']
+  const others = ['route_not_found', 'method_not_allowed', 'unauthenticated', 'permission_denied', 'rate_limited']
   const known = document.components.schemas['ProblemCode']!['x-extensible-enum']!
   t.same(known.filter((code) => !listed.has(code)).sort(), others.sort())
 })
@@ -158,4 +163,98 @@ t.test('a list with fields has a media type and a schema of its own', async (t) 
   t.match(headers, { 'content-type': /^application\/vnd\.cloud-orchestrator\.partial\+json/ })
   t.same(Object.keys(body.items[0]), ['id', 'name'])
   t.match((await api.get('/api/v2/nodes')).headers, { 'content-type': /^application\/json/ })
+})
+
+t.test('the schema of the settings of a driver is a form: what has a default is not required', async (t) => {
+  const { api } = await build(t)
+  for (const { self } of (await api.get('/api/v2/drivers')).body.items) {
+    const { settings, name } = (await api.get(self)).body
+    t.match(Object.keys(settings.properties).slice(0, 5), ['driver', 'enabled', 'timeout', 'max_in_flight', 'locations'])
+    for (const { at, schema } of schemasOf(settings)) {
+      const { properties = {}, required = [] } = schema as { properties?: Record<string, object>, required?: string[] }
+      const defaulted = [required].flat().filter((key) => at !== '#' || key !== 'driver')
+        .filter((key) => 'default' in (properties[key] ?? {}))
+      t.same(defaulted, [], `${name} ${at} requires nothing that has a default`)
+    }
+    const ajv = new Ajv2020({ strict: false, validateFormats: false })
+    t.ok(ajv.compile(settings), 'it is a schema')
+  }
+  const dummySettings = (await api.get('/api/v2/drivers/dummy')).body.settings
+  t.ok(new Ajv2020({ strict: false, validateFormats: false }).validate(dummySettings, { driver: 'dummy' }))
+})
+
+t.test('a field of a request that names another resource says in which collection it is', async (t) => {
+  const { paths, components } = JSON.parse(await renderDocument()) as {
+    paths: Record<string, object>, components: { schemas: Record<string, object> }
+  }
+  const inputs = Object.entries(components.schemas).filter(([, schema]) => 'additionalProperties' in schema)
+  const fields = inputs.flatMap(([name, schema]) => schemasOf(schema, name)).flatMap(({ at, schema }) =>
+    Object.entries((schema as { properties?: Record<string, Schema> }).properties ?? {})
+      .map(([field, of]) => ({ field, at, of: of.items ?? of })))
+  const references = fields.filter(({ field }) => /(_ids?|^key_pair_name|^availability_zone|^pool)$/.test(field))
+  t.ok(references.length > 25)
+  for (const { field, at, of } of references) {
+    // The NICs of a node have no collection of their own.
+    if (field === 'nic_id') continue
+    t.ok(`/api/v2/clouds/{cloud}/${of['x-collection']}` in paths, `${at}/${field} has a collection`)
+  }
+})
+
+t.test('the document in OpenAPI 3.0 is current and served, and has null only as nullable', async (t) => {
+  const text = renderOpenApi30(await renderDocument())
+  t.equal(await readFile(path.join(root, 'openapi/openapi-3.0.json'), 'utf8'), text, '`npm run openapi` writes it')
+  const { api } = await build(t)
+  const { body } = await api.get('/openapi-3.0.json')
+  t.same(body, JSON.parse(text))
+  t.match(body.openapi, /^3\.0\./)
+  const modern = schemasOf(body).filter(({ schema }) => Array.isArray(schema.type) || schema.type === 'null')
+  t.same(modern.map(({ at }) => at), [])
+})
+
+interface Media { schema: Schema, example?: unknown }
+
+t.test('every operation has an example that fits its schema', async (t) => {
+  const document = JSON.parse(await renderDocument()) as { paths: Record<string, Record<string, Operation>> }
+  const ajv = new Ajv2020({ strict: false, validateFormats: false })
+  ajv.addSchema({ ...document, $id: 'document' })
+  const escape = (step: string) => encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'))
+  const check = (at: string[], { example }: Media) => {
+    const validate = ajv.getSchema(`document#/${[...at, 'schema'].map(escape).join('/')}`)!
+    t.ok(validate(example), `${at.join(' ')} fits`, { errors: validate.errors })
+  }
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, { operationId, requestBody, responses, parameters = [] }] of Object.entries(methods)) {
+      const at = ['paths', path, method]
+      const body = requestBody?.content['application/json'] as Media | undefined
+      if (body !== undefined) check([...at, 'requestBody', 'content', 'application/json'], body)
+      const answers = Object.entries(responses as Record<string, { content?: Record<string, Media> }>)
+        .filter(([status]) => status.startsWith('2'))
+        .flatMap(([status, { content = {} }]) =>
+          Object.entries(content).map(([type, media]) => ({ status, type, media })))
+      const withExample = answers.filter(({ media }) => media.example !== undefined)
+      t.equal(withExample.length, answers.length === 0 ? 0 : 1, `${operationId} has an example of its answer`)
+      for (const { status, type, media } of withExample) check([...at, 'responses', status, 'content', type], media)
+      const sent = parameters.filter((one) => 'example' in one).map(({ name }) => name)
+      t.same(sent.map((name) => name.toLowerCase()).filter((name) => ['idempotency-key', 'if-match', 'cursor'].includes(name)), [])
+    }
+  }
+})
+
+t.test('the examples and the pages of docs/api are those of a run; `npm run docs` writes them', async (t) => {
+  const examples = await renderExamples()
+  t.equal(await readFile(path.join(root, 'openapi/examples.json'), 'utf8'), examples)
+  const pages = renderApiPages(await renderDocument(), examples)
+  const folder = path.join(root, 'docs/api')
+  t.same((await readdir(folder)).sort(), Object.keys(pages).sort())
+  for (const [name, text] of Object.entries(pages)) t.equal(await readFile(path.join(folder, name), 'utf8'), text, name)
+})
+
+t.test('the prefilled body of createNode makes a node on the default farm', async (t) => {
+  const { app, api } = await build(t, { clouds: { default: dummy({ sample: true }) } })
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  const { parameters = [], requestBody } = paths['/api/v2/clouds/{cloud}/nodes']!['post']!
+  const cloud = parameters.find(({ name }) => name === 'cloud') as { example?: string }
+  const body = (requestBody!.content['application/json'] as Media).example
+  const answer = await api.post(`/api/v2/clouds/${cloud.example}/nodes`, body, { prefer: 'wait=30' })
+  t.match(answer, { status: 200, body: { status: 'succeeded' } })
 })

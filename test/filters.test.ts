@@ -74,3 +74,23 @@ t.test('a cursor belongs to its filters', async (t) => {
   t.match((await next('exclude_state=error&created_after=2026-01-01T00:01:00Z')).body, { code: 'invalid_request' })
   t.match((await next('exclude_state=error')).body, { code: 'invalid_request' })
 })
+
+t.test('the page about filters is linked from the document, and names every filter of it', async (t) => {
+  const { app, api } = await build(t)
+  const document = app.swagger() as unknown as {
+    info: { description: string }, paths: Record<string, { get?: { parameters?: { in: string, name: string }[] } }>
+  }
+  t.match(document.info.description, '(/docs/filters.md)')
+  const { status, headers, body } = await api.get('/docs/filters.md')
+  t.equal(status, 200)
+  t.match(headers['content-type'], 'text/plain')
+  const parameters = Object.values(document.paths).flatMap(({ get }) => get?.parameters ?? [])
+  const beyondEquality = new Set(parameters.map(({ name }) => name)
+    .filter((name) => /^(min_|max_|created_|exclude_|price_)/.test(name)))
+  t.ok(beyondEquality.size >= 14)
+  for (const name of beyondEquality) {
+    const [, bound, field] = /^(min|max)_(.*)$/.exec(name) ?? []
+    t.match(body, bound === undefined ? `\`${name}=` : `\`${bound}_FIELD=`, name)
+    if (field !== undefined) t.match(body, `\`${field}\``, `${name}: its field`)
+  }
+})

@@ -16,17 +16,21 @@ export interface Operation {
   description?: string
   tags: string[]
   parameters?: Parameter[]
-  requestBody?: { required?: boolean, content: Record<string, { schema: Schema, examples?: object }> }
+  requestBody?: { required?: boolean, content: Record<string, { schema: Schema, example?: unknown }> }
   responses: Record<string, Response>
 }
 
 export interface Parameter {
   name: string
   in: 'path' | 'query' | 'header'
+  description?: string
+  required?: boolean
   schema: Schema
+  example?: unknown
 }
 
 export interface Schema {
+  type?: string
   $ref?: string
   required?: string[]
   'x-required-any'?: string[]
@@ -36,7 +40,7 @@ export interface Response {
   $ref?: string
   description?: string
   headers?: Record<string, object>
-  content?: Record<string, { schema: object, examples?: object }>
+  content?: Record<string, { schema: object, example?: unknown }>
   'x-problem-codes'?: readonly ProblemCode[]
 }
 

@@ -1,3 +1,4 @@
+import { isTagged } from './conditions.ts'
 import { takes, type Response, type Route } from './document.ts'
 
 const text = (description: string) => ({ schema: { type: 'string' }, description })
@@ -5,6 +6,9 @@ const text = (description: string) => ({ schema: { type: 'string' }, description
 /** The headers of responses, for `components.headers`. */
 export const headers = {
   'X-Request-Id': text('Id of this request. The log of the server has the same id.'),
+  ETag: text('The tag of this answer. Send it as If-None-Match to read only what has changed, and, if the answer has ' +
+    'neither `fields` nor `include`, as If-Match to change only what you have read. That of a list is weak: it does ' +
+    'not change with the times in `sources`.'),
   Location: text('Path of the new resource, or of the operation.'),
   Link: text('The next page, `rel="next"`, if there is one.'),
   'Preference-Applied': text('The part of `Prefer` that was applied: `wait=30`.'),
@@ -27,10 +31,12 @@ export const problemHeaders = Object.fromEntries((['X-Request-Id', 'Retry-After'
 const withoutLocation = new Set(['createSecurityGroupRule'])
 
 /** Returns the names of the headers that a successful response of an operation can have. */
-function headersOf (status: string, { operation }: Route): Header[] {
+function headersOf (status: string, route: Route): Header[] {
+  const { operation } = route
   const isChange = operation.responses['202'] !== undefined
   const found: (Header | false)[] = [
     'X-Request-Id',
+    isTagged(route) && status === '200' && 'ETag',
     (status === '201' || isChange) && !withoutLocation.has(operation.operationId) && 'Location',
     takes(operation, 'cursor') && 'Link',
     isChange && 'Preference-Applied',

@@ -1,23 +1,39 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
-import { version } from '../../config/version.ts'
+import { packageFolder, version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
+import { addConditions } from './conditions.ts'
+import { describeOperation } from './descriptions.ts'
 import { routesOf, type Document, type Route } from './document.ts'
+import { addExample, readExamples } from './examples.ts'
 import { addHeaders, headers } from './headers.ts'
 import { sortRoutes } from './order.ts'
 import { addProblems, describeProblems } from './problems.ts'
 
 const description = `One API over many clouds.
 
+**Try it.** Without a settings file, the server has a dummy cloud named \`default\` with five nodes. Open an operation
+below and press *Execute*:
+
+1. \`GET /api/v2/nodes\` lists the nodes of all clouds, \`GET /api/v2/summary\` counts them by state.
+2. \`POST /api/v2/clouds/{cloud}/nodes\` creates one, with the cloud \`default\`. The answer is an operation.
+3. \`POST /api/v2/clouds/{cloud}/nodes/{id}/actions/stop\` stops it; \`DELETE /api/v2/clouds/{cloud}/nodes/{id}\`
+   destroys it. \`allowed_actions\` of a node lists what its state allows.
+
+**How it works.**
+
 - Lists are paged: follow \`next_cursor\` (or the \`Link\` header) until it is null.
 - Filters: \`state=stopped,error\`, \`exclude_state\`, \`name=*web*\`, \`tag.env=prod\`, \`min_ram\`, \`max_price\`,
-  \`created_after\`. All must match; the values of one are alternatives (docs/filters.md).
+  \`created_after\`. All must match; the values of one are alternatives. [All filters](/docs/filters.md)
 - \`sources\` of a list reports the status of each cloud.
 - Changes that take time answer 202 with an operation; \`Prefer: wait=30\` waits up to 30 s for its end.
 - Send an \`Idempotency-Key\` with every create: the same request may then be sent again without creating twice.
 - Every error is \`application/problem+json\` with a \`code\` for programs and a \`hint\` for people.
+- Every GET can be sent as HEAD. It has an \`ETag\`, for \`If-None-Match\` and, on changes, \`If-Match\`.
 - Unknown is null, never 0 or "".`
 
 const tags = [
@@ -65,10 +81,14 @@ function relaxBody ({ operation: { requestBody } }: Route, { schemas }: Document
 /** Completes the document that @fastify/swagger makes of the routes. */
 function complete ({ openapiObject: document }: { openapiObject: Document }): Document {
   const { components } = document
+  const examples = readExamples()
   for (const route of routesOf(document)) {
     relaxBody(route, components)
+    route.operation.description ??= describeOperation(route.operation.operationId) as string
+    addConditions(route)
     addHeaders(route)
     addProblems(route)
+    addExample(route, examples)
   }
   sortRoutes(document)
   components.headers = headers
@@ -76,7 +96,12 @@ function complete ({ openapiObject: document }: { openapiObject: Document }): Do
   return document
 }
 
-/** Serves the live document (/openapi.json, /openapi.yaml) and Swagger UI (/docs). */
+const openApi30File = path.join(packageFolder, 'openapi/openapi-3.0.json')
+
+/**
+ * Serves the live document (/openapi.json, /openapi.yaml), the same in OpenAPI 3.0.3 (/openapi-3.0.json), and Swagger
+ * UI (/docs).
+ */
 export default fp(async (fastify) => {
   await fastify.register(swagger, {
     openapi: {
@@ -85,6 +110,7 @@ export default fp(async (fastify) => {
         title: 'Cloud Orchestrator',
         version,
         description,
+        contact: { name: 'The authors of Cloud Orchestrator' },
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
       },
       servers: [{ url: '/', description: 'This server' }],
@@ -113,11 +139,22 @@ export default fp(async (fastify) => {
 
   // The document is built once: routes and models do not change after the start.
   let json: string | undefined
+  let json30: string | undefined
   let yaml: string | undefined
   const hidden = { schema: { hide: true }, logLevel: 'warn' as const }
   fastify.get('/openapi.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
     return (json ??= JSON.stringify(fastify.swagger()))
+  })
+  // Made when the package is built, because the converter is large. test/document.test.ts shows that it is current.
+  fastify.get('/openapi-3.0.json', hidden, async (_request, reply) => {
+    reply.type('application/json; charset=utf-8')
+    return (json30 ??= await readFile(openApi30File, 'utf8'))
+  })
+  fastify.get('/docs/filters.md', hidden, async (_request, reply) => {
+    // Browsers show plain text; some of them save text/markdown as a file.
+    reply.type('text/plain; charset=utf-8')
+    return readFile(path.join(packageFolder, 'docs/filters.md'), 'utf8')
   })
   fastify.get('/openapi.yaml', hidden, async (_request, reply) => {
     reply.type('application/yaml; charset=utf-8')
