@@ -1,9 +1,14 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createApp } from '../app.ts'
 import { loadSettings } from '../config/index.ts'
 import { loadDrivers } from '../drivers/load.ts'
 import { toOpenApi30 } from './down-convert.ts'
+import { collectExamples, type Examples } from './examples/collect.ts'
+import { renderPages } from './examples/pages.ts'
+
+/** Runs every operation and renders the calls with their answers. */
+export const renderExamples = async () => toText(await collectExamples(await loadDrivers()))
 
 const toText = (document: object) => `${JSON.stringify(document, null, 2)}\n`
 
@@ -24,13 +29,26 @@ export async function renderDocument (): Promise<string> {
 export const renderOpenApi30 = (document: string) => toText(toOpenApi30(JSON.parse(document) as object))
 
 const isCompiled = path.extname(import.meta.filename) === '.js'
-const folder = path.join(import.meta.dirname, isCompiled ? '../../openapi' : '.')
+const root = path.join(import.meta.dirname, isCompiled ? '../..' : '..')
+
+/** Renders the pages of docs/api by their names. */
+export const renderApiPages = (document: string, examples: string) =>
+  renderPages(JSON.parse(document) as object, JSON.parse(examples) as Examples)
+
+/** Writes a file below the root. */
+async function write (name: string, text: string) {
+  const file = path.join(root, name)
+  await mkdir(path.dirname(file), { recursive: true })
+  await writeFile(file, text)
+  process.stdout.write(`${file}\n`)
+}
 
 if (process.argv[1] === import.meta.filename) {
+  // The document contains the examples, so they come first.
+  const examples = await renderExamples()
+  await write('openapi/examples.json', examples)
   const document = await renderDocument()
-  const files = { 'openapi.json': document, 'openapi-3.0.json': renderOpenApi30(document) }
-  for (const [name, text] of Object.entries(files)) {
-    await writeFile(path.join(folder, name), text)
-    process.stdout.write(`${path.join(folder, name)}\n`)
-  }
+  await write('openapi/openapi.json', document)
+  await write('openapi/openapi-3.0.json', renderOpenApi30(document))
+  for (const [name, text] of Object.entries(renderApiPages(document, examples))) await write(`docs/api/${name}`, text)
 }

@@ -6,9 +6,10 @@ import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
 import { packageFolder, version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
+import { addConditions } from './conditions.ts'
 import { describeOperation } from './descriptions.ts'
 import { routesOf, type Document, type Route } from './document.ts'
-import { addConditions } from './conditions.ts'
+import { addExample, readExamples } from './examples.ts'
 import { addHeaders, headers } from './headers.ts'
 import { sortRoutes } from './order.ts'
 import { addProblems, describeProblems } from './problems.ts'
@@ -80,12 +81,14 @@ function relaxBody ({ operation: { requestBody } }: Route, { schemas }: Document
 /** Completes the document that @fastify/swagger makes of the routes. */
 function complete ({ openapiObject: document }: { openapiObject: Document }): Document {
   const { components } = document
+  const examples = readExamples()
   for (const route of routesOf(document)) {
     relaxBody(route, components)
     route.operation.description ??= describeOperation(route.operation.operationId) as string
     addConditions(route)
     addHeaders(route)
     addProblems(route)
+    addExample(route, examples)
   }
   sortRoutes(document)
   components.headers = headers
@@ -93,8 +96,7 @@ function complete ({ openapiObject: document }: { openapiObject: Document }): Do
   return document
 }
 
-const isCompiled = path.extname(import.meta.filename) === '.js'
-const openApi30File = path.join(import.meta.dirname, isCompiled ? '../../..' : '../..', 'openapi/openapi-3.0.json')
+const openApi30File = path.join(packageFolder, 'openapi/openapi-3.0.json')
 
 /**
  * Serves the live document (/openapi.json, /openapi.yaml), the same in OpenAPI 3.0.3 (/openapi-3.0.json), and Swagger
