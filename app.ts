@@ -27,6 +27,7 @@ import schemas from './plugins/schemas.ts'
 import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
 import index from './routes/index.ts'
+import problemPages from './routes/problems.ts'
 
 export interface AppOptions {
   settings: Settings
@@ -68,6 +69,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(nodes)
   app.register(health)
   app.register(index)
+  app.register(problemPages)
   app.register(autoload, { dir: path.join(import.meta.dirname, 'routes/v2'), options: { prefix: '/api/v2' } })
   app.register(drain)
 

@@ -46,7 +46,7 @@ const createAjv = (coerceTypes: false | 'array') => {
     // Tests check our own schemas against the meta schema. Doing it here would slow down the start and each first use.
     meta: false,
     validateSchema: false,
-    keywords: ['example', 'discriminator', 'x-extensible-enum']
+    keywords: ['example', 'discriminator', 'x-extensible-enum', 'x-collection']
   })
   ajv.addKeyword(requiredAny)
   addFormats(ajv)

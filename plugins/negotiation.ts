@@ -1,7 +1,7 @@
 import accepts from '@fastify/accepts'
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
-import { ProblemError } from '../openapi/model/index.ts'
+import { partialType, ProblemError } from '../openapi/model/index.ts'
 
 /** Number of values of Accept to remember. A hostile client must not fill the memory. */
 const maxRemembered = 100
@@ -13,7 +13,7 @@ export default fp(async (fastify) => {
 
   const acceptsJson = (request: FastifyRequest, accept: string) => {
     if (passed.has(accept)) return true
-    if (request.type(['application/json']) === false) return false
+    if (request.type(['application/json', partialType]) === false) return false
     if (passed.size < maxRemembered) passed.add(accept)
     return true
   }

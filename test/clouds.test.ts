@@ -278,7 +278,7 @@ t.test('every error has the one form', async (t) => {
   t.match(headers['content-type'], /^application\/problem\+json/)
   t.equal(headers['retry-after'], '2', 'whole seconds, and none too few')
   t.match(body, {
-    type: '/docs#provider_rate_limited',
+    type: '/problems/provider_rate_limited',
     title: String,
     status: 503,
     detail: String,

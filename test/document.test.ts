@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import { renderDocument } from '../openapi/export.ts'
 import { build, dummy, root } from './helper/app.ts'
@@ -10,7 +11,9 @@ interface Schema {
   format?: string
   enum?: unknown[]
   anyOf?: Schema[]
+  items?: Schema
   'x-extensible-enum'?: string[]
+  'x-collection'?: string
 }
 
 interface Operation {
@@ -18,6 +21,7 @@ interface Operation {
   parameters?: { name: string, in: string }[]
   requestBody?: { required?: boolean, content: Record<string, { schema: Schema }> }
   summary?: string
+  description?: string
   tags?: string[]
   responses: Record<string, unknown>
 }
@@ -37,9 +41,10 @@ t.test('every operation has a unique operationId, a summary, a tag and the error
     Object.entries(methods).map(([method, operation]) => ({ at: `${method} ${path}`, ...operation })))
   const names = operations.map(({ operationId }) => operationId)
   t.equal(new Set(names).size, operations.length, 'operationIds are unique')
-  for (const { at, operationId, summary, tags, responses } of operations) {
+  for (const { at, operationId, summary, description, tags, responses } of operations) {
     t.match(operationId, /^[a-z][A-Za-z]+$/, `${at} has an operationId`)
     t.ok(summary, `${at} has a summary`)
+    t.ok(description && description.length > summary!.length, `${at} has a description that says more`)
     t.equal(tags?.length, 1, `${at} has a tag`)
     t.ok('4XX' in responses && '5XX' in responses, `${at} has error responses`)
   }
@@ -119,7 +124,7 @@ t.test('a problem has only codes that the document lists for the operation, and 
   }
   const listed = new Set(Object.values(document.components.responses).flatMap(({ 'x-problem-codes': codes = [] }) => codes))
   // These are written before there is an operation, or belong to no operation.
-  const others = ['route_not_found', 'uri_too_long', 'not_acceptable', 'unauthenticated', 'permission_denied', 'rate_limited']
+  const others = ['route_not_found', 'method_not_allowed', 'uri_too_long', 'unauthenticated', 'permission_denied', 'rate_limited']
   const known = document.components.schemas['ProblemCode']!['x-extensible-enum']!
   t.same(known.filter((code) => !listed.has(code)).sort(), others.sort())
 })
@@ -158,4 +163,39 @@ t.test('a list with fields has a media type and a schema of its own', async (t) 
   t.match(headers, { 'content-type': /^application\/vnd\.cloud-orchestrator\.partial\+json/ })
   t.same(Object.keys(body.items[0]), ['id', 'name'])
   t.match((await api.get('/api/v2/nodes')).headers, { 'content-type': /^application\/json/ })
+})
+
+t.test('the schema of the settings of a driver is a form: what has a default is not required', async (t) => {
+  const { api } = await build(t)
+  for (const { self } of (await api.get('/api/v2/drivers')).body.items) {
+    const { settings, name } = (await api.get(self)).body
+    t.match(Object.keys(settings.properties).slice(0, 5), ['driver', 'enabled', 'timeout', 'max_in_flight', 'locations'])
+    for (const { at, schema } of schemasOf(settings)) {
+      const { properties = {}, required = [] } = schema as { properties?: Record<string, object>, required?: string[] }
+      const defaulted = [required].flat().filter((key) => at !== '#' || key !== 'driver')
+        .filter((key) => 'default' in (properties[key] ?? {}))
+      t.same(defaulted, [], `${name} ${at} requires nothing that has a default`)
+    }
+    const ajv = new Ajv2020({ strict: false, validateFormats: false })
+    t.ok(ajv.compile(settings), 'it is a schema')
+  }
+  const dummySettings = (await api.get('/api/v2/drivers/dummy')).body.settings
+  t.ok(new Ajv2020({ strict: false, validateFormats: false }).validate(dummySettings, { driver: 'dummy' }))
+})
+
+t.test('a field of a request that names another resource says in which collection it is', async (t) => {
+  const { paths, components } = JSON.parse(await renderDocument()) as {
+    paths: Record<string, object>, components: { schemas: Record<string, object> }
+  }
+  const inputs = Object.entries(components.schemas).filter(([, schema]) => 'additionalProperties' in schema)
+  const fields = inputs.flatMap(([name, schema]) => schemasOf(schema, name)).flatMap(({ at, schema }) =>
+    Object.entries((schema as { properties?: Record<string, Schema> }).properties ?? {})
+      .map(([field, of]) => ({ field, at, of: of.items ?? of })))
+  const references = fields.filter(({ field }) => /(_ids?|^key_pair_name|^availability_zone|^pool)$/.test(field))
+  t.ok(references.length > 25)
+  for (const { field, at, of } of references) {
+    // The NICs of a node have no collection of their own.
+    if (field === 'nic_id') continue
+    t.ok(`/api/v2/clouds/{cloud}/${of['x-collection']}` in paths, `${at}/${field} has a collection`)
+  }
 })

@@ -54,7 +54,10 @@ const driver = {
 export const DriverSummary = model('DriverSummary', Type.Object(driver))
 export const DriverDetails = model('Driver', Type.Object({
   ...driver,
-  settings: map(Type.Unknown(), { description: 'JSON Schema of the settings of a cloud with this driver.' }),
+  settings: map(Type.Unknown(), {
+    description: 'JSON Schema of a cloud with this driver, one entry under `clouds` of the settings. Settings with a ' +
+      'default are not required.'
+  }),
   create_options: Type.Unsafe<Record<string, unknown> | null>({
     type: ['object', 'null'],
     additionalProperties: true,

@@ -85,8 +85,13 @@ export const patchObject = <T extends TProperties>(fields: T, options: object = 
 export const Timestamp = (description: string) =>
   nullable(Type.String({ format: 'date-time', description, examples: ['2026-01-31T12:00:00.000Z'] }))
 
-/** An id of the provider, unchanged. */
-export const Id = (description: string) => Type.String({ minLength: 1, maxLength: 255, description })
+/**
+ * The provider's own id of another resource, unchanged. `x-collection` names the collection of its cloud, so that a
+ * portal can offer what may be chosen.
+ */
+export const Id = (description: string, collection?: string) => Type.String({
+  minLength: 1, maxLength: 255, description, ...(collection !== undefined && { 'x-collection': collection })
+})
 
 /** The pattern excludes names of blanks alone. `plugins/http.ts` defines the format. */
 export const Name = Type.String({

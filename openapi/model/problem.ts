@@ -243,7 +243,8 @@ export type ProviderError = Static<typeof ProviderError>
 export type Problem = Static<typeof Problem>
 export const Problem = model('Problem', Type.Object({
   type: Type.String({
-    description: 'A URI reference that identifies the kind of problem.', examples: ['/docs#invalid_state']
+    description: 'A URI reference that identifies the kind of problem, and the page of this server about it.',
+    examples: ['/problems/invalid_state']
   }),
   title: Type.String(),
   status: integer({ description: 'The HTTP status.' }),
@@ -325,7 +326,7 @@ export function toKnownProblem (error: ProblemError): ProblemError {
 export function toProblem (error: ProblemError, context: Partial<Problem> = {}): Problem {
   const entry: CatalogEntry = problems[error.code]
   return {
-    type: `/docs#${error.code}`,
+    type: `/problems/${error.code}`,
     title: entry.title,
     status: entry.status,
     detail: error.message,

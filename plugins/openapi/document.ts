@@ -23,10 +23,14 @@ export interface Operation {
 export interface Parameter {
   name: string
   in: 'path' | 'query' | 'header'
+  description?: string
+  required?: boolean
   schema: Schema
+  example?: unknown
 }
 
 export interface Schema {
+  type?: string
   $ref?: string
   required?: string[]
   'x-required-any'?: string[]

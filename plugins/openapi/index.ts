@@ -6,6 +6,7 @@ import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
 import { packageFolder, version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
+import { describeOperation } from './descriptions.ts'
 import { routesOf, type Document, type Route } from './document.ts'
 import { addHeaders, headers } from './headers.ts'
 import { sortRoutes } from './order.ts'
@@ -79,6 +80,7 @@ function complete ({ openapiObject: document }: { openapiObject: Document }): Do
   const { components } = document
   for (const route of routesOf(document)) {
     relaxBody(route, components)
+    route.operation.description ??= describeOperation(route.operation.operationId) as string
     addHeaders(route)
     addProblems(route)
   }

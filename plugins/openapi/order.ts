@@ -17,8 +17,7 @@ const collectionOf = (path: string) => /^\/api\/v2\/(?:clouds\/\{cloud\}\/)?([^/
 function depthOf (path: string) {
   const steps = path.split('/')
   const parts = steps.length + (path.endsWith('}') ? 0 : 0.1)
-  if (path.endsWith('/actions/{verb}')) return 7.05
-  return path.includes('/actions/') ? 7 : steps.length > 7 ? parts + 1 : parts
+  return path.includes('/actions/') ? 7.05 : steps.length > 7 ? parts + 1 : parts
 }
 
 /**
@@ -31,9 +30,11 @@ export function sortRoutes (document: Document) {
 
   const tags = document.tags.map(({ name }) => name)
   const collections = [...new Set(routes.map(({ path }) => collectionOf(path)))]
-  const byPath = new Map(routes.map((route) => [route.path, [
-    tags.indexOf(route.operation.tags[0]!), collections.indexOf(collectionOf(route.path)), depthOf(route.path)
-  ]]))
+  const byPath = new Map(routes.map(({ path, operation: { tags: [tag] } }) => {
+    const collection = collectionOf(path)
+    const isMain = collection === tag!.toLowerCase().replaceAll(' ', '-')
+    return [path, [tags.indexOf(tag!), isMain ? -1 : collections.indexOf(collection), depthOf(path)]]
+  }))
   const compare = (a: readonly number[], b: readonly number[]) => a.map((x, i) => x - b[i]!).find((x) => x !== 0) ?? 0
   const sorted = [...byPath].sort(([, a], [, b]) => compare(a, b)).map(([path]) => path)
   document.paths = Object.fromEntries(sorted.map((path) => {

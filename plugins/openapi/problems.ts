@@ -11,9 +11,11 @@ const unavailable = ['provider_unavailable', 'provider_rate_limited', 'cloud_dis
  */
 export const problemResponses = {
   BadRequest: ['invalid_request'],
+  OriginNotAllowed: ['origin_not_allowed'],
   CloudNotFound: ['cloud_not_found'],
   NotFound: ['resource_not_found'],
   CloudOrResourceNotFound: ['cloud_not_found', 'resource_not_found'],
+  NotAcceptable: ['not_acceptable'],
   RequestTimeout: ['request_timeout'],
   CreateConflict: [
     'already_exists', 'invalid_state', 'in_use', 'protected', 'provider_quota_exceeded', 'idempotency_in_progress'
@@ -24,6 +26,7 @@ export const problemResponses = {
   PreconditionFailed: ['precondition_failed'],
   PayloadTooLarge: ['payload_too_large'],
   UnsupportedMediaType: ['unsupported_media_type'],
+  HostNotAllowed: ['host_not_allowed'],
   Invalid: ['validation_failed'],
   Rejected: ['validation_failed', 'provider_rejected'],
   CreateRejected: ['validation_failed', 'provider_rejected', 'idempotency_mismatch'],
@@ -50,19 +53,23 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
   const isBelowCloud = path.includes('/clouds/{cloud}')
   const hasId = /\{(?!cloud\})/.test(path)
   const isChange = method !== 'get'
+  const isHealth = path.startsWith('/health/')
   const callsCloud = isBelowCloud && !readsOnlyStore.has(operationId) && !reportsHealth.has(operationId)
   const listsAll = takes(operation, 'partial') && !isBelowCloud
   const isCreate = takes(operation, 'idempotency-key')
 
   const found: (ProblemResponse | false)[] = [
     'BadRequest',
+    isChange && 'OriginNotAllowed',
     isBelowCloud && (hasId || (callsCloud && isChange) ? 'CloudOrResourceNotFound' : 'CloudNotFound'),
     !isBelowCloud && (hasId ? 'NotFound' : takes(operation, 'cloud') && 'CloudNotFound'),
+    !isHealth && 'NotAcceptable',
     requestBody !== undefined && 'RequestTimeout',
     callsCloud && isChange && (isCreate ? 'CreateConflict' : 'ChangeConflict'),
-    takes(operation, 'if_state') && 'PreconditionFailed',
+    isBelowCloud && isChange && 'PreconditionFailed',
     requestBody !== undefined && 'PayloadTooLarge',
     requestBody !== undefined && 'UnsupportedMediaType',
+    !isHealth && 'HostNotAllowed',
     isCreate ? 'CreateRejected' : callsCloud || listsAll ? 'Rejected' : 'Invalid',
     'InternalError',
     (callsCloud || listsAll) && 'NotSupported',

@@ -1,5 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Driver } from '../../drivers/driver.ts'
+import { settingsForm } from '../../plugins/settings-form.ts'
 import { DriverDetails, DriverList, ok, ProblemError } from '../../openapi/model/index.ts'
 
 const tags = ['Drivers']
@@ -38,9 +39,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       })
     }
     const { driver } = plugin
-    const schema = (of: object) => of as Record<string, unknown>
-    const options = driver.createOptions === undefined ? null : schema(driver.createOptions)
-    return { ...summary(driver), settings: schema(driver.settings), create_options: options }
+    const options = (driver.createOptions ?? null) as Record<string, unknown> | null
+    return { ...summary(driver), settings: settingsForm(driver), create_options: options }
   })
 }
 

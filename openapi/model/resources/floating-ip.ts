@@ -23,13 +23,13 @@ export const FloatingIpPage = pageOf('FloatingIpPage', FloatingIp)
 
 export type FloatingIpCreate = Static<typeof FloatingIpCreate>
 export const FloatingIpCreate = model('FloatingIpCreate', inputObject({}, {
-  pool: Id('Pool to take the address from. Default: the only pool.'),
+  pool: Id('Pool to take the address from. Default: the only pool.', 'floating-ip-pools'),
   tags: Tags
 }))
 
 export type FloatingIpAssociate = Static<typeof FloatingIpAssociate>
 export const FloatingIpAssociate = model('FloatingIpAssociate', inputObject({}, {
-  node_id: Id('Node to associate with. It is enough if exactly one NIC of the node is suitable.'),
+  node_id: Id('Node to associate with. It is enough if exactly one NIC of the node is suitable.', 'nodes'),
   nic_id: Id('NIC to associate with.'),
   fixed_address: Ip
 }, requireAny('node_id', 'nic_id')))

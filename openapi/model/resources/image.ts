@@ -35,7 +35,7 @@ export const ImagePage = pageOf('ImagePage', Image)
 export type ImageCreate = Static<typeof ImageCreate>
 export const ImageCreate = model('ImageCreate', inputObject({
   name: Name,
-  node_id: Id('Node to create the image from.')
+  node_id: Id('Node to create the image from.', 'nodes')
 }, { tags: Tags }, { description: 'Creates an image of the present content of a node.' }))
 
 export type ImageUpdate = Static<typeof ImageUpdate>

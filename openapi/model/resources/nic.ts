@@ -20,13 +20,13 @@ export const NicList = model('NicList', Type.Object({ items: Type.Array(Nic) }))
 
 export type NicCreate = Static<typeof NicCreate>
 export const NicCreate = model('NicCreate', inputObject({}, {
-  network_id: Id('Network to attach to.'),
-  subnet_id: Id('Subnet to attach to.'),
+  network_id: Id('Network to attach to.', 'networks'),
+  subnet_id: Id('Subnet to attach to.', 'subnets'),
   fixed_ip: Ip,
-  security_group_ids: Type.Array(Id('Security group.'), { maxItems: 50 })
+  security_group_ids: Type.Array(Id('Security group.', 'security-groups'), { maxItems: 50 })
 }, requireAny('network_id', 'subnet_id')))
 
 export type NodeSecurityGroup = Static<typeof NodeSecurityGroup>
 export const NodeSecurityGroup = model('NodeSecurityGroup', inputObject({
-  security_group_id: Id('Security group to add to every NIC of the node.')
+  security_group_id: Id('Security group to add to every NIC of the node.', 'security-groups')
 }))

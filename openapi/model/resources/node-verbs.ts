@@ -89,7 +89,7 @@ export const nodeVerbDetails = {
   },
   rescue: {
     body: model('NodeRescue', inputObject({}, {
-      image_id: Id('Image to rescue with. Default: the image of the node.')
+      image_id: Id('Image to rescue with. Default: the image of the node.', 'images')
     })),
     summary: 'Boot a node from a rescue image',
     allowedStates: ['running'],
@@ -106,7 +106,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   resize: {
-    body: model('NodeResize', inputObject({ size_id: Id('The new size.') })),
+    body: model('NodeResize', inputObject({ size_id: Id('The new size.', 'sizes') })),
     summary: 'Change the size of a node (flavor, instance type)',
     allowedStates: ['running', 'stopped'],
     settledStates: [],
@@ -130,7 +130,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   rebuild: {
-    body: model('NodeRebuild', inputObject({ image_id: Id('Image to rebuild from.') })),
+    body: model('NodeRebuild', inputObject({ image_id: Id('Image to rebuild from.', 'images') })),
     summary: 'Overwrite the disk of a node with an image',
     allowedStates: ['running', 'stopped', 'error'],
     settledStates: [],

@@ -57,15 +57,15 @@ export const Node = resourceModel('Node', 'A virtual machine: an EC2 instance, a
 export const NodePage = pageOf('NodePage', Node)
 
 const NodeNetwork = inputObject({}, {
-  network_id: Id('Network to attach to.'),
-  subnet_id: Id('Subnet to attach to.'),
+  network_id: Id('Network to attach to.', 'networks'),
+  subnet_id: Id('Subnet to attach to.', 'subnets'),
   fixed_ip: Type.String({ maxLength: 45, description: 'Address of the node in this network.' }),
-  security_group_ids: Type.Array(Id('Security group of this NIC.'), { maxItems: 50 })
+  security_group_ids: Type.Array(Id('Security group of this NIC.', 'security-groups'), { maxItems: 50 })
 }, { minProperties: 1 })
 
 const RootVolume = inputObject({}, {
   size: integer({ minimum: 1, maximum: 65536, description: 'GiB.' }),
-  type: Id('Volume type.'),
+  type: Id('Volume type.', 'volume-types'),
   delete_on_termination: Type.Boolean()
 })
 
@@ -75,16 +75,16 @@ export const ProviderOptions = ref<Record<string, Record<string, unknown>>>('Pro
 export type NodeCreate = Static<typeof NodeCreate>
 export const NodeCreate = model('NodeCreate', inputObject({
   name: Name,
-  image_id: Id('Image to boot from.'),
-  size_id: Id('Size of the node.')
+  image_id: Id('Image to boot from.', 'images'),
+  size_id: Id('Size of the node.', 'sizes')
 }, {
-  availability_zone: Id('Zone to create the node in.'),
-  key_pair_name: Id('Key pair to install in the node.'),
+  availability_zone: Id('Zone to create the node in.', 'locations'),
+  key_pair_name: Id('Key pair to install in the node.', 'key-pairs'),
   user_data: Type.String({
     maxLength: 65535, description: 'Plain text for cloud-init. The server encodes it.'
   }),
   networks: Type.Array(NodeNetwork, { maxItems: 32 }),
-  security_group_ids: Type.Array(Id('Security group of every NIC.'), { maxItems: 50 }),
+  security_group_ids: Type.Array(Id('Security group of every NIC.', 'security-groups'), { maxItems: 50 }),
   root_volume: RootVolume,
   tags: Tags,
   count: integer({ minimum: 1, maximum: 1000, description: 'Number of nodes. Default: 1.' }),

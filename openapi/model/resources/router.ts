@@ -21,11 +21,11 @@ export const Router = resourceModel('Router', purpose, {
 
 export const RouterPage = pageOf('RouterPage', Router)
 
-const ExternalGateway = inputObject({ network_id: Id('The external network.') })
+const ExternalGateway = inputObject({ network_id: Id('The external network.', 'networks') })
 
 export type RouterCreate = Static<typeof RouterCreate>
 export const RouterCreate = model('RouterCreate', inputObject({ name: Name }, {
-  network_id: Id('Network of the router, if routers of the cloud belong to networks.'),
+  network_id: Id('Network of the router, if routers of the cloud belong to networks.', 'networks'),
   external_gateway: ExternalGateway,
   tags: Tags
 }))
@@ -37,4 +37,4 @@ export const RouterUpdate = model('RouterUpdate', patchObject({
 }))
 
 export type RouterInterface = Static<typeof RouterInterface>
-export const RouterInterface = model('RouterInterface', inputObject({ subnet_id: Id('Subnet to connect.') }))
+export const RouterInterface = model('RouterInterface', inputObject({ subnet_id: Id('Subnet to connect.', 'subnets') }))

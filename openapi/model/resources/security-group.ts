@@ -46,7 +46,7 @@ export const SecurityGroupRuleCreate = model('SecurityGroupRuleCreate', inputObj
   icmp_type: icmp('ICMP type. Default: any.'),
   icmp_code: icmp('ICMP code. Default: any.'),
   cidr: Cidr,
-  remote_group_id: Id('Security group of the remote end, instead of addresses.'),
+  remote_group_id: Id('Security group of the remote end, instead of addresses.', 'security-groups'),
   description
 }))
 
@@ -63,7 +63,7 @@ export const SecurityGroupPage = pageOf('SecurityGroupPage', SecurityGroup)
 export type SecurityGroupCreate = Static<typeof SecurityGroupCreate>
 export const SecurityGroupCreate = model('SecurityGroupCreate', inputObject({ name: Name }, {
   description,
-  network_id: Id('Network of the group, if security groups of the cloud belong to networks.'),
+  network_id: Id('Network of the group, if security groups of the cloud belong to networks.', 'networks'),
   tags: Tags
 }))
 

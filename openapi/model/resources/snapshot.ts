@@ -23,7 +23,7 @@ export const SnapshotPage = pageOf('SnapshotPage', Snapshot)
 
 export type SnapshotCreate = Static<typeof SnapshotCreate>
 export const SnapshotCreate = model('SnapshotCreate', inputObject({
-  volume_id: Id('Volume to take the snapshot of.')
+  volume_id: Id('Volume to take the snapshot of.', 'volumes')
 }, {
   name: Name,
   description: Type.String({ maxLength: 255 }),

@@ -27,12 +27,12 @@ const changeable = {
 
 export type SubnetCreate = Static<typeof SubnetCreate>
 export const SubnetCreate = model('SubnetCreate', inputObject({
-  network_id: Id('Network of the subnet.'),
+  network_id: Id('Network of the subnet.', 'networks'),
   cidr: Cidr
 }, {
   name: Name,
   ...changeable,
-  availability_zone: Id('Zone of the subnet, if subnets of the cloud belong to zones.'),
+  availability_zone: Id('Zone of the subnet, if subnets of the cloud belong to zones.', 'locations'),
   tags: Tags
 }))
 

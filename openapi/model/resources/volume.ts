@@ -39,10 +39,10 @@ export type VolumeCreate = Static<typeof VolumeCreate>
 export const VolumeCreate = model('VolumeCreate', inputObject({}, {
   name: Name,
   size: size('GiB. Default: the size of the snapshot.'),
-  type: Id('Name of a volume type.'),
-  snapshot_id: Id('Snapshot to restore.'),
-  image_id: Id('Image to write to the volume, which makes it bootable.'),
-  availability_zone: Id('Zone of the volume.'),
+  type: Id('Name of a volume type.', 'volume-types'),
+  snapshot_id: Id('Snapshot to restore.', 'snapshots'),
+  image_id: Id('Image to write to the volume, which makes it bootable.', 'images'),
+  availability_zone: Id('Zone of the volume.', 'locations'),
   iops: long({ minimum: 1, maximum: 1_000_000 }),
   encrypted: Type.Boolean(),
   tags: Tags
@@ -52,7 +52,9 @@ export type VolumeUpdate = Static<typeof VolumeUpdate>
 export const VolumeUpdate = model('VolumeUpdate', patchObject(nameAndTagsPatch))
 
 export type VolumeAttach = Static<typeof VolumeAttach>
-export const VolumeAttach = model('VolumeAttach', inputObject({ node_id: Id('Node to attach the volume to.') }, {
+export const VolumeAttach = model('VolumeAttach', inputObject({
+  node_id: Id('Node to attach the volume to.', 'nodes')
+}, {
   device: Type.String({
     minLength: 1, maxLength: 64, description: 'Device name in the node. Some clouds ignore it.'
   })
@@ -60,7 +62,7 @@ export const VolumeAttach = model('VolumeAttach', inputObject({ node_id: Id('Nod
 
 export type VolumeDetach = Static<typeof VolumeDetach>
 export const VolumeDetach = model('VolumeDetach', inputObject({}, {
-  node_id: Id('Node to detach the volume from. Default: the only node it is attached to.')
+  node_id: Id('Node to detach the volume from. Default: the only node it is attached to.', 'nodes')
 }))
 
 export type VolumeExtend = Static<typeof VolumeExtend>
