@@ -17,3 +17,6 @@ export const isProxy = (value: string) => isIP(value) !== 0 || isCidr(value) || 
 export const isOrigin = (value: string) =>
   /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@]+$/.test(value) && URL.canParse(value) &&
   (!/^https?:/.test(value) || new URL(value).origin === value)
+
+/** Whether a text is a name in the header Host, without a port. */
+export const isHostName = (value: string) => /^[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?$/i.test(value)

@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { Driver, DriverPlugin } from '../drivers/driver.ts'
 import { loadDrivers, loadOutsideDrivers, type OutsideDriver } from '../drivers/load.ts'
 import { readSettings } from '../drivers/settings.ts'
-import { isOrigin, isProxy } from './addresses.ts'
+import { isHostName, isOrigin, isProxy } from './addresses.ts'
 import { listDrivers, readClouds } from './clouds.ts'
 import { expand } from './expand.ts'
 import { readSettingsFile } from './file.ts'
@@ -94,15 +94,30 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
       'that address could destroy your nodes; use a loopback address (127.0.0.1), or set `insecure: true` if the ' +
       'network itself is protected')
   }
-  server.cors.origins.forEach((origin, i) => {
-    if (isOrigin(origin)) return
-    report.add(`cors.origins.${i}`, `found "${origin}"; expected an origin as browsers send it, such as ` +
-      'https://portal.example.org or http://localhost:3000: no path, no default port, no *')
-  })
-  server.trust_proxy.forEach((proxy, i) => {
-    if (isProxy(proxy)) return
-    report.add(`trust_proxy.${i}`, `found "${proxy}"; expected an address, a network such as 10.0.0.0/8, or one of ` +
-      'loopback, linklocal, uniquelocal')
-  })
+  for (const { path, values, isValid, expected } of checkedLists(server)) {
+    values.forEach((value, i) => {
+      if (!isValid(value)) report.add(`${path}.${i}`, `found "${value}"; expected ${expected}`)
+    })
+  }
   return server
 }
+
+/** The lists whose values need more than a schema. */
+const checkedLists = ({ allowed_hosts: hosts, trust_proxy: proxies, cors: { origins } }: ServerSettings) => [
+  {
+    path: 'allowed_hosts', values: hosts, isValid: isHostName, expected: 'a name such as api.example.org: no port, no *'
+  },
+  {
+    path: 'trust_proxy',
+    values: proxies,
+    isValid: isProxy,
+    expected: 'an address, a network such as 10.0.0.0/8, or one of loopback, linklocal, uniquelocal'
+  },
+  {
+    path: 'cors.origins',
+    values: origins,
+    isValid: isOrigin,
+    expected: 'an origin as browsers send it, such as https://portal.example.org or http://localhost:3000: no path, no ' +
+      'default port, no *'
+  }
+]

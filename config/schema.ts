@@ -3,9 +3,6 @@ import { Type, type Static } from 'typebox'
 /** The pattern of cloud names, which are part of paths. */
 export const cloudName = /^[a-z0-9][a-z0-9-]{0,62}$/
 
-/** A name in the header Host, without a port. */
-const hostName = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/
-
 /** The settings of every cloud, beside those of its driver. */
 export const CloudEntry = Type.Object({
   driver: Type.String({
@@ -35,7 +32,7 @@ export const ServerSettings = Type.Object({
   insecure: Type.Boolean({
     default: false, description: 'Listen on other addresses than loopback, although callers are not authenticated.'
   }),
-  allowed_hosts: Type.Array(Type.String({ pattern: hostName.source }), {
+  allowed_hosts: Type.Array(Type.String(), {
     default: [],
     description: 'Names by which clients may address the server, without a port, beside `host`, loopback names and ' +
       'all IP addresses.'

@@ -94,6 +94,11 @@ function locate (reference: string, directory: string): string | undefined {
 
 async function load (url: string): Promise<DriverPlugin> {
   const { default: found } = await importModule(url)
+  return adoptDriver(found)
+}
+
+/** Returns the driver of any copy of this package as one of this copy. Throws if it is no driver or has a defect. */
+export function adoptDriver (found: unknown): DriverPlugin {
   const version = (found as { [driverMark]?: unknown } | undefined)?.[driverMark]
   if (version === undefined) {
     throw new Error(`its default export is ${kindOf(found)}; expected the result of defineDriver of ` +

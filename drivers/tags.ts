@@ -1,4 +1,4 @@
-import { ProblemError, type FieldError } from '../openapi/model/index.ts'
+import { escapeStep, fieldError, rejectFields } from './invalid.ts'
 
 /**
  * The tag that stores the id of an operation in the cloud, so that a lost create can be found. For clouds that have no
@@ -21,18 +21,22 @@ export interface TagRules {
 }
 
 /** The JSON Pointer of a tag in a request. */
-export const pointerOf = (name: string) => `/tags/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+export const pointerOf = (name: string) => `/tags/${escapeStep(name)}`
 
-function errorOf (name: string, { key, words }: TagRules): string | undefined {
-  if (name === operationKey) return 'is reserved for this server and cannot be set'
-  return key.test(name) ? undefined : `has a key that this cloud does not accept: ${words}`
+type TagPatch = Readonly<Record<string, string | null>>
+
+/** Throws validation_failed with every tag for which `faultOf` returns a message. */
+export function rejectTags (tags: TagPatch = {}, faultOf: (key: string, value: string | null) => string | undefined) {
+  rejectFields(Object.entries(tags).flatMap(([key, value]) => {
+    const message = faultOf(key, value)
+    return message === undefined ? [] : [fieldError(pointerOf(key), message)]
+  }))
 }
 
 /** Checks the keys of tags. Throws validation_failed with every tag that the cloud does not accept. */
-export function checkTags (tags: Readonly<Record<string, string | null>>, rules: TagRules) {
-  const errors = Object.keys(tags).flatMap((name): FieldError[] => {
-    const message = errorOf(name, rules)
-    return message === undefined ? [] : [{ in: 'body', pointer: pointerOf(name), message }]
+export function checkTags (tags: TagPatch | undefined, { key, words }: TagRules) {
+  rejectTags(tags, (name) => {
+    if (name === operationKey) return 'is reserved for this server and cannot be set'
+    return key.test(name) ? undefined : `has a key that this cloud does not accept: ${words}`
   })
-  if (errors.length > 0) throw new ProblemError('validation_failed', 'The cloud does not accept these tags', { errors })
 }

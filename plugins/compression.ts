@@ -1,7 +1,7 @@
 import { constants } from 'node:zlib'
 import compress from '@fastify/compress'
 import fp from 'fastify-plugin'
-import type { DoneFuncWithErrOrRes, FastifyReply, FastifyRequest } from 'fastify'
+import type { DoneFuncWithErrOrRes, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 
 /** Two representations with the same strong tag must be equal byte by byte (RFC 9110, section 8.8.1). */
 function markTag (_request: FastifyRequest, reply: FastifyReply, _payload: unknown, done: DoneFuncWithErrOrRes) {
@@ -12,6 +12,9 @@ function markTag (_request: FastifyRequest, reply: FastifyReply, _payload: unkno
   }
   done()
 }
+
+/** Fastify's hook that drops the body of HEAD. Fastify puts it first; then HEAD would not have the headers of GET. */
+const isHeadHook = ({ name }: onSendHookHandler) => name === 'headRouteOnSendHandler'
 
 /** Forty hexadecimal digits in quotes. */
 const plainTagLength = 42
@@ -43,9 +46,16 @@ export default fp(async (fastify) => {
     // A small compressed body can expand to gigabytes.
     globalDecompression: false
   })
-  // After the hook that compresses, which is a hook of each route as well.
+  // This comes after the hook that compresses, which is a hook of each route as well.
   fastify.addHook('onRoute', (route) => {
-    if (route.method !== 'GET') return
-    route.onSend = [...[route.onSend ?? []].flat(), markTag]
+    const hooks = [route.onSend ?? []].flat()
+    if (route.method === 'GET') route.onSend = [...hooks, markTag]
+    if (route.method !== 'HEAD') return
+    const [dropBody] = hooks.filter(isHeadHook)
+    route.onSend = [...hooks.filter((hook) => !isHeadHook(hook)), markTag, (request, reply, payload, done) => {
+      // A 304 has no body, for which Fastify's hook is not made.
+      if (payload === null || dropBody === undefined) return done(null, null)
+      dropBody.call(fastify, request, reply, payload, done)
+    }]
   })
 }, { name: 'compression', dependencies: ['etags'] })

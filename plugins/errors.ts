@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { escapeStep } from '../drivers/invalid.ts'
 import { ProblemError, toProblem, type FieldError, type ProblemCode } from '../openapi/model/index.ts'
 
 /** Maps Fastify's error codes to problem codes. */
@@ -33,9 +34,6 @@ interface AjvError {
   /** The name at fault, if the error is one of a name. */
   propertyName?: string
 }
-
-/** A name as a step of a JSON Pointer (RFC 6901). */
-export const escapeStep = (name: unknown) => String(name).replaceAll('~', '~0').replaceAll('/', '~1')
 
 /** Describes the values that the formats of plugins/http.ts accept. */
 const messageByFormat: Record<string, string> = {

@@ -56,9 +56,9 @@ function tagList (request: FastifyRequest, reply: FastifyReply, payload: unknown
  */
 export default fp(async (fastify) => {
   fastify.addHook('onRoute', (route) => {
-    // The HEAD route of a GET has the hooks of the GET.
-    if (route.method !== 'GET' || /^\/(health|docs)(\/|$)/.test(route.url)) return
+    if ((route.method !== 'GET' && route.method !== 'HEAD') || /^\/(health|docs)(\/|$)/.test(route.url)) return
     const isList = route.schema?.operationId?.startsWith('list') ?? false
-    route.onSend = [...[route.onSend ?? []].flat(), isList ? tagList : tagResource]
+    // Before the hooks that compress and that drop the body of HEAD.
+    route.onSend = [isList ? tagList : tagResource, ...[route.onSend ?? []].flat()]
   })
 }, { name: 'etags', dependencies: ['http'] })

@@ -9,8 +9,9 @@ import fp from 'fastify-plugin'
 import { LogController, type FastifyHttpOptions, type FastifyRequest, type RouteOptions } from 'fastify'
 import { Type } from 'typebox'
 import { isCidr } from '../config/addresses.ts'
+import { escapeStep } from '../drivers/invalid.ts'
 import { ProblemError, toProblem, type FieldError } from '../openapi/model/index.ts'
-import { escapeStep, invalidFields, sendProblem } from './errors.ts'
+import { invalidFields, sendProblem } from './errors.ts'
 
 const addFormats = formats as unknown as (ajv: Ajv) => void
 
@@ -116,6 +117,12 @@ export function writeProblem (socket: Duplex, problem: ProblemError, headers: re
   socket.once('close', () => clearTimeout(timer))
 }
 
+/** A well-formed request line, also of a method that the parser does not know (RFC 9112, section 3). */
+const requestLine = /^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/1\.[01]\r?\n/
+
+/** Node adds the bytes of the request to the error of its parser. */
+const requestOf = (error: Error) => String((error as { rawPacket?: unknown }).rawPacket)
+
 const validId = /^[\w.:-]{1,128}$/
 
 /** Options of the Fastify server that the contract requires in place of Fastify's defaults. */
@@ -136,7 +143,7 @@ export const serverOptions: FastifyHttpOptions<Server> = {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
       return writeProblem(socket, new ProblemError('request_timeout', 'The request did not arrive completely in time'))
     }
-    if (error.code === 'HPE_INVALID_METHOD') {
+    if (error.code === 'HPE_INVALID_METHOD' && requestLine.test(requestOf(error))) {
       const problem = new ProblemError('method_not_allowed', 'The method of the request is not a method of HTTP')
       return writeProblem(socket, problem, ['Allow: GET, HEAD, POST, PATCH, DELETE'])
     }
@@ -189,7 +196,7 @@ const requireMediaType = (types: readonly string[]): Hook => (request, _reply, d
 }
 
 /**
- * An empty body and null count as {}, so that the validation names the fields that are required. Clients of
+ * Counts an empty body and null as {}, so that the validation names the fields that are required. Clients of
  * openapi-generator in Go and Java send null for a body that is optional.
  */
 const replaceEmptyBody: Hook = (request, _reply, done) => {

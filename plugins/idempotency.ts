@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ProblemError, toProblem, type Problem } from '../openapi/model/index.ts'
-import { forbidStorage } from './caching.ts'
+import { forbidStorage, hasSecrets } from './caching.ts'
 import { canonicalize, hashText } from './fingerprint.ts'
 import { writeUntilDone } from './store/index.ts'
 
@@ -57,7 +57,7 @@ const withoutSecrets = ({ status, headers, body }: Answer): Answer => {
 
 const send = (reply: FastifyReply, { status, headers, body }: Answer) => {
   if (status >= 400) reply.type('application/problem+json')
-  if ('secrets' in body) forbidStorage(reply)
+  if (hasSecrets(body)) forbidStorage(reply)
   return reply.code(status).headers(headers).send(body) as never
 }
 

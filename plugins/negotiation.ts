@@ -13,15 +13,16 @@ export default fp(async (fastify) => {
 
   const acceptsJson = (request: FastifyRequest, accept: string) => {
     if (passed.has(accept)) return true
-    if (request.type(['application/json', partialType]) === false) return false
+    // `*/*` must not stand for the type of a list with `fields` if JSON itself is excluded.
+    if (request.type(['application/json']) === false && !accept.includes(partialType)) return false
     if (passed.size < maxRemembered) passed.add(accept)
     return true
   }
 
   fastify.addHook('onRoute', (route) => {
-    // The HEAD route of a GET has the hooks of the GET. Health checks of load balancers send all kinds of Accept.
+    // Health checks of load balancers send all kinds of Accept.
     const isOperation = route.schema?.operationId !== undefined && !route.url.startsWith('/health/')
-    if (!isOperation || route.method === 'HEAD') return
+    if (!isOperation) return
     const checkAccept = (request: FastifyRequest, _reply: unknown, done: (error?: Error) => void) => {
       const { accept } = request.raw.headers
       if (accept === undefined || acceptsJson(request, accept)) return done()

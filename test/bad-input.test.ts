@@ -72,6 +72,7 @@ const invalid = { status: 422, code: 'validation_failed' }
 const unparsed = { status: 400, code: 'invalid_request' }
 const untyped = { status: 415, code: 'unsupported_media_type' }
 const nowhere = { status: 404, code: 'route_not_found' }
+const wrongMethod = { status: 405, code: 'method_not_allowed' }
 const cloudless = { status: 404, code: 'cloud_not_found' }
 
 t.test('what is no JSON, or not of the type that is spoken here, is not parsed', (t) =>
@@ -562,12 +563,12 @@ t.test('the id of nothing, and paths that lead nowhere', (t) =>
     { title: 'a collection there is not', path: '/servers', ...nowhere },
     { title: 'the root', path: '/api', ...nowhere },
     { title: 'a verb there is not', method: 'POST', path: `${node}/actions/terminate`, ...nowhere },
-    { title: 'PUT', method: 'PUT', path: node, body: valid, ...nowhere },
-    { title: 'PATCH of a list', method: 'PATCH', path: '/nodes', body: valid, ...nowhere },
-    { title: 'DELETE of a list', method: 'DELETE', path: '/nodes', ...nowhere },
-    { title: 'GET of an action', path: `${node}/actions/stop`, ...nowhere },
-    { title: 'POST to all clouds', method: 'POST', path: '/api/v2/nodes', body: valid, ...nowhere },
-    { title: 'OPTIONS', method: 'OPTIONS', path: '/nodes', ...nowhere },
+    { title: 'PUT', method: 'PUT', path: node, body: valid, ...wrongMethod },
+    { title: 'PATCH of a list', method: 'PATCH', path: '/nodes', body: valid, ...wrongMethod },
+    { title: 'DELETE of a list', method: 'DELETE', path: '/nodes', ...wrongMethod },
+    { title: 'GET of an action', path: `${node}/actions/stop`, ...wrongMethod },
+    { title: 'POST to all clouds', method: 'POST', path: '/api/v2/nodes', body: valid, ...wrongMethod },
+    { title: 'OPTIONS', method: 'OPTIONS', path: '/nodes', ...wrongMethod },
     { title: 'a path that is badly encoded', path: '/nodes/%zz', ...unparsed },
     { title: 'an id longer than a URL may be', path: `/nodes/${'x'.repeat(17_000)}`, status: 414, code: 'uri_too_long' }
   ])
@@ -704,35 +705,35 @@ t.test('bytes from the wire that make no good request are refused all the same',
   const { app, api } = await build(t, { clouds })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as net.AddressInfo
-  const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${headers}\r\n`
+  const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`
   const nodes = '/api/v2/clouds/default/nodes'
   const cases: [string, string, number, string][] = [
     ['no HTTP', 'hello\r\n\r\n', 400, 'invalid_request'],
-    ['a method there is not', 'FETCH / HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'invalid_request'],
-    ['a header without a colon', 'GET / HTTP/1.1\r\nHost: a\r\nNo header\r\n\r\n', 400, 'invalid_request'],
+    ['a method there is not', 'FETCH / HTTP/1.1\r\nHost: localhost\r\n\r\n', 405, 'method_not_allowed'],
+    ['a header without a colon', 'GET / HTTP/1.1\r\nHost: localhost\r\nNo header\r\n\r\n', 400, 'invalid_request'],
     ['headers of 20 kB', get('/', `X-Long: ${'x'.repeat(20_000)}\r\n`), 400, 'invalid_request'],
     ['a path of 20 kB', get(`${nodes}/${'x'.repeat(20_000)}`), 400, 'invalid_request'],
     [
       'two lengths',
-      `POST ${nodes} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}}`,
+      `POST ${nodes} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}}`,
       400,
       'invalid_request'
     ],
     [
       'a length and chunks',
-      `POST ${nodes} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      `POST ${nodes} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
       400,
       'invalid_request'
     ],
     [
       'chunks that are none',
-      `POST ${nodes} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+      `POST ${nodes} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
       400,
       'invalid_request'
     ],
     [
       'chunks of more than a megabyte',
-      `POST ${nodes} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n` +
+      `POST ${nodes} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n` +
         `200000\r\n${' '.repeat(0x200000)}\r\n0\r\n\r\n`,
       413,
       'payload_too_large'

@@ -58,6 +58,9 @@ t.test('without settings there is one dummy cloud, on a loopback address', async
     host: '127.0.0.1',
     port: 5070,
     insecure: false,
+    allowed_hosts: [],
+    trust_proxy: [],
+    cors: { origins: [] },
     log_level: 'info',
     log_requests: true,
     store: { file: path.join(directory, 'data/orchestrator.db') },
@@ -371,4 +374,29 @@ t.test('a server says where it listens; a second one on its port or its store en
   child.kill('SIGINT')
   t.equal(await ended, 0, 'it ends on SIGINT')
   t.equal(out.stderr, '')
+})
+
+t.test('hosts, proxies and origins are checked at the start', (t) => {
+  const good = {
+    allowed_hosts: ['api.example.org', 'cloud-1'],
+    trust_proxy: ['10.0.0.0/8', '::1', 'loopback'],
+    cors: { origins: ['https://portal.example.org', 'http://localhost:3000', 'chrome-extension://abc'] }
+  }
+  t.match(load(t, { files: main({ ...good, clouds: farm }) }), good)
+
+  for (const origin of ['*', 'null', 'portal.example.org', 'https://a.example/', 'https://A.example', 'http://a:80']) {
+    const [error, ...others] = errorsOf(t, { files: main({ cors: { origins: [origin] }, clouds: farm }) })
+    t.equal(others.length, 0)
+    t.match(error, /^orchestrator\.yaml: cors\.origins\.0: found ".*"; expected an origin as browsers send it/, origin)
+  }
+  for (const proxy of ['true', '10.0.0.0/33', 'proxy.example.org', '']) {
+    const [error] = errorsOf(t, { files: main({ trust_proxy: [proxy], clouds: farm }) })
+    t.match(error, /^orchestrator\.yaml: trust_proxy\.0: found ".*"; expected an address, a network/, proxy)
+  }
+  for (const host of ['https://a.example', 'a.example:80', '*.example.org', '']) {
+    const [error] = errorsOf(t, { files: main({ allowed_hosts: [host], clouds: farm }) })
+    t.match(error, /^orchestrator\.yaml: allowed_hosts\.0: found ".*"; expected a name such as/, host)
+  }
+  t.match(errorsOf(t, { files: main({ trust_proxy: true, clouds: farm }) }), [/trust_proxy: found a boolean; must be array/])
+  t.end()
 })

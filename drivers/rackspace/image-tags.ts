@@ -1,5 +1,4 @@
-import { ProblemError, type FieldError } from '../../openapi/model/index.ts'
-import { checkTags, pointerOf, type TagRules } from '../tags.ts'
+import { checkTags, rejectTags, type TagRules } from '../tags.ts'
 
 /**
  * Nova passes the metadata of an image to Glance as names of HTTP headers. Case is lost, `-`
@@ -41,16 +40,7 @@ export function withoutOperation<T extends { metadata?: Metadata }> (raw: T): Re
  * Refuses tags that an image cannot keep, or that have a meaning for the cloud. Throws
  * validation_failed.
  */
-export function checkImageTags (tags: Readonly<Record<string, string | null>> = {}) {
+export function checkImageTags (tags?: Readonly<Record<string, string | null>>) {
   checkTags(tags, rules)
-  const errors = Object.keys(tags)
-    .filter(isReserved)
-    .map((key): FieldError => ({
-      in: 'body',
-      pointer: pointerOf(key),
-      message: 'is kept by the cloud, or by this server, and cannot be set'
-    }))
-  if (errors.length > 0) {
-    throw new ProblemError('validation_failed', 'These tags cannot be set on an image', { errors })
-  }
+  rejectTags(tags, (key) => isReserved(key) ? 'is kept by the cloud, or by this server, and cannot be set' : undefined)
 }

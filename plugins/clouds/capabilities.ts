@@ -1,4 +1,6 @@
 import { capabilityOf, hasCapability, type Connection } from '../../drivers/driver.ts'
+import { escapeStep, fieldError, rejectFields } from '../../drivers/invalid.ts'
+import { pointerOf } from '../../drivers/tags.ts'
 import { ProblemError, type Capability, type FieldError } from '../../openapi/model/index.ts'
 
 export const notSupported = ({ cloud, driver }: Connection, capability: string) =>
@@ -18,11 +20,6 @@ function listFields (input: object): string[] {
     return [name, ...[...nested].map((key) => `${name}.${key}`)]
   })
 }
-
-const fieldError = (pointer: string, message: string): FieldError => ({ in: 'body', pointer, message })
-
-/** A name as a step of a JSON Pointer (RFC 6901). */
-const escapeStep = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')
 
 /** The JSON Pointer of a dotted field in an input: `networks.fixed_ip` is `/networks/1/fixed_ip` of the first item. */
 export function fieldPointer (input: object, field: string): string {
@@ -49,7 +46,7 @@ function findExceededLimits (input: LimitedInput, limits: Capability['limits']) 
   for (const [key, value] of Object.entries(input.tags ?? {})) {
     if (maxCharacters === undefined || value === null || [...value].length <= maxCharacters) continue
     const message = `is longer than ${maxCharacters} characters, the maximum of this cloud`
-    errors.push(fieldError(`/tags/${escapeStep(key)}`, message))
+    errors.push(fieldError(pointerOf(key), message))
   }
   return errors
 }
@@ -67,11 +64,8 @@ export function requireCapability (connection: Connection, name: string, input?:
   const unknown = fields.find((field) => !parameters.includes(field))
   if (unknown !== undefined) throw notSupported(connection, `${name}.${unknown}`)
   const missing = required.filter((field) => !fields.includes(field))
-  const errors = [
+  rejectFields([
     ...missing.map((field) => fieldError(`/${field.replaceAll('.', '/')}`, 'is required by this cloud')),
     ...findExceededLimits(input, limits)
-  ]
-  if (errors.length === 0) return
-  const detail = errors.map(({ pointer, message }) => `${pointer} ${message}`).join('; ')
-  throw new ProblemError('validation_failed', detail, { errors })
+  ])
 }

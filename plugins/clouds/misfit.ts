@@ -81,6 +81,8 @@ function compile (schema: object): ValidateFunction {
   if (ajv === undefined) {
     // `verbose` adds the value to an error.
     ajv = new Ajv({ strict: false, verbose: true, logger: false, meta: false, validateSchema: false })
+    // An open enum allows clients to receive other values later. A driver may return only those of this version.
+    ajv.addKeyword({ keyword: 'x-extensible-enum', macro: (values: unknown[]) => ({ enum: [...values, null] }) })
     ;(formats as unknown as (ajv: Ajv, options: object) => void)(ajv, { mode: 'fast' })
     for (const format of ['cidr', 'ip', 'single-line', 'multi-line', 'binary']) ajv.addFormat(format, true)
     for (const model of models) ajv.addSchema(model as object)
@@ -111,7 +113,7 @@ const pathOf = (instancePath: string, name?: string) =>
 function explain ({ instancePath, keyword, params, data, message = 'is not valid' }: ErrorObject): string {
   if (keyword === 'required') return `${pathOf(instancePath, String(params['missingProperty']))} is missing`
   const expected = keyword === 'enum'
-    ? `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}`
+    ? `must be one of ${(params['allowedValues'] as unknown[]).filter((one) => one !== null).join(', ')}`
     : message
   const path = pathOf(instancePath)
   return `${path === '' ? 'the result' : path} is ${describe(data)}, ${expected}`

@@ -1,3 +1,4 @@
+import { isTagged } from './conditions.ts'
 import { takes, type Response, type Route } from './document.ts'
 
 const text = (description: string) => ({ schema: { type: 'string' }, description })
@@ -5,10 +6,11 @@ const text = (description: string) => ({ schema: { type: 'string' }, description
 /** The headers of responses, for `components.headers`. */
 export const headers = {
   'X-Request-Id': text('Id of this request. The log of the server has the same id.'),
+  ETag: text('The tag of this answer. Send it as If-None-Match to read only what has changed, and, if the answer has ' +
+    'neither `fields` nor `include`, as If-Match to change only what you have read. That of a list is weak: it does ' +
+    'not change with the times in `sources`.'),
   Location: text('Path of the new resource, or of the operation.'),
   Link: text('The next page, `rel="next"`, if there is one.'),
-  ETag: text('The tag of this answer. Send it as If-None-Match to read only what has changed, and, if the answer has ' +
-    'neither `fields` nor `include`, as If-Match to change only what you have read.'),
   'Preference-Applied': text('The part of `Prefer` that was applied: `wait=30`.'),
   'Idempotency-Replayed': text('`true` if this is the response of the first request with the same Idempotency-Key.'),
   'Retry-After': {
@@ -29,13 +31,13 @@ export const problemHeaders = Object.fromEntries((['X-Request-Id', 'Retry-After'
 const withoutLocation = new Set(['createSecurityGroupRule'])
 
 /** Returns the names of the headers that a successful response of an operation can have. */
-function headersOf (status: string, { path, method, operation }: Route): Header[] {
-  const isRead = method === 'get' && !path.startsWith('/health/')
+function headersOf (status: string, route: Route): Header[] {
+  const { operation } = route
   const isChange = operation.responses['202'] !== undefined
   const found: (Header | false)[] = [
     'X-Request-Id',
+    isTagged(route) && status === '200' && 'ETag',
     (status === '201' || isChange) && !withoutLocation.has(operation.operationId) && 'Location',
-    isRead && 'ETag',
     takes(operation, 'cursor') && 'Link',
     isChange && 'Preference-Applied',
     takes(operation, 'idempotency-key') && 'Idempotency-Replayed',
@@ -44,30 +46,8 @@ function headersOf (status: string, { path, method, operation }: Route): Header[
   return found.filter((name) => name !== false)
 }
 
-/** The conditions of a request. */
-const conditions = {
-  'if-none-match': 'ETag of an earlier answer. If nothing has changed, the answer is 304 without a body.',
-  'if-match': 'ETag of the resource as you have read it. If it has changed, the answer is 412 and nothing is sent.'
-}
-
-/** Adds the conditions that an operation knows, and the answer 304. */
-function addConditions ({ path, method, operation }: Route) {
-  const add = (name: keyof typeof conditions) => (operation.parameters ??= []).push({
-    name, in: 'header', description: conditions[name], required: false, schema: { type: 'string' }
-  })
-  if (method !== 'get') {
-    if (path.includes('/{id}')) add('if-match')
-  } else if (!path.startsWith('/health/')) {
-    add('if-none-match')
-    operation.responses['304'] = {
-      description: 'Nothing has changed since the answer with this ETag.', headers: Object.fromEntries([refTo('ETag')])
-    }
-  }
-}
-
 /** Adds the headers to the successful responses of an operation. */
 export function addHeaders (route: Route) {
-  addConditions(route)
   for (const [status, response] of Object.entries(route.operation.responses) as [string, Response][]) {
     if (!status.startsWith('2')) continue
     response.headers = { ...response.headers, ...Object.fromEntries(headersOf(status, route).map(refTo)) }

@@ -8,6 +8,7 @@ import { packageFolder, version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
 import { describeOperation } from './descriptions.ts'
 import { routesOf, type Document, type Route } from './document.ts'
+import { addConditions } from './conditions.ts'
 import { addHeaders, headers } from './headers.ts'
 import { sortRoutes } from './order.ts'
 import { addProblems, describeProblems } from './problems.ts'
@@ -31,6 +32,7 @@ below and press *Execute*:
 - Changes that take time answer 202 with an operation; \`Prefer: wait=30\` waits up to 30 s for its end.
 - Send an \`Idempotency-Key\` with every create: the same request may then be sent again without creating twice.
 - Every error is \`application/problem+json\` with a \`code\` for programs and a \`hint\` for people.
+- Every GET can be sent as HEAD. It has an \`ETag\`, for \`If-None-Match\` and, on changes, \`If-Match\`.
 - Unknown is null, never 0 or "".`
 
 const tags = [
@@ -81,6 +83,7 @@ function complete ({ openapiObject: document }: { openapiObject: Document }): Do
   for (const route of routesOf(document)) {
     relaxBody(route, components)
     route.operation.description ??= describeOperation(route.operation.operationId) as string
+    addConditions(route)
     addHeaders(route)
     addProblems(route)
   }

@@ -17,6 +17,8 @@ const collectionOf = (path: string) => /^\/api\/v2\/(?:clouds\/\{cloud\}\/)?([^/
 function depthOf (path: string) {
   const steps = path.split('/')
   const parts = steps.length + (path.endsWith('}') ? 0 : 0.1)
+  // Actions on many nodes come after those on one.
+  if (path.endsWith('/actions/{verb}')) return 7.06
   return path.includes('/actions/') ? 7.05 : steps.length > 7 ? parts + 1 : parts
 }
 

@@ -25,6 +25,7 @@ export const problemResponses = {
   ],
   PreconditionFailed: ['precondition_failed'],
   PayloadTooLarge: ['payload_too_large'],
+  UriTooLong: ['uri_too_long'],
   UnsupportedMediaType: ['unsupported_media_type'],
   HostNotAllowed: ['host_not_allowed'],
   Invalid: ['validation_failed'],
@@ -56,6 +57,8 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
   const isHealth = path.startsWith('/health/')
   const callsCloud = isBelowCloud && !readsOnlyStore.has(operationId) && !reportsHealth.has(operationId)
   const listsAll = takes(operation, 'partial') && !isBelowCloud
+  // An action without fields has no body in the document, but accepts {} and null.
+  const mayHaveBody = requestBody !== undefined || method === 'post'
   const isCreate = takes(operation, 'idempotency-key')
 
   const found: (ProblemResponse | false)[] = [
@@ -64,11 +67,12 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     isBelowCloud && (hasId || (callsCloud && isChange) ? 'CloudOrResourceNotFound' : 'CloudNotFound'),
     !isBelowCloud && (hasId ? 'NotFound' : takes(operation, 'cloud') && 'CloudNotFound'),
     !isHealth && 'NotAcceptable',
-    requestBody !== undefined && 'RequestTimeout',
+    mayHaveBody && 'RequestTimeout',
     callsCloud && isChange && (isCreate ? 'CreateConflict' : 'ChangeConflict'),
     isBelowCloud && isChange && 'PreconditionFailed',
-    requestBody !== undefined && 'PayloadTooLarge',
-    requestBody !== undefined && 'UnsupportedMediaType',
+    mayHaveBody && 'PayloadTooLarge',
+    hasId && 'UriTooLong',
+    mayHaveBody && 'UnsupportedMediaType',
     !isHealth && 'HostNotAllowed',
     isCreate ? 'CreateRejected' : callsCloud || listsAll ? 'Rejected' : 'Invalid',
     'InternalError',

@@ -2,7 +2,7 @@ import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { ProblemError, type Operation } from '../../openapi/model/index.ts'
-import { forbidStorage } from '../caching.ts'
+import { forbidStorage, hasSecrets } from '../caching.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Walk } from '../lists/cursor.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { createRows, isEnded, toOperation, type OperationQuery } from './rows.ts'
@@ -94,7 +94,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
 
   fastify.decorateReply('operation', async function (this: FastifyReply, started) {
     const { status, headers, body } = await fastify.operations.answer(started, this.request)
-    if ('secrets' in body) forbidStorage(this)
+    if (hasSecrets(body)) forbidStorage(this)
     return this.code(status).headers(headers).send(body) as never
   })
 

@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
+import { fieldError, rejectFields } from '../../drivers/invalid.ts'
 import {
-  created, createdFilters, createHeaders, noContent, ProblemError, SecurityGroup, SecurityGroupCreate,
+  created, createdFilters, createHeaders, noContent, SecurityGroup, SecurityGroupCreate,
   SecurityGroupPage, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, type FieldError
 } from '../../openapi/model/index.ts'
 import { directRoutes } from '../changes.ts'
@@ -17,7 +18,7 @@ const ruleParams = Type.Object({ ...idParams.properties, rule: Type.String({ des
 function checkRule (rule: SecurityGroupRuleCreate) {
   const { port_min: first, port_max: last, cidr, remote_group_id: group, protocol, icmp_type: icmpType } = rule
   const errors: FieldError[] = []
-  const add = (field: string, message: string) => errors.push({ in: 'body', pointer: `/${field}`, message })
+  const add = (field: string, message: string) => errors.push(fieldError(`/${field}`, message))
   if (first === undefined && last !== undefined) add('port_min', 'is required with port_max')
   if (first !== undefined && last !== undefined && first > last) {
     add('port_max', `must not be less than port_min, which is ${first}`)
@@ -30,7 +31,7 @@ function checkRule (rule: SecurityGroupRuleCreate) {
   if (/^\d+$/.test(protocol ?? '') && Number(protocol) > 255) {
     add('protocol', 'must be a name, or a number from 0 to 255')
   }
-  if (errors.length > 0) throw new ProblemError('validation_failed', 'The rule is not valid', { errors })
+  rejectFields(errors)
 }
 
 export default async function routes (fastify: FastifyInstance) {

@@ -21,15 +21,25 @@ function textFor (pattern: RegExp) {
     .replaceAll(/^\^|\$$/g, '')
     .replaceAll(/(\[[^\]]*\]|\\.|.)(?:\{(\d+)\}|(\{\d+,\d*\}|[+*]))?/g, (_, atom: string, count = '1', many?: string) =>
       characterFor(atom, pattern.flags).repeat(many === undefined ? Number(count) : maxRepeats))
-  if (!pattern.test(text)) throw new Error(`${text} does not fit ${pattern}`)
+  if (!pattern.test(text)) {
+    throw new Error(`No id was found that fits ${pattern}. Name one in \`absent\` of the target.`)
+  }
   return text
 }
 
-/** An id for each service that fits the pattern of the cloud and that no resource has. */
-export function absentIds (patterns: Connection['ids']) {
-  const ids = services.map((service) => {
+/**
+ * Returns an id for each service that fits the pattern of the cloud and that no resource has. `known` are ids to use
+ * instead, for patterns that this file does not understand.
+ */
+export function absentIds (
+  patterns: Connection['ids'], known: Partial<Record<ServiceName, string>> = {}
+): Record<ServiceName, string> {
+  const ids = {} as Record<ServiceName, string>
+  for (const service of services) {
     const pattern = patterns[service]
-    return [service, pattern === undefined ? 'none' : textFor(pattern)] as const
-  })
-  return Object.fromEntries(ids) as Record<ServiceName, string>
+    // Only a case that needs the id fails for a pattern that is not understood.
+    const get = () => known[service] ?? (pattern === undefined ? 'none' : textFor(pattern))
+    Object.defineProperty(ids, service, { enumerable: true, get })
+  }
+  return ids
 }

@@ -150,6 +150,14 @@ t.test('volumes are attached and detached by Nova', async (t) => {
     details: { state: 'available' }
   })
 
+  routes[`GET ${one}`] = shown({ status: 'reserved' })
+  routes['GET /volume/v3/p/attachments'] = { body: { attachments: [{ id: 'a', instance: id, status: 'reserved' }] } }
+  t.strictSame(await cloud.volumes.detach(id, {}, call()), change(['available']), 'its node is shelved and offloaded')
+  const [listed] = of('GET /volume/v3/p/attachments')
+  t.strictSame([listed!.query.get('volume_id'), listed!.headers['openstack-api-version']], [id, 'volume 3.27'])
+  routes['GET /volume/v3/p/attachments'] = { status: 406, body: {} }
+  t.match(await refused(cloud.volumes.detach(id, {}, call())), { code: 'invalid_state' }, 'an older Cinder')
+
   routes[`POST ${attachments}`] = {
     status: 404,
     body: { itemNotFound: { message: `Instance ${id} could not be found.` } }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { chromium, type Browser, type Page } from 'playwright-core'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { build, dummy } from '../helper/app.ts'
 
 /** Debian's, unless another is named. */
@@ -12,12 +13,15 @@ const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
  */
 const name = 'cloud.example.test'
 
+/** A name of an attacker that resolves to this machine (DNS rebinding). */
+const rebound = 'evil.example.test'
+
 /**
  * Chromium asks its maker's hosts at every start, unless it is told not to; whatever it looks up otherwise is not
  * found.
  */
 const args = [
-  `--host-resolver-rules=MAP ${name} 127.0.0.2, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2`,
+  `--host-resolver-rules=MAP ${name} 127.0.0.2, MAP ${rebound} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2`,
   '--disable-gpu', '--disable-quic', '--disable-sync', '--disable-background-networking', '--disable-component-update'
 ]
 
@@ -67,7 +71,9 @@ const places = [
 
 for (const { what, listen, host } of places) {
   t.test(`Swagger UI at ${what} lists the nodes there are`, async (t) => {
-    const { app, api } = await build(t, { clouds: { default: dummy({ nodes: 3 }), other: dummy({ nodes: 2 }) } })
+    const settings = { allowed_hosts: [name] }
+    const clouds = { default: dummy({ nodes: 3 }), other: dummy({ nodes: 2 }) }
+    const { app, api } = await build(t, { settings, clouds })
     await app.listen({ host: listen, port: 0 })
     const origin = `http://${host}:${(app.server.address() as AddressInfo).port}`
     const there = (await api.get('/api/v2/nodes')).body.items.map(({ id }: { id: string }) => id)
@@ -102,4 +108,97 @@ t.test('Swagger UI shows every operation', async (t) => {
   const shown = await page.locator('.opblock').evaluateAll((blocks) => blocks.map(({ id }) => id.split('-').at(-1)!))
   t.same(shown.sort(), documented.sort())
   t.same(complaints, [])
+})
+
+/** Serves an empty page, whose scripts are those of an attacker. */
+async function servePage (t: Test) {
+  const server = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html').end('<!doctype html><title>A page</title>')
+  })
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Starts a server with one running node, and a log of the codes of all refusals. */
+async function startTarget (t: Test) {
+  const codes: string[] = []
+  const logger = {
+    level: 'info',
+    stream: { write (line: string) { codes.push((JSON.parse(line) as { code?: string }).code ?? '') } }
+  }
+  const { app, api } = await build(t, {
+    logger, settings: { log_requests: false }, clouds: { default: dummy({ nodes: 1 }) }
+  })
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+  codes.length = 0
+  const { body: { items: [{ self }] } } = await api.get('/api/v2/nodes')
+  return { origin, self: self as string, codes, state: async () => (await api.get(self)).body.state as string }
+}
+
+t.test('a page of another origin cannot stop a node, with a request that needs no preflight', async (t) => {
+  const { origin, self, codes, state } = await startTarget(t)
+  const { page } = await openPage(t)
+  await page.goto(await servePage(t))
+  const type = await page.evaluate(async (url) => {
+    const answer = await fetch(url, { method: 'POST', mode: 'no-cors' })
+    return answer.type
+  }, `${origin}${self}/actions/stop`)
+  t.equal(type, 'opaque', 'the browser has sent it')
+  t.same(codes, ['origin_not_allowed'])
+
+  await page.evaluate(async (url) => fetch(url, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}'
+  }).catch(() => {}), `${origin}${self}/actions/stop`)
+  t.same(codes, ['origin_not_allowed', 'origin_not_allowed'], 'its preflight is refused as well')
+  t.equal(await state(), 'running')
+})
+
+for (const [title, sandbox] of [['a form', false], ['a form in a sandboxed frame, whose origin is null', true]] as const) {
+  t.test(`${title} of another origin cannot stop a node`, async (t) => {
+    const { origin, self, codes, state } = await startTarget(t)
+    const { page } = await openPage(t)
+    await page.goto(await servePage(t))
+    const answered = page.waitForResponse((response) => response.url().startsWith(origin))
+    const form = `<form method="post" enctype="text/plain" action="${origin}${self}/actions/stop">` +
+      '<input name="{" value="}"></form><script>document.forms[0].submit()</script>'
+    const frame = `<iframe sandbox="allow-scripts allow-forms" srcdoc='${form}'></iframe>`
+    await page.setContent(sandbox ? frame : form, { waitUntil: 'commit' })
+    t.equal((await answered).status(), 403)
+    t.same(codes, ['origin_not_allowed'])
+    t.equal(await state(), 'running')
+  })
+}
+
+t.test('a page whose name was made to resolve to this server can neither read nor change', async (t) => {
+  const { origin, codes } = await startTarget(t)
+  const { page } = await openPage(t)
+  const there = `http://${rebound}:${new URL(origin).port}`
+  const answer = await page.goto(`${there}/api/v2/nodes`)
+  t.equal(answer!.status(), 421)
+  t.match(await answer!.json(), { code: 'host_not_allowed' })
+  // The page is of the same origin as the server, for the browser.
+  const status = await page.evaluate(async () => (await fetch('/api/v2/nodes', { method: 'POST' })).status)
+  t.equal(status, 421)
+  t.ok(codes.length >= 2)
+  t.same([...new Set(codes)], ['host_not_allowed'])
+})
+
+t.test('a page of cors.origins lists the nodes and stops one', async (t) => {
+  const portal = await servePage(t)
+  const { app, api } = await build(t, {
+    settings: { cors: { origins: [portal] } }, clouds: { default: dummy({ nodes: 1 }) }
+  })
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 })
+  const { body: { items: [{ self }] } } = await api.get('/api/v2/nodes')
+  const { page, complaints } = await openPage(t)
+  await page.goto(portal)
+  const done = await page.evaluate(async ({ origin, self }) => {
+    const list = await (await fetch(`${origin}/api/v2/nodes`)).json() as { items: { self: string }[] }
+    const headers = { 'content-type': 'application/json', prefer: 'wait=5', 'idempotency-key': 'a' }
+    const stopped = await fetch(`${origin}${self}/actions/stop`, { method: 'POST', headers, body: '{}' })
+    return { first: list.items[0]!.self, status: stopped.status, location: stopped.headers.get('location') }
+  }, { origin, self: self as string })
+  t.match(done, { first: self, status: 200, location: /^\/api\/v2\/operations\// })
+  t.same(complaints.filter((complaint) => !complaint.includes('favicon')), [])
 })

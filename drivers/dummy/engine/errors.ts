@@ -1,20 +1,11 @@
-import { ProblemError, type FieldError } from '../../../openapi/model/index.ts'
-
-export const fieldError = (pointer: string, message: string): FieldError =>
-  ({ in: 'body', pointer, message })
+import type { FieldError } from '../../../openapi/model/index.ts'
+import { fieldError, rejectFields } from '../../invalid.ts'
 
 /** Returns the error of one field, or an empty list if the condition holds. */
 export const errorUnless = (holds: boolean, pointer: string, message: string): FieldError[] =>
   holds ? [] : [fieldError(pointer, message)]
 
 export const mustBeIdOf = (noun: string) => `must be the id of ${noun} of this cloud`
-
-/** Throws validation_failed with all the errors, if any. */
-export function rejectFields (errors: FieldError[]) {
-  if (errors.length === 0) return
-  const detail = errors.map(({ pointer, message }) => `${pointer} ${message}`).join('; ')
-  throw new ProblemError('validation_failed', detail, { errors })
-}
 
 export function assertField (holds: boolean, pointer: string, message: string): asserts holds {
   rejectFields(errorUnless(holds, pointer, message))

@@ -20,7 +20,7 @@ const tagRules: TagRules = {
 }
 
 /** Throws validation_failed for tags that the cloud would refuse. */
-export const checkEc2Tags = (tags: Readonly<Record<string, string | null>> = {}) => checkTags(tags, tagRules)
+export const checkEc2Tags = (tags?: Readonly<Record<string, string | null>>) => checkTags(tags, tagRules)
 
 /** Reads name and tags of a resource. A resource without a tag `Name` has no name. */
 export function readTags (list: readonly Tag[] = []): { name: string | null, tags: Record<string, string> } {

@@ -25,7 +25,9 @@ export const microversions = {
   rebuildVolume: { lowest: '2.93', needed: false },
   /** Attaches a volume to several servers; from 2.20 Nova attaches to shelved servers, and detaches from them. */
   attachVolume: { lowest: '2.60', needed: false, or: '2.20' },
-  /** Extends an attached volume. This is the only version of Cinder in the table. */
+  /** Lists the attachments of a volume. This and the next one are versions of Cinder. */
+  listAttachments: { lowest: '3.27', needed: true },
+  /** Extends an attached volume. */
   extendAttached: { lowest: '3.42', needed: false }
 } as const satisfies Record<string, Microversion>
 

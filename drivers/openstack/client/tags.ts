@@ -1,5 +1,4 @@
-import { ProblemError, type FieldError } from '../../../openapi/model/index.ts'
-import { operationKey, pointerOf, type TagRules } from '../../tags.ts'
+import { operationKey, rejectTags, type TagRules } from '../../tags.ts'
 import type { TagPatch } from './metadata.ts'
 
 /** Characters of the value of a tag, in Nova, Neutron, Cinder and Glance. */
@@ -43,14 +42,7 @@ function faultOf (key: string, value: string | null): string | undefined {
 }
 
 /** Refuses tags that Neutron's list cannot hold. Throws validation_failed at each of them. */
-export function checkTagList (tags: TagPatch = {}) {
-  const errors = Object.entries(tags).flatMap(([key, value]): FieldError[] => {
-    const message = faultOf(key, value)
-    return message === undefined ? [] : [{ in: 'body', pointer: pointerOf(key), message }]
-  })
-  if (errors.length === 0) return
-  throw new ProblemError('validation_failed', 'The cloud cannot keep these tags', { errors })
-}
+export const checkTagList = (tags?: TagPatch) => rejectTags(tags, faultOf)
 
 /** Applies a merge patch to a tag list. Tags that the patch does not name stay as they are. */
 export function patchTagList (list: readonly string[], patch: TagPatch): string[] {

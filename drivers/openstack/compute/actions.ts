@@ -147,7 +147,7 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
     },
 
     async update (id, patch, call) {
-      checkTags(patch.tags ?? {}, novaTags)
+      checkTags(patch.tags, novaTags)
       return runSteps(toSteps(id, patch, call), () => get(id, { extra: false }, call))
     },
 

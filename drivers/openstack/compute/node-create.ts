@@ -148,7 +148,7 @@ const defaultNetworks = (version: Microversion | undefined) =>
 
 /** Converts the input without its networks. */
 function toBody (input: NodeCreate, options: CreateOptions, operation: string | undefined) {
-  checkTags(input.tags ?? {}, novaTags)
+  checkTags(input.tags, novaTags)
   return {
     server: {
       networks: undefined as object[] | 'auto' | 'none' | undefined,

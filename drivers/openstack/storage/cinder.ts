@@ -11,6 +11,7 @@ export const cinder = {
     ...defres('volume', '/volumes/detail', 'volume', { only: ['list'] })
   },
   volumeAction: defres('volume', '/volumes/:id/action', null, { only: ['create'] }),
+  attachment: defres('volume', '/attachments', 'attachment', { only: ['list'] }),
   volumeMetadata: defres('volume', '/volumes/:id/metadata', 'metadata', metadataActions),
   snapshot: {
     ...defres('volume', '/snapshots', 'snapshot', one),

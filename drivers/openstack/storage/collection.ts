@@ -66,7 +66,7 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
     ...createReadService({ page, show: resource.show }, convert, options.filters),
 
     async create (input, call) {
-      checkTags(input.tags ?? {}, cinderTags)
+      checkTags(input.tags, cinderTags)
       const body = {
         [dialect.name]: input.name,
         ...options.toBody(input),
@@ -83,7 +83,7 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
     },
 
     async update (id, { name, tags }, call) {
-      checkTags(tags ?? {}, cinderTags)
+      checkTags(tags, cinderTags)
       const refusals = { fields: updateFields }
       const steps = [
         ...step('name', name, (value) => resource.update(id, { [dialect.name]: value }, call, refusals)),

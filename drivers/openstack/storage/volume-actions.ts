@@ -26,6 +26,26 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
   const attachments = bind(client, attachmentCalls, { service: 'compute', explain: explainMissing })
   const actions = bind(client, cinder.volumeAction, { service: 'volume', explain: explainMissing })
 
+  const reservations = bind<{ instance?: string | null }>(client, cinder.attachment, {
+    service: 'volume', version: microversions.listAttachments
+  })
+
+  /**
+   * Finds the nodes of a volume. Nova only reserves the volumes of a shelved and offloaded node, and the volume itself
+   * does not show them then. A Cinder that is older than 3.27 does not list them.
+   */
+  const nodesOf = async (volume: CinderVolume, call: Call) => {
+    const nodes = attachedNodes(volume).map(({ node }) => node)
+    if (nodes.length > 0 || volume.status !== 'reserved') return nodes
+    try {
+      const { items } = await reservations.list({ volume_id: volume.id }, call)
+      return items.flatMap(({ instance }) => instance ?? [])
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === 'not_supported') return nodes
+      throw error
+    }
+  }
+
   /** An older Cinder extends only volumes that are not attached, and does not know the version. */
   const extend = async (id: string, size: number, call: Call) => {
     const body = { 'os-extend': { new_size: size } }
@@ -53,7 +73,7 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
 
     async detach (id, { node_id: requested }, call) {
       const volume = await read(id, call)
-      const nodes = attachedNodes(volume).map(({ node }) => node)
+      const nodes = await nodesOf(volume, call)
       const node = chooseNode(volume, nodes, requested)
       await explaining(explainDetach, () => attachments.of(node).remove(id, call, { version }))
       // A volume with other attachments stays in use.

@@ -138,7 +138,18 @@ export function createLabServers ({ lab, prefix, image }: LabServersOptions) {
     return id
   }
 
-  return { show, rest, act, boot, bring }
+  /** Deletes a server, locked or not. If Nova refuses it now, `purge` deletes it. */
+  const remove = (id: string) => lab.nova('admin', 'DELETE', `/servers/${id}`).catch(() => {})
+
+  /** Deletes all servers that were made here. */
+  const purge = async () => {
+    const { servers } = await lab.nova('demo', 'GET', '/servers/detail')
+    const own = (servers as LabServer[]).filter(({ name }) => name.startsWith(prefix))
+    await Promise.all(own.map(({ id }) => remove(id)))
+    await lab.purge('demo', prefix)
+  }
+
+  return { show, rest, act, boot, bring, remove, purge }
 }
 
 /** Waits for the lab, at most so many seconds. */

@@ -8,6 +8,10 @@ from cinder.volume import volume_utils
 class LabVolumeDriver(fake_driver.FakeLoggingVolumeDriver):
     """A volume is a row in the database: there is no content to copy."""
 
+    def _update_volume_stats(self):
+        super()._update_volume_stats()
+        self._stats['pools'][0]['multiattach'] = True
+
     def extend_volume(self, volume, new_size):
         pass
 
