@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { backup } from './backup.ts'
 import { loadServer, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
+import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
 import { serve } from './server.ts'
 
@@ -12,6 +13,8 @@ const help = `orchestrator ${version}: one REST API over many clouds
   orchestrator check     check the settings and every cloud; exits with 0 if all are well, otherwise with 1
   orchestrator backup FILE
                          copy the store to a new file, also while the server runs
+  orchestrator new-driver NAME
+                         write the package of a new driver into ./orchestrator-driver-NAME
 
   -c, --config FILE      settings file (YAML or JSON). Default: the file that ORCHESTRATOR_CONFIG names, or
                          orchestrator.yaml, .yml or .json in the working directory, or a single dummy cloud
@@ -42,10 +45,16 @@ async function main () {
   const { values, positionals: [command = 'serve', ...others] } = readArguments()
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
-  const operands: Record<string, number> = { serve: 0, check: 0, backup: 1 }
+  const operands: Record<string, number> = { serve: 0, check: 0, backup: 1, 'new-driver': 1 }
   if (operands[command] !== others.length) {
     if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
+    if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
+  }
+
+  if (command === 'new-driver') {
+    const folder = createDriverPackage(others[0]!, process.cwd())
+    return print(`The driver is in ${folder}. Next: npm install and npm test in that folder.`)
   }
 
   const { settings, drivers } = await loadServer({ config: values.config, env: process.env, cwd: process.cwd() })
@@ -64,7 +73,7 @@ async function main () {
 /** Returns the text for an error. A known error needs no stack. */
 function messageOf (error: unknown) {
   const { code, message, stack } = error as NodeJS.ErrnoException
-  if (error instanceof SettingsError) return message
+  if (error instanceof SettingsError || error instanceof NewDriverError) return message
   if (code === 'EADDRINUSE') {
     return `The port is in use by another process (${message}); set PORT, or port in the settings`
   }

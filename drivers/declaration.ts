@@ -50,7 +50,9 @@ export function declarationFaults (driver: unknown): string[] {
     isObjectSchema(settings)
       ? schemaFault('settings', () => readSettings(settings as Driver['settings'], {}))
       : ['settings must be a schema of type object'],
-    createOptions === undefined || isObjectSchema(createOptions) ? [] : ['createOptions must be a schema of type object']
+    createOptions === undefined || isObjectSchema(createOptions)
+      ? []
+      : ['createOptions must be a schema of type object']
   ].flat()
   if (isObjectSchema(createOptions)) {
     faults.push(...schemaFault('createOptions', () => compileSchema({ ...createOptions as object })))
@@ -99,7 +101,8 @@ export function connectionFaults (connection: unknown): string[] {
       if (service === undefined) return []
       if (!isObject(service)) return [`${name} is ${kindOf(service)}; expected an object of methods`]
       // The capabilities of a cloud are the own properties of its services, which the methods of a class are not.
-      const missing = (name === 'quotas' ? ['list'] : ['list', 'get']).filter((method) => !Object.hasOwn(service, method))
+      const methods = name === 'quotas' ? ['list'] : ['list', 'get']
+      const missing = methods.filter((method) => !Object.hasOwn(service, method))
       return missing.map((method) => `${name}.${method} must be a function of the object itself`)
     })
   ].flat()

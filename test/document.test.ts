@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
-import { renderDocument } from '../openapi/export.ts'
+import { renderApiPages, renderDocument, renderExamples, renderOpenApi30 } from '../openapi/export.ts'
 import { build, dummy, root } from './helper/app.ts'
 
 interface Schema {
@@ -62,7 +62,7 @@ t.test('every reference in the document resolves, and every model is used', asyn
 /** Every schema of a document with the path to it. */
 function schemasOf (node: unknown, at = '#'): { at: string, schema: Schema }[] {
   if (typeof node !== 'object' || node === null) return []
-  const children = Object.entries(node).flatMap(([key, child]) => schemasOf(child, `${at}/${key}`))
+  const children = Object.entries(node).flatMap(([key, child]) => key === 'example' ? [] : schemasOf(child, `${at}/${key}`))
   return Array.isArray(node) ? children : [{ at, schema: node as Schema }, ...children]
 }
 
@@ -198,4 +198,63 @@ t.test('a field of a request that names another resource says in which collectio
     if (field === 'nic_id') continue
     t.ok(`/api/v2/clouds/{cloud}/${of['x-collection']}` in paths, `${at}/${field} has a collection`)
   }
+})
+
+t.test('the document in OpenAPI 3.0 is current and served, and has null only as nullable', async (t) => {
+  const text = renderOpenApi30(await renderDocument())
+  t.equal(await readFile(path.join(root, 'openapi/openapi-3.0.json'), 'utf8'), text, '`npm run openapi` writes it')
+  const { api } = await build(t)
+  const { body } = await api.get('/openapi-3.0.json')
+  t.same(body, JSON.parse(text))
+  t.match(body.openapi, /^3\.0\./)
+  const modern = schemasOf(body).filter(({ schema }) => Array.isArray(schema.type) || schema.type === 'null')
+  t.same(modern.map(({ at }) => at), [])
+})
+
+interface Media { schema: Schema, example?: unknown }
+
+t.test('every operation has an example that fits its schema', async (t) => {
+  const document = JSON.parse(await renderDocument()) as { paths: Record<string, Record<string, Operation>> }
+  const ajv = new Ajv2020({ strict: false, validateFormats: false })
+  ajv.addSchema({ ...document, $id: 'document' })
+  const escape = (step: string) => encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'))
+  const check = (at: string[], { example }: Media) => {
+    const validate = ajv.getSchema(`document#/${[...at, 'schema'].map(escape).join('/')}`)!
+    t.ok(validate(example), `${at.join(' ')} fits`, { errors: validate.errors })
+  }
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, { operationId, requestBody, responses, parameters = [] }] of Object.entries(methods)) {
+      const at = ['paths', path, method]
+      const body = requestBody?.content['application/json'] as Media | undefined
+      if (body !== undefined) check([...at, 'requestBody', 'content', 'application/json'], body)
+      const answers = Object.entries(responses as Record<string, { content?: Record<string, Media> }>)
+        .filter(([status]) => status.startsWith('2'))
+        .flatMap(([status, { content = {} }]) =>
+          Object.entries(content).map(([type, media]) => ({ status, type, media })))
+      const withExample = answers.filter(({ media }) => media.example !== undefined)
+      t.equal(withExample.length, answers.length === 0 ? 0 : 1, `${operationId} has an example of its answer`)
+      for (const { status, type, media } of withExample) check([...at, 'responses', status, 'content', type], media)
+      const sent = parameters.filter((one) => 'example' in one).map(({ name }) => name)
+      t.same(sent.map((name) => name.toLowerCase()).filter((name) => ['idempotency-key', 'if-match', 'cursor'].includes(name)), [])
+    }
+  }
+})
+
+t.test('the examples and the pages of docs/api are those of a run; `npm run docs` writes them', async (t) => {
+  const examples = await renderExamples()
+  t.equal(await readFile(path.join(root, 'openapi/examples.json'), 'utf8'), examples)
+  const pages = renderApiPages(await renderDocument(), examples)
+  const folder = path.join(root, 'docs/api')
+  t.same((await readdir(folder)).sort(), Object.keys(pages).sort())
+  for (const [name, text] of Object.entries(pages)) t.equal(await readFile(path.join(folder, name), 'utf8'), text, name)
+})
+
+t.test('the prefilled body of createNode makes a node on the default farm', async (t) => {
+  const { app, api } = await build(t, { clouds: { default: dummy({ sample: true }) } })
+  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, Operation>> }
+  const { parameters = [], requestBody } = paths['/api/v2/clouds/{cloud}/nodes']!['post']!
+  const cloud = parameters.find(({ name }) => name === 'cloud') as { example?: string }
+  const body = (requestBody!.content['application/json'] as Media).example
+  const answer = await api.post(`/api/v2/clouds/${cloud.example}/nodes`, body, { prefer: 'wait=30' })
+  t.match(answer, { status: 200, body: { status: 'succeeded' } })
 })

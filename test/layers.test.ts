@@ -63,6 +63,8 @@ function climbs (file: string, imported: string) {
 }
 
 const entries = new Set(['server.ts', 'cli.ts', 'openapi/export.ts'])
+/** What makes the document and its examples from a running server. */
+const isGenerator = (file: string) => file.startsWith('openapi/') && !file.startsWith('openapi/model/')
 
 const layers: Layer[] = [
   {
@@ -103,7 +105,7 @@ const layers: Layer[] = [
   },
   {
     name: 'what stands at the root composes',
-    holds: (file) => !file.includes('/') || file === 'openapi/export.ts',
+    holds: (file) => !file.includes('/') || isGenerator(file),
     may: (imported) => !isDriver(imported)
   }
 ]

@@ -155,7 +155,7 @@ t.test('the error of a driver that cannot be loaded says what to do', async (t) 
     'settings/broken.js': "import 'no-such-package'",
     'settings/nothing.js': 'export const x = 1',
     'settings/nonsense.js': 'export default { name: "x" }',
-    'settings/later.js': `export default Object.assign(() => {}, { [Symbol.for('cloud-orchestrator.driver')]: 99 })`,
+    'settings/later.js': 'export default Object.assign(() => {}, { [Symbol.for("cloud-orchestrator.driver")]: 99 })',
     'settings/faulty.js': source({ name: 'Not A Name' }),
     'settings/schema.js': source({ name: 'schema' }).replace("rack: { type: 'string' }", "rack: { $ref: '#/none' }"),
     'settings/openstack.js': source({ name: 'openstack' }),
@@ -195,7 +195,7 @@ t.test('the error of a driver that cannot be loaded says what to do', async (t) 
 t.test('a driver that fails to connect takes its own cloud down, with the reason and without secrets', async (t) => {
   const never = 'return new Promise(() => {})'
   const cases: [string, RegExp][] = [
-    ['throw new Error(`cannot use ${token}`)', /^The driver acme failed to connect: cannot use \*\*\*$/],
+    ["throw new Error('cannot use ' + token)", /^The driver acme failed to connect: cannot use \*\*\*$/],
     ["return 'nonsense'", /the driver acme has a defect: connect returned a string; expected a connection$/],
     [never, /connect returned a promise; expected the connection itself. Log in with the first call instead$/],
     ["return { cloud, driver: 'acme', host: 7, ids: { nodes: /x/g }, nodes: new (class { list () {} })() }",

@@ -16,7 +16,7 @@ export interface Operation {
   description?: string
   tags: string[]
   parameters?: Parameter[]
-  requestBody?: { required?: boolean, content: Record<string, { schema: Schema, examples?: object }> }
+  requestBody?: { required?: boolean, content: Record<string, { schema: Schema, example?: unknown }> }
   responses: Record<string, Response>
 }
 
@@ -40,7 +40,7 @@ export interface Response {
   $ref?: string
   description?: string
   headers?: Record<string, object>
-  content?: Record<string, { schema: object, examples?: object }>
+  content?: Record<string, { schema: object, example?: unknown }>
   'x-problem-codes'?: readonly ProblemCode[]
 }
 

@@ -6,9 +6,10 @@ import fp from 'fastify-plugin'
 import type { FastifySchema } from 'fastify'
 import { packageFolder, version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
+import { addConditions } from './conditions.ts'
 import { describeOperation } from './descriptions.ts'
 import { routesOf, type Document, type Route } from './document.ts'
-import { addConditions } from './conditions.ts'
+import { addExample, readExamples } from './examples.ts'
 import { addHeaders, headers } from './headers.ts'
 import { sortRoutes } from './order.ts'
 import { addProblems, describeProblems } from './problems.ts'
@@ -80,12 +81,14 @@ function relaxBody ({ operation: { requestBody } }: Route, { schemas }: Document
 /** Completes the document that @fastify/swagger makes of the routes. */
 function complete ({ openapiObject: document }: { openapiObject: Document }): Document {
   const { components } = document
+  const examples = readExamples()
   for (const route of routesOf(document)) {
     relaxBody(route, components)
     route.operation.description ??= describeOperation(route.operation.operationId) as string
     addConditions(route)
     addHeaders(route)
     addProblems(route)
+    addExample(route, examples)
   }
   sortRoutes(document)
   components.headers = headers
@@ -93,7 +96,12 @@ function complete ({ openapiObject: document }: { openapiObject: Document }): Do
   return document
 }
 
-/** Serves the live document (/openapi.json, /openapi.yaml) and Swagger UI (/docs). */
+const openApi30File = path.join(packageFolder, 'openapi/openapi-3.0.json')
+
+/**
+ * Serves the live document (/openapi.json, /openapi.yaml), the same in OpenAPI 3.0.3 (/openapi-3.0.json), and Swagger
+ * UI (/docs).
+ */
 export default fp(async (fastify) => {
   await fastify.register(swagger, {
     openapi: {
@@ -102,6 +110,7 @@ export default fp(async (fastify) => {
         title: 'Cloud Orchestrator',
         version,
         description,
+        contact: { name: 'The authors of Cloud Orchestrator' },
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
       },
       servers: [{ url: '/', description: 'This server' }],
@@ -130,11 +139,17 @@ export default fp(async (fastify) => {
 
   // The document is built once: routes and models do not change after the start.
   let json: string | undefined
+  let json30: string | undefined
   let yaml: string | undefined
   const hidden = { schema: { hide: true }, logLevel: 'warn' as const }
   fastify.get('/openapi.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
     return (json ??= JSON.stringify(fastify.swagger()))
+  })
+  // Made when the package is built, because the converter is large. test/document.test.ts shows that it is current.
+  fastify.get('/openapi-3.0.json', hidden, async (_request, reply) => {
+    reply.type('application/json; charset=utf-8')
+    return (json30 ??= await readFile(openApi30File, 'utf8'))
   })
   fastify.get('/docs/filters.md', hidden, async (_request, reply) => {
     // Browsers show plain text; some of them save text/markdown as a file.

@@ -19,8 +19,11 @@ function textFor (pattern: RegExp) {
     .replaceAll(/\(([^()]*)\)\{(\d+)\}/g, (_, group: string, count) => group.repeat(Number(count)))
     .replaceAll(/\(([^()|]*)[^()]*\)/g, '$1')
     .replaceAll(/^\^|\$$/g, '')
-    .replaceAll(/(\[[^\]]*\]|\\.|.)(?:\{(\d+)\}|(\{\d+,\d*\}|[+*]))?/g, (_, atom: string, count = '1', many?: string) =>
-      characterFor(atom, pattern.flags).repeat(many === undefined ? Number(count) : maxRepeats))
+    .replaceAll(/(\[[^\]]*\]|\\.|.)(?:\{(\d+)\}|(\{\d+,(\d*)\}|[+*]))?/g,
+      (_, atom: string, count = '1', many?: string, most?: string) => {
+        const repeats = many === undefined ? Number(count) : Math.min(maxRepeats, Number(most || maxRepeats))
+        return characterFor(atom, pattern.flags).repeat(repeats)
+      })
   if (!pattern.test(text)) {
     throw new Error(`No id was found that fits ${pattern}. Name one in \`absent\` of the target.`)
   }

@@ -65,8 +65,13 @@ function fromNode (context: NodeTestContext) {
     notOk: (value, ...message) => report(!value, value, false, ...message),
     match: (found, wanted, ...message) => report(fits(found, wanted), found, wanted, ...message),
     notMatch: (found, wanted, ...message) => report(!fits(found, wanted), found, wanted, ...message),
-    type: (found, wanted, ...message) => report(typeof found === wanted, typeof found, wanted, ...message),
-    comment: (...texts) => context.diagnostic(texts.join('\n')),
+    type (found, wanted, ...message) {
+      const type = typeof found
+      report(type === wanted, type, wanted, ...message)
+    },
+    comment (...texts) {
+      for (const line of texts.join('\n').split('\n')) context.diagnostic(line)
+    },
     teardown: (run) => { teardowns.push(run) },
     passing: () => failures.length === 0
   }

@@ -89,7 +89,7 @@ export interface Context extends Target {
   /** Whether the cloud honours a field of a request. */
   takes (capability: string, field: string): boolean
   /** Skips the case unless the cloud has the capability and honours the fields. */
-  require (capability: string, ...fields: string[]): void
+  demand (capability: string, ...fields: string[]): void
   /** Tags for a request, if the cloud honours them there; otherwise no field. */
   tags (capability: string, tags: object): { tags?: object }
   /** Fails where the answer is not this problem. */
@@ -107,7 +107,7 @@ export function createContext (t: Check, target: Target, capabilities: Context['
 
   const has = (capability: string) => capability in capabilities
   const takes = (capability: string, field: string) => capabilities[capability]?.parameters.includes(field) === true
-  const require = (capability: string, ...fields: string[]) => {
+  const demand = (capability: string, ...fields: string[]) => {
     if (!has(capability)) throw new Unmet(capability)
     const missing = fields.find((field) => !takes(capability, field))
     if (missing !== undefined) throw new Unmet(`${capability}.${missing}`)
@@ -137,7 +137,7 @@ export function createContext (t: Check, target: Target, capabilities: Context['
   })
 
   const act = async (id: string, verb: string, input?: object) => {
-    require(`nodes.${verb}`)
+    demand(`nodes.${verb}`)
     const answer = await api.post(`${nodes}/${id}/actions/${verb}`, input)
     t.ok(answer.status === 202 || answer.status === 200, `${verb} is accepted`, { answer: answer.body })
     const operation = await api.ended(answer.body)
@@ -162,7 +162,7 @@ export function createContext (t: Check, target: Target, capabilities: Context['
   const createOf = (collection: string) => `${collection.replaceAll('-', '_')}.create`
 
   const make = async (collection: string, fields: object) => {
-    require(createOf(collection))
+    demand(createOf(collection))
     const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
     if (answer.status !== 201) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
     t.equal(answer.headers['location'], answer.body.self, 'Location is the new resource')
@@ -171,7 +171,7 @@ export function createContext (t: Check, target: Target, capabilities: Context['
   }
 
   const build = async (collection: string, fields: object) => {
-    require(createOf(collection))
+    demand(createOf(collection))
     const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
     if (answer.status !== 202) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
     const operation = await api.ended(answer.body)
@@ -182,9 +182,9 @@ export function createContext (t: Check, target: Target, capabilities: Context['
 
   const done = async (path: string, input: object = {}) => {
     const [, collection = '', verb] = /\/([\w-]+)\/[^/]+\/actions\/(\w+)$/.exec(path) ?? []
-    if (verb !== undefined) require(`${collection.replaceAll('-', '_')}.${verb}`)
-    if (path.endsWith('/security-groups')) require('nodes.add_security_group')
-    if (path.endsWith('/nics')) require('nodes.attach_nic')
+    if (verb !== undefined) demand(`${collection.replaceAll('-', '_')}.${verb}`)
+    if (path.endsWith('/security-groups')) demand('nodes.add_security_group')
+    if (path.endsWith('/nics')) demand('nodes.attach_nic')
     const answer = await api.post(path, input)
     if (answer.status >= 400) throw new Error(`POST ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
     if (answer.status === 204 || answer.body.kind === undefined || answer.body.status === undefined) return answer.body
@@ -211,10 +211,10 @@ export function createContext (t: Check, target: Target, capabilities: Context['
     get,
     has,
     takes,
-    require,
+    demand,
     tags,
     async node (fields = {}) {
-      require('nodes.create', ...Object.keys(fields).filter((field) => field !== 'tags'))
+      demand('nodes.create', ...Object.keys(fields).filter((field) => field !== 'tags'))
       const { tags: _, ...others } = fields as { tags?: object }
       const answer = await api.post(nodes, body(takes('nodes.create', 'tags') ? fields : others))
       if (answer.status !== 202) throw new Error(`create answered ${answer.status}: ${JSON.stringify(answer.body)}`)

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { build } from '../helper/app.ts'
-import { action, id, server, startFake, type FakeRequest, type Routes } from './openstack-fake.ts'
+import { action, auth, id, server, startFake, type FakeRequest, type Routes } from './openstack-fake.ts'
 
 const create = 'POST /compute/v2.1/servers'
 const nodes = '/api/v2/clouds/default/nodes'
@@ -60,4 +60,30 @@ t.test('a cloud is degraded while a service that was used fails, and the problem
   t.equal((await api.get('/api/v2/clouds')).body.items[0].health.status, 'degraded', 'calls to Nova do not hide it')
   routes[volumes] = { body: { volumes: [] } }
   t.match((await api.get('/api/v2/clouds/default')).body.health, { status: 'up', problem: null })
+})
+
+t.test('a locked node refuses every action to a member, and allows them to an administrator', async (t) => {
+  for (const role of ['member', 'Admin']) {
+    const { api, calls, routes } = await open(t, {
+      [`GET /compute/v2.1/servers/${id}`]: { body: { server: { ...server, locked: true } } },
+      [action]: { status: 202 }
+    })
+    const authenticate = routes[auth] as () => { status: number, headers: Record<string, string>, body: any }
+    routes[auth] = () => {
+      const { body: { token }, ...answer } = authenticate()
+      return { ...answer, body: { token: { ...token, roles: [{ name: role }] } } }
+    }
+    const { body: node } = await api.get(`${nodes}/${id}`)
+    t.equal(node.protected, true)
+    const { status, body } = await api.post(`${nodes}/${id}/actions/reboot`, { type: 'hard' })
+    if (role === 'member') {
+      t.strictSame([node.allowed_actions, node.reboot_types], [[], []])
+      t.match([status, body.code], [409, 'protected'])
+      t.notOk(calls().includes(action), 'without a call')
+    } else {
+      t.ok(node.allowed_actions.includes('destroy'))
+      t.equal(status, 202)
+      t.ok(calls().includes(action))
+    }
+  }
 })

@@ -12,24 +12,24 @@ import type {
   ServerResponse
 } from 'node:http'
 
-/** Which requests a rule is about. What is left out matches all. */
+/** The requests that a rule applies to. A missing field matches all. */
 export interface FaultMatch {
   /** the name of the target, as given to `startFaultProxy` */
   target?: string
   method?: string
   /** a string is the whole path without its query; a RegExp sees the query too */
   path?: RegExp | string
-  /** for a proxy with `manners`: what is in the body */
+  /** for a proxy with `manners`: a part of the body */
   content?: RegExp
-  /** how many requests the rule is for; without it, all */
+  /** how many requests the rule applies to; all by default */
   times?: number
-  /** how many matching requests the rule lets pass first; later rules may still take them */
+  /** how many matching requests it passes first; later rules may apply to them */
   skip?: number
 }
 
-/** The fate of a request. One of these; `delay` may come before any, `status` goes with `html` and `empty` too. */
+/** The fault. One of these; `delay` may come before any, `status` goes with `html` and `empty` too. */
 export interface FaultEffect {
-  /** milliseconds before anything else is done; a request whose client has left by then is not forwarded */
+  /** milliseconds before the rest; if the client disconnects meanwhile, the request is not forwarded */
   delay?: number
   /** takes the request and never answers; the socket is held until the rule is removed */
   hang?: true
@@ -64,24 +64,24 @@ export type FaultRule = FaultMatch & FaultEffect
 export interface FaultHandle {
   /** how many requests it has been applied to */
   readonly hits: number
-  /** takes the rule away and lets go of the sockets it holds */
+  /** removes the rule and releases its sockets */
   remove (): void
 }
 
-/** One request as it arrived, and what became of it so far. */
+/** A request, and its responses so far. */
 export interface FaultRecord {
   target: string
   method: string
   /** with the query */
   path: string
   headers: IncomingHttpHeaders
-  /** the body of the request; '' in a proxy without `manners`, which does not look at it */
+  /** the body of the request; '' in a proxy without `manners`, which does not read it */
   content: string
-  /** what the client was answered; null as long as it was not */
+  /** the status that the client received; null before that */
   status: number | null
-  /** what the upstream answered, to its end; null as long as it has not, or was not asked */
+  /** the status of the complete response of the upstream; null before that */
   upstreamStatus: number | null
-  /** whether it is over for the client: answered to the end, or the connection closed by either side */
+  /** whether the client has the whole response, or the connection is closed */
   ended: boolean
 }
 
@@ -103,7 +103,7 @@ export type Manners = (request: Passing, pass: (request: Passing) => Promise<Pas
 
 export interface FaultProxyOptions {
   targets: Record<string, string>
-  /** leaves the client's Host, over which it may have signed, as it is; without it, it is the target's */
+  /** keeps the client's Host, which may be signed; by default it is the target's */
   keepHost?: boolean
   /**
    * stands between the rules and the targets: what a rule forwards goes through it, each request and answer read to its
@@ -113,7 +113,7 @@ export interface FaultProxyOptions {
 }
 
 export interface FaultProxy {
-  /** where to send what is meant for each target */
+  /** the address of the proxy for each target */
   urls: Record<string, string>
   /** Adds a rule. The first one in force that matches a request is applied to it. */
   addRule (rule: FaultRule): FaultHandle
@@ -122,7 +122,7 @@ export interface FaultProxy {
   /** every request so far, oldest first */
   requests: FaultRecord[]
   resetRequests (): void
-  /** ends everything: servers, connections, requests held or under way */
+  /** closes the servers, the connections and all requests */
   close (): Promise<void>
 }
 
@@ -141,7 +141,7 @@ interface Upstream {
   url: string
 }
 
-/** An answer as it comes from a target, or was made by `manners`. */
+/** A response of a target or of `manners`. */
 type Answer = Readable & { statusCode?: number | undefined, headers: IncomingHttpHeaders }
 
 interface Exchange {
@@ -165,7 +165,7 @@ const exclusive = [
 ] as const
 type Effect = typeof exclusive[number] | 'status' | 'delay'
 
-/** These belong to one connection, not to the message. */
+/** Headers of one connection, not of the message. */
 const hopByHop = new Set([
   'connection',
   'keep-alive',
@@ -193,7 +193,7 @@ export async function startFaultProxy (options: FaultProxyOptions): Promise<Faul
   for (const [name, target] of Object.entries(options.targets)) {
     const upstream = { name, origin: originOf(target), url: '' }
     const server = http.createServer((req, res) => { serve(upstream, req, res).catch(() => { req.socket.destroy() }) })
-    // No time limits of its own: a client that finds its idle connection closed would see a fault nobody asked for.
+    // No time limits of its own: a closed idle connection would be a fault without a rule.
     Object.assign(server, { keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 })
     server.listen(0, '127.0.0.1')
     await new Promise((resolve, reject) => { server.once('listening', resolve).once('error', reject) })
@@ -205,7 +205,7 @@ export async function startFaultProxy (options: FaultProxyOptions): Promise<Faul
 
   async function serve (upstream: Upstream, req: IncomingMessage, res: ServerResponse) {
     const { method = 'GET', url: path = '/', headers } = req
-    // A connection that breaks is what the tests are for, not an error of the proxy.
+    // Tests break connections on purpose.
     res.on('error', () => {})
     req.on('error', () => {})
     const content = options.manners === undefined ? '' : String(await drain(req))
@@ -407,7 +407,7 @@ export async function startFaultProxy (options: FaultProxyOptions): Promise<Faul
   }
 }
 
-/** Any number of requests may wait for its signal. */
+/** Many requests can listen to its signal. */
 function quietController (): AbortController {
   const controller = new AbortController()
   setMaxListeners(0, controller.signal)

@@ -325,8 +325,8 @@ export const nodeCases: Record<string, Case> = {
 export const general: Case[] = [
   {
     title: 'a quota of the cloud is told as such',
-    async run ({ t, api, tightCloud, tightCreate, body, problem, require }) {
-      require('nodes.create')
+    async run ({ t, api, tightCloud, tightCreate, body, problem, demand }) {
+      demand('nodes.create')
       if (tightCloud === undefined) return
       const path = `/api/v2/clouds/${tightCloud}/nodes`
       // That account has networks of its own.
@@ -339,8 +339,9 @@ export const general: Case[] = [
   },
   {
     title: 'a node that the cloud has no room for ends its operation, with the reason',
-    async run ({ t, api, base, body, cleanUp, get, problem, capacity, impossible_size_id: size, require }): Promise<any> {
-      require('nodes.create')
+    async run (context): Promise<any> {
+      const { t, api, base, body, cleanUp, get, problem, capacity, impossible_size_id: size, demand } = context
+      demand('nodes.create')
       if (size === undefined) return
       const answer = await api.post(`${base}/nodes`, body({ size_id: size }))
       if (capacity === 'at once') return problem(answer, 503, 'provider_capacity')
@@ -358,8 +359,8 @@ export const general: Case[] = [
   },
   {
     title: 'validate tells what a create would meet and creates nothing',
-    async run ({ t, api, base, tightCloud, body, absent, capabilities, require, takes }) {
-      require('nodes.create')
+    async run ({ t, api, base, tightCloud, body, absent, capabilities, demand, takes }) {
+      demand('nodes.create')
       const asked = body()
       const good = await api.post(`${base}/nodes/validate`, asked)
       t.equal(good.body.valid, true, 'all checks are ok', { body: good.body })
@@ -388,8 +389,8 @@ export const general: Case[] = [
   },
   {
     title: 'what the cloud does not honour is refused by name, before any call',
-    async run ({ t, api, base, body, absent, capabilities, problem, require }) {
-      require('nodes.create')
+    async run ({ t, api, base, body, absent, capabilities, problem, demand }) {
+      demand('nodes.create')
       const known = new Set(capabilities['nodes.create']!.parameters)
       const asked: Record<string, object> = {
         count: { count: 2 },
@@ -411,8 +412,8 @@ export const general: Case[] = [
   },
   {
     title: 'several nodes of a kind are made together, numbered, where the cloud can',
-    async run ({ t, api, base, body, cleanUp, get, require }) {
-      require('nodes.create', 'count')
+    async run ({ t, api, base, body, cleanUp, get, demand }) {
+      demand('nodes.create', 'count')
       const asked = body({ count: 2 })
       const answer = await api.post(`${base}/nodes`, asked)
       t.equal(answer.status, 202, 'accepted', { body: answer.body })
@@ -426,8 +427,8 @@ export const general: Case[] = [
   },
   {
     title: 'a node is made with NICs in several networks, addresses and groups of its own choice, where the cloud can',
-    async run ({ t, api, base, name, make, node, body, cleanUp, capabilities, require }) {
-      require('nodes.create', 'networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids')
+    async run ({ t, api, base, name, make, node, body, cleanUp, capabilities, demand }) {
+      demand('nodes.create', 'networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids')
       // Where groups are in networks and subnets in zones, all NICs of a node are in one of each.
       const inside = capabilities['security_groups.create']?.parameters.includes('network_id') === true
       const network = () => make('networks', { name: name('network') })
@@ -459,9 +460,9 @@ export const general: Case[] = [
   },
   {
     title: 'a node is made on a root volume of its own size, where the cloud can',
-    async run ({ t, api, base, node, require, smallestVolume = 1 }) {
-      require('nodes.create', 'root_volume.size')
-      require('volumes.get')
+    async run ({ t, api, base, node, demand, smallestVolume = 1 }) {
+      demand('nodes.create', 'root_volume.size')
+      demand('volumes.get')
       const size = Math.max(10, smallestVolume)
       const made = await node({ root_volume: { size, delete_on_termination: true } })
       t.equal(made.volume_ids.length, 1)
@@ -475,8 +476,8 @@ export const general: Case[] = [
   },
   {
     title: 'a verb that is under way is joined',
-    async run ({ t, api, base, node, capabilities, require }) {
-      require('nodes.reboot')
+    async run ({ t, api, base, node, capabilities, demand }) {
+      demand('nodes.reboot')
       const { id } = await node()
       const input = capabilities['nodes.reboot']?.parameters.includes('type') === true ? { type: 'hard' } : {}
       const [first, second] = await Promise.all([1, 2].map(() => api.post(`${base}/nodes/${id}/actions/reboot`, input)))

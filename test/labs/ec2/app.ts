@@ -7,7 +7,7 @@ import { startEc2Proxy } from './proxy.ts'
 
 export const location = 'us-east-1'
 
-/** A type that the proxy is out of. */
+/** A type that the proxy has no capacity for. */
 export const exhausted = 'x1.32xlarge'
 
 const account = (name: string) => ({

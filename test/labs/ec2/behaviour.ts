@@ -14,7 +14,7 @@ export type Slowness = Partial<Record<'pending' | 'stopping' | 'shutting-down', 
 
 export interface Ec2MannersOptions {
   accounts?: Readonly<Record<string, Account>>
-  /** types of which there are none left */
+  /** types without capacity */
   exhausted?: readonly string[]
 }
 
@@ -25,7 +25,7 @@ export interface Ec2Manners {
   slow (reads: Slowness): void
 }
 
-/** The status that comes with each code; 400 with any other. */
+/** The status of each code. Default: 400. */
 const statuses: Readonly<Record<string, number>> = {
   AuthFailure: 401,
   OptInRequired: 401,
@@ -54,7 +54,7 @@ export function refusal (
   }
 }
 
-/** The state that a resource shows until its change is done. */
+/** The state of a resource during its change. */
 const passing: Readonly<Record<string, { name: keyof Slowness, code: number }>> = {
   RunInstances: { name: 'pending', code: 0 },
   StartInstances: { name: 'pending', code: 0 },
@@ -101,7 +101,7 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
     return instancesOf(body).length + Number(asked.get('MaxCount') ?? 1) > nodes
   }
 
-  /** moto gives an instance any type; Amazon only those that there are. */
+  /** moto accepts any type; Amazon only existing ones. */
   const isType = async (request: Passing, type: string, pass: Ask) => {
     const asked = new URLSearchParams({
       Action: 'DescribeInstanceTypes',

@@ -16,11 +16,11 @@ const base = '/api/v2/clouds/default'
 
 interface Key { access_key_id: string, secret_access_key: string }
 
-/** Amazon's command line client: the document it prints; throws what it is refused. */
+/** Runs Amazon's command line client. Resolves with the document that it prints; throws its error. */
 function awscli (endpoint: string, { access_key_id: id, secret_access_key: secret }: Key, region = location) {
   const env = {
     PATH: process.env['PATH'] ?? '',
-    // No files of who runs the test.
+    // Without the files of the user who runs the test.
     HOME: path.join(root, 'none'),
     AWS_ACCESS_KEY_ID: id,
     AWS_SECRET_ACCESS_KEY: secret,
@@ -305,7 +305,7 @@ async function userFiles (t: Test, key: Key) {
   }
 }
 
-/** A server on a moto that checks who calls, with clouds that sign in in all ways there are. */
+/** A server on a moto that checks signatures, with a cloud for each kind of credentials. */
 async function signedIn (t: Test) {
   const lab = await motoLab(t, { authenticate: true, validate: true })
   const { key, role, aws } = await makeUser(lab)

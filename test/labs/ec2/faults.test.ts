@@ -9,7 +9,7 @@ t.setTimeout(300_000)
 
 const nodes = '/api/v2/clouds/default/nodes'
 
-/** A server whose cloud `default` is moto behind the proxy, beside a dummy cloud that has nothing to do with it. */
+/** A server whose cloud `default` is moto behind the proxy, beside a dummy cloud. */
 async function behindProxy (t: Test, settings: object = {}) {
   let log = ''
   const stream = new Writable({ write (chunk, _encoding, done) { log += String(chunk); done() } })

@@ -6,11 +6,11 @@ import { startTool } from '../python.ts'
 export interface MotoOptions {
   /** refuses images, key pairs and types that it does not have */
   validate?: boolean
-  /** checks signatures and rights, but for the first calls */
+  /** checks signatures and permissions after the first calls */
   authenticate?: boolean
 }
 
-/** How many calls are not checked, to make a user with. */
+/** The number of calls without a check, which create a user. */
 export const unchecked = 3
 
 /** Starts moto, a stand-in of Amazon in memory, which ends with the test. Resolves to its address. */
@@ -19,7 +19,7 @@ export const startMoto = (t: Test, { validate = false, authenticate = false }: M
     name: 'moto_server',
     args: (port) => ['-H', '127.0.0.1', '-p', String(port)],
     env: {
-      // Of its own more than a thousand it says that all their snapshots are everybody's.
+      // All snapshots of its own thousand images are public.
       MOTO_AMIS_PATH: path.join(root, 'test/labs/ec2/images.json'),
       ...(authenticate ? { INITIAL_NO_AUTH_ACTION_COUNT: String(unchecked) } : {}),
       ...(validate

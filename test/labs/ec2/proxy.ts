@@ -3,7 +3,7 @@ import { startFaultProxy, type FaultHandle, type FaultMatch, type FaultProxy } f
 import { createEc2Manners, refusal, type Ec2Manners, type Ec2MannersOptions } from './behaviour.ts'
 
 export interface Ec2Proxy extends FaultProxy, Pick<Ec2Manners, 'limit' | 'slow'> {
-  /** where to send what is meant for the cloud */
+  /** the address of the proxy */
   url: string
   /** Refuses calls of an action with a code of Amazon's, in its XML. */
   refuse (action: string, code: string, match?: Pick<FaultMatch, 'times' | 'skip'>): FaultHandle & { requestId: string }

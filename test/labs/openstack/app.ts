@@ -13,7 +13,7 @@ export const labCloud = (lab: Lab, user: 'demo' | 'tight' | 'admin' = 'demo', se
   ...settings
 })
 
-/** A server on the lab, with what the lab has to make nodes of. */
+/** A server on the lab, with the ids that a create needs. */
 export async function buildOnLab (t: Test, clouds?: (lab: Lab) => Record<string, object>) {
   const lab = await openstackLab()
   const { images } = await lab.api('demo', 'image', 'GET', '/v2/images?name=cirros-fake')

@@ -13,7 +13,7 @@ const prefix = `faults-${process.pid}-`
 const nodes = '/api/v2/clouds/default/nodes'
 
 /**
- * A server whose cloud `default` is the lab behind a fault proxy, beside a dummy cloud that has nothing to do with it.
+ * A server whose cloud `default` is the lab behind a fault proxy, beside a dummy cloud.
  */
 async function behindProxy (t: Test, settings: object = {}) {
   const lab = await openstackLab()
@@ -35,7 +35,7 @@ async function behindProxy (t: Test, settings: object = {}) {
     await proxy.close()
     await lab.purge('demo', prefix)
   })
-  // Signed in, so that each rule meets the call that it is meant for.
+  // Authenticate first, so that each rule applies to the call that the test means.
   await served.api.get('/api/v2/clouds/default')
   return { ...served, proxy }
 }

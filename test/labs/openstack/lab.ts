@@ -14,7 +14,7 @@ export interface LabUser {
   project_name: string
 }
 
-/** A refusal of the lab. */
+/** An error response of the lab. */
 export interface LabError extends Error {
   status: number
   body: any
@@ -25,7 +25,7 @@ export interface OpenstackLab {
   region: string
   users: Record<LabUserName, LabUser>
   /**
-   * Runs OpenStack's own command line client. Resolves with its JSON, or with its text where it writes none. A call
+   * Runs OpenStack's own command line client. Resolves with its JSON, or with its text if it prints no JSON. A call
    * takes about a second and a half of processor time.
    */
   openstack(user: LabUserName, args: string[]): Promise<any>
@@ -100,7 +100,7 @@ export async function openstackLab (): Promise<OpenstackLab> {
     try {
       return await attempt(token.id)
     } catch (error) {
-      // A token may run out, or be revoked by a test.
+      // A token may end, or a test may revoke it.
       if ((error as LabError).status !== 401) throw error
       tokens.delete(user)
       return await attempt((await tokenOf(user)).id)
@@ -229,7 +229,7 @@ function ignoreStatus (...statuses: number[]) {
   }
 }
 
-/** Asks for JSON where the command can write it: those that show something, not those that only do something. */
+/** Requests JSON from the commands that print a resource. */
 function withFormat (args: string[]): string[] {
   const options = args.findIndex(arg => arg.startsWith('-'))
   const words = options < 0 ? args : args.slice(0, options)

@@ -20,7 +20,7 @@ const kinds = [
 t.test('a whole scenario on a real OpenStack creates and removes everything', async (t) => {
   const { api, lab, image_id, external_network_id } = await buildOnLab(t)
   const prefix = `scenario-${process.pid}-`
-  /** Our resources as OpenStack's own client lists them. */
+  /** The resources of this test as OpenStack's client lists them. */
   const theirs = async () => Object.fromEntries(await Promise.all(kinds.map(async (words) => {
     const found: Record<string, unknown>[] = await lab.openstack('demo', [...words, 'list'])
     return [words.join(' '), found.filter((item) => String(item['Name'] ?? '').startsWith(prefix)).length] as const

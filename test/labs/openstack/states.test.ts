@@ -69,7 +69,7 @@ t.test('each state that the lab can produce is shown as Nova has it', async (t) 
     return body.allowed_actions
   }
 
-  /** How a verb is asked for; the proxy counts what of it reaches Nova. */
+  /** Requests a verb, and counts the changes that reach Nova. */
   const ask = async (id: string, verb: NodeAction) => {
     proxy.resetRequests()
     const { status, body } = verb === 'destroy'
@@ -124,7 +124,7 @@ t.test('each state that the lab can produce is shown as Nova has it', async (t) 
   })
 
   await t.test('BUILD is pending, with the task spawning', async (t) => {
-    // How long a server spawns is the lab's own matter: it is looked for until it is seen.
+    // The lab decides how long a server spawns, so this is tried until it is seen.
     for (let tries = 0; tries < 40; tries++) {
       const id = await boot()
       await until(async () => {

@@ -9,7 +9,7 @@ interface Action {
   run (server: Server, value: any, asked: Asked): Answer
 }
 
-/** `POST /servers/{id}/action`: what Rackspace has of Nova's actions. */
+/** `POST /servers/{id}/action`: Nova's actions that Rackspace supports. */
 export function createActions (state: State) {
   const { behaviour } = state
   const go = (server: Server, stages: Array<[status: string, task?: string]>, done?: () => void) => {
@@ -93,7 +93,7 @@ export function createActions (state: State) {
           minDisk: 20,
           minRam: 512,
           readyAt: performance.now() + behaviour.delay,
-          // As it travels in the names of headers.
+          // The metadata are sent as names of headers.
           metadata: { ...source?.metadata, ...asHeaders(metadata), ...own }
         })
         return { status: 202, headers: { location: behaviour.imageLocation ?? `${endpoint}/images/${id}` } }
@@ -128,7 +128,7 @@ const wrongState = ({ id, stage }: Server, action: string) => {
   return new Fault(409, `Cannot '${action}' instance ${id} while it is in ${inside}`)
 }
 
-/** Glance v1 is told properties in the names of headers. */
+/** Glance v1 receives properties as names of headers. */
 export function asHeaders (metadata: Record<string, string>) {
   for (const key of Object.keys(metadata)) { if (key.includes(':')) throw new Fault(500, `Metadata ${key} cannot be a header`) }
   return Object.fromEntries(

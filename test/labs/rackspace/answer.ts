@@ -1,6 +1,6 @@
 import type { Answer } from './behaviour.ts'
 
-/** A request as the parts of the fake see it. */
+/** A request to a service of the stand-in. */
 export interface Asked {
   method: string
   /** Below the endpoint, as `/servers/detail`. */
@@ -22,7 +22,7 @@ const kinds: Readonly<Record<number, string>> = {
   500: 'computeFault'
 }
 
-/** A refusal, wrapped in its kind. */
+/** An error response, in the format of the service. */
 export class Fault extends Error {
   readonly answer: Answer
 
@@ -48,7 +48,7 @@ export const accepted: Answer = {
 /** Handlers by method and path; `:name` stands for one part of the path. */
 export type Routes = Record<string, (asked: Asked, ids: Record<string, string>) => Answer>
 
-/** Finds and runs the route; throws 404 where there is none. */
+/** Finds and runs the route. Throws 404 if there is none. */
 export function dispatch (routes: Routes, asked: Asked): Answer {
   for (const [route, run] of Object.entries(routes)) {
     const [method, pattern = ''] = route.split(' ')
@@ -63,7 +63,7 @@ export function dispatch (routes: Routes, asked: Asked): Answer {
   throw new Fault(404, 'The resource could not be found.')
 }
 
-/** A page after the marker, with the link to the next one. Throws 400 for a marker that is nobody's. */
+/** A page after the marker, with the link to the next one. Throws 400 for an unknown marker. */
 export function page<T extends { id: string }> (items: readonly T[], name: string, asked: Asked, most: number) {
   const { query, endpoint, path } = asked
   const marker = query.get('marker')
@@ -84,5 +84,5 @@ export const linksTo = (endpoint: string, path: string) => [
   { rel: 'self', href: `${endpoint}${path}` }, { rel: 'bookmark', href: `${endpoint.replace(/\/v2\//, '/')}${path}` }
 ]
 
-/** A moment as Nova writes it. */
+/** The time in Nova's format. */
 export const stamp = () => new Date().toISOString().replace(/\.\d+Z$/, 'Z')

@@ -1,4 +1,4 @@
-/** An answer in the place of the cloud's. */
+/** A response instead of the cloud's. */
 export interface Answer {
   status: number
   headers?: Record<string, string>
@@ -10,13 +10,13 @@ export interface Answer {
 export interface Rule {
   /** As `POST /servers`: the method, and how the path ends. */
   match: string
-  /** How often; always where not given. */
+  /** How often the rule applies. Default: always. */
   times?: number
-  /** Given in the place of what the cloud would say. */
+  /** The response instead of the cloud's. */
   answer?: Answer
-  /** The cloud does as asked, and the connection breaks before anything is said. */
+  /** The cloud handles the request, and the connection breaks before the response. */
   lose?: boolean
-  /** Called before the cloud looks at it. */
+  /** Called before the cloud handles the request. */
   before?: () => void
 }
 
@@ -28,9 +28,9 @@ export interface Behaviour {
   nonAuthoritative: boolean
   /** Milliseconds that each status of a change lasts. */
   delay: number
-  /** The most that one page holds. */
+  /** The maximum number of items in one page. */
   pageSize: number
-  /** How many of what there may be; what is not named is unlimited. */
+  /** The quotas. Those that are missing are unlimited. */
   quotas: { servers?: number, ram?: number, networks?: number, gigabytes?: number }
   /** Status of the error for an exceeded quota of servers: 403 today, 413 in older releases. */
   quotaStatus: 403 | 413
@@ -40,9 +40,9 @@ export interface Behaviour {
   unstoppable: Set<string>
   /** Statuses that a resize goes through before VERIFY_RESIZE. */
   resizing: string[]
-  /** Whether a name meets the filter `name` of servers: an equal one. At other releases the filter is a regex. */
+  /** Whether a name matches the filter `name` of servers. Default: an equal one. In other releases it is a regex. */
   matchesName: (filter: string, name: string) => boolean
-  /** The Location of a new image, in the place of its address. */
+  /** The Location of a new image, instead of its address. */
   imageLocation: string | undefined
   /** Whether Cloud Block Storage writes its statuses in capitals. */
   capitals: boolean

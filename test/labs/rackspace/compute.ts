@@ -182,7 +182,7 @@ function limits ({ servers, networks, behaviour: { quotas } }: State) {
   }
 }
 
-/** Cloud Servers: Nova v2 with Rackspace's extensions, without versions below it. */
+/** Cloud Servers: Nova v2 with Rackspace's extensions, without microversions. */
 export const computeRoutes = (state: State): Routes => ({
   ...attachmentRoutes(state),
   ...networkRoutes(state),

@@ -48,7 +48,7 @@ export function createIdentity (account: AccountOptions, behaviour: Behaviour, u
   return {
     isValid,
     revoke () { tokens.clear() },
-    /** A token that is good, for who brings his own. */
+    /** Returns a valid token, for clouds whose settings have a token. */
     issue () {
       const id = randomUUID().replaceAll('-', '')
       tokens.set(id, Date.now() + behaviour.tokenLife * 1000)

@@ -12,7 +12,7 @@ export interface RackspaceOptions {
   account?: Partial<AccountOptions>
 }
 
-/** A request that was made, and what it was answered. */
+/** A request, with the status of its response. */
 export interface Request extends Pick<Asked, 'method' | 'path' | 'query' | 'headers' | 'body'> {
   service: string
   status: number
@@ -112,7 +112,7 @@ export async function startRackspace (options: RackspaceOptions = {}) {
     ...account,
     url: `${base}/v2.0`,
     behaviour,
-    /** All that was asked so far. */
+    /** All requests so far. */
     requests,
     /** Requests as `POST /tokens`, by the end of their path. */
     asked: (match: string) => requests.filter(({ method, path }) => `${method} ${path}` === match),

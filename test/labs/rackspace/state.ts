@@ -20,7 +20,7 @@ export interface Server {
   image: string | null
   flavor: string
   oldFlavor?: string
-  /** Of a server that boots from a volume: the volume, and whether it goes with it. */
+  /** The root volume, and whether it is deleted with the server. */
   root?: { volume: string, own: boolean }
   metadata: Record<string, string>
   keyName: string | null
@@ -28,11 +28,11 @@ export interface Server {
   updated: string
   nics: Nic[]
   stage: Stage
-  /** Its stages, each for `delay` ms; the last one stays. */
+  /** The next stages, each for `delay` ms. The last one stays. */
   plan: Stage[]
   movedAt: number
   fault?: { code: number, message: string, created: string }
-  /** Called when the plan is through. */
+  /** Called at the end of the plan. */
   done?: () => void
   deleted: boolean
 }
@@ -40,7 +40,7 @@ export interface Server {
 export interface Image {
   id: string
   name: string
-  /** The server that it was made of. */
+  /** The server that it was created from. */
   server?: string
   status: string
   created: string
@@ -127,7 +127,7 @@ export function createState (behaviour: Behaviour) {
   const keypairs: Keypair[] = []
   let hosts = 0
 
-  /** Moves what is due: nothing happens between two requests that anybody could see. */
+  /** Makes the changes that are due. It is called for each request. */
   const settle = () => {
     const now = performance.now()
     for (const server of servers) {
@@ -172,7 +172,7 @@ export function createState (behaviour: Behaviour) {
       else server.done = done
       if (rest.length === 0) done?.()
     },
-    /** Has a volume or a snapshot show a status until another comes. */
+    /** Sets the status of a volume or a snapshot, and the next one after `delay` ms. */
     turn (one: Volume | Snapshot, status: string, next: string) {
       one.status = status
       one.next = { status: next, at: performance.now() + behaviour.delay }

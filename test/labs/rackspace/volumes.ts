@@ -8,7 +8,7 @@ const largest = 1024
 
 const moment = () => new Date().toISOString().replace('Z', '000')
 
-/** Makes a volume of what a request asks for; throws what Cloud Block Storage refuses. */
+/** Creates a volume from a request. Throws if Cloud Block Storage refuses it. */
 export function newVolume (state: State, wanted: Record<string, any>): Volume {
   for (const key of ['name', 'description']) { if (wanted[key] !== undefined) throw new Fault(400, `Unknown attribute ${key} in version 1`) }
   const type = types.find(({ id, name }) =>
@@ -38,7 +38,7 @@ export function newVolume (state: State, wanted: Record<string, any>): Volume {
     type: type.name,
     snapshot: snapshot?.id ?? null,
     image: image?.id ?? null,
-    // As the guide shows it of each.
+    // The guide shows these formats.
     metadata: { ...wanted['metadata'], 'storage-node': randomUUID() },
     created: moment(),
     status: 'creating',
@@ -49,7 +49,7 @@ export function newVolume (state: State, wanted: Record<string, any>): Volume {
   return volume
 }
 
-/** Cloud Block Storage: Cinder v1. Its lists have no markers; a limit cuts them. */
+/** Cloud Block Storage: Cinder v1. Its lists have no markers, so a limit loses the rest. */
 export function volumeRoutes (state: State): Routes {
   const { volumes, snapshots, behaviour } = state
   const cased = (status: string) => behaviour.capitals ? status.toUpperCase() : status

@@ -19,12 +19,12 @@ async function lint (t: Test, document: string, program: string, args: readonly 
 for (const document of documents) {
   t.test(`${document} passes redocly's recommended-strict`, async (t) => {
     const { code, output } = await lint(t, document, 'redocly', ['lint', '--extends=recommended-strict', 'openapi.json'])
-    t.equal(code, 0, output.slice(-6000))
+    t.equal(code, 0, 'without a finding', { output: output.slice(0, 6000) })
   })
 
   t.test(`${document} passes spectral's oas, warnings included`, async (t) => {
     const args = ['lint', '--ruleset=ruleset.json', '--fail-severity=hint', 'openapi.json']
     const { code, output } = await lint(t, document, 'spectral', args)
-    t.equal(code, 0, output.slice(-6000))
+    t.equal(code, 0, 'without a finding', { output: output.slice(0, 6000) })
   })
 }

@@ -14,10 +14,17 @@ interface Schema {
   'x-extensible-enum'?: unknown[]
 }
 
-interface Document {
-  paths: Record<string, Record<string, { responses: Record<string, { content?: Record<string, { schema: Schema }> }> }>>
-  components: { schemas: Record<string, Schema> }
+interface Response {
+  $ref?: string
+  content?: Record<string, { schema: Schema }>
 }
+
+interface Document {
+  paths: Record<string, Record<string, { responses: Record<string, Response> }>>
+  components: { schemas: Record<string, Schema>, responses: Record<string, Response> }
+}
+
+const nameOf = (ref: string) => ref.split('/').at(-1)!
 
 /** The value that no client knows yet. */
 export const unknownValue = 'value_of_tomorrow'
@@ -29,7 +36,7 @@ export const unknownValue = 'value_of_tomorrow'
 function rewrite (value: unknown, schema: Schema, { components }: Document): unknown {
   const visit = (part: unknown, at: Schema | undefined): unknown => {
     if (part === null || at === undefined) return part
-    if (at.$ref !== undefined) return visit(part, components.schemas[at.$ref.split('/').at(-1)!])
+    if (at.$ref !== undefined) return visit(part, components.schemas[nameOf(at.$ref)])
     if (at.anyOf !== undefined) return visit(part, at.anyOf[0])
     if (at['x-extensible-enum'] !== undefined) return unknownValue
     if (Array.isArray(part)) return part.map((item) => visit(item, at.items))
@@ -40,14 +47,15 @@ function rewrite (value: unknown, schema: Schema, { components }: Document): unk
   return visit(value, schema)
 }
 
-function findSchema ({ paths }: Document, method: string, url: string, status: number, media: string) {
+function findSchema ({ paths, components }: Document, method: string, url: string, status: number, media: string) {
   const { pathname } = new URL(url, 'http://localhost')
   const fits = (path: string) => new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`).test(pathname)
   const path = Object.keys(paths).find(fits)
   if (path === undefined) throw new Error(`${pathname} is not documented`)
   const { responses } = paths[path]![method.toLowerCase()]!
-  const key = [String(status), `${String(status)[0]}XX`, 'default'].find((one) => responses[one] !== undefined)
-  const schema = responses[key!]?.content?.[media]?.schema
+  const response = responses[status] ?? responses[`${String(status)[0]}XX`]
+  const { content } = response?.$ref === undefined ? response! : components.responses[nameOf(response.$ref)]!
+  const schema = content?.[media]?.schema
   if (schema === undefined) throw new Error(`${method} ${pathname} ${status} ${media} is not documented`)
   return schema
 }

@@ -13,6 +13,8 @@ export async function runProgram (cwd: string, program: string, args: readonly s
     // The folder has a Go of its own if the installed one is too old.
     PATH: `${tools}/python/bin:${process.env['PATH']}`,
     GOTOOLCHAIN: 'local',
+    REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true',
+    REDOCLY_TELEMETRY: 'off',
     PYTHONPATH: 'orchestrator'
   }
   const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })

@@ -7,7 +7,9 @@ import java.util.UUID;
 import org.openapitools.client.ApiClient;
 import org.openapitools.client.ApiException;
 import org.openapitools.client.api.CloudsApi;
+import org.openapitools.client.api.CloudsApi.*;
 import org.openapitools.client.api.ImagesApi;
+import org.openapitools.client.api.ImagesApi.*;
 import org.openapitools.client.api.NodesApi;
 import org.openapitools.client.api.NodesApi.*;
 import org.openapitools.client.api.OperationsApi;
@@ -82,8 +84,8 @@ public final class Scenario {
     seen.put("refused", codeOf(() -> nodes.revertResizeNode(
         APIRevertResizeNodeRequest.newBuilder().cloud(CLOUD).id(id).build())));
 
-    new CloudsApi(later.client).listClouds();
-    new ImagesApi(later.client).listImages(ImagesApi.APIListImagesRequest.newBuilder().cloud(CLOUD).build());
+    new CloudsApi(later.client).listClouds(APIListCloudsRequest.newBuilder().build());
+    new ImagesApi(later.client).listImages(APIListImagesRequest.newBuilder().cloud(CLOUD).build());
     later.volumes.listVolumes(APIListVolumesRequest.newBuilder().cloud(CLOUD).build());
     seen.put("tomorrow", List.of(
         later.listNodes().get(0).getState(),
