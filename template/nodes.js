@@ -121,6 +121,7 @@ export function createNodes (client, region, { identify }) {
     async list (query, call) {
       const { name: names = [] } = query.filters
       // The cloud finds one exact name. The server applies all filters again, so others may be left out here.
+      /** @type {Record<string, string>} */
       const filters = names.length === 1 && !names[0].includes('*') ? { name: names[0] } : {}
       const { items, next, total } = await readPage(client, '/machines', query, filters, call)
       return { items: items.map((raw) => toNode(raw, query.extra)), next, total }

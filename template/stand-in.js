@@ -68,7 +68,8 @@ export async function startStandIn ({ token, maxMachines = 100, port = 0 }) {
     const number = Number(query.get('page') ?? 1)
     const size = Number(query.get('per_page') ?? 50)
     const end = number * size
-    return { items: items.slice(end - size, end), next_page: end < items.length ? number + 1 : null, total: items.length }
+    const next = end < items.length ? number + 1 : null
+    return { items: items.slice(end - size, end), next_page: next, total: items.length }
   }
 
   /** @param {any} input */
@@ -82,7 +83,16 @@ export async function startStandIn ({ token, maxMachines = 100, port = 0 }) {
     if (machines.length >= maxMachines) throw new Refusal(403, 'limit_exceeded', `The limit is ${maxMachines} machines`)
     const id = ++lastId
     const machine = {
-      id, name, image, size, region, labels, status: 'building', ip: `192.0.2.${id % 250}`, fault: null, created: new Date()
+      id,
+      name,
+      image,
+      size,
+      region,
+      labels,
+      status: 'building',
+      ip: `192.0.2.${id % 250}`,
+      fault: null,
+      created: new Date().toISOString()
     }
     machines.push(machine)
     later(() => { machine.status = 'on' })
@@ -140,7 +150,8 @@ export async function startStandIn ({ token, maxMachines = 100, port = 0 }) {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }
     try {
-      if (request.headers.authorization !== `Bearer ${token}`) throw new Refusal(401, 'unauthorized', 'The token is wrong')
+      const isKnown = request.headers.authorization === `Bearer ${token}`
+      if (!isKnown) throw new Refusal(401, 'unauthorized', 'The token is wrong')
       const url = new URL(request.url ?? '/', 'http://stand-in')
       send(200, answer(request.method ?? 'GET', url, text === '' ? {} : JSON.parse(text)))
     } catch (error) {

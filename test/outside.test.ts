@@ -129,7 +129,7 @@ t.test('a driver is a file beside the settings, a folder, or a package', async (
   const listed = drivers.items.map(({ name }: { name: string }) => name)
   for (const name of ['dummy', 'openstack', 'file', 'folder', 'scoped', 'plain_one']) t.ok(listed.includes(name), name)
   t.match((await api.get('/api/v2/drivers/scoped')).body, {
-    title: 'Acme Cloud', clouds: ['scoped'], settings: { required: ['token'] }, create_options: { type: 'object' }
+    title: 'Acme Cloud', clouds: ['scoped'], settings: { required: ['driver', 'token'] }, create_options: { type: 'object' }
   })
   const live = app.swagger() as { components: { schemas: Record<string, { properties: object }> } }
   t.ok(live.components.schemas['PlainOneNodeOptions'], 'the live document has the options of the driver')
@@ -274,9 +274,9 @@ t.test('an error of another version of this package is an error of this catalog'
   t.match(await get(foreign('provider_haunted', 418)), {
     code: 'provider_error', status: 502, detail: 'the text (provider_haunted)', hint: 'do it', cloud: 'acme'
   })
-  t.match(await get(foreign('in_use', 418)), { code: 'in_use', status: 409, detail: 'the text' })
+  t.match(await get(foreign('provider_rate_limited', 418)), { code: 'provider_rate_limited', status: 503, detail: 'the text' })
   t.match(await get(foreign('toString', 409)), { code: 'provider_error' })
-  t.match(await get("throw new ProblemError('in_use', 'own')"), { code: 'in_use', status: 409, detail: 'own' })
+  t.match(await get("throw new ProblemError('provider_rate_limited', 'own')"), { code: 'provider_rate_limited', detail: 'own' })
   t.match(await get('throw new TypeError("x")'), { code: 'internal_error', detail: 'The driver of this cloud failed' })
   t.match(await get(`return { items: [], next: null, partial: (() => { try { ${foreign('strange', 1)} } catch (e) { return e } })() }`), {
     sources: [{ status: 'partial', problem: { code: 'provider_error' } }]

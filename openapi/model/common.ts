@@ -1,5 +1,5 @@
 import {
-  Type, type Static, type TNumberOptions, type TOptional, type TProperties, type TSchema
+  Type, type Static, type TNumberOptions, type TObject, type TOptional, type TProperties, type TSchema, type TUnsafe
 } from 'typebox'
 import { model } from './model.ts'
 
@@ -138,9 +138,12 @@ const resource = {
   }))
 }
 
-/** Names the model of a resource. */
-export const resourceModel = <T extends TProperties>(id: string, description: string, fields: T) =>
-  model(id, Type.Object({ ...resource, ...fields }, { description }))
+type ResourceSchema<T extends TProperties> = TUnsafe<Static<TObject<typeof resource & T>>>
+
+/** Names the model of a resource. The declaration of an inferred type would name types that typebox does not export. */
+export function resourceModel<T extends TProperties> (id: string, description: string, fields: T) {
+  return model(id, Type.Object({ ...resource, ...fields }, { description })) as unknown as ResourceSchema<T>
+}
 
 /** The state of a resource that has no states but these. */
 export const availability = openEnum(['available', 'unavailable', 'unknown'], 'Whether the resource can be used.')

@@ -1,0 +1,162 @@
+import { execFile, spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { request } from 'undici'
+import { root } from './helper/app.ts'
+
+const run = promisify(execFile)
+
+/** Resolves to the output of a command, also if it fails. */
+const outputOf = async (command: string, args: string[], cwd: string, env: Record<string, string> = {}) => {
+  const options = { cwd, env: { PATH: process.env['PATH'], HOME: cwd, ...env } }
+  return run(command, args, options).then(
+    ({ stdout, stderr }) => ({ ok: true, text: stdout + stderr }),
+    ({ stdout, stderr }: { stdout: string, stderr: string }) => ({ ok: false, text: stdout + stderr }))
+}
+
+/** Unpacks the tarball as npm would install it. Its dependencies are those of this repository. */
+async function install (tarball: string, folder: string) {
+  const target = path.join(folder, 'node_modules/cloud-orchestrator')
+  mkdirSync(target, { recursive: true })
+  await run('tar', ['xzf', tarball, '-C', target, '--strip-components=1'])
+  const { dependencies } = JSON.parse(readFileSync(path.join(target, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  for (const name of [...Object.keys(dependencies), '@types/node']) {
+    const link = path.join(folder, 'node_modules', name)
+    mkdirSync(path.dirname(link), { recursive: true })
+    symlinkSync(path.join(root, 'node_modules', name), link)
+  }
+  return target
+}
+
+/** Starts a server and resolves to its address. It ends with the test. */
+async function startServer (t: Test, cli: string, cwd: string, env: Record<string, string>) {
+  const child = spawn(process.execPath, [cli], {
+    cwd, env: { PATH: process.env['PATH'], PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'inherit']
+  })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    await ended
+  })
+  let output = ''
+  for await (const chunk of child.stdout) {
+    output += String(chunk)
+    const [, address] = /API +(http:\/\/[^/]+)/.exec(output) ?? []
+    if (address !== undefined) {
+      child.stdout.resume()
+      return address
+    }
+  }
+  throw new Error(`the server did not start: ${output}`)
+}
+
+const uses = `
+import Fastify from 'fastify'
+import { createApp } from 'cloud-orchestrator'
+import { allowedActions, defineDriver, ProblemError, Type, type Node, type NodeState } from 'cloud-orchestrator/driver'
+import { conformance, startFaultProxy, type Target } from 'cloud-orchestrator/conformance'
+import dummy from 'cloud-orchestrator/drivers/dummy'
+
+const app = Fastify()
+app.register(dummy, { name: 'default' })
+const { items } = await app.clouds['default']!.nodes!.list()
+const first: Node | undefined = items[0]
+export const state: NodeState | undefined = first?.state
+export const all = [createApp, allowedActions, defineDriver, Type, conformance, startFaultProxy]
+export const problem: Error = new ProblemError('in_use', 'x').with({ detail: 'y' })
+export const target = {} as Target
+`
+
+t.test('the packed package serves a driver of its own package, with declarations and a suite', async (t) => {
+  // Not in the repository: its node_modules must not be found by way of the parent folders.
+  const folder = mkdtempSync(path.join(tmpdir(), 'orchestrator-package-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: root })
+  const installed = await install(path.join(folder, stdout.trim().split('\n').at(-1)!), folder)
+  for (const name of ['dist/.tsbuildinfo', 'dist/test/run.js', 'dist/test/labs/ec2', 'dist/test/conformance/todo.js']) {
+    t.notOk(existsSync(path.join(installed, name)), `${name} is not in the package`)
+  }
+  const cli = path.join(installed, 'dist/cli.js')
+
+  const created = await outputOf(process.execPath, [cli, 'new-driver', 'zeta'], folder)
+  t.match(created, { ok: true, text: /The driver is in .*orchestrator-driver-zeta\. Next: npm install and npm test/ })
+  const again = await outputOf(process.execPath, [cli, 'new-driver', 'zeta'], folder)
+  t.match(again, { ok: false, text: /orchestrator-driver-zeta exists; choose another name/ })
+  t.match(await outputOf(process.execPath, [cli, 'new-driver', 'Not-A-Name'], folder), {
+    ok: false, text: /^"Not-A-Name" cannot be the name of a driver; expected 2 to 32 lower-case letters and digits/
+  })
+  const driver = path.join(folder, 'orchestrator-driver-zeta')
+  // npm installs a second copy of this package if the versions of the server and of the driver differ.
+  mkdirSync(path.join(driver, 'node_modules'))
+  cpSync(installed, path.join(driver, 'node_modules/cloud-orchestrator'), { recursive: true })
+
+  await t.test('TypeScript finds the declarations in strict mode', async (t) => {
+    writeFileSync(path.join(driver, 'uses.ts'), uses)
+    const include = ['*.js', '*.ts', 'test']
+    const options = { target: 'es2023', lib: ['es2023'], strict: true, checkJs: true, noEmit: true, types: ['node'] }
+    const tsc = path.join(root, 'node_modules/.bin/tsc')
+    const resolutions = [
+      { module: 'nodenext', moduleResolution: 'nodenext' },
+      { module: 'esnext', moduleResolution: 'bundler', skipLibCheck: true }
+    ]
+    for (const resolution of resolutions) {
+      const compilerOptions = { ...options, ...resolution }
+      writeFileSync(path.join(driver, 'tsconfig.json'), JSON.stringify({ include, compilerOptions }))
+      t.same(await outputOf(tsc, ['-p', driver], driver), { ok: true, text: '' }, resolution.module)
+    }
+    rmSync(path.join(driver, 'uses.ts'))
+  })
+
+  await t.test('the tests of the new driver pass', async (t) => {
+    const { ok, text } = await outputOf('npm', ['test'], driver)
+    t.ok(ok, 'npm test', { text })
+    t.match(text, /# fail 0/)
+    t.match(text, /nodes\.create +passed/)
+  })
+
+  await t.test('a server of the package knows the driver', async (t) => {
+    const standIn = await import(pathToFileURL(path.join(driver, 'stand-in.js')).href) as {
+      startStandIn (options: { token: string }): Promise<{ url: string, close (): void }>
+    }
+    const cloud = await standIn.startStandIn({ token: 'a-secret' })
+    t.teardown(() => cloud.close())
+    const env = { ZETA_ENDPOINT: cloud.url, ZETA_TOKEN: 'a-secret' }
+    writeFileSync(path.join(folder, 'orchestrator.yaml'), [
+      'clouds:',
+      '  default: { driver: ./orchestrator-driver-zeta, endpoint: "${ZETA_ENDPOINT}", token: "${ZETA_TOKEN}" }', // eslint-disable-line no-template-curly-in-string
+      '  broken: { driver: ./orchestrator-driver-zeta, endpoint: "${ZETA_ENDPOINT}", token: of-another-account }' // eslint-disable-line no-template-curly-in-string
+    ].join('\n'))
+    const checked = await outputOf(process.execPath, [cli, 'check'], folder, env)
+    t.match(checked.text, /default +zeta +127\.0\.0\.1:\d+ +up/)
+    t.match(checked.text, /broken +zeta +127\.0\.0\.1:\d+ +down +\d+ +provider_auth_failed: The token is wrong/)
+    t.notMatch(checked.text, /a-secret/)
+
+    const address = await startServer(t, cli, folder, env)
+    const send = async (method: 'GET' | 'POST', url: string, input?: object) => {
+      const headers = { 'content-type': 'application/json', prefer: 'wait=30' }
+      const { statusCode, body } = await request(`${address}${url}`, {
+        method, ...input === undefined ? {} : { headers, body: JSON.stringify(input) }
+      })
+      return { status: statusCode, body: await body.json() as any }
+    }
+    const node = { name: 'web-1', image_id: 'debian-12', size_id: 's1', provider_options: { zeta: { backups: true } } }
+    const create = await send('POST', '/api/v2/clouds/default/nodes', node)
+    t.match(create, { status: 200, body: { status: 'succeeded', resource: { state: 'running' } } })
+    const listed = await send('GET', '/api/v2/nodes?cloud=default')
+    t.match(listed.body.items, [{ name: 'web-1', driver: 'zeta', state: 'running', tags: {} }])
+    // The error comes from the second copy of the package.
+    t.match(await send('POST', '/api/v2/clouds/default/nodes', { ...node, name: 'web-2', image_id: 'none' }), {
+      status: 422, body: { code: 'validation_failed', errors: [{ pointer: '/image_id' }], cloud: 'default' }
+    })
+    const { components: { schemas } } = (await send('GET', '/openapi.json')).body
+    t.match(schemas.ZetaNodeOptions, { properties: { backups: { type: 'boolean' } } }, 'Swagger UI shows its options')
+    t.match(schemas.ProviderOptions.properties.zeta, { $ref: '#/components/schemas/ZetaNodeOptions' })
+    t.match(await send('GET', '/api/v2/drivers/zeta'), { status: 200, body: { title: 'Zeta', clouds: ['default', 'broken'] } })
+  })
+})
