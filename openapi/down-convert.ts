@@ -16,9 +16,18 @@ function convertNullUnions (node: unknown): unknown {
   return Object.fromEntries(Object.entries(converted).map(([key, child]) => [key, convertNullUnions(child)]))
 }
 
+/** Leaves out the examples of media types: generators need none, and the converter would change them. */
+function withoutExamples (node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutExamples)
+  if (typeof node !== 'object' || node === null) return node
+  const isMedia = 'schema' in node && 'example' in node
+  const kept = Object.entries(node).filter(([key]) => !isMedia || key !== 'example')
+  return Object.fromEntries(kept.map(([key, child]) => [key, withoutExamples(child)]))
+}
+
 /** Converts a document of OpenAPI 3.1 to 3.0.3, for generators that need it. */
 export function toOpenApi30 (document: object): object {
-  const converter = new Converter(convertNullUnions(document) as object, { allOfTransform: true })
+  const converter = new Converter(convertNullUnions(withoutExamples(document)) as object, { allOfTransform: true })
   const { info, ...rest } = converter.convert() as { openapi: string, info: { license: object } }
   // The identifier of the license, which 3.0 does not have, says this in 3.1.
   const license = { ...info.license, url: 'https://www.apache.org/licenses/LICENSE-2.0' }

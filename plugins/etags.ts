@@ -18,12 +18,17 @@ export const hasTag = (header: string, tag: string) => header.trim() === '*' || 
 
 /** The part of a list after its items, in which only the times differ from one answer to the next. */
 const sourcesStart = ',"sources":['
+/** Characters. */
+const longList = 16_384
 const times = /"(?:elapsed_ms|as_of)":[^,}]+/g
 
 /** Computes the tag of a list without the times at which and in which its clouds answered. */
 function tagOfList (payload: string) {
   const at = payload.lastIndexOf(sourcesStart)
-  return digest(at === -1 ? payload : payload.slice(0, at) + payload.slice(at).replaceAll(times, ''))
+  if (at === -1) return digest(payload)
+  const items = payload.slice(0, at)
+  // Joining long texts would copy them, which costs as much as half of the digest.
+  return digest((at > longList ? digest(items) : items) + payload.slice(at).replaceAll(times, ''))
 }
 
 function answer (
