@@ -119,8 +119,11 @@ export interface DriverOptions {
 
 export type DriverPlugin = FastifyPluginAsync<DriverOptions> & {
   driver: Driver
-  /** True if the driver comes from outside this package. The server then checks what its methods return. */
-  outside?: boolean
+  /**
+   * The path or the package by which the settings name a driver from outside this package. The server then checks what
+   * its methods return.
+   */
+  outside?: string
 }
 
 /** The secrets of each connection that a driver plugin made. */

@@ -45,7 +45,7 @@ export async function loadOutsideDrivers (
     try {
       const url = locate(reference, directory)
       if (url === undefined) continue
-      const plugin = urls.get(url) ?? await load(url)
+      const plugin = urls.get(url) ?? await load(url, reference)
       // Two references may lead to one file.
       if (!urls.has(url)) claimNames(plugin, reference, owners)
       urls.set(url, plugin)
@@ -92,13 +92,16 @@ function locate (reference: string, directory: string): string | undefined {
   throw new Error(`the package is not installed; run \`npm install ${reference}\` in ${directory}`)
 }
 
-async function load (url: string): Promise<DriverPlugin> {
+async function load (url: string, reference: string): Promise<DriverPlugin> {
   const { default: found } = await importModule(url)
-  return adoptDriver(found)
+  return adoptDriver(found, reference)
 }
 
-/** Returns the driver of any copy of this package as one of this copy. Throws if it is no driver or has a defect. */
-export function adoptDriver (found: unknown): DriverPlugin {
+/**
+ * Returns the driver of any copy of this package as one of this copy. `reference` is how the settings name it; default:
+ * its name. Throws if it is no driver or has a defect.
+ */
+export function adoptDriver (found: unknown, reference?: string): DriverPlugin {
   const version = (found as { [driverMark]?: unknown } | undefined)?.[driverMark]
   if (version === undefined) {
     throw new Error(`its default export is ${kindOf(found)}; expected the result of defineDriver of ` +
@@ -112,7 +115,7 @@ export function adoptDriver (found: unknown): DriverPlugin {
   const faults = declarationFaults(driver)
   if (faults.length > 0) throw new Error(`the driver has a defect: ${faults.join('; ')}`)
   // The plugin of another copy of this package would keep its secrets there.
-  return Object.assign(defineDriver(driver), { outside: true })
+  return Object.assign(defineDriver(driver), { outside: reference ?? driver.name })
 }
 
 async function importModule (url: string): Promise<{ default?: unknown }> {

@@ -20,15 +20,18 @@ function withoutDefaulted (schema: Schema): Schema {
 
 /**
  * Returns the JSON Schema of one entry under `clouds` of the settings: the settings of every cloud, then those of the
- * driver. `locations` stands in place of the one location, so neither of them is required alone.
+ * driver. `locations` stands in place of the one location, so neither of them is required alone. `reference` is
+ * how the settings name the driver.
  */
-export function settingsForm ({ name, settings, locationSetting }: Driver): Record<string, unknown> {
+export function settingsForm (
+  { settings, locationSetting }: Driver, reference: string
+): Record<string, unknown> {
   const { driver, ...common } = withoutDefaulted(CloudEntry as Schema).properties!
   const own = withoutDefaulted(settings as Schema)
   const required = own.required ?? []
   const form = {
     ...own,
-    properties: { driver: { ...driver, enum: [name], default: name }, ...common, ...own.properties },
+    properties: { driver: { ...driver, enum: [reference], default: reference }, ...common, ...own.properties },
     required: ['driver', ...required.filter((setting) => setting !== locationSetting)]
   }
   return required.includes(locationSetting) ? { ...form, 'x-required-any': [locationSetting, 'locations'] } : form

@@ -129,7 +129,7 @@ t.test('a driver is a file beside the settings, a folder, or a package', async (
   const listed = drivers.items.map(({ name }: { name: string }) => name)
   for (const name of ['dummy', 'openstack', 'file', 'folder', 'scoped', 'plain_one']) t.ok(listed.includes(name), name)
   t.match((await api.get('/api/v2/drivers/scoped')).body, {
-    title: 'Acme Cloud', clouds: ['scoped'], settings: { required: ['driver', 'token'] }, create_options: { type: 'object' }
+    title: 'Acme Cloud', clouds: ['scoped'], settings: { required: ['driver', 'token'], properties: { driver: { default: '@acme/orchestrator-driver' } } }, create_options: { type: 'object' }
   })
   const live = app.swagger() as { components: { schemas: Record<string, { properties: object }> } }
   t.ok(live.components.schemas['PlainOneNodeOptions'], 'the live document has the options of the driver')

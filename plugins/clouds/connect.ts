@@ -25,7 +25,7 @@ export async function connectClouds (
     }
     if (!enabled) continue
     const options = { ...own, name, timeout, max_in_flight }
-    if (plugin.outside === true) {
+    if (plugin.outside !== undefined) {
       links.set(name, connectOutside(fastify, plugin, options))
     } else {
       await fastify.register(plugin, options)

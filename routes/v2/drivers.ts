@@ -38,9 +38,9 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
         hint: 'GET /api/v2/drivers lists the available drivers.'
       })
     }
-    const { driver } = plugin
+    const { driver, outside = driver.name } = plugin
     const options = (driver.createOptions ?? null) as Record<string, unknown> | null
-    return { ...summary(driver), settings: settingsForm(driver), create_options: options }
+    return { ...summary(driver), settings: settingsForm(driver, outside), create_options: options }
   })
 }
 
