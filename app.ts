@@ -47,11 +47,12 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
 
   app.register(errors)
   app.register(http)
+  // Before all that may refuse a request without its body, so that the body has a time limit.
+  app.register(connections, { connections: limits })
   app.register(caching)
   app.register(origins, options)
   app.register(methods)
   app.register(cors, options)
-  app.register(connections, { connections: limits })
   app.register(log, options)
   app.register(negotiation)
   app.register(etags)

@@ -37,7 +37,7 @@ async function drip (socket: net.Socket, piece: string, pause: number) {
   }
 }
 
-const head = (method: string, path: string, headers: string) => `${method} ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`
+const head = (method: string, path: string, headers: string) => `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`
 const nodes = '/api/v2/clouds/default/nodes'
 const json = 'Content-Type: application/json\r\n'
 
@@ -55,9 +55,9 @@ t.test('a connection that says nothing, or half of the headers, is closed', asyn
   const { connect } = await start(t)
   const mute = await connect()
   const half = await connect()
-  half.socket.write(`GET ${nodes} HTTP/1.1\r\nHost: a\r\n`)
+  half.socket.write(`GET ${nodes} HTTP/1.1\r\nHost: localhost\r\n`)
   const slow = await connect()
-  slow.socket.write(`GET ${nodes} HTTP/1.1\r\nHost: a\r\nX-Slow: `)
+  slow.socket.write(`GET ${nodes} HTTP/1.1\r\nHost: localhost\r\nX-Slow: `)
   const dripping = drip(slow.socket, 'x', 20)
   await isClosed(t, mute, 'mute')
   await isClosed(t, half, 'half')

@@ -148,7 +148,7 @@ t.test('while it closes, a server answers those who wait, and takes no more', as
   // Half a request: a connection that is not idle.
   const late = net.connect({ port, host: '127.0.0.1' })
   await once(late, 'connect')
-  await new Promise<void>((resolve) => late.write('GET /health/ready HTTP/1.1\r\nHost: a\r\n', () => resolve()))
+  await new Promise<void>((resolve) => late.write('GET /health/ready HTTP/1.1\r\nHost: localhost\r\n', () => resolve()))
   await once(
     await open(`http://127.0.0.1:${port}/health/ready`).then(({ status, socket }) => {
       t.equal(status, 200)
@@ -237,7 +237,7 @@ t.test('SIGTERM under load leaves no request without an answer', async (t) => {
   const server = await serve(t, [], { cwd: directory })
   const port = Number(new URL(server.url).port)
   const tally: Tally = { answers: {}, lost: [], refused: 0 }
-  const head = (method: string, path: string) => `${method} ${path} HTTP/1.1\r\nHost: a\r\n`
+  const head = (method: string, path: string) => `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n`
   const body = JSON.stringify(input)
   const get = `${head('GET', '/api/v2/clouds/default/nodes')}\r\n`
   const create = `${head('POST', '/api/v2/clouds/default/nodes')}Content-Type: application/json\r\n` +
