@@ -69,8 +69,8 @@ const own: Record<string, string> = {
   getNodeConsole: 'Text is the end of the output of the node, as old as the cloud has it (EC2: up to minutes). A URL ' +
     'is made by each request and expires; EC2 and Eucalyptus have none. One read from the cloud.',
   createImage: 'EC2 and Eucalyptus: CreateImage without a reboot; stop the node first if its disk must be ' +
-    'consistent. OpenStack: a snapshot of the disk by Nova; of a node that boots from a volume, a snapshot of the volume. ' +
-    `The node stays as it is. ${isOperation}`,
+    'consistent. OpenStack: a snapshot of the disk by Nova; of a node that boots from a volume, a snapshot of the ' +
+    `volume. The node stays as it is. ${isOperation}`,
   deleteImage: 'EC2: deregisters the AMI; its snapshots stay and cost, unless `delete_snapshots` is true. OpenStack ' +
     `and Rackspace: deletes the image. Nodes of the image run on. ${isOperation}`,
   importImage: 'OpenStack: the web-download of Glance. The cloud itself must reach the URL; the file does not pass ' +
