@@ -35,7 +35,7 @@ interface AjvError {
   propertyName?: string
 }
 
-/** Describes the values that the formats of plugins/http.ts accept. */
+/** Describes the values that the formats of plugins/http/index.ts accept. */
 const messageByFormat: Record<string, string> = {
   'single-line': 'must not contain control characters, line breaks or characters that change the direction of text',
   'multi-line': 'must not contain control characters other than tabs and line breaks, or characters that change the ' +

@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ProblemError, toProblem, type Problem } from '../openapi/model/index.ts'
-import { forbidStorage, hasSecrets } from './caching.ts'
+import { forbidStorage, hasSecrets } from './http/caching.ts'
 import { canonicalize, hashText } from './fingerprint.ts'
 import { writeUntilDone } from './store/index.ts'
 

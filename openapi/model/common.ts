@@ -70,7 +70,7 @@ export const noFields = Type.Object({}, { additionalProperties: false })
 
 /**
  * Options of an input of which at least one field is required. The document cannot say that in a form that generated
- * clients understand, so the validator of plugins/http.ts checks `x-required-any`.
+ * clients understand, so the validator of plugins/http/index.ts checks `x-required-any`.
  */
 export const requireAny = (...fields: [string, ...string[]]) => ({
   'x-required-any': fields,
@@ -93,7 +93,7 @@ export const Id = (description: string, collection?: string) => Type.String({
   minLength: 1, maxLength: 255, description, ...(collection !== undefined && { 'x-collection': collection })
 })
 
-/** The pattern excludes names of blanks alone. `plugins/http.ts` defines the format. */
+/** The pattern excludes names of blanks alone. `plugins/http/index.ts` defines the format. */
 export const Name = Type.String({
   minLength: 1, maxLength: 255, pattern: '\\S', format: 'single-line', examples: ['web-1']
 })

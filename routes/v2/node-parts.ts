@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import {
   Console, createHeaders, NicCreate, NicList, noContent, NodeSecurityGroup, ok, operationAnswer, preferHeader
 } from '../../openapi/model/index.ts'
-import { forbidStorage } from '../../plugins/caching.ts'
+import { forbidStorage } from '../../plugins/http/caching.ts'
 import { idParams, type IdParams } from '../collection.ts'
 
 const tags = ['Nodes']

@@ -1,7 +1,7 @@
 import accepts from '@fastify/accepts'
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
-import { partialType, ProblemError } from '../openapi/model/index.ts'
+import { partialType, ProblemError } from '../../openapi/model/index.ts'
 
 /** Number of values of Accept to remember. A hostile client must not fill the memory. */
 const maxRemembered = 100

@@ -2,8 +2,8 @@ import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import fp from 'fastify-plugin'
 import type { FastifyHttpOptions } from 'fastify'
-import { ProblemError } from '../openapi/model/index.ts'
-import { writeProblem } from './http.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
+import { writeProblem } from './index.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

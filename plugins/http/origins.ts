@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import fp from 'fastify-plugin'
 import type { FastifyRequest } from 'fastify'
-import type { Settings } from '../config/index.ts'
-import { ProblemError } from '../openapi/model/index.ts'
+import type { Settings } from '../../config/index.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
 
 /** Number of values of a header to remember. Clients send only a few; a hostile client must not fill the memory. */
 const maxRemembered = 100

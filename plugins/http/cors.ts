@@ -1,6 +1,6 @@
 import cors from '@fastify/cors'
 import fp from 'fastify-plugin'
-import type { Settings } from '../config/index.ts'
+import type { Settings } from '../../config/index.ts'
 
 /** The headers that a page of an allowed origin may read, beside those that the CORS protocol always allows. */
 const exposedHeaders = [

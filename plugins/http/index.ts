@@ -8,10 +8,10 @@ import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
 import { LogController, type FastifyHttpOptions, type FastifyRequest, type RouteOptions } from 'fastify'
 import { Type } from 'typebox'
-import { isCidr } from '../config/addresses.ts'
-import { escapeStep } from '../drivers/invalid.ts'
-import { ProblemError, toProblem, type FieldError } from '../openapi/model/index.ts'
-import { invalidFields, sendProblem } from './errors.ts'
+import { isCidr } from '../../config/addresses.ts'
+import { escapeStep } from '../../drivers/invalid.ts'
+import { ProblemError, toProblem, type FieldError } from '../../openapi/model/index.ts'
+import { invalidFields, sendProblem } from '../errors.ts'
 
 const addFormats = formats as unknown as (ajv: Ajv) => void
 

@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { pathOf, services, type CollectionName, type ReadService } from '../drivers/driver.ts'
-import { ProblemError } from '../openapi/model/index.ts'
+import { pathOf, services, type CollectionName, type ReadService } from '../../drivers/driver.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
 import { hasTag, tagOf } from './etags.ts'
 
 const serviceByPath = new Map(services.map((service) => [pathOf(service), service]))
