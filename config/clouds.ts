@@ -43,7 +43,8 @@ function findDriver (name: string, { drivers, outside }: CloudsSource) {
   const loaded = outside?.get(name)
   if (loaded === undefined) {
     const names = [...drivers.keys()].join(', ')
-    return { error: `expected one of ${names}, the path of a file (./my-driver.js), or an installed package` }
+    const error = `expected one of ${names}, the path of a file (./my-driver.js), or an installed package`
+    return { error, defect: false }
   }
   return 'error' in loaded ? loaded : { driver: loaded.plugin.driver, preset: {} }
 }
@@ -68,17 +69,19 @@ function readEntry (name: string, entry: unknown, source: CloudsSource, report: 
   if (errors.some(({ path }) => path === 'driver' || path.startsWith('locations'))) return []
   const { locations = [undefined], ...common } = settings as CommonSettings
   const found = findDriver(common.driver, source)
-  if ('error' in found) {
+  if ('error' in found && found.defect !== true) {
     report.add(`${path}.driver`, `found "${common.driver}"; ${found.error}`)
     return []
   }
-  const { driver, preset } = found
   return locations.flatMap((location) => {
     const cloud = nameOf(name, location)
     if (!cloudName.test(cloud)) {
       report.add(path, `found the name "${cloud}"; expected ${String(cloudName)}`)
       return []
     }
+    // Code that cannot be used takes down its own clouds only.
+    if ('error' in found) return [{ ...common, name: cloud, settings: {}, failure: found.error }]
+    const { driver, preset } = found
     const input: Record<string, unknown> = { ...preset, ...ownInput }
     if (location !== undefined) input[driver.locationSetting] = location
     const settings = readDriverSettings(input, driver, { ...source, cloud }, `${path}.`, report)

@@ -90,6 +90,8 @@ export interface CloudSettings {
   max_in_flight: number
   /** The settings of the driver. */
   settings: Record<string, unknown>
+  /** Why the code of the driver cannot be used. The cloud is then down, and its settings are not checked. */
+  failure?: string
 }
 
 export interface Settings extends ServerSettings {

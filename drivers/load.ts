@@ -19,8 +19,11 @@ export async function loadDrivers (): Promise<Map<string, DriverPlugin>> {
   return new Map(plugins.map((plugin) => [plugin.driver.name, plugin]))
 }
 
-/** A driver from outside this package, or the reason why it cannot be used. */
-export type OutsideDriver = { plugin: DriverPlugin } | { error: string }
+/**
+ * A driver from outside this package, or the reason why it cannot be used. With `defect`, the code was found and cannot
+ * be used; otherwise the reference itself is wrong.
+ */
+export type OutsideDriver = { plugin: DriverPlugin } | { error: string, defect?: boolean }
 
 /** Milliseconds for the import of a driver. */
 const importTimeout = 10_000
@@ -42,16 +45,19 @@ export async function loadOutsideDrivers (
   }
   const urls = new Map<string, DriverPlugin>()
   for (const reference of new Set(references)) {
+    let isLoading = false
     try {
       const url = locate(reference, directory)
       if (url === undefined) continue
+      isLoading = true
       const plugin = urls.get(url) ?? await load(url, reference)
+      isLoading = false
       // Two references may lead to one file.
       if (!urls.has(url)) claimNames(plugin, reference, owners)
       urls.set(url, plugin)
       loaded.set(reference, { plugin })
     } catch (error) {
-      loaded.set(reference, { error: (error as Error).message })
+      loaded.set(reference, { error: (error as Error).message, defect: isLoading })
     }
   }
   return loaded

@@ -37,6 +37,9 @@ export const splitCommas: preValidationHookHandler = ({ query: given, routeOptio
   done()
 }
 
+/** `confirm_resize` becomes `confirmResize`. */
+export const toCamelCase = (verb: string) => verb.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+
 export const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
 
 /** The reading routes of every collection: list over all clouds, list over one cloud, get. */

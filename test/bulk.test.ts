@@ -73,9 +73,10 @@ t.test('what the cloud or the request lacks is one error for the whole, and noth
   t.same(await refused('stop', { ids, type: 'hard' }), ['body/type'])
   t.same(await refused('stop', { ids, input: { type: 'hard' } }), ['body/input/type'])
   t.same(await refused('reboot', { ids, input: { type: 'gentle' } }), ['body/input/type'])
-  t.same(await refused('resize', { ids }), ['body/input/size_id'])
+  t.same(await refused('resize', { ids }), ['body/input'])
+  t.same(await refused('resize', { ids, input: {} }), ['body/input/size_id'])
   t.same(await refused('destroy', { ids, input: { if_state: 'asleep' } }), ['body/input/if_state'])
-  t.same(await refused('fly', { ids }), ['path/verb'])
+  t.equal((await run(api, 'fly', { ids })).body.code, 'route_not_found')
   t.same((await api.get('/api/v2/operations')).body.items, [])
 })
 

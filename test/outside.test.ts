@@ -149,39 +149,60 @@ t.test('a driver is a file beside the settings, a folder, or a package', async (
   t.equal((await api.get('/api/v2/clouds/scoped/nodes/none')).status, 404, 'the pattern of ids applies')
 })
 
-t.test('the error of a driver that cannot be loaded says what to do', async (t) => {
+const unusable: Record<string, [string, RegExp]> = {
+  throws: ["throw new Error('no luck')", /its code failed while it was loaded: no luck$/],
+  broken: ["import 'no-such-package'", /loaded: Cannot find package 'no-such-package' imported from .*\/broken\.js$/],
+  nothing: [
+    'export const x = 1', /its default export is undefined; expected the result of defineDriver of cloud-orchestrator\/driver$/
+  ],
+  nonsense: ['export default { name: "x" }', /its default export is an object; expected the result of defineDriver/],
+  later: [
+    'export default Object.assign(() => {}, { [Symbol.for("cloud-orchestrator.driver")]: 99 })',
+    new RegExp(`made for version 99 of the contract of drivers, and this server has version ${contractVersion}; install`)
+  ],
+  faulty: [source({ name: 'Not A Name' }), /the driver has a defect: name must match/],
+  schema: [
+    source({ name: 'schema' }).replace("rack: { type: 'string' }", "rack: { $ref: '#/none' }"),
+    /createOptions is not a valid schema: can't resolve reference #\/none/
+  ]
+}
+
+t.test('a driver whose code cannot be used takes its own clouds down, with the reason', async (t) => {
+  const files = Object.entries(unusable).map(([name, [code]]) => [`${name}.js`, code] as const)
+  const directory = makeFolder(t, Object.fromEntries(files))
+  const broken = Object.keys(unusable).map((name) => [name, cloud(`./${name}.js`)] as const)
+  const both = cloud('./throws.js', { locations: ['a', 'b'] })
+  const clouds = { default: dummy(), ...Object.fromEntries(broken), both, off: cloud('./throws.js', { enabled: false }) }
+  const { api, app } = await build(t, { directory, clouds })
+  for (const [name, [, reason]] of Object.entries(unusable)) {
+    const { status, body } = await api.get(`/api/v2/clouds/${name}/nodes`)
+    t.match([status, body.code, body.driver], [500, 'internal_error', `./${name}.js`])
+    t.match(body.detail, reason, name)
+    t.match((await api.get(`/api/v2/clouds/${name}`)).body, { driver: `./${name}.js`, health: { status: 'down' } })
+  }
+  t.match((await api.get('/api/v2/clouds/both-b')).body.health, { status: 'down' })
+  t.match((await api.get('/api/v2/clouds/off')).body.health, { status: 'disabled' })
+  t.equal((await api.get('/api/v2/clouds/default/nodes')).status, 200, 'the other cloud answers')
+  t.equal((await api.get('/health/ready')).status, 200, 'the server is ready')
+  await app.close()
+  const { settings, drivers } = await loadServer({ config: path.join(directory, 'orchestrator.json'), env: {}, cwd: '/' })
+  t.match(await check(settings, drivers), { ok: false, table: /throws +\.\/throws\.js +- +down .*no luck/ })
+})
+
+t.test('the settings are refused if they name no driver, or two drivers of one name', async (t) => {
   const files = {
-    'settings/throws.js': "throw new Error('no luck')",
-    'settings/broken.js': "import 'no-such-package'",
-    'settings/nothing.js': 'export const x = 1',
-    'settings/nonsense.js': 'export default { name: "x" }',
-    'settings/later.js': 'export default Object.assign(() => {}, { [Symbol.for("cloud-orchestrator.driver")]: 99 })',
-    'settings/faulty.js': source({ name: 'Not A Name' }),
-    'settings/schema.js': source({ name: 'schema' }).replace("rack: { type: 'string' }", "rack: { $ref: '#/none' }"),
     'settings/openstack.js': source({ name: 'openstack' }),
     'settings/one.js': source({ name: 'same' }),
-    'settings/two.js': source({ name: 'same' }),
-    'node_modules/unbuilt/package.json': '{"name":"unbuilt","exports":"./dist/index.js"}'
+    'settings/two.js': source({ name: 'same' })
   }
-  const names = [
-    'throws', 'broken', 'nothing', 'nonsense', 'later', 'faulty', 'schema', 'openstack', 'one', 'two', 'missing'
-  ]
-  const references = [...names.map((name) => `./${name}.js`), '@acme/none', 'openstak', 'unbuilt']
+  const references = ['./openstack.js', './one.js', './two.js', './missing.js', '@acme/none', 'openstak']
   const errors = await errorsOf(t, files, references)
   const expected: [string, RegExp][] = [
-    ['throws.js', /its code failed while it was loaded: no luck$/],
-    ['broken.js', /loaded: Cannot find package 'no-such-package' imported from \/settings\/broken\.js$/],
-    ['nothing.js', /its default export is undefined; expected the result of defineDriver of cloud-orchestrator\/driver$/],
-    ['nonsense.js', /its default export is an object; expected the result of defineDriver/],
-    ['later.js', new RegExp(`made for version 99 of the contract of drivers, and this server has version ${contractVersion}; install`)],
-    ['faulty.js', /the driver has a defect: name must match/],
-    ['schema.js', /createOptions is not a valid schema: can't resolve reference #\/none/],
     ['openstack.js', /the driver has the name "openstack", which the built-in driver openstack has too; change the name/],
     ['two.js', /the driver has the name "same", which \.\/one\.js has too/],
     ['missing.js', /the file \/settings\/missing\.js does not exist$/],
     ['@acme/none', /the package is not installed; run `npm install @acme\/none` in \/settings$/],
-    ['openstak', /expected one of dummy, .*, the path of a file \(\.\/my-driver\.js\), or an installed package$/],
-    ['unbuilt', /its code failed while it was loaded: Cannot find module .*dist\/index\.js/]
+    ['openstak', /expected one of dummy, .*, the path of a file \(\.\/my-driver\.js\), or an installed package$/]
   ]
   const lines = errors.split('\n')
   t.equal(lines.length, expected.length, 'one line for each error', { errors })

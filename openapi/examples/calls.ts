@@ -38,12 +38,13 @@ async function callReads (call: CallApi) {
 /** Walks a node through all its verbs. */
 async function callVerbs (call: CallApi, id: string, sizeId: string, imageId: string) {
   const path = { id }
-  const verbs: [name: string, body?: object][] = [
+  const verbs: [name: string, input?: object][] = [
     ['stop'], ['start'], ['reboot', { type: 'hard' }], ['pause'], ['resume'], ['suspend'], ['resume'], ['shelve'],
     ['resume'], ['rescue', {}], ['unrescue'], ['resize', { size_id: sizeId }], ['confirmResize'],
     ['resize', { size_id: 'dummy.small' }], ['revertResize'], ['rebuild', { image_id: imageId }]
   ]
   for (const [verb, body] of verbs) await call(`${verb}Node`, { path, body })
+  for (const [verb, input] of verbs) await call(`${verb}Nodes`, { body: { ids: [id], input } })
 }
 
 async function callStorage (call: CallApi, node: string) {
@@ -124,9 +125,10 @@ export async function callAll (call: CallApi) {
   await callVerbs(call, id, 'dummy.medium', 'img-debian-12')
   await callStorage(call, id)
   await callNetworks(call, id)
-  await call('runNodesAction', { path: { verb: 'stop' }, body: { ids: [id] } })
   await call('destroyNode', { path: { id } })
   await call('restoreNode', { path: { id } })
+  await call('destroyNodes', { body: { ids: [id], input: { if_state: 'running' } } })
+  await call('restoreNodes', { body: { ids: [id] } })
   await call('deleteKeyPair', { path: { id: 'laptop' } })
   await call('listOperations', { query: 'limit=1' })
   await call('listNodeOperations', { path: { id }, query: 'limit=1' })

@@ -1,24 +1,36 @@
-import { Type, type Static } from 'typebox'
-import { Id, inputObject, map, nullableRef } from './common.ts'
-import { model } from './model.ts'
+import { Type, type Static, type TSchema } from 'typebox'
+import { Id, inputObject, noFields, nullableRef } from './common.ts'
+import { definitionOf, model } from './model.ts'
 import { Operation } from './operation.ts'
 import { Problem } from './problem.ts'
+import { NodeDestroy, nodeVerbDetails, nodeVerbs, type NodeVerb } from './resources/index.ts'
 
 /** The maximum number of nodes of one request. */
 export const maxBulkIds = 100
 
-export type NodeBulkAction = Static<typeof NodeBulkAction>
-export const NodeBulkAction = model('NodeBulkAction', inputObject({
-  ids: Type.Array(Id('Id of a node.'), {
-    minItems: 1, maxItems: maxBulkIds, uniqueItems: true, description: 'The nodes, each once.'
-  })
-}, {
-  input: map(Type.Unknown(), {
-    description: 'The fields of the action, the same for every node: those of the body of ' +
-      '`/nodes/{id}/actions/{verb}`, or `if_state` for `destroy`.',
-    examples: [{ type: 'hard' }]
-  })
-}, { description: 'One action on many nodes of a cloud.' }))
+const ids = Type.Array(Id('Id of a node.'), {
+  minItems: 1, maxItems: maxBulkIds, uniqueItems: true, description: 'The nodes, each once.'
+})
+
+/** The body of an action on many nodes: their ids, and the input of the action, which is the same for every node. */
+function bulkBody (name: string, input: TSchema) {
+  const { required = [] } = (definitionOf(input) ?? input) as { required?: string[] }
+  return model<TSchema>(name, required.length > 0 ? inputObject({ ids, input }) : inputObject({ ids }, { input }))
+}
+
+export const NodesAction = bulkBody('NodesAction', noFields)
+export const NodesDestroy = bulkBody('NodesDestroy', NodeDestroy)
+
+const bodyOf = (verb: NodeVerb) => {
+  const { body } = nodeVerbDetails[verb]
+  return body === noFields ? NodesAction : bulkBody(`Nodes${verb[0]!.toUpperCase()}${verb.slice(1)}`, body)
+}
+
+/** The body of each action on many nodes. */
+export const nodeBulkBodies = {
+  ...Object.fromEntries<TSchema>(nodeVerbs.map((verb) => [verb, bodyOf(verb)])) as Record<NodeVerb, TSchema>,
+  destroy: NodesDestroy
+}
 
 export type NodeBulkItem = Static<typeof NodeBulkItem>
 export const NodeBulkItem = model('NodeBulkItem', Type.Object({

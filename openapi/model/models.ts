@@ -12,7 +12,8 @@ const exported = modules.flatMap((module): unknown[] => Object.values(module))
 const verbBodies = Object.values(resources.nodeVerbDetails).map(({ body }) => body)
 
 /** Every named model. `plugins/schemas.ts` registers them. */
-export const models = [...exported, ...verbBodies].map(definitionOf).filter((schema) => schema !== undefined)
+export const models = [...new Set([...exported, ...verbBodies, ...Object.values(bulk.nodeBulkBodies)])]
+  .map(definitionOf).filter((schema) => schema !== undefined)
 
 const scalarTypes = new Set(['string', 'integer', 'number', 'boolean'])
 

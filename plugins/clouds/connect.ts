@@ -10,15 +10,19 @@ import { guard } from './guard.ts'
 const closeTimeout = 2000
 
 /**
- * Connects the enabled clouds and creates the farm. If a driver from outside fails to connect, its cloud is down and
- * the others are served.
+ * Connects the enabled clouds and creates the farm. If a driver from outside cannot be used or fails to connect, its
+ * cloud is down and the others are served.
  */
 export async function connectClouds (
   fastify: FastifyInstance, settings: readonly CloudSettings[], drivers: ReadonlyMap<string, DriverPlugin>
 ): Promise<Farm> {
   if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
   const links = new Map<string, Connection | ProblemError>()
-  for (const { name, driver, enabled, timeout, max_in_flight, settings: own } of settings) {
+  for (const { name, driver, enabled, timeout, max_in_flight, settings: own, failure } of settings) {
+    if (failure !== undefined) {
+      if (enabled) links.set(name, toFailure(fastify, name, driver, `The driver ${driver} cannot be used: ${failure}`))
+      continue
+    }
     const plugin = drivers.get(driver)
     if (plugin === undefined) {
       throw new Error(`cloud ${name}: no driver is named ${driver}; drivers: ${[...drivers.keys()].join(', ')}`)
@@ -45,15 +49,19 @@ function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugin, opt
     if (secrets !== undefined) secretsOf.set(guarded, secrets)
     return guarded
   } catch (error) {
-    fastify.log.error({ err: error, cloud, driver: driver.name }, 'the driver failed to connect')
     const reason = error instanceof Error ? error.message : String(error)
-    return new ProblemError('internal_error', `The driver ${driver.name} failed to connect: ${reason}`, {
-      cause: error,
-      cloud,
-      driver: driver.name,
-      hint: 'Correct the settings of the cloud or its driver, and restart the server.'
-    })
+    return toFailure(fastify, cloud, driver.name, `The driver ${driver.name} failed to connect: ${reason}`, error)
   }
+}
+
+/** Logs why a cloud is not served, and returns the error with which it answers. */
+function toFailure (
+  { log }: FastifyInstance, cloud: string, driver: string, detail: string, cause?: unknown
+): ProblemError {
+  const hint = 'Correct the settings of the cloud or its driver, and restart the server.'
+  const problem = new ProblemError('internal_error', detail, { cause, cloud, driver, hint })
+  log.error({ err: problem, cloud, driver }, 'the cloud is down: its driver cannot be used')
+  return problem
 }
 
 /** A driver that does not close must not keep the server from closing. */

@@ -61,17 +61,16 @@ const own: Record<string, string> = {
   attachNodeNic: 'EC2: creates and attaches a network interface. OpenStack: creates and attaches a port. The system ' +
     `in the node must configure it. Other NICs do not change. ${isOperation}`,
   detachNodeNic: 'EC2: a NIC that this server made is deleted, another is only detached. OpenStack: Nova ' +
-    'detaches the port. A floating IP of ' +
-    `it becomes free and stays in the account. ${isOperation}`,
+    `detaches the port. A floating IP of it becomes free and stays in the account. ${isOperation}`,
   addNodeSecurityGroup: 'Takes effect at once and without an operation. Groups that a NIC has already stay. ' +
-    'OpenStack ' +
-    'without Neutron does it in one request, all others in one for each NIC.',
+    'OpenStack without Neutron does it in one request, all others in one for each NIC.',
   removeNodeSecurityGroup: 'Takes effect at once and without an operation. Other groups stay. The group itself is ' +
     'not deleted.',
   getNodeConsole: 'Text is the end of the output of the node, as old as the cloud has it (EC2: up to minutes). A URL ' +
     'is made by each request and expires; EC2 and Eucalyptus have none. One read from the cloud.',
-  createImage: 'EC2 and Eucalyptus: CreateImage, which may restart the node. OpenStack: a snapshot of the disk by ' +
-    `Nova; of a node that boots from a volume, a snapshot of the volume. The node stays as it is. ${isOperation}`,
+  createImage: 'EC2 and Eucalyptus: CreateImage without a reboot; stop the node first if its disk must be ' +
+    'consistent. OpenStack: a snapshot of the disk by Nova; of a node that boots from a volume, a snapshot of the ' +
+    `volume. The node stays as it is. ${isOperation}`,
   deleteImage: 'EC2: deregisters the AMI; its snapshots stay and cost, unless `delete_snapshots` is true. OpenStack ' +
     `and Rackspace: deletes the image. Nodes of the image run on. ${isOperation}`,
   importImage: 'OpenStack: the web-download of Glance. The cloud itself must reach the URL; the file does not pass ' +
@@ -90,8 +89,7 @@ const own: Record<string, string> = {
     'to a router.',
   deleteSubnet: 'A subnet with nodes or router interfaces is answered with 409. The network stays.',
   createRouter: 'OpenStack: a Neutron router, with `external_gateway` connected to the outside. EC2: a route ' +
-    'table of ' +
-    'the network `network_id`, with `external_gateway` an internet gateway.',
+    'table of the network `network_id`, with `external_gateway` an internet gateway.',
   deleteRouter: 'Disconnect its subnets first; otherwise the answer is 409. Networks and subnets stay.',
   addRouterInterface: 'OpenStack: an interface with the address of the gateway of the subnet. EC2: associates the ' +
     'route table with the subnet. One request to the cloud and one read.',
@@ -117,8 +115,8 @@ const own: Record<string, string> = {
     `are any. An attached volume is answered with 409. ${isOperation}`,
   attachVolume: 'EC2 needs a free device and a node of the same zone. OpenStack and Rackspace choose the device. The ' +
     `system in the node must mount it. ${isOperation}`,
-  detachVolume: 'Unmount it in the node first. The content of the volume stays. A volume that is not attached is a ' +
-    `success. ${isOperation}`,
+  detachVolume: 'Unmount it in the node first. The content of the volume stays. A volume that is not attached ' +
+    `is answered with 409. ${isOperation}`,
   extendVolume: 'The size can only grow. EC2: ModifyVolume. OpenStack: also of an attached volume, if Cinder allows ' +
     `it. The file system in the volume does not grow by itself. ${isOperation}`,
   createSnapshot: 'EC2: CreateSnapshot. OpenStack and Rackspace: a Cinder snapshot, also of an attached volume. What ' +
@@ -126,16 +124,15 @@ const own: Record<string, string> = {
   deleteSnapshot: 'Volumes that were created from the snapshot stay. EC2 answers 409 if an image uses it. ' +
     `${isOperation}`,
   listQuotas: 'EC2: the limits that the account itself can read, with the use that one or two calls count. ' +
-    'OpenStack: those of Nova, Neutron and Cinder, read at ' +
-    'the same time; `sources` tells how each answered. A limit of null means unlimited; `used` of null is unknown.',
+    'OpenStack: those of Nova, Neutron and Cinder, read at the same time; `sources` tells how each ' +
+    'answered. A limit of null means unlimited; `used` of null is unknown.',
   listNodeOperations: 'Reads the store of this server, not the cloud: changes that were made past this server are ' +
     'not listed. Operations of a destroyed node are kept as long as all others.',
   getOperation: 'Reads the store of this server, not the cloud. With `wait` the answer comes when the operation ' +
     'ends or the time is over; `finished_at` tells which. An operation survives a restart of the server.',
   listDrivers: 'The kinds of clouds that this server can connect to, also those that no cloud uses. Calls no cloud.',
   getDriver: '`settings` is the JSON Schema of one entry under `clouds` of the settings file; ' +
-    '`create_options` is that ' +
-    'of `provider_options` of a create. Both suit a generated form. Calls no cloud.',
+    '`create_options` is that of `provider_options` of a create. Both suit a generated form. Calls no cloud.',
   getLiveness: 'Answers as long as the process runs, also while it shuts down. Calls no cloud and not the store.'
 }
 

@@ -18,7 +18,7 @@ function depthOf (path: string) {
   const steps = path.split('/')
   const parts = steps.length + (path.endsWith('}') ? 0 : 0.1)
   // Actions on many nodes come after those on one.
-  if (path.endsWith('/actions/{verb}')) return 7.06
+  if (path.includes('/nodes/actions/')) return 7.06
   return path.includes('/actions/') ? 7.05 : steps.length > 7 ? parts + 1 : parts
 }
 

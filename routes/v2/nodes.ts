@@ -4,11 +4,9 @@ import {
   nodeVerbDetails, nodeVerbs, ok, operationAnswer, preferHeader, stateFilters, Validation
 } from '../../openapi/model/index.ts'
 import { asProblemError } from '../../plugins/errors.ts'
-import { cloudParams, collectionRoutes, idParams } from '../collection.ts'
+import { cloudParams, collectionRoutes, idParams, toCamelCase } from '../collection.ts'
 
 const tags = ['Nodes']
-
-const toCamelCase = (verb: string) => verb.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { nodes, actions, operations } = fastify
