@@ -62,6 +62,11 @@ export interface Until {
   provider_states?: string[]
   /** If true, the change ends when the resource does not exist, or is terminated or deleted. */
   gone?: boolean
+  /**
+   * If true, the change has failed when the node has a `fault` and is not in transition, whatever its state is. For
+   * clouds whose nodes return to their state after a change that failed.
+   */
+  fault?: boolean
 }
 
 /** A change that the cloud accepted. */

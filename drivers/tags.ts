@@ -13,11 +13,15 @@ export function toTags (tags: Record<string, string> = {}): Record<string, strin
   return others
 }
 
-/** The keys of tags that a cloud accepts. The server itself enforces the limit of the values, `tag_characters`. */
+/** The tags that a cloud accepts. The server itself enforces the limit of the values, `tag_characters`. */
 export interface TagRules {
   key: RegExp
   /** Describes `key` in a message. */
   words: string
+  /** For clouds that do not accept every character in a value. */
+  value?: RegExp
+  /** Describes `value` in a message. */
+  valueWords?: string
 }
 
 /** The JSON Pointer of a tag in a request. */
@@ -33,10 +37,12 @@ export function rejectTags (tags: TagPatch = {}, faultOf: (key: string, value: s
   }))
 }
 
-/** Checks the keys of tags. Throws validation_failed with every tag that the cloud does not accept. */
-export function checkTags (tags: TagPatch | undefined, { key, words }: TagRules) {
-  rejectTags(tags, (name) => {
+/** Checks the keys and values of tags. Throws validation_failed with every tag that the cloud does not accept. */
+export function checkTags (tags: TagPatch | undefined, { key, words, value: valuePattern, valueWords = '' }: TagRules) {
+  rejectTags(tags, (name, value) => {
     if (name === operationKey) return 'is reserved for this server and cannot be set'
-    return key.test(name) ? undefined : `has a key that this cloud does not accept: ${words}`
+    if (!key.test(name)) return `has a key that this cloud does not accept; expected: ${words}`
+    if (value === null || valuePattern === undefined || valuePattern.test(value)) return undefined
+    return `has a value that this cloud does not accept; expected: ${valueWords}`
   })
 }

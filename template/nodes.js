@@ -47,8 +47,7 @@ const operationLabel = 'orchestrator-operation'
 
 const labelRules = {
   key: /^(?!orchestrator-)[a-z0-9][a-z0-9._-]{0,62}$/,
-  words: 'lower-case letters, digits, ".", "_" and "-", at most 63; orchestrator- is reserved for this server',
-  value: 63
+  words: 'lower-case letters, digits, ".", "_" and "-", at most 63; orchestrator- is reserved for this server'
 }
 
 /**

@@ -604,6 +604,12 @@ t.test('what a resource shows decides whether a change has ended', async (t) => 
   t.match(error.details, { retryable: false, provider_error: { code: '500', message: 'No room', request_id: null } })
   const mute = judgeChange(stopped, seen('error', { fault: null })) as ProblemError
   t.match(mute.details.provider_error, { code: null, message: null })
+  const failing = { ...stopped, until: { ...stopped.until, fault: true } }
+  const fault = { code: 'no_room', message: 'No room' }
+  t.match(judgeChange(failing, seen('stopped', { fault })), { code: 'provider_error', message: 'No room' })
+  t.equal(judgeChange(failing, seen('stopped', { fault, transitioning: true })), 'waiting', 'the change is in progress')
+  t.equal(judgeChange(failing, seen('stopped', { fault: null })), 'succeeded')
+  t.equal(judgeChange(stopped, seen('stopped', { fault })), 'succeeded', 'other clouds keep the fault of an old change')
   t.match((judgeChange({ ...stopped, waited: 1e6 }, seen('paused')) as ProblemError).details, { state: 'paused' })
 })
 

@@ -1,60 +1,11 @@
-import { execFile, spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { promisify } from 'node:util'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { request } from 'undici'
 import { root } from './helper/app.ts'
-
-const run = promisify(execFile)
-
-/** Resolves to the output of a command, also if it fails. */
-const outputOf = async (command: string, args: string[], cwd: string, env: Record<string, string> = {}) => {
-  const options = { cwd, env: { PATH: process.env['PATH'], HOME: cwd, ...env } }
-  return run(command, args, options).then(
-    ({ stdout, stderr }) => ({ ok: true, text: stdout + stderr }),
-    ({ stdout, stderr }: { stdout: string, stderr: string }) => ({ ok: false, text: stdout + stderr }))
-}
-
-/** Unpacks the tarball as npm would install it. Its dependencies are those of this repository. */
-async function install (tarball: string, folder: string) {
-  const target = path.join(folder, 'node_modules/cloud-orchestrator')
-  mkdirSync(target, { recursive: true })
-  await run('tar', ['xzf', tarball, '-C', target, '--strip-components=1'])
-  const { dependencies } = JSON.parse(readFileSync(path.join(target, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>
-  }
-  for (const name of [...Object.keys(dependencies), '@types/node']) {
-    const link = path.join(folder, 'node_modules', name)
-    mkdirSync(path.dirname(link), { recursive: true })
-    symlinkSync(path.join(root, 'node_modules', name), link)
-  }
-  return target
-}
-
-/** Starts a server and resolves to its address. It ends with the test. */
-async function startServer (t: Test, cli: string, cwd: string, env: Record<string, string>) {
-  const child = spawn(process.execPath, [cli], {
-    cwd, env: { PATH: process.env['PATH'], PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'inherit']
-  })
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  t.teardown(async () => {
-    child.kill('SIGTERM')
-    await ended
-  })
-  let output = ''
-  for await (const chunk of child.stdout) {
-    output += String(chunk)
-    const [, address] = /API +(http:\/\/[^/]+)/.exec(output) ?? []
-    if (address !== undefined) {
-      child.stdout.resume()
-      return address
-    }
-  }
-  throw new Error(`the server did not start: ${output}`)
-}
+import { installPacked, outputOf, startServer } from './helper/packed.ts'
 
 const uses = `
 import Fastify from 'fastify'
@@ -77,8 +28,7 @@ t.test('the packed package serves a driver of its own package, with declarations
   // Not in the repository: its node_modules must not be found by way of the parent folders.
   const folder = mkdtempSync(path.join(tmpdir(), 'orchestrator-package-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: root })
-  const installed = await install(path.join(folder, stdout.trim().split('\n').at(-1)!), folder)
+  const installed = await installPacked(folder)
   for (const name of ['dist/.tsbuildinfo', 'dist/test/run.js', 'dist/test/labs/ec2', 'dist/test/conformance/todo.js']) {
     t.notOk(existsSync(path.join(installed, name)), `${name} is not in the package`)
   }

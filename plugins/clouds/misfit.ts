@@ -42,7 +42,7 @@ const change = {
     until: {
       type: 'object',
       required: ['states'],
-      properties: { states: texts, provider_states: texts, gone: { type: 'boolean' } }
+      properties: { states: texts, provider_states: texts, gone: { type: 'boolean' }, fault: { type: 'boolean' } }
     },
     secrets: { type: 'object', additionalProperties: text }
   }

@@ -49,6 +49,9 @@ export function judgeChange (
     if (status?.fault != null) return toFailure(status, 'The cloud ended the resource')
     return new ProblemError('resource_not_found', 'The resource was destroyed before the operation ended')
   }
+  if (until.fault === true && !status.transitioning && status.fault != null) {
+    return toFailure(status, 'The change failed at the cloud')
+  }
   const isInEndState = until.states.includes(status.state) &&
     (until.provider_states?.includes(status.provider_state ?? '') ?? true)
   if (isInEndState && !status.transitioning) return 'succeeded'

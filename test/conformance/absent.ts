@@ -3,7 +3,7 @@ import { services, type Connection, type ServiceName } from '../../drivers/drive
 /** As many zeros as the longest ids have: those of EC2. */
 const maxRepeats = 17
 
-const characters = '0abcdefghijklmnopqrstuvwxyz-._'
+const characters = '01abcdefghijklmnopqrstuvwxyz-._'
 
 /** A character that fits a class such as [0-9a-f], an escape or a literal. */
 const characterFor = (atom: string, flags: string) =>

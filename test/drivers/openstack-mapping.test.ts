@@ -429,6 +429,15 @@ t.test('a pattern matches its name with any characters', async (t) => {
   t.equal(namePattern('\u{1f600}'), undefined, "Nova's database fails at it")
 })
 
+t.test('values of tags are checked where a cloud does not accept every character', async (t) => {
+  const rules = { key: /^[a-z]+$/, words: 'letters', value: /^[a-z]*$/, valueWords: 'lower-case letters' }
+  t.doesNotThrow(() => checkTags({ a: 'b', empty: '', gone: null }, rules))
+  t.throws(() => checkTags({ a: 'two words', b: 'c' }, rules), {
+    code: 'validation_failed',
+    details: { errors: [{ pointer: '/tags/a', message: /expected: lower-case letters/ }] }
+  })
+})
+
 t.test('tags are metadata without our key', async (t) => {
   const metadata = JSON.parse('{"__proto__":"a","orchestrator:operation":"o","b":"c"}') as Record<string, string>
   t.strictSame(Object.entries(toTags(metadata)), [
