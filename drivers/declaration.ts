@@ -23,7 +23,7 @@ export const kindOf = (value: unknown) => {
 /** Compiles a schema as the server does for requests. Throws if it is not valid. */
 function compileSchema (schema: object) {
   const ajv = new Ajv({ allowUnionTypes: true, strictRequired: false, logger: false })
-  ;(formats as unknown as (ajv: Ajv) => void)(ajv)
+  formats.default(ajv)
   for (const format of ['cidr', 'ip', 'single-line', 'multi-line', 'password']) ajv.addFormat(format, true)
   ajv.compile(schema)
 }
@@ -80,7 +80,7 @@ export function connectionFaults (connection: unknown): string[] {
     return ['connect returned a promise; expected the connection itself. Log in with the first call instead']
   }
   if (!isObject(connection)) return [`connect returned ${kindOf(connection)}; expected a connection`]
-  const { ids, check, refresh, cloud, driver, host, location, capabilities } = connection as unknown as Connection
+  const { ids, check, refresh, cloud, driver, host, location, capabilities } = connection as Partial<Connection>
   const isTextOrNull = (value: unknown) => value === null || typeof value === 'string'
   const patterns = isObject(ids) ? Object.entries(ids) : []
   return [

@@ -13,8 +13,6 @@ import { escapeStep } from '../../drivers/invalid.ts'
 import { ProblemError, toProblem, type FieldError } from '../../openapi/model/index.ts'
 import { invalidFields, sendProblem } from '../errors.ts'
 
-const addFormats = formats as unknown as (ajv: Ajv) => void
-
 /** Characters that end a line, steer a terminal, or reorder the text around them (Unicode TR 36, section 2.1). */
 const unsafe = '\\p{Cc}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069'
 const singleLine = new RegExp(`^[^${unsafe}]*$`, 'u')
@@ -50,7 +48,7 @@ const createAjv = (coerceTypes: false | 'array') => {
     keywords: ['example', 'discriminator', 'x-extensible-enum', 'x-collection']
   })
   ajv.addKeyword(requiredAny)
-  addFormats(ajv)
+  formats.default(ajv)
   ajv.addFormat('cidr', isCidr)
   ajv.addFormat('ip', (value: string) => isIP(value) !== 0)
   ajv.addFormat('single-line', singleLine)

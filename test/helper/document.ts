@@ -28,7 +28,7 @@ function compile (document: object) {
     keyword: 'x-extensible-enum',
     validate: (values: unknown[], value: unknown) => value === null || values.includes(value)
   })
-  ;(formats as unknown as (ajv: object) => void)(ajv)
+  formats.default(ajv)
   ajv.addFormat('cidr', true).addFormat('ip', true).addFormat('binary', true)
   ajv.addFormat('single-line', true).addFormat('multi-line', true)
   ajv.addSchema({ ...document, $id: 'document' })

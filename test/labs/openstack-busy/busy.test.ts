@@ -1,8 +1,8 @@
 import t from 'tap'
 import { conformance } from '../../conformance/suite.ts'
-import { buildOnLab, toTarget } from './app.ts'
-import { holdBuilds } from './lab.ts'
-import { until } from './servers.ts'
+import { buildOnLab, toTarget } from '../openstack/app.ts'
+import { holdBuilds } from '../openstack/lab.ts'
+import { until } from '../openstack/servers.ts'
 
 t.setTimeout(1_800_000)
 
