@@ -9,15 +9,23 @@ t.setTimeout(1_800_000)
 /** The number of servers in BUILD. The lab builds them one after the other, each in one to five seconds. */
 const building = 50
 
+const sharedName = 'busy-shared'
+
 t.test('a project that sees several networks, with many servers in BUILD, conforms', async (t) => {
   t.setTimeout(1_800_000)
   const served = await buildOnLab(t)
   const { lab, image_id } = served
 
+  /** Also removes what a run that was ended has left. */
+  const removeShared = async () => {
+    const { networks } = await lab.api('admin', 'network', 'GET', `/v2.0/networks?name=${sharedName}`)
+    for (const { id } of networks) await lab.api('admin', 'network', 'DELETE', `/v2.0/networks/${id}`)
+  }
+  await removeShared()
+  t.teardown(removeShared)
   const { network: { id: shared } } = await lab.api('admin', 'network', 'POST', '/v2.0/networks', {
-    network: { name: 'busy-shared', shared: true }
+    network: { name: sharedName, shared: true }
   })
-  t.teardown(() => lab.api('admin', 'network', 'DELETE', `/v2.0/networks/${shared}`))
   await lab.api('admin', 'network', 'POST', '/v2.0/subnets', {
     subnet: { network_id: shared, cidr: '10.77.0.0/24', ip_version: 4 }
   })

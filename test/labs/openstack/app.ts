@@ -19,6 +19,7 @@ export async function buildOnLab (t: Test, clouds?: (lab: Lab) => Record<string,
   const { images } = await lab.api('demo', 'image', 'GET', '/v2/images?name=cirros-fake')
   const { networks } = await lab.api('demo', 'network', 'GET', '/v2.0/networks?name=private')
   const { networks: external } = await lab.api('demo', 'network', 'GET', '/v2.0/networks?name=public')
+  const { networks: tight } = await lab.api('tight', 'network', 'GET', '/v2.0/networks?name=tight-net')
   const served = await build(t, {
     clouds: clouds?.(lab) ?? { default: labCloud(lab), tight: labCloud(lab, 'tight') },
     settings: { operations: { reconcile_seconds: 1 } },
@@ -29,22 +30,24 @@ export async function buildOnLab (t: Test, clouds?: (lab: Lab) => Record<string,
     lab,
     image_id: String(images[0].id),
     network_id: String(networks[0].id),
-    external_network_id: String(external[0].id)
+    external_network_id: String(external[0].id),
+    tight_network_id: String(tight[0].id)
   }
 }
 
 type Served = Awaited<ReturnType<typeof buildOnLab>>
 
 /** The lab as a target of the conformance suite. */
-export const toTarget = ({ app, api, image_id, network_id, external_network_id }: Served): Target => ({
-  app,
-  api,
+export const toTarget = (served: Served): Target => ({
+  app: served.app,
+  api: served.api,
   cloud: 'default',
   tightCloud: 'tight',
-  image_id,
+  tightCreate: { networks: [{ network_id: served.tight_network_id }] },
+  image_id: served.image_id,
   size_id: '1',
   other_size_id: '2',
   impossible_size_id: '99',
-  external_network_id,
-  create: { networks: [{ network_id }] }
+  external_network_id: served.external_network_id,
+  create: { networks: [{ network_id: served.network_id }] }
 })
