@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream'
 import type { Settings } from './config/index.ts'
 import { version } from './config/version.ts'
 
-/** What the server writes its log and its banner to. */
+/** The stream to which the server writes its log and its banner. */
 export type Output = Writable & { isTTY?: boolean }
 
 type Line = Readonly<Record<string, unknown>>
@@ -33,13 +33,13 @@ export async function logStream (output: Output): Promise<Writable | undefined> 
 const cloudsOf = ({ clouds }: Settings) =>
   clouds.map(({ name, driver, enabled }) => `${name} (${driver}${enabled ? '' : ', disabled'})`).join(', ')
 
-/** What to open, in three lines. */
+/** Returns three lines with the addresses to open. */
 const shortBanner = (settings: Settings, address: string) => `Cloud Orchestrator serves ${cloudsOf(settings)}
   API   ${address}/api/v2/nodes
   Docs  ${address}/docs
 `
 
-/** What to open and what to try, for a person. */
+/** Returns the banner for a person: the addresses to open and the commands to try. */
 function longBanner (settings: Settings, address: string) {
   const dummy = settings.clouds.find(({ driver, enabled }) => driver === 'dummy' && enabled)
   const node = '{"name":"my-node","image_id":"img-debian-12","size_id":"dummy.small"}'

@@ -12,7 +12,7 @@ const isText = (value: unknown) => typeof value === 'string' && value !== ''
 
 const isObjectSchema = (value: unknown) => isObject(value) && value['type'] === 'object'
 
-/** What a value is, for a message. */
+/** Returns the kind of a value, for a message. */
 export const kindOf = (value: unknown) => {
   if (value === null || value === undefined) return String(value)
   if (Array.isArray(value)) return 'an array'

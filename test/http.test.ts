@@ -66,7 +66,7 @@ t.test('the root leads a browser to the documentation, and a program to the coll
   }
 })
 
-t.test('a client that does not accept JSON is told so before anything happens', async (t) => {
+t.test('a request whose Accept excludes JSON is refused before anything happens', async (t) => {
   const { api } = await build(t)
   const create = (accept: string) => api.post('/api/v2/clouds/default/nodes', valid, { accept })
   for (const accept of ['text/html', 'application/xml, text/*', 'application/json;q=0', '*/*, application/json;q=0',

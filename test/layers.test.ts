@@ -63,7 +63,7 @@ function climbs (file: string, imported: string) {
 }
 
 const entries = new Set(['server.ts', 'cli.ts', 'openapi/export.ts'])
-/** What makes the document and its examples from a running server. */
+/** The files that make the document and its examples from a running server. */
 const isGenerator = (file: string) => file.startsWith('openapi/') && !file.startsWith('openapi/model/')
 
 const layers: Layer[] = [

@@ -26,7 +26,7 @@ function withoutTexts (node: unknown, isProperties = false): unknown {
   return Object.fromEntries(sorted.map(([key, value]) => [key, withoutTexts(value, key === 'properties')]))
 }
 
-/** What a generated client depends on: place, parameters, body and successful answers. */
+/** The parts of an operation that a generated client depends on: place, parameters, body, successful answers. */
 function contractOf (path: string, method: string, { parameters = [], requestBody, responses }: Operation) {
   const sorted = [...parameters].sort((a, b) => `${a['in']} ${a['name']}` < `${b['in']} ${b['name']}` ? -1 : 1)
   const answers = Object.entries(responses).filter(([status]) => status.startsWith('2'))

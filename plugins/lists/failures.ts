@@ -1,7 +1,7 @@
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { CloudPage } from './read.ts'
 
-/** What the failure of a cloud means for its list. */
+/** The terms on which the failure of a cloud is the failure of its list. */
 export interface FailureRules {
   /** Whether the failure of one cloud is the failure of the list. */
   single: boolean

@@ -1,4 +1,4 @@
-/** What the resource of each collection is at each kind of cloud. */
+/** The name of each resource at each kind of cloud. */
 const kinds = {
   Node: 'A node is an EC2 or Eucalyptus instance, or a Nova server of OpenStack or Rackspace.',
   Image: 'An image is an AMI of EC2 or Eucalyptus, a Glance image of OpenStack, or an image of Rackspace.',

@@ -6,7 +6,7 @@ import { absentIds } from './absent.ts'
 import type { Check } from './check.ts'
 import { Unmet } from './unmet.ts'
 
-/** What is in a cloud, as far as the suite cannot find it out. */
+/** The facts about a cloud that the suite cannot find out. */
 export interface CloudFacts {
   /** An image and two sizes that a node can be made of. */
   image_id: string

@@ -13,7 +13,7 @@ export interface LabServer {
 export interface Situation {
   name: string
   status: string
-  /** What Nova does to an ACTIVE server to bring it there. Default user: demo. */
+  /** The actions of Nova that bring an ACTIVE server there. Default user: demo. */
   actions: Array<{ body: object, user?: LabUserName }>
   /** Boots from a volume. */
   isVolumeBacked?: boolean

@@ -44,7 +44,7 @@ const compile: { [L in Language]: (run: Run, folder: string) => Promise<(...args
   }
 }
 
-/** What the scenario sees with each client. */
+/** The results of the scenario with each client. */
 const expected = (name: string) => ({
   sizes: 5,
   created: 'succeeded',

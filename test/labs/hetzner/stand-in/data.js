@@ -1,4 +1,4 @@
-/** What the cloud of the tests offers, in the form of the API. */
+/** The offers of the cloud of the tests, in the form of the API. */
 
 /** @type {(id: number, name: string, city: string, country?: string, zone?: string) => any} */
 const place = (id, name, city, country = 'DE', zone = 'eu-central') => ({
