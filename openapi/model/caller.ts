@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { nullableString, openEnum } from './common.ts'
+import { nullableString, openEnum, Timestamp } from './common.ts'
 import { model } from './model.ts'
 
 /** The levels of permission, lowest first. Each includes those before it. */
@@ -29,3 +29,22 @@ export const CallerRef = model('CallerRef', Type.Object({
   id: Type.String({ description: 'Id of the key or the user, or the claim `sub` of a token.' }),
   name: Type.String({ description: 'For people. Only kind, issuer and id together identify a caller.' })
 }, { description: 'A caller of this server.' }))
+
+export type Me = Static<typeof Me>
+export const Me = model('Me', Type.Object({
+  kind: openEnum(callerKinds, 'The kind of credential. local: the server checks no callers.'),
+  issuer: nullableString('The issuer of the OpenID Connect token; otherwise null.'),
+  id: Type.String({ description: 'Id of the key or the user, or the claim `sub` of the token.' }),
+  name: Type.String({ description: 'For people. Only kind, issuer and id together identify a caller.' }),
+  credential: nullableString('Id of the key or the token, which is no secret.'),
+  expires_at: Timestamp('When the credential expires.'),
+  grants: Type.Array(Grant, { description: 'All of them apply.' })
+}, { description: 'The caller of the request.' }))
+
+export type MayAnswer = Static<typeof MayAnswer>
+export const MayAnswer = model('MayAnswer', Type.Object({
+  action: Type.String(),
+  cloud: nullableString('Name of the cloud; null: all clouds.'),
+  level: openEnum(levels, 'The level that the action needs.'),
+  allowed: Type.Boolean({ description: 'Whether the caller may do the action. The state of a resource may forbid it.' })
+}, { description: 'Whether the caller may do an action.' }))

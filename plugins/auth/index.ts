@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { createAnonymous, localCaller, type Caller } from './caller.ts'
-import { levelOf } from './levels.ts'
+import { actionsOf, levelOf, type Action } from './levels.ts'
 import { createRefusals, type RefusalListener } from './refusals.ts'
 
 export type { Caller } from './caller.ts'
@@ -23,6 +23,8 @@ export interface Auth {
   enabled: boolean
   /** Whether requests without a credential have grants. */
   hasAnonymous: boolean
+  /** The actions of all routes, by name: `nodes.stop`. */
+  actions: ReadonlyMap<string, Action>
   /** Reads the credential of a request again, after a long wait. Throws unauthenticated if it is not valid any more. */
   renew (request: FastifyRequest): Promise<void>
   /** Calls the listener for each refusal, before the answer is sent. */
@@ -56,12 +58,15 @@ function readToken ({ raw: { headers: { authorization } } }: FastifyRequest): st
  */
 export default fp(async (fastify, { settings: { auth } }: { settings: Settings }) => {
   const refusals = createRefusals()
-  const events = { onRefusal: refusals.on, refuse: refusals.refuse }
+  const actions = new Map<string, Action>()
+  const common = { actions, onRefusal: refusals.on, refuse: refusals.refuse }
   fastify.addHook('onRoute', (route) => {
     route.config = { ...route.config, level: levelOf(route) }
+    // The list over all clouds has the same action as that of one cloud, which has the level.
+    for (const [name, action] of actionsOf(route)) if (actions.get(name)?.isOnCloud !== true) actions.set(name, action)
   })
   if (auth === undefined) {
-    fastify.decorate('auth', { ...events, enabled: false, hasAnonymous: false, async renew () {} })
+    fastify.decorate('auth', { ...common, enabled: false, hasAnonymous: false, async renew () {} })
     fastify.decorateRequest('caller', { getter: () => localCaller })
     return
   }
@@ -79,7 +84,7 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
   }
 
   fastify.decorate('auth', {
-    ...events,
+    ...common,
     enabled: true,
     hasAnonymous: auth.anonymous.length > 0,
     async renew (request) { request.caller = findCaller(request) }

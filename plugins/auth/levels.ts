@@ -35,6 +35,28 @@ export const lowestLevel = (level: Level | LevelByInput): Level => typeof level 
   ? level
   : levels.find((one) => Object.values(level.cases).includes(one))!
 
+export interface Action {
+  level: Level
+  /** Whether the action is on one cloud. */
+  isOnCloud: boolean
+}
+
+export const hasCloud = (url: string) => /\/clouds\/:cloud(\/|$)/.test(url)
+
+/**
+ * Returns the actions of a route by their names. If the level depends on the input, each case is an action as well:
+ * `nodes.console` needs the lowest level, `nodes.console.url` that of its case.
+ */
+export function actionsOf ({ url, config }: RouteOptions): [string, Action][] {
+  const { level, action } = config ?? {}
+  if (action === undefined || level === undefined || level === 'open') return []
+  const isOnCloud = hasCloud(url)
+  const own: [string, Action] = [action, { level: lowestLevel(level), isOnCloud }]
+  if (typeof level === 'string') return [own]
+  return [own, ...Object.entries(level.cases).map(([name, level]): [string, Action] =>
+    [`${action}.${name}`, { level, isOnCloud }])]
+}
+
 /** Swagger UI, whose plugin cannot declare a level, and the answers to preflights. */
 const isOpenByNature = ({ url, method }: RouteOptions) => /^\/docs(\/|$)/.test(url) || method === 'OPTIONS'
 

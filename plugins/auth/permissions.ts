@@ -1,12 +1,11 @@
 import fp from 'fastify-plugin'
-import type { FastifyRequest, HookHandlerDoneFunction, RouteOptions } from 'fastify'
+import type { FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { ProblemError, type Level } from '../../openapi/model/index.ts'
 import { cloudNotFound } from '../clouds/farm.ts'
-import { lowestLevel, type RouteLevel } from './levels.ts'
+import { hasCloud, lowestLevel, type RouteLevel } from './levels.ts'
 
 type Hook = (request: FastifyRequest, reply: unknown, done: HookHandlerDoneFunction) => void
 
-const hasCloud = ({ url }: RouteOptions) => /\/clouds\/:cloud(\/|$)/.test(url)
 const cloudOf = ({ params }: FastifyRequest) => (params as { cloud: string }).cloud
 
 const denied = ({ caller: { name } }: FastifyRequest, level: Level, place: string) =>
@@ -44,7 +43,7 @@ export default fp(async (fastify) => {
   fastify.addHook('onRoute', (route) => {
     const level = route.config!.level as RouteLevel
     if (level === 'open') return
-    if (!hasCloud(route)) {
+    if (!hasCloud(route.url)) {
       if (level !== 'read') route.onRequest = withFirst(requireEverywhere(lowestLevel(level)), route.onRequest)
       return
     }

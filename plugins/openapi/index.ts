@@ -50,6 +50,7 @@ const tags = [
   { name: 'Volumes', description: 'Disks independent of nodes, their types and snapshots' },
   { name: 'Operations', description: 'Changes that take time' },
   { name: 'Drivers', description: 'Kinds of clouds that this server can connect to' },
+  { name: 'Callers', description: 'Who sends a request, and what they may do' },
   { name: 'Server', description: 'This server itself' }
 ]
 
