@@ -3,6 +3,7 @@ import type { Driver, DriverPlugin } from '../drivers/driver.ts'
 import { loadDrivers, loadOutsideDrivers, type OutsideDriver } from '../drivers/load.ts'
 import { readSettings } from '../drivers/settings.ts'
 import { isHostName, isOrigin, isProxy } from './addresses.ts'
+import { checkAuth } from './auth.ts'
 import { listDrivers, readClouds } from './clouds.ts'
 import { escapeTexts, expand, textPaths } from './expand.ts'
 import { readSettingsFile } from './file.ts'
@@ -77,6 +78,8 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
     const override = env[variable]
     if (override !== undefined && override !== '') Object.assign(serverInput, toSetting(override))
   }
+  // `auth:` without a value must not leave the server open.
+  if (serverInput['auth'] === null) serverInput['auth'] = {}
   const server = readServerSettings(serverInput, report)
 
   const storeFile = server?.store.file ?? inMemory
@@ -119,6 +122,7 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
       'that address could destroy your nodes; use a loopback address (127.0.0.1), or set `insecure: true` if the ' +
       'network itself is protected')
   }
+  if (server.auth !== undefined) checkAuth(server.auth, report)
   for (const { path, values, isValid, expected } of checkedLists(server)) {
     values.forEach((value, i) => {
       if (!isValid(value)) report.add(`${path}.${i}`, `found "${value}"; expected ${expected}`)
