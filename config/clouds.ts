@@ -25,7 +25,9 @@ export function readClouds (clouds: unknown, source: CloudsSource, report: Repor
   for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index))) {
     report.add('clouds', `found the name "${name}" twice; expected one cloud of each name`)
   }
-  if (Object.keys(clouds).length === 0 && report.lines.length === 0) report.add('clouds', 'found an empty map; expected at least one cloud')
+  if (Object.keys(clouds).length === 0 && report.lines.length === 0) {
+    report.add('clouds', 'found an empty map; expected at least one cloud')
+  }
   const isDefault = ({ name }: CloudSettings) => name === 'default'
   return [...settings.filter(isDefault), ...settings.filter((cloud) => !isDefault(cloud))]
 }
@@ -88,7 +90,7 @@ function readEntry (name: string, entry: unknown, source: CloudsSource, report: 
     if ('error' in found) return [{ ...common, name: cloud, settings: {}, failure: found.error }]
     const { driver, preset } = found
     const converted = convert(ownInput, driver, common.driver)
-    if ('error' in converted) {
+    if (converted.error !== undefined) {
       report.add(path, converted.error)
       return []
     }
