@@ -116,8 +116,8 @@ export function openSession ({ child, grace, onOver }: SessionOptions): Session 
     notify (method) { client.notify(method, {}) },
     send: (request) => new Promise<unknown>((resolve, reject) => {
       const { method, params, isRead, signal } = request
-      if (over !== undefined) return reject(over)
-      if (signal.aborted) return reject(signal.reason as Error)
+      if (over !== undefined) throw over
+      signal.throwIfAborted()
       const started = performance.now()
       const id = ++lastId
       const abort = () => {
