@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import type { Settings } from '../../config/index.ts'
 import { pathOf, services, type DriverPlugin } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
-import type { CloudHandle } from './cloud.ts'
+import type { Cloud, CloudHandle } from './cloud.ts'
 import { connectClouds } from './connect.ts'
 import { contextOf } from './context.ts'
 import type { Farm } from './farm.ts'
@@ -44,9 +44,28 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
     const [, collection] = /\/clouds\/:cloud\/([\w-]+)/.exec(route.url) ?? []
     if (collection === undefined) return
     const service = serviceByPath.get(collection)
+<<<<<<< main
     const findCloud = (request: FastifyRequest) => {
       const { cloud } = request.params as { cloud: string }
       request.cloud = farm.seenBy(request.caller).handle(cloud, contextOf(request))
+=======
+    const findCloud: onRequestHookHandler = (request, _reply, done) => {
+      const { cloud, id } = request.params as { cloud: string, id?: string }
+      request.cloud = farm.handle(cloud, contextOf(request))
+      const checkId = () => {
+        const { ids, driver } = request.cloud.connection
+        if (id === undefined || service === undefined || ids[service]?.test(id) !== false) return
+        const detail = `"${id.slice(0, 64)}" cannot be an id of ${collection} in the cloud ${cloud}`
+        throw new ProblemError('resource_not_found', detail, { cloud, driver })
+      }
+      const prepared = request.cloud.prepare()
+      if (prepared !== undefined) {
+        prepared.then(checkId).then(() => done(), done)
+        return
+      }
+      checkId()
+      done()
+>>>>>>> ready/process
     }
     const checkId = ({ params, cloud: { name, connection } }: FastifyRequest) => {
       const { id } = params as { id?: string }
@@ -69,14 +88,13 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
     if (!isPermittedFirst) route.preHandler = [preHandler, ...[route.preHandler ?? []].flat()]
   })
 
-  const checkAll = () => {
-    for (const cloud of farm.clouds) cloud.check({ requestId: 'health', log: fastify.log })
-  }
-  const checkDown = () => {
+  const checkWhere = (fits: (cloud: Cloud) => boolean) => {
     for (const cloud of farm.clouds) {
-      if (cloud.health.status === 'down') cloud.check({ requestId: 'health', log: fastify.log })
+      if (cloud.connection?.isDormant !== true && fits(cloud)) cloud.check({ requestId: 'health', log: fastify.log })
     }
   }
+  const checkAll = () => checkWhere(() => true)
+  const checkDown = () => checkWhere(({ health }) => health.status === 'down')
   const timers = [setInterval(checkAll, settings.health_seconds * 1000), setInterval(checkDown, downInterval)]
   for (const timer of timers) timer.unref()
   // Not awaited: a cloud that does not answer must not delay the start.
