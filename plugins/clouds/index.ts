@@ -44,28 +44,9 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
     const [, collection] = /\/clouds\/:cloud\/([\w-]+)/.exec(route.url) ?? []
     if (collection === undefined) return
     const service = serviceByPath.get(collection)
-<<<<<<< main
     const findCloud = (request: FastifyRequest) => {
       const { cloud } = request.params as { cloud: string }
       request.cloud = farm.seenBy(request.caller).handle(cloud, contextOf(request))
-=======
-    const findCloud: onRequestHookHandler = (request, _reply, done) => {
-      const { cloud, id } = request.params as { cloud: string, id?: string }
-      request.cloud = farm.handle(cloud, contextOf(request))
-      const checkId = () => {
-        const { ids, driver } = request.cloud.connection
-        if (id === undefined || service === undefined || ids[service]?.test(id) !== false) return
-        const detail = `"${id.slice(0, 64)}" cannot be an id of ${collection} in the cloud ${cloud}`
-        throw new ProblemError('resource_not_found', detail, { cloud, driver })
-      }
-      const prepared = request.cloud.prepare()
-      if (prepared !== undefined) {
-        prepared.then(checkId).then(() => done(), done)
-        return
-      }
-      checkId()
-      done()
->>>>>>> ready/process
     }
     const checkId = ({ params, cloud: { name, connection } }: FastifyRequest) => {
       const { id } = params as { id?: string }
@@ -77,7 +58,13 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
     const isPermittedFirst = typeof route.config?.level === 'string'
     const onRequest: Hook = (request, _reply, done) => {
       findCloud(request)
-      if (isPermittedFirst) checkId(request)
+      const check = () => { if (isPermittedFirst) checkId(request) }
+      const prepared = request.cloud.prepare()
+      if (prepared !== undefined) {
+        prepared.then(check).then(() => done(), done)
+        return
+      }
+      check()
       done()
     }
     const preHandler: Hook = (request, _reply, done) => {
