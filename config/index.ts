@@ -10,6 +10,7 @@ import { readSettingsFile } from './file.ts'
 import { createReport, describe, isMap, SettingsError, type Report } from './report.ts'
 import { ServerSettings, type Settings } from './schema.ts'
 
+export type { IssuerSettings } from './auth.ts'
 export type { CloudSettings, Settings } from './schema.ts'
 export { SettingsError } from './report.ts'
 
