@@ -30,6 +30,7 @@ import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
 import index from './routes/index.ts'
 import problemPages from './routes/problems.ts'
+import v1 from './routes/v1/index.ts'
 
 export interface AppOptions {
   settings: Settings
@@ -75,6 +76,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(health)
   app.register(index)
   app.register(problemPages)
+  app.register(v1, options)
   app.register(autoload, { dir: path.join(import.meta.dirname, 'routes/v2'), options: { prefix: '/api/v2' } })
   app.register(drain)
 

@@ -78,6 +78,19 @@ export const ServerSettings = Type.Object({
         'operation, to at most 10 seconds.'
     })
   }, { additionalProperties: false, default: {} }),
+  v1: Type.Object({
+    enabled: Type.Boolean({ default: true, description: "Whether to serve /api/v1, the original Orchestrator's API." }),
+    query_token: Type.Boolean({
+      default: false,
+      description: 'Whether `auth_token` is accepted in the query, where proxies and browsers may keep it.'
+    }),
+    token_minutes: Type.Number({
+      minimum: 1, maximum: 10_080, default: 60, description: 'Minutes for which the token of a sign-in is valid.'
+    }),
+    sunset: Type.Optional(Type.String({
+      format: 'date', description: 'The day on which /api/v1 ends, for the header Sunset, such as 2028-12-31.'
+    }))
+  }, { additionalProperties: false, default: {} }),
   health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })
 }, { additionalProperties: false })
 

@@ -55,6 +55,8 @@ export interface Connection extends Services {
   prepare?: ((call: Call) => Promise<void>) | undefined
   /** True while `check` would start something that only requests may start. The periodic check leaves the cloud out. */
   readonly isDormant?: boolean
+  /** Lists the projects that the account can use. A driver leaves it out if its account is the only one. */
+  listProjects?: (call: Call) => Promise<Array<{ id: string, name: string }>>
   /** Drops token, catalog and caches, so that the next call reads them again. */
   refresh (): void
   close? (): Promise<void>

@@ -119,10 +119,25 @@ const credentials: Migration = {
   }
 }
 
+const signIns: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('sign_ins')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('hash', 'varchar(64)', (column) => column.notNull().unique())
+      .addColumn('user_id', 'varchar(36)', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('password_hash', 'varchar(64)', (column) => column.notNull())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .addColumn('expires_at', 'varchar(24)', (column) => column.notNull())
+      .execute()
+    await db.schema.createIndex('sign_ins_expiry').on('sign_ins').column('expires_at').execute()
+  }
+}
+
 export const migrations: Record<string, Migration> = {
   '0001-operations': operations,
   '0002-probes': probes,
   '0003-operation-lists': operationLists,
   '0004-callers': callers,
-  '0005-credentials': credentials
+  '0005-credentials': credentials,
+  '0020-sign-ins': signIns
 }
