@@ -79,7 +79,8 @@ export function createFinder ({ farm }: FastifyInstance) {
       if (found.length === 0) {
         throw new ProblemError('resource_not_found', `The cloud ${cloud.name} has no node "${hostname}"`)
       }
-      throw new ProblemError('already_exists', `${found.length} nodes have the hostname "${hostname}": ${list(found)}`, {
+      const detail = `${found.length} nodes have the hostname "${hostname}": ${list(found)}`
+      throw new ProblemError('already_exists', detail, {
         hint: 'Send the id of one of them as `node`.'
       })
     }

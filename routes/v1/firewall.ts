@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { ProblemError, type SecurityGroup, type SecurityGroupRule } from '../../openapi/model/index.ts'
 import type { Finder } from './find.ts'
-import { answer, bodyTypes, cloudParams, Firewall, tokenQuery } from './schemas.ts'
+import { addRoute } from './route.ts'
+import { Firewall } from './schemas.ts'
 
 type Opening = Static<typeof Firewall>
 
@@ -24,7 +25,8 @@ export function firewallRoutes (fastify: FastifyInstance, { cloudOf, findNode }:
       throw new ProblemError('resource_not_found', `The node ${name ?? id} has no security group "${group}"`)
     }
     if (group === undefined && groups.length !== 1) {
-      throw new ProblemError('in_use', `The node ${name ?? id} has ${groups.length} security groups: ${groups.join(', ')}`, {
+      const detail = `The node ${name ?? id} has ${groups.length} security groups: ${groups.join(', ')}`
+      throw new ProblemError('in_use', detail, {
         hint: 'Send the id of one of them as `group`.'
       })
     }
@@ -36,45 +38,48 @@ export function firewallRoutes (fastify: FastifyInstance, { cloudOf, findNode }:
   const textOf = ({ port, protocol = 'tcp', cidr = everybody }: Opening, { name, id }: SecurityGroup) =>
     `Port ${port}/${protocol} for ${cidr} in the security group ${name ?? id}`
 
-  const schemaOf = (operationId: string, summary: string) => ({
-    operationId,
-    summary,
+  const common = {
+    method: 'PUT',
+    level: 'manage',
     description: 'The rule is one of the security group, so it applies to every node that has the group.',
-    tags: ['Firewall'],
-    params: cloudParams,
-    querystring: tokenQuery,
-    consumes: bodyTypes,
+    tag: 'Firewall',
     body: Firewall,
-    response: answer({ result: Type.String() })
+    fields: { result: Type.String() }
+  } as const
+
+  addRoute(fastify, {
+    ...common,
+    path: '/fw/open',
+    action: 'security_groups.create_rule',
+    operationId: 'v1OpenPort',
+    summary: 'Open a port of a node',
+    async run (request, body) {
+      const group = await findGroup(request, body)
+      const { port, protocol = 'tcp', cidr = everybody } = body
+      const rule = { direction: 'ingress', protocol, port_min: port, port_max: port, cidr } as const
+      if (!group.rules.some(isRuleOf(body))) {
+        await fastify.actions.callDirect(cloudOf(request), 'security_groups.create_rule', rule, (connection, call) =>
+          connection.security_groups!.create_rule!(group.id, rule, call))
+      }
+      return { result: `${textOf(body, group)} opened` }
+    }
   })
 
-  fastify.put<{ Body: Opening }>('/fw/open/:cloud?', {
-    config: { level: 'open', v1: 'manage', action: 'security_groups.create_rule' },
-    schema: schemaOf('v1OpenPort', 'Open a port of a node')
-  }, async (request) => {
-    const { body } = request
-    const group = await findGroup(request, body)
-    const { port, protocol = 'tcp', cidr = everybody } = body
-    const rule = { direction: 'ingress', protocol, port_min: port, port_max: port, cidr } as const
-    if (!group.rules.some(isRuleOf(body))) {
-      await fastify.actions.callDirect(cloudOf(request), 'security_groups.create_rule', rule, (connection, call) =>
-        connection.security_groups!.create_rule!(group.id, rule, call))
+  addRoute(fastify, {
+    ...common,
+    path: '/fw/close',
+    action: 'security_groups.destroy_rule',
+    operationId: 'v1ClosePort',
+    summary: 'Close a port of a node that fw/open has opened',
+    async run (request, body) {
+      const group = await findGroup(request, body)
+      const rules = group.rules.filter(isRuleOf(body))
+      if (rules.length === 0) throw new ProblemError('resource_not_found', `${textOf(body, group)} is not open`)
+      for (const { id } of rules) {
+        await fastify.actions.callDirect(cloudOf(request), 'security_groups.destroy_rule', {}, (connection, call) =>
+          connection.security_groups!.destroy_rule!(group.id, id, call))
+      }
+      return { result: `${textOf(body, group)} closed` }
     }
-    return { status: 'ok', result: `${textOf(body, group)} opened` }
-  })
-
-  fastify.put<{ Body: Opening }>('/fw/close/:cloud?', {
-    config: { level: 'open', v1: 'manage', action: 'security_groups.destroy_rule' },
-    schema: schemaOf('v1ClosePort', 'Close a port of a node that fw/open has opened')
-  }, async (request) => {
-    const { body } = request
-    const group = await findGroup(request, body)
-    const rules = group.rules.filter(isRuleOf(body))
-    if (rules.length === 0) throw new ProblemError('resource_not_found', `${textOf(body, group)} is not open`)
-    for (const { id } of rules) {
-      await fastify.actions.callDirect(cloudOf(request), 'security_groups.destroy_rule', {}, (connection, call) =>
-        connection.security_groups!.destroy_rule!(group.id, id, call))
-    }
-    return { status: 'ok', result: `${textOf(body, group)} closed` }
   })
 }

@@ -7,8 +7,8 @@ import type { Node, NodeState } from '../../openapi/model/index.ts'
 const drivers: Readonly<Record<string, { name: string, type: string }>> = {
   dummy: { name: 'Dummy Node Provider', type: 'dummy' },
   ec2: { name: 'Amazon EC2', type: 'ec2' },
-  // Libcloud's driver for Eucalyptus inherits the type of that for EC2.
-  eucalyptus: { name: 'Eucalyptus', type: 'ec2' },
+  // Libcloud's driver for Eucalyptus has no type, which Python writes as None.
+  eucalyptus: { name: 'Eucalyptus', type: 'None' },
   openstack: { name: 'OpenStack', type: 'openstack' },
   rackspace: { name: 'Rackspace Cloud (Next Gen)', type: 'rackspace' }
 }

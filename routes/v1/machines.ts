@@ -1,13 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Type, type Static } from 'typebox'
+import { Type } from 'typebox'
 import { ProblemError, type Node, type Operation } from '../../openapi/model/index.ts'
 import { isEnded } from '../../plugins/operations/rows.ts'
 import type { StartedOperation } from '../../plugins/operations/start.ts'
 import type { Finder } from './find.ts'
 import { toNode } from './libcloud.ts'
-import { answer, bodyTypes, cloudParams, Start, Stop, tokenQuery, V1Node } from './schemas.ts'
-
-const tags = ['Machines']
+import { addRoute } from './route.ts'
+import { Start, Stop, V1Node } from './schemas.ts'
 
 /** Seconds to wait for a create whose answer was lost. */
 const lostWait = 55
@@ -33,53 +32,51 @@ export function machineRoutes (fastify: FastifyInstance, { cloudOf, findNamed, f
     return operation.resource.id
   }
 
-  fastify.post<{ Body: Static<typeof Start> }>('/vm/start/:cloud?', {
-    config: { level: 'open', v1: 'manage', action: 'nodes.create' },
-    schema: {
-      operationId: 'v1StartVm',
-      summary: 'Create a node',
-      tags,
-      params: cloudParams,
-      querystring: tokenQuery,
-      consumes: bodyTypes,
-      body: Start,
-      response: answer({ nodes: V1Node })
+  addRoute(fastify, {
+    method: 'POST',
+    path: '/vm/start',
+    level: 'manage',
+    action: 'nodes.create',
+    operationId: 'v1StartVm',
+    summary: 'Create a node',
+    tag: 'Machines',
+    body: Start,
+    fields: { nodes: V1Node },
+    async run (request, { name, image, size, keyname, metadata }) {
+      const cloud = cloudOf(request)
+      const [{ id: imageId }, { id: sizeId }] = await Promise.all([
+        findNamed(request, 'images', 'image', image), findNamed(request, 'sizes', 'size', size)
+      ])
+      const started = await nodes.create(cloud, {
+        name,
+        image_id: imageId,
+        size_id: sizeId,
+        ...keyname !== undefined && { key_pair_name: keyname },
+        ...metadata !== undefined && { tags: metadata }
+      })
+      const id = await createdNode(request, started)
+      const node = await cloud.call((connection, call): Promise<Node> =>
+        connection.nodes!.get(id, { extra: true }, call))
+      return { nodes: toNode(node) }
     }
-  }, async (request) => {
-    const { name, image, size, keyname, metadata } = request.body
-    const cloud = cloudOf(request)
-    const [{ id: imageId }, { id: sizeId }] = await Promise.all([
-      findNamed(request, 'images', 'image', image), findNamed(request, 'sizes', 'size', size)
-    ])
-    const started = await nodes.create(cloud, {
-      name,
-      image_id: imageId,
-      size_id: sizeId,
-      ...keyname !== undefined && { key_pair_name: keyname },
-      ...metadata !== undefined && { tags: metadata }
-    })
-    const id = await createdNode(request, started)
-    const node = await cloud.call((connection, call): Promise<Node> => connection.nodes!.get(id, { extra: true }, call))
-    return { status: 'ok', nodes: toNode(node) }
   })
 
-  fastify.put<{ Body: Static<typeof Stop> }>('/vm/stop/:cloud?', {
-    config: { level: 'open', v1: 'manage', action: 'nodes.destroy' },
-    schema: {
-      operationId: 'v1StopVm',
-      summary: 'DESTROY a node',
-      description: '**This destroys the node and its disk, as in the original.** To stop a node and keep it, use ' +
-        '`POST /api/v2/clouds/{cloud}/nodes/{id}/actions/stop`.',
-      tags,
-      params: cloudParams,
-      querystring: tokenQuery,
-      consumes: bodyTypes,
-      body: Stop,
-      response: answer({ result: Type.String() })
+  addRoute(fastify, {
+    method: 'PUT',
+    path: '/vm/stop',
+    level: 'manage',
+    action: 'nodes.destroy',
+    operationId: 'v1StopVm',
+    summary: 'DESTROY a node',
+    description: '**This destroys the node and its disk, as in the original.** To stop a node and keep it, use ' +
+      '`POST /api/v2/clouds/{cloud}/nodes/{id}/actions/stop`.',
+    tag: 'Machines',
+    body: Stop,
+    fields: { result: Type.String() },
+    async run (request, target) {
+      const { id } = await findNode(request, target)
+      await nodes.destroy(cloudOf(request), id)
+      return { result: `Node ${id} deleted` }
     }
-  }, async (request) => {
-    const { id } = await findNode(request, request.body)
-    await nodes.destroy(cloudOf(request), id)
-    return { status: 'ok', result: `Node ${id} deleted` }
   })
 }

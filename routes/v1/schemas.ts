@@ -12,7 +12,7 @@ const token = Type.Optional(Type.String({ description: 'The token, instead of th
 export const bodyOf = <P extends Record<string, TSchema>>(properties: P, options: object = {}) =>
   Type.Object({ ...properties, auth_token: token }, { additionalProperties: false, ...options })
 
-export const cloudParams = Type.Object({ cloud: Type.Optional(text('Name of the cloud; `default` without it.')) })
+export const cloudParams = Type.Object({ cloud: text('Name of the cloud.') })
 
 /** The query of every route. The token is in the document only for completeness: the settings must allow it. */
 export const tokenQuery = Type.Object({
