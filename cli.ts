@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
+import { stringify } from 'yaml'
 import { backup } from './backup.ts'
 import { CommandError, runKeys, runUsers, type CommandOutput } from './callers.ts'
-import { loadServer, SettingsError } from './config/index.ts'
+import { convertSettings, loadServer, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
@@ -21,6 +22,9 @@ const help = `orchestrator ${version}: one REST API over many clouds
                          list the keys; revoke one
   orchestrator users create NAME --grant LEVEL:CLOUD[,CLOUD...], users list, users password NAME, users remove NAME
                          users with passwords, which are read from the standard input
+  orchestrator convert FILE
+                         print the settings of the original Orchestrator (CLOUD_FARM) as settings of this server;
+                         the output contains the credentials of the file
   orchestrator new-driver NAME
                          write the package of a new driver into ./orchestrator-driver-NAME
 
@@ -61,10 +65,11 @@ async function main () {
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
   const operands: Record<string, readonly number[]> = {
-    serve: [0], check: [0], backup: [1], 'new-driver': [1], keys: [0, 1, 2], users: [0, 1, 2]
+    serve: [0], check: [0], backup: [1], convert: [1], 'new-driver': [1], keys: [0, 1, 2], users: [0, 1, 2]
   }
   if (operands[command]?.includes(others.length) !== true) {
     if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
+    if (command === 'convert') return fail(`convert needs the name of one settings file.\n\n${help}`)
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
@@ -72,6 +77,11 @@ async function main () {
   if (command === 'new-driver') {
     const folder = createDriverPackage(others[0]!, process.cwd())
     return print(`The driver is in ${folder}. Next: npm install and npm test in that folder.`)
+  }
+
+  if (command === 'convert') {
+    const { settings, notes } = await convertSettings(others[0]!, process.cwd())
+    return print([...notes.map((note) => `# ${note}`), stringify(settings).trimEnd()].join('\n'))
   }
 
   const { settings, drivers } = await loadServer({ config: values.config, env: process.env, cwd: process.cwd() })
