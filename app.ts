@@ -5,6 +5,7 @@ import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
 import actions from './plugins/actions.ts'
 import caching from './plugins/http/caching.ts'
+import callWatchers from './plugins/clouds/watch.ts'
 import clouds from './plugins/clouds/index.ts'
 import compression from './plugins/http/compression.ts'
 import connections, { connectionOptions, type ConnectionLimits } from './plugins/http/connections.ts'
@@ -16,6 +17,8 @@ import http, { serverOptions } from './plugins/http/index.ts'
 import idempotency from './plugins/idempotency.ts'
 import lists from './plugins/lists/index.ts'
 import log from './plugins/log.ts'
+import metrics from './plugins/metrics/index.ts'
+import metricsExporter from './plugins/metrics/exporter.ts'
 import methods from './plugins/http/methods.ts'
 import negotiation from './plugins/http/negotiation.ts'
 import nodes from './plugins/nodes.ts'
@@ -54,6 +57,8 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(methods)
   app.register(cors, options)
   app.register(log, options)
+  app.register(callWatchers)
+  app.register(metrics, options)
   app.register(negotiation)
   app.register(etags)
   app.register(compression)
@@ -68,6 +73,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(lists)
   app.register(actions)
   app.register(nodes)
+  app.register(metricsExporter, options)
   app.register(health)
   app.register(index)
   app.register(problemPages)

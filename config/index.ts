@@ -94,6 +94,11 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
       'that address could destroy your nodes; use a loopback address (127.0.0.1), or set `insecure: true` if the ' +
       'network itself is protected')
   }
+  const { metrics } = server
+  if (metrics !== undefined && !loopback.test(metrics.host)) {
+    report.add('metrics.host', `found "${metrics.host}"; the metrics need no credential, so use a loopback address ` +
+      '(127.0.0.1)')
+  }
   for (const { path, values, isValid, expected } of checkedLists(server)) {
     values.forEach((value, i) => {
       if (!isValid(value)) report.add(`${path}.${i}`, `found "${value}"; expected ${expected}`)

@@ -76,6 +76,12 @@ export const ServerSettings = Type.Object({
         'operation, to at most 10 seconds.'
     })
   }, { additionalProperties: false, default: {} }),
+  metrics: Type.Optional(Type.Object({
+    host: Type.String({ default: '127.0.0.1', description: 'Address of the listener for Prometheus.' }),
+    port: Type.Integer({
+      minimum: 0, maximum: 65535, default: 9464, description: 'Port of that listener; 0 means any free port.'
+    })
+  }, { additionalProperties: false, description: 'Serves metrics for Prometheus. Without it there are none.' })),
   health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })
 }, { additionalProperties: false })
 

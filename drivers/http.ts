@@ -1,11 +1,13 @@
 import type { Agent, Dispatcher } from 'undici'
 import { ProblemError } from '../openapi/model/index.ts'
 import type { Call } from './call.ts'
-import { createLimiter } from './limiter.ts'
+import { createLimiter, type Limiter } from './limiter.ts'
 import { isOutcomeUnknown } from './outcome.ts'
 import { watchStream } from './stream.ts'
 
 export interface HttpOptions {
+  /** Limits the parallel requests. Default: a limiter of `maxInFlight`. */
+  limit?: Limiter
   /** Milliseconds that a call may take in all. At most half of it is for connecting. */
   timeout: number
   maxInFlight: number
@@ -113,10 +115,9 @@ const codeOf = (error: unknown): string => {
 
 /** Creates the HTTP client of a cloud: a pool of connections, retries within a budget, a limit of parallel requests. */
 export function createHttpClient (
-  { timeout, maxInFlight, ca, verify = true, userAgent, mask = (text) => text }: HttpOptions
+  { timeout, maxInFlight, ca, verify = true, userAgent, mask = (text) => text, limit = createLimiter(maxInFlight) }: HttpOptions
 ): HttpClient {
   const budget = createRetryBudget()
-  const limit = createLimiter(maxInFlight)
 
   /**
    * Milliseconds before a retry: `Retry-After`, or full jitter on 100, 200, 400 ms. undefined if the cloud demands a

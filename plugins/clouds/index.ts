@@ -66,4 +66,4 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   // Not awaited: a cloud that does not answer must not delay the start.
   fastify.addHook('onReady', async () => checkAll())
   fastify.addHook('onClose', async () => { for (const timer of timers) clearInterval(timer) })
-}, { name: 'clouds' })
+}, { name: 'clouds', dependencies: ['call-watchers'] })

@@ -11,7 +11,7 @@ const maxRemembered = 100
 const hostPattern = /^(?:\[([^\]]+)\]|([^:]+?)\.?)(?::\d{1,5})?$/
 
 /** Returns a test of the values of Host: loopback names, all IP addresses and the given names pass. */
-function createHostCheck (names: readonly string[]) {
+export function createHostCheck (names: readonly string[]) {
   const allowed = new Set(['localhost', ...names.map((name) => name.toLowerCase())])
   const passed = new Set<string>()
 
@@ -30,7 +30,7 @@ function createHostCheck (names: readonly string[]) {
   }
 }
 
-const hostRefused = (host: string) => new ProblemError('host_not_allowed',
+export const hostRefused = (host: string) => new ProblemError('host_not_allowed',
   `This server does not answer to the host ${JSON.stringify(host.slice(0, 255))}`)
 
 const originRefused = (origin: string) => new ProblemError('origin_not_allowed',

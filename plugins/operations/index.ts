@@ -4,8 +4,9 @@ import type { Settings } from '../../config/index.ts'
 import { ProblemError, type Operation } from '../../openapi/model/index.ts'
 import { forbidStorage, hasSecrets } from '../http/caching.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Walk } from '../lists/cursor.ts'
+import { durationBuckets } from '../metrics/index.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { createRows, isEnded, toOperation, type OperationQuery } from './rows.ts'
+import { createRows, isEnded, toOperation, type OperationQuery, type OperationRow } from './rows.ts'
 import type { StartedOperation } from './start.ts'
 
 declare module 'fastify' {
@@ -26,7 +27,7 @@ export interface OperationAnswer {
 
 export type OperationPageQuery = Omit<OperationQuery, 'after'> & { cursor?: string }
 
-export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report'> {
+export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report' | 'underWay'> {
   /** Throws resource_not_found. Waits at most `waitSeconds` for the end of the operation. */
   get (id: string, waitSeconds?: number, caller?: AbortSignal): Promise<Operation>
   /** Newest first. Throws invalid_request for a cursor of another query. */
@@ -53,7 +54,15 @@ export function parsePrefer (header: string | string[] | undefined): number | un
 /** Changes that take time: recorded in the store, followed until they end, continued after a restart. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const rows = createRows(fastify.store, fastify.log)
-  const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log })
+  const observeEnd = fastify.metrics.histogram({
+    name: 'operation_duration_seconds',
+    help: 'Seconds from the request of an operation to its end.',
+    labels: ['cloud', 'kind', 'status'],
+    buckets: [...durationBuckets, 300, 1800, 7200]
+  })
+  const onEnd = ({ cloud, kind, status, created_at: created, finished_at: finished }: OperationRow) =>
+    observeEnd({ cloud, kind, status }, Math.max(0, Date.parse(finished!) - Date.parse(created)) / 1000)
+  const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log, onEnd })
 
   const get: Operations['get'] = async (id, waitSeconds = 0, caller) => {
     await engine.wait(id, waitSeconds * 1000, caller)
@@ -67,6 +76,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     succeed: engine.succeed,
     join: engine.join,
     report: engine.report,
+    underWay: engine.underWay,
     get,
     async page ({ limit, cursor, ...query }) {
       const bound = fingerprint('operations', query)
@@ -101,4 +111,4 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   fastify.addHook('onReady', () => engine.resume())
   fastify.addHook('preClose', async () => { engine.stop() })
   fastify.addHook('onClose', () => engine.stop())
-}, { name: 'operations', dependencies: ['clouds', 'store'] })
+}, { name: 'operations', dependencies: ['clouds', 'store', 'metrics'] })

@@ -1,0 +1,81 @@
+import Fastify from 'fastify'
+import fp from 'fastify-plugin'
+import type { Settings } from '../../config/index.ts'
+import { limitersOf } from '../../drivers/driver.ts'
+import { sendProblem } from '../errors.ts'
+import { createHostCheck, hostRefused } from '../http/origins.ts'
+import type { Sample } from './registry.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The URL of the metrics; undefined if the settings have no `metrics`, and before the server is ready. */
+    readonly metricsAddress: string | undefined
+  }
+}
+
+/** Serves `/metrics` on a listener of its own, and adds the metrics whose values are read at each scrape. */
+export default fp(async (fastify, { settings }: { settings: Settings }) => {
+  const { metricsRegistry: registry, metrics, farm, operations } = fastify
+  let address: string | undefined
+  fastify.decorate('metricsAddress', { getter: () => address })
+  if (settings.metrics === undefined || registry === undefined) return
+  const { host, port } = settings.metrics
+
+  const readLimiters = (name: 'running' | 'waiting') => function * (): Iterable<Sample> {
+    for (const { name: cloud, connection } of farm.clouds) {
+      const limiters = connection === undefined ? undefined : limitersOf.get(connection)
+      if (limiters === undefined) continue
+      yield { labels: { cloud }, value: limiters.reduce((sum, limiter) => sum + limiter[name], 0) }
+    }
+  }
+  metrics.gauge({
+    name: 'cloud_requests_in_flight', help: 'Requests to a cloud that have no answer yet.', labels: ['cloud']
+  }, readLimiters('running'))
+  metrics.gauge({
+    name: 'cloud_requests_waiting',
+    help: 'Requests that wait because `max_in_flight` requests to the cloud are in flight.',
+    labels: ['cloud']
+  }, readLimiters('waiting'))
+  metrics.gauge({
+    name: 'cloud_up', help: '1 if the cloud was up when the server last saw it, otherwise 0.', labels: ['cloud']
+  }, () => farm.clouds
+    .filter(({ health: { status } }) => status !== 'disabled' && status !== 'unknown')
+    .map(({ name, health: { status } }) => ({ labels: { cloud: name }, value: status === 'down' ? 0 : 1 })))
+
+  /** Groups the operations that have not ended, and reduces the ages of each group in seconds to one value. */
+  const readOperations = (reduce: (ages: readonly number[]) => number) => () => {
+    const ages = new Map<string, Sample & { ages: number[] }>()
+    for (const { cloud, status, phase, created_at: created } of operations.underWay()) {
+      const key = `${cloud} ${status} ${phase}`
+      const group = ages.get(key) ?? { labels: { cloud, status, phase: phase ?? '' }, value: 0, ages: [] }
+      group.ages.push(Math.max(0, Date.now() - Date.parse(created)) / 1000)
+      ages.set(key, group)
+    }
+    return [...ages.values()].map((group) => ({ labels: group.labels, value: reduce(group.ages) }))
+  }
+  const labels = ['cloud', 'status', 'phase']
+  metrics.gauge({ name: 'operations_under_way', help: 'Operations that have not ended.', labels },
+    readOperations(({ length }) => length))
+  metrics.gauge({
+    name: 'operations_oldest_age_seconds', help: 'Age of the oldest operation that has not ended.', labels
+  }, readOperations((ages) => Math.max(...ages)))
+
+  const listener = Fastify({ logger: false })
+  listener.setErrorHandler(sendProblem)
+  const isKnownHost = createHostCheck([host, ...settings.allowed_hosts])
+  listener.addHook('onRequest', (request, _reply, done) => {
+    // A page whose name resolves to this server (DNS rebinding) must not read the metrics.
+    done(isKnownHost(request.host) ? undefined : hostRefused(request.host))
+  })
+  listener.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
+
+  // An error, such as a port that is in use, ends the start.
+  fastify.addHook('onReady', async () => {
+    address = `${await listener.listen({ host, port })}/metrics`
+    fastify.log.info({ address }, 'metrics are served')
+  })
+  fastify.addHook('onClose', async () => {
+    await listener.close()
+    registry.clear()
+  })
+}, { name: 'metrics-exporter', dependencies: ['metrics', 'clouds', 'operations'] })
