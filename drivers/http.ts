@@ -115,7 +115,8 @@ const codeOf = (error: unknown): string => {
 
 /** Creates the HTTP client of a cloud: a pool of connections, retries within a budget, a limit of parallel requests. */
 export function createHttpClient (
-  { timeout, maxInFlight, ca, verify = true, userAgent, mask = (text) => text, limit = createLimiter(maxInFlight) }: HttpOptions
+  { timeout, maxInFlight, limit = createLimiter(maxInFlight), ca, verify = true, userAgent, mask = (text) => text }:
+  HttpOptions
 ): HttpClient {
   const budget = createRetryBudget()
 

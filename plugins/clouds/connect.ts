@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { CloudSettings } from '../../config/index.ts'
 import { connectionOf } from '../../drivers/bare.ts'
-import { addCloud, limitersOf, secretsOf, type Connection, type DriverOptions, type DriverPlugin } from '../../drivers/driver.ts'
+import {
+  addCloud, limitersOf, secretsOf, type Connection, type DriverOptions, type DriverPlugin
+} from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { createFarm, type Farm } from './farm.ts'
 import { guard } from './guard.ts'
