@@ -29,6 +29,7 @@ import preconditions from './plugins/http/preconditions.ts'
 import schemas from './plugins/schemas.ts'
 import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
+import tracing from './plugins/tracing/index.ts'
 import index from './routes/index.ts'
 import problemPages from './routes/problems.ts'
 
@@ -59,6 +60,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(log, options)
   app.register(callWatchers)
   app.register(metrics, options)
+  app.register(tracing)
   app.register(negotiation)
   app.register(etags)
   app.register(compression)

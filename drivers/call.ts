@@ -18,6 +18,8 @@ export interface Call {
   readonly requestId: string
   /** The operation id of a create. The driver stores it in the cloud, so that a lost create can be found. */
   readonly operation?: string
+  /** The header `traceparent` for the requests to the cloud, if the server makes traces (W3C Trace Context). */
+  traceparent?: string
 }
 
 export interface CallOptions {
@@ -26,6 +28,7 @@ export interface CallOptions {
   log: Log
   requestId: string
   operation?: string
+  traceparent?: string
   /** Returns a signal that aborts when the caller disconnects. Only called if the call needs a signal. */
   caller?: () => AbortSignal
 }
@@ -52,6 +55,7 @@ class TimedCall implements OpenCall {
   readonly log: Log
   readonly requestId: string
   declare readonly operation?: string
+  declare traceparent?: string
   readonly #timeout: number
   readonly #caller: (() => AbortSignal) | undefined
   readonly #started = performance.now()
@@ -59,10 +63,11 @@ class TimedCall implements OpenCall {
   #timer: NodeJS.Timeout | undefined
   #abortReason: ProblemError | undefined
 
-  constructor ({ timeout, log, requestId, operation, caller }: CallOptions) {
+  constructor ({ timeout, log, requestId, operation, traceparent, caller }: CallOptions) {
     this.log = log
     this.requestId = requestId
     if (operation !== undefined) this.operation = operation
+    if (traceparent !== undefined) this.traceparent = traceparent
     this.#timeout = timeout
     this.#caller = caller
   }
@@ -100,11 +105,11 @@ export const openCall = (options: CallOptions): OpenCall => new TimedCall(option
 
 /** Runs a part of a call that has no deadline with a deadline of its own, in milliseconds. */
 export async function within<T> (call: Call, timeout: number, run: (call: Call) => Promise<T>): Promise<T> {
-  const { signal, log, requestId, operation } = call
+  const { signal, log, requestId, operation, traceparent } = call
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(deadlineExceeded(timeout)), timeout)
   try {
-    return await run({ signal: AbortSignal.any([signal, controller.signal]), log, requestId, operation })
+    return await run({ signal: AbortSignal.any([signal, controller.signal]), log, requestId, operation, traceparent })
   } finally {
     clearTimeout(timer)
   }

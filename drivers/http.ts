@@ -194,6 +194,7 @@ export function createHttpClient (
         accept: 'application/json',
         'user-agent': userAgent,
         'content-type': body === undefined ? undefined : 'application/json',
+        traceparent: call.traceparent,
         ...headers
       },
       body: body === undefined ? null : JSON.stringify(body),

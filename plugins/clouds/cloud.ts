@@ -11,6 +11,8 @@ export interface CallContext {
   log: Log
   /** The id of the operation that makes the call. A create carries it into the cloud. */
   operation?: string
+  /** The header `traceparent` of the request, if the server makes traces. */
+  traceparent?: string | undefined
   /**
    * The time limit in milliseconds, if it is shorter than that of the cloud. Infinity for a call without a limit, such
    * as an upload, which the driver ends when no data flows.
@@ -106,10 +108,10 @@ export function createCloud (settings: CloudSettings, link: Connection | Problem
 
   const call = async <T>(to: Connection, context: CallContext, run: CloudCall<T>) => {
     if (aborted !== undefined) throw aborted
-    const { timeout: own = limit, requestId, operation, caller } = context
+    const { timeout: own = limit, requestId, operation, traceparent, caller } = context
     const timeout = own === Infinity ? Infinity : Math.min(own, limit)
     const log = secrets === undefined ? context.log : new MaskingLog(context.log, secrets)
-    const open = openCall({ timeout, log, requestId, operation, caller })
+    const open = openCall({ timeout, log, requestId, operation, traceparent, caller })
     openCalls.add(open)
     try {
       const result = await run(to, open)
