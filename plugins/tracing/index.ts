@@ -12,7 +12,7 @@ declare module 'fastify' {
   }
 }
 
-/** Milliseconds for the last spans to arrive, so that a collector that is down does not keep the server from closing. */
+/** Milliseconds for the last spans to arrive. A collector that is down must not keep the server from closing. */
 const shutdownTimeout = 1500
 
 /**

@@ -40,7 +40,7 @@ export interface ToolServer {
   readyPath: string
 }
 
-/** Starts a server, of the Python tools by default, on a free port. It ends with the test. Resolves with its address. */
+/** Starts a server, of the Python tools by default, on a free port. It ends with the test. Resolves to its address. */
 export async function startTool (
   t: Test, { name, file, args, env, cwd, readyPath }: ToolServer
 ): Promise<string> {
