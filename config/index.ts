@@ -3,6 +3,7 @@ import type { Driver, DriverPlugin } from '../drivers/driver.ts'
 import { loadDrivers, loadOutsideDrivers, type OutsideDriver } from '../drivers/load.ts'
 import { readSettings } from '../drivers/settings.ts'
 import { isHostName, isOrigin, isProxy } from './addresses.ts'
+import { checkAuth } from './auth.ts'
 import { listDrivers, readClouds } from './clouds.ts'
 import { expand } from './expand.ts'
 import { readSettingsFile } from './file.ts'
@@ -72,6 +73,8 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
     const override = env[variable]
     if (override !== undefined && override !== '') Object.assign(serverInput, toSetting(override))
   }
+  // `auth:` without a value must not leave the server open.
+  if (serverInput['auth'] === null) serverInput['auth'] = {}
   const server = readServerSettings(serverInput, report)
 
   const storeFile = server?.store.file ?? inMemory
@@ -99,6 +102,7 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
     report.add('metrics.host', `found "${metrics.host}"; the metrics need no credential, so use a loopback address ` +
       '(127.0.0.1)')
   }
+  if (server.auth !== undefined) checkAuth(server.auth, report)
   for (const { path, values, isValid, expected } of checkedLists(server)) {
     values.forEach((value, i) => {
       if (!isValid(value)) report.add(`${path}.${i}`, `found "${value}"; expected ${expected}`)
