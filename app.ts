@@ -9,7 +9,7 @@ import caching from './plugins/http/caching.ts'
 import callWatchers from './plugins/clouds/watch.ts'
 import clouds from './plugins/clouds/index.ts'
 import compression from './plugins/http/compression.ts'
-import connections, { connectionOptions, type ConnectionLimits } from './plugins/http/connections.ts'
+import connections, { type ConnectionLimits } from './plugins/http/connections.ts'
 import cors from './plugins/http/cors.ts'
 import errors from './plugins/errors.ts'
 import etags from './plugins/http/etags.ts'
@@ -17,6 +17,8 @@ import health from './plugins/health.ts'
 import http, { serverOptions } from './plugins/http/index.ts'
 import idempotency from './plugins/idempotency.ts'
 import lists from './plugins/lists/index.ts'
+import callerLimits from './plugins/limits/index.ts'
+import failures from './plugins/limits/failures.ts'
 import log from './plugins/log.ts'
 import metrics from './plugins/metrics/index.ts'
 import metricsExporter from './plugins/metrics/exporter.ts'
@@ -26,11 +28,13 @@ import nodes from './plugins/nodes.ts'
 import openapi from './plugins/openapi/index.ts'
 import operations from './plugins/operations/index.ts'
 import origins from './plugins/http/origins.ts'
+import overload from './plugins/http/overload.ts'
 import permissions from './plugins/auth/permissions.ts'
 import preconditions from './plugins/http/preconditions.ts'
 import schemas from './plugins/schemas.ts'
 import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
+import tls, { listenerOptions } from './plugins/http/tls.ts'
 import tracing from './plugins/tracing/index.ts'
 import index from './routes/index.ts'
 import problemPages from './routes/problems.ts'
@@ -48,11 +52,21 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   const { settings, drivers, logger = false, connections: limits = {} } = appOptions
   // Without a trusted proxy, Fastify must not even read the headers that proxies add.
   const trustProxy = settings.trust_proxy.length > 0 && settings.trust_proxy
-  const app = Fastify({ ...serverOptions, ...connectionOptions(limits), trustProxy, logger })
+  const app: FastifyInstance = Fastify({
+    ...serverOptions,
+    ...listenerOptions(settings, limits),
+    trustProxy,
+    bodyLimit: settings.limits.body_bytes,
+    logger
+  })
   const options = { settings, drivers }
 
   app.register(errors)
   app.register(http)
+  app.register(callWatchers)
+  app.register(metrics, options)
+  app.register(overload, options)
+  app.register(tls, options)
   // Before all that may refuse a request without its body, so that the body has a time limit.
   app.register(connections, { connections: limits })
   app.register(caching)
@@ -60,14 +74,14 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(methods)
   app.register(cors, options)
   app.register(log, options)
-  app.register(callWatchers)
-  app.register(metrics, options)
   app.register(tracing)
   app.register(negotiation)
   app.register(etags)
   app.register(compression)
   app.register(store, options)
+  app.register(failures, options)
   app.register(auth, options)
+  app.register(callerLimits, options)
   app.register(schemas, options)
   app.register(openapi)
   app.register(clouds, options)

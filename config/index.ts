@@ -7,6 +7,7 @@ import { checkAuth } from './auth.ts'
 import { listDrivers, readClouds } from './clouds.ts'
 import { expand } from './expand.ts'
 import { readSettingsFile } from './file.ts'
+import { checkExposure, readTls } from './exposure.ts'
 import { createReport, describe, isMap, SettingsError, type Report } from './report.ts'
 import { ServerSettings, type Settings } from './schema.ts'
 
@@ -34,7 +35,6 @@ const variables: Record<string, (value: string) => Record<string, unknown>> = {
   STORE_FILE: (value) => ({ store: { file: value } })
 }
 
-const loopback = /^(127(\.\d+){3}|::1|localhost)$/
 const inMemory = ':memory:'
 
 /** Loads the built-in drivers and those that the settings name, then reads the settings. Throws SettingsError. */
@@ -76,6 +76,7 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   // `auth:` without a value must not leave the server open.
   if (serverInput['auth'] === null) serverInput['auth'] = {}
   const server = readServerSettings(serverInput, report)
+  const tls = server?.tls === undefined ? undefined : readTls(server.tls, directory, report)
 
   const storeFile = server?.store.file ?? inMemory
   const store = { file: storeFile === inMemory ? inMemory : path.resolve(directory, storeFile) }
@@ -83,7 +84,7 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   const clouds = readClouds(entries, { directory, dataDirectory, env, drivers, outside }, report)
 
   if (server === undefined || report.lines.length > 0) throw new SettingsError([...new Set(report.lines)])
-  return { ...server, store, clouds }
+  return { ...server, store, tls, clouds }
 }
 
 /** Reads the server's own settings; returns undefined if they are not valid. */
@@ -92,16 +93,7 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
   report.addErrors(errors, input, ServerSettings)
   if (errors.length > 0) return undefined
   const server = settings as ServerSettings
-  if (!loopback.test(server.host) && !server.insecure) {
-    report.add('host', `found "${server.host}"; this server does not authenticate callers, so anyone who can reach ` +
-      'that address could destroy your nodes; use a loopback address (127.0.0.1), or set `insecure: true` if the ' +
-      'network itself is protected')
-  }
-  const { metrics } = server
-  if (metrics !== undefined && !loopback.test(metrics.host)) {
-    report.add('metrics.host', `found "${metrics.host}"; the metrics need no credential, so use a loopback address ` +
-      '(127.0.0.1)')
-  }
+  checkExposure(server, report)
   if (server.auth !== undefined) checkAuth(server.auth, report)
   for (const { path, values, isValid, expected } of checkedLists(server)) {
     values.forEach((value, i) => {

@@ -1,8 +1,10 @@
-import Fastify from 'fastify'
+import type tls from 'node:tls'
+import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Settings } from '../../config/index.ts'
 import { limitersOf } from '../../drivers/driver.ts'
 import { sendProblem } from '../errors.ts'
+import { followCertificate, listenerOptions } from '../http/tls.ts'
 import { createHostCheck, hostRefused } from '../http/origins.ts'
 import type { Sample } from './registry.ts'
 
@@ -60,7 +62,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     name: 'operations_oldest_age_seconds', help: 'Age of the oldest operation that has not ended.', labels
   }, readOperations((ages) => Math.max(...ages)))
 
-  const listener = Fastify({ logger: false })
+  const listener: FastifyInstance = Fastify({ ...listenerOptions(settings), logger: false })
+  const stopFollowing = settings.tls === undefined
+    ? () => {}
+    : followCertificate(settings.tls, listener.server as unknown as tls.Server, fastify.log)
   listener.setErrorHandler(sendProblem)
   const isKnownHost = createHostCheck([host, ...settings.allowed_hosts])
   listener.addHook('onRequest', (request, _reply, done) => {
@@ -75,6 +80,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     fastify.log.info({ address }, 'metrics are served')
   })
   fastify.addHook('onClose', async () => {
+    stopFollowing()
     await listener.close()
     registry.clear()
   })

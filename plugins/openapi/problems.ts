@@ -3,7 +3,7 @@ import { problemHeaders } from './headers.ts'
 import { takes, type Response, type Route } from './document.ts'
 
 const readFailures = ['provider_error', 'provider_auth_failed', 'provider_permission_denied'] as const
-const unavailable = ['provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'shutting_down'] as const
+const unavailable = ['provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'shutting_down', 'overloaded'] as const
 
 /**
  * The problem responses of the document: a name for each set of codes of one status. Some generators make a type of
@@ -33,11 +33,12 @@ export const problemResponses = {
   Invalid: ['validation_failed'],
   Rejected: ['validation_failed', 'provider_rejected'],
   CreateRejected: ['validation_failed', 'provider_rejected', 'idempotency_mismatch'],
+  RateLimited: ['rate_limited'],
   InternalError: ['internal_error'],
   NotSupported: ['not_supported'],
   CloudFailed: [...readFailures],
   ChangeFailed: [...readFailures, 'outcome_unknown'],
-  ServerUnavailable: ['shutting_down', 'store_unavailable'],
+  ServerUnavailable: ['shutting_down', 'store_unavailable', 'overloaded'],
   CloudUnavailable: [...unavailable, 'store_unavailable'],
   ChangeUnavailable: [...unavailable, 'provider_capacity', 'store_unavailable'],
   CloudTimeout: ['provider_timeout']
@@ -81,6 +82,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     mayHaveBody && 'UnsupportedMediaType',
     !isHealth && 'HostNotAllowed',
     isCreate ? 'CreateRejected' : callsCloud || listsAll ? 'Rejected' : 'Invalid',
+    needsCaller && 'RateLimited',
     'InternalError',
     (callsCloud || listsAll) && 'NotSupported',
     callsCloud && isChange ? 'ChangeFailed' : (callsCloud || listsAll) && 'CloudFailed',
