@@ -18,7 +18,9 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
   const { connections, requests, event_loop_delay: maxDelay, heap_percent: heapPercent } = limits
   fastify.server.maxConnections = connections
   const refused = fastify.metrics.counter({
-    name: 'overload_refusals_total', help: 'Connections and requests that were refused to protect the server.', labels: ['reason']
+    name: 'overload_refusals_total',
+    help: 'Connections and requests that were refused to protect the server.',
+    labels: ['reason']
   })
   fastify.server.on('drop', () => refused({ reason: 'connections' }))
 
@@ -36,6 +38,8 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     done()
   })
 
+  /** Tells by its value whether this is the second sample in sequence with a delay. One alone is a short stall. */
+  const isLasting = createSequence()
   const reasons: Record<string, string> = {
     [underPressure.TYPE_EVENT_LOOP_DELAY]: 'The event loop of the server is late',
     [underPressure.TYPE_HEAP_USED_BYTES]: 'The memory of the server is nearly full'
@@ -44,10 +48,30 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     sampleInterval,
     maxEventLoopDelay: maxDelay,
     maxHeapUsedBytes: Math.floor(getHeapStatistics().heap_size_limit * heapPercent / 100),
-    pressureHandler (request, _reply, type) {
+    pressureHandler (request, _reply, type, value) {
       if (isLiveness(request)) return
+      if (type === underPressure.TYPE_EVENT_LOOP_DELAY && !isLasting(value)) return
       refused({ reason: type })
       throw overloaded(reasons[type] ?? 'The server is overloaded')
     }
   })
 }, { name: 'overload', dependencies: ['metrics'] })
+
+/**
+ * Returns a function that tells whether at least two different values arrived, the last two within two samples. A start
+ * or a collection of garbage makes one sample late, which is no reason to refuse requests.
+ */
+function createSequence () {
+  let last: unknown
+  let lastAt = -Infinity
+  let length = 0
+  return (value: unknown) => {
+    const now = performance.now()
+    if (value !== last) {
+      length = now - lastAt < 2 * sampleInterval + 100 ? length + 1 : 1
+      last = value
+    }
+    lastAt = now
+    return length >= 2
+  }
+}
