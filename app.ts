@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
 import actions from './plugins/actions.ts'
+import audit from './plugins/audit/index.ts'
 import auth from './plugins/auth/index.ts'
 import caching from './plugins/http/caching.ts'
 import callWatchers from './plugins/clouds/watch.ts'
@@ -82,6 +83,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(failures, options)
   app.register(auth, options)
   app.register(callerLimits, options)
+  app.register(audit, options)
   app.register(schemas, options)
   app.register(openapi)
   app.register(clouds, options)

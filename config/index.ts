@@ -84,8 +84,12 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   const clouds = readClouds(entries, { directory, dataDirectory, env, drivers, outside }, report)
 
   if (server === undefined || report.lines.length > 0) throw new SettingsError([...new Set(report.lines)])
-  return { ...server, store, tls, clouds }
+  return { ...server, store, tls, audit: resolveFile(server.audit, directory), clouds }
 }
+
+/** Resolves the path of the audit file. */
+const resolveFile = <T extends { file?: string }>(audit: T | undefined, directory: string): T | undefined =>
+  audit?.file === undefined ? audit : { ...audit, file: path.resolve(directory, audit.file) }
 
 /** Reads the server's own settings; returns undefined if they are not valid. */
 function readServerSettings (input: Record<string, unknown>, report: Report) {

@@ -122,6 +122,12 @@ export const ServerSettings = Type.Object({
       minimum: 0, maximum: 65535, default: 9464, description: 'Port of that listener; 0 means any free port.'
     })
   }, { additionalProperties: false, description: 'Serves metrics for Prometheus. Without it there are none.' })),
+  audit: Type.Optional(Type.Object({
+    keep_days: Type.Number({ minimum: 0.01, default: 90, description: 'Days to keep entries of the audit.' }),
+    file: Type.Optional(Type.String({
+      minLength: 1, description: 'File to which each entry is added as a line of JSON. SIGHUP opens it again.'
+    }))
+  }, { additionalProperties: false, description: 'Records changes. With `auth` they are recorded in any case.' })),
   health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })
 }, { additionalProperties: false })
 

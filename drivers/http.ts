@@ -68,6 +68,9 @@ const maxRetries = 3
 /** Bytes of the largest response that is read. */
 export const maxBodySize = 64 * 1024 * 1024
 
+/** The headers in which clouds send their own id of a request, for their support. */
+const requestIdHeaders = ['x-openstack-request-id', 'x-compute-request-id', 'x-order-request-id', 'x-request-id']
+
 /** A retry costs one, a request earns a tenth. So a cloud in trouble gets at most a tenth more calls. */
 function createRetryBudget () {
   const maximum = 10
@@ -243,6 +246,8 @@ export function createHttpClient (
           throw explain(error, attempt, call)
         }
       }, call.signal)
+      const id = read ? undefined : requestIdHeaders.map((name) => headers[name]).find((value) => value !== undefined)
+      if (id !== undefined) call.noteRequestId?.(id.slice(0, 128))
       const isPlainAccepted = status === 202 && /^text\/plain\b/i.test(headers['content-type'] ?? '')
       return { status, headers, body: isPlainAccepted ? undefined : parse(text, status, read) }
     },

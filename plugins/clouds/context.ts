@@ -16,7 +16,10 @@ export const readContext = (request: FastifyRequest): CallContext => ({
 
 /** The context of a change: it continues when the client disconnects. */
 export const writeContext = (request: FastifyRequest): CallContext => ({
-  requestId: request.id, log: request.log, traceparent: request.traceparent
+  requestId: request.id,
+  log: request.log,
+  traceparent: request.traceparent,
+  noteRequestId (id, operation) { request.trail?.providerIds.set(operation ?? '', id) }
 })
 
 export const contextOf = (request: FastifyRequest): CallContext =>

@@ -25,6 +25,18 @@ export interface Tables {
   }
   /** `owner` is the identity of the caller. */
   cursors: { id: string, owner: string, content: string, created_at: string }
+  audit: {
+    id: string
+    created_at: string
+    /** The id of the caller. */
+    caller: string | null
+    action: string
+    cloud: string | null
+    outcome: string
+    operation: string | null
+    /** The other fields of the entry, as JSON. */
+    content: string
+  }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }
