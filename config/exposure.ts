@@ -10,7 +10,8 @@ const loopback = /^(127(\.\d+){3}|::1|localhost)$/
 export const isLoopback = (host: string) => loopback.test(host)
 
 /** Adds an error for each address that others can reach without protection. */
-export function checkExposure ({ host, insecure, auth, tls, trust_proxy: proxies, metrics }: ServerSettings, report: Report) {
+export function checkExposure (server: ServerSettings, report: Report) {
+  const { host, insecure, auth, tls, trust_proxy: proxies, metrics } = server
   const isProtected = tls !== undefined || proxies.length > 0
   if (auth !== undefined && insecure) {
     report.add('insecure', 'found true beside `auth`; the server checks every caller, so remove `insecure`')
@@ -18,8 +19,8 @@ export function checkExposure ({ host, insecure, auth, tls, trust_proxy: proxies
   if (!isLoopback(host)) {
     if (auth === undefined && !insecure) {
       report.add('host', `found "${host}"; this server does not authenticate callers, so anyone who can reach ` +
-        'that address could destroy your nodes; use a loopback address (127.0.0.1), set `auth` so that callers need a ' +
-        'credential, or set `insecure: true` if the network itself is protected')
+        'that address could destroy your nodes; use a loopback address (127.0.0.1), set `auth` so that callers need ' +
+        'a credential, or set `insecure: true` if the network itself is protected')
     }
     if (auth !== undefined && !isProtected) {
       report.add('host', `found "${host}"; without TLS anyone on the way could read the credentials of the callers; ` +

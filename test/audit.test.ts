@@ -124,7 +124,9 @@ t.test('refusals without a valid caller are counted by address and minute, and n
   const { items } = await app.audit.page({ limit: 100 }, 'local')
   const counted = items.map(({ address, count, action, outcome, caller, code }) =>
     ({ address, count, action, outcome, caller, code }))
-  const total = (address: string) => counted.filter((one) => one.address === address).reduce((sum, { count }) => sum + count, 0)
+  const total = (address: string) => counted
+    .filter((one) => one.address === address)
+    .reduce((sum, { count }) => sum + count, 0)
   t.ok(counted.length <= 4, 'at most two entries of two minutes', { counted })
   t.same([total('192.0.2.0'), total('192.0.2.1')], [10, 10])
   t.match(counted[0], { action: 'authenticate', outcome: 'refused', caller: null, code: 'unauthenticated' })

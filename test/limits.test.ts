@@ -24,7 +24,7 @@ t.test('the headers tell the limits of a caller, and how much of them is left', 
 
 t.test('a caller over its limit is refused with the time to wait, another caller is served', async (t) => {
   const { api } = await start(t, { per_caller: { requests_per_minute: 2, cloud_requests_per_minute: 2 } })
-  for (const _ of [1, 2]) t.equal((await api.get('/api/v2/nodes', from('192.0.2.1'))).status, 200)
+  for (const path of ['nodes', 'volumes']) t.equal((await api.get(`/api/v2/${path}`, from('192.0.2.1'))).status, 200)
   const refused = await api.get('/api/v2/nodes', from('192.0.2.1'))
   t.match(refused, { status: 429, body: { code: 'rate_limited', retryable: true } })
   const wait = Number(refused.headers['retry-after'])

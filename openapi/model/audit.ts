@@ -24,7 +24,9 @@ export const AuditEntry = model('AuditEntry', Type.Object({
     'accepted: the operation tells the end; succeeded: the change was made; refused: nothing was changed; failed: ' +
     'the server or the cloud failed.'),
   code: nullableString('The code of the problem of the answer.'),
-  count: integer({ minimum: 1, description: 'More than 1 only for refusals without a valid caller, which are counted.' })
+  count: integer({
+    minimum: 1, description: 'More than 1 only for refusals without a valid caller, which are counted.'
+  })
 }, { description: 'A change, or a refusal.' }))
 
 export const AuditPage = model('AuditPage', Type.Object({

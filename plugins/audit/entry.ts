@@ -33,7 +33,7 @@ export function startEntry (request: FastifyRequest): AuditEntry {
   }
 }
 
-/** The fields of the bodies of answers to changes: an operation, a resource, a problem, or the items of a bulk action. */
+/** The fields of the bodies of answers to changes: of an operation, a resource or a problem. */
 interface Body {
   id?: string
   self?: string
@@ -79,7 +79,8 @@ export interface Answered {
 export function endEntry (entry: AuditEntry, { status, body = {}, providerIds }: Answered): AuditEntry[] {
   const complete = (one: AuditEntry, changes: Partial<AuditEntry>): AuditEntry => {
     const operation = changes.operation ?? one.operation
-    const known = providerIds.get(operation ?? '') ?? (operation === null ? [...providerIds.values()].at(-1) : undefined)
+    const last = operation === null ? [...providerIds.values()].at(-1) : undefined
+    const known = providerIds.get(operation ?? '') ?? last
     return { ...one, ...(known !== undefined && { provider_request_id: known }), ...changes }
   }
   const { items } = body as { items?: BulkItem[] }

@@ -59,7 +59,8 @@ const withLast = <T>(others: T | T[] | undefined, last: T): T[] => [...[others ?
  * a line of the log and of a file. If the store fails, the change is not sent. Refusals of known callers are recorded
  * too; those without a valid caller are counted. On if the settings have `auth` or `audit`.
  */
-export default fp(async (fastify, { settings: { auth, audit = auth && { keep_days: 90 } } }: { settings: Settings }) => {
+export default fp(async (fastify, { settings }: { settings: Settings }) => {
+  const { auth, audit = auth && { keep_days: 90 } } = settings
   const rows = createAuditRows(fastify.store)
   fastify.decorateRequest('trail')
   let flush = async () => {}

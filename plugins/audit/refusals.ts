@@ -6,7 +6,7 @@ const maxAddresses = 1000
 
 const minute = 60_000
 
-/** Counts the refusals of requests without a valid caller by address and minute, so that an attack makes few entries. */
+/** Counts refusals without a valid caller by address and minute, so that an attack makes few entries. */
 export function createRefusalCounts () {
   let begin = 0
   const entries = new Map<string, AuditEntry>()

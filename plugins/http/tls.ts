@@ -33,7 +33,8 @@ export function followCertificate (files: TlsFiles, server: tls.Server, log: Fas
       log.info({ cert: files.cert }, 'the server uses the new certificate')
     } catch (err) {
       // A program that renews both files writes one after the other, so the next change may correct this.
-      log.warn({ reason: (err as Error).message, ...files }, 'the new certificate cannot be used; the earlier one stays')
+      const { message: reason } = err as Error
+      log.warn({ reason, ...files }, 'the new certificate cannot be used: the earlier one stays')
     }
   }
   const paths = new Set([files.cert, files.key])

@@ -27,7 +27,7 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
   const clouds = createWindow({ quota: cloudRequests, seconds })
   const changes = new Map<string, number>()
   const refused = fastify.metrics.counter({
-    name: 'rate_limited_total', help: 'Requests that were refused because of a limit of their caller.', labels: ['limit']
+    name: 'rate_limited_total', help: 'Requests that were refused by a limit of their caller.', labels: ['limit']
   })
 
   const callerPolicy = `"caller";q=${requests};w=${seconds}`

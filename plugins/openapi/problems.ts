@@ -3,7 +3,9 @@ import { problemHeaders } from './headers.ts'
 import { takes, type Response, type Route } from './document.ts'
 
 const readFailures = ['provider_error', 'provider_auth_failed', 'provider_permission_denied'] as const
-const unavailable = ['provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'shutting_down', 'overloaded'] as const
+const unavailable = [
+  'provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'shutting_down', 'overloaded'
+] as const
 
 /**
  * The problem responses of the document: a name for each set of codes of one status. Some generators make a type of

@@ -30,15 +30,13 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       response: pageAnswer(AuditPage)
     }
   }, ({ query, caller: { identity } }) => {
-    const { limit, cursor, cloud, caller, action, outcome, operation, created_after: after, created_before: before } = query
+    const { cloud, caller, action, outcome, created_after: after, created_before: before, ...others } = query
     return fastify.audit.page({
-      limit,
-      cursor,
+      ...others,
       clouds: cloud,
       callers: caller,
       actions: action,
       outcomes: outcome,
-      operation,
       createdAfter: toStoredTime('created_after', after),
       createdBefore: toStoredTime('created_before', before)
     }, identity)

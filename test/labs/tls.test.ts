@@ -42,8 +42,7 @@ t.test('the certificate is replaced while requests run, and none of them fails',
   t.equal(await readName(Number(port)), 'first')
 
   const agents = [new https.Agent({ keepAlive: true }), new https.Agent({ keepAlive: false })]
-  let isRunning = true
-  let answered = 0
+  const progress = { isRunning: true, answered: 0 }
   const failures: unknown[] = []
   const send = async (agent: https.Agent) => {
     const request = https.get(`${origin}/api/v2/nodes`, { agent, rejectUnauthorized: false })
@@ -51,10 +50,10 @@ t.test('the certificate is replaced while requests run, and none of them fails',
     response.resume()
     await once(response, 'end')
     if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`)
-    answered++
+    progress.answered++
   }
   const running = agents.map(async (agent) => {
-    while (isRunning) await send(agent).catch((error: unknown) => failures.push(error))
+    while (progress.isRunning) await send(agent).catch((error: unknown) => failures.push(error))
   })
 
   // As a program that renews certificates does it: one file after the other.
@@ -65,13 +64,13 @@ t.test('the certificate is replaced while requests run, and none of them fails',
   renameSync(next.key, key)
   while (await readName(Number(port)) !== 'second') await sleep(100)
   while (await readName(metricsPort) !== 'second') await sleep(100)
-  const before = answered
-  while (answered < before + 20 && failures.length === 0) await sleep(20)
-  isRunning = false
+  const goal = progress.answered + 20
+  while (progress.answered < goal && failures.length === 0) await sleep(20)
+  progress.isRunning = false
   await Promise.all(running)
   for (const agent of agents) agent.destroy()
   t.same(failures, [])
-  t.ok(answered > 20, 'requests ran all the time', { answered })
+  t.ok(progress.answered > 20, 'requests ran all the time', progress)
 })
 
 t.test('files that are no certificate with its key are refused at the start', async (t) => {
