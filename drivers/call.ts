@@ -22,6 +22,8 @@ export interface Call {
   traceparent?: string
   /** Takes the cloud's own id of a request that changes something, for the audit. */
   readonly noteRequestId?: (id: string) => void
+  /** Milliseconds until the deadline; Infinity if there is no deadline. Undefined if the call does not know it. */
+  readonly remaining?: number
 }
 
 export interface CallOptions {
@@ -81,6 +83,10 @@ class TimedCall implements OpenCall {
     return (this.#controller ??= this.#createController()).signal
   }
 
+  get remaining () {
+    return Math.max(0, this.#timeout - (performance.now() - this.#started))
+  }
+
   #createController () {
     const controller = new AbortController()
     if (this.#abortReason !== undefined) {
@@ -88,8 +94,7 @@ class TimedCall implements OpenCall {
       return controller
     }
     if (this.#timeout !== Infinity) {
-      const left = Math.max(0, this.#timeout - (performance.now() - this.#started))
-      this.#timer = setTimeout(() => controller.abort(deadlineExceeded(this.#timeout)), left)
+      this.#timer = setTimeout(() => controller.abort(deadlineExceeded(this.#timeout)), this.remaining)
     }
     this.#caller?.().addEventListener('abort', () => controller.abort(callerDisconnected()), { once: true })
     return controller

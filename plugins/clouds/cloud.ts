@@ -38,6 +38,8 @@ export interface CloudHandle {
   readonly caller: Caller | undefined
   /** Throws not_supported or validation_failed if the cloud cannot do this with this input. Makes no call. */
   require (capability: string, input?: object): void
+  /** Makes the capabilities of the cloud known. Returns undefined if they are, as those of most clouds always are. */
+  prepare (): Promise<void> | undefined
   /**
    * Runs one call with a deadline. Throws only ProblemErrors, which name the cloud. Any other error of a driver becomes
    * internal_error.
@@ -89,6 +91,11 @@ class Handle implements CloudHandle {
     requireCapability(this.connection, capability, input)
   }
 
+  prepare () {
+    // A call prepares the connection by itself.
+    return this.connection.prepare === undefined ? undefined : this.call(async () => {})
+  }
+
   call<T> (run: CloudCall<T>) {
     return this.#call(this.connection, this.#context, run)
   }
@@ -126,6 +133,7 @@ export function createCloud (settings: CloudSettings, link: Connection | Problem
     const open = openCall({ timeout, log, requestId, operation, traceparent, noteRequestId, caller })
     openCalls.add(open)
     try {
+      if (to.prepare !== undefined) await to.prepare(open)
       const result = await run(to, open)
       if (health.status === 'down') health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
       return showActions(maskResult(result), rankIn(context))

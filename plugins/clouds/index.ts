@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import type { Settings } from '../../config/index.ts'
 import { pathOf, services, type DriverPlugin } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
-import type { CloudHandle } from './cloud.ts'
+import type { Cloud, CloudHandle } from './cloud.ts'
 import { connectClouds } from './connect.ts'
 import { contextOf } from './context.ts'
 import type { Farm } from './farm.ts'
@@ -58,7 +58,13 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
     const isPermittedFirst = typeof route.config?.level === 'string'
     const onRequest: Hook = (request, _reply, done) => {
       findCloud(request)
-      if (isPermittedFirst) checkId(request)
+      const check = () => { if (isPermittedFirst) checkId(request) }
+      const prepared = request.cloud.prepare()
+      if (prepared !== undefined) {
+        prepared.then(check).then(() => done(), done)
+        return
+      }
+      check()
       done()
     }
     const preHandler: Hook = (request, _reply, done) => {
@@ -69,14 +75,13 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
     if (!isPermittedFirst) route.preHandler = [preHandler, ...[route.preHandler ?? []].flat()]
   })
 
-  const checkAll = () => {
-    for (const cloud of farm.clouds) cloud.check({ requestId: 'health', log: fastify.log })
-  }
-  const checkDown = () => {
+  const checkWhere = (fits: (cloud: Cloud) => boolean) => {
     for (const cloud of farm.clouds) {
-      if (cloud.health.status === 'down') cloud.check({ requestId: 'health', log: fastify.log })
+      if (cloud.connection?.isDormant !== true && fits(cloud)) cloud.check({ requestId: 'health', log: fastify.log })
     }
   }
+  const checkAll = () => checkWhere(() => true)
+  const checkDown = () => checkWhere(({ health }) => health.status === 'down')
   const timers = [setInterval(checkAll, settings.health_seconds * 1000), setInterval(checkDown, downInterval)]
   for (const timer of timers) timer.unref()
   // Not awaited: a cloud that does not answer must not delay the start.
