@@ -3,6 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { build, dummy, makeDirectory, type BuildOptions } from './helper/app.ts'
+import { createKey, grant } from './helper/callers.ts'
 import { startRackspace } from './labs/rackspace/index.ts'
 
 const node = { name: 'a', image_id: 'img-debian-12', size_id: 'dummy.small' }
@@ -12,7 +13,11 @@ async function start (t: Test, { settings = {}, ...options }: BuildOptions = {})
   const { app, api, directory } = await build(t, {
     clouds: { prod: dummy({ nodes: 2 }), lab: dummy() }, settings: { audit: {}, ...settings }, ...options
   })
-  const list = async (query = '') => (await api.get(`/api/v2/audit${query}`)).body.items as Record<string, any>[]
+  const list = async (query = ''): Promise<Record<string, any>[]> => {
+    const { status, body } = await api.get(`/api/v2/audit${query}`)
+    t.equal(status, 200, 'the audit is listed', { body })
+    return body.items
+  }
   return { app, api, directory, list }
 }
 
@@ -59,6 +64,33 @@ t.test('a direct change, an accepted one, a refused one and the console have the
   t.equal(found[1]!['operation'].length, 36)
   await api.post('/api/v2/clouds/prod/nodes/node-00000000/actions/stop')
   t.match((await list())[0], { action: 'nodes.stop', outcome: 'refused', code: 'resource_not_found' })
+})
+
+t.test('the caller and the key of a change are recorded, and what a known caller is refused', async (t) => {
+  const { app, api } = await build(t, { clouds: { prod: dummy({ nodes: 1 }), lab: dummy() }, settings: { auth: {} } })
+  const admin = await createKey(app, grant('admin', '*'))
+  const team = await createKey(app, grant('operate', 'prod'))
+  const { body: { items: [{ self }] } } = await api.get('/api/v2/nodes', team.headers)
+  await api.post(`${self}/actions/stop`, undefined, team.headers)
+  await api.delete(self, team.headers)
+  await api.get('/api/v2/clouds/lab/nodes', team.headers)
+  t.equal((await api.get('/api/v2/audit', team.headers)).status, 403, 'the audit is for administrators of all clouds')
+  const { body: { items } } = await api.get(`/api/v2/audit?caller=${team.id}`, admin.headers)
+  const caller = { kind: 'key', issuer: null, id: team.id }
+  const found = items.map(({ action, cloud, outcome, code }: Record<string, unknown>) => [action, cloud, outcome, code])
+  t.same(found, [
+    ['audit.list', null, 'refused', 'permission_denied'],
+    ['nodes.list', 'lab', 'refused', 'cloud_not_found'],
+    ['nodes.destroy', 'prod', 'refused', 'permission_denied'],
+    ['nodes.stop', 'prod', 'succeeded', null]
+  ].map((row, i) => i === 3 ? [...row.slice(0, 2), items[3].outcome, null] : row))
+  for (const entry of items) t.match(entry, { caller, credential: team.id, address: '127.0.0.1' })
+  const created = await api.post('/api/v2/keys', { name: 'made', grants: [grant('read', 'lab')] }, admin.headers)
+  await api.delete(created.body.self, admin.headers)
+  const { body: { items: ofAdmin } } = await api.get(`/api/v2/audit?caller=${admin.id}`, admin.headers)
+  t.same(ofAdmin.map(({ action }: { action: string }) => action), ['keys.revoke', 'keys.create'])
+  const text = JSON.stringify([items, ofAdmin])
+  for (const secret of [admin.key, team.key, created.body.secrets.key]) t.notOk(text.includes(secret))
 })
 
 t.test('a bulk action has an entry for each node', async (t) => {

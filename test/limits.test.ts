@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { build, dummy } from './helper/app.ts'
+import { createKey, grant } from './helper/callers.ts'
 import { addressOf } from '../plugins/limits/address.ts'
 
 const anonymous = [{ clouds: ['*'], level: 'operate' }]
@@ -50,6 +51,31 @@ t.test('a caller has at most so many changes under way', async (t) => {
   t.equal((await api.get('/api/v2/nodes', from('192.0.2.1'))).status, 200, 'reads are not limited by it')
   t.equal((await first).status, 202)
   t.not((await second()).status, 429, 'after the answer to the first there is room again')
+})
+
+t.test('each key is a caller of its own, from whatever address', async (t) => {
+  const { app, api } = await start(t, { per_caller: { requests_per_minute: 1 } })
+  const [one, other] = [await createKey(app, grant('read', '*')), await createKey(app, grant('read', '*'))]
+  const get = async ({ headers }: typeof one, address: string) =>
+    (await api.get('/api/v2/nodes', { ...headers, ...from(address) })).status
+  t.equal(await get(one, '192.0.2.1'), 200)
+  t.equal(await get(one, '192.0.2.2'), 429)
+  t.equal(await get(other, '192.0.2.1'), 200)
+})
+
+t.test('a valid key is slowed down at most once by failures of its address', async (t) => {
+  const { app, api } = await start(t, { failures_per_minute: 1 })
+  const { headers } = await createKey(app, grant('read', '*'))
+  const get = async (token: Record<string, string>) =>
+    (await api.get('/api/v2/nodes', { ...token, ...from('192.0.2.1') })).status
+  for (let n = 0; n < 10; n++) await get({ authorization: `Bearer wrong-${n}` })
+  let status = await get(headers)
+  while (status === 429) status = await get(headers)
+  t.equal(status, 200, 'it passes when its credential was checked')
+  for (let n = 0; n < 20; n++) {
+    await get({ authorization: `Bearer more-${n}` })
+    t.equal(await get(headers), 200, 'then each of its requests passes')
+  }
 })
 
 t.test('after failures, an address is slowed down to one check in a second, and others are not', async (t) => {

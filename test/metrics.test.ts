@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { request } from 'undici'
+import { bearer, createKey, grant } from './helper/callers.ts'
 import { build, dummy, type BuildOptions } from './helper/app.ts'
 
 const clouds = { prod: dummy({ nodes: 2 }), lab: dummy() }
@@ -57,16 +58,17 @@ t.test('calls to clouds are counted by cloud, method and outcome', async (t) => 
 })
 
 t.test('operations are counted while they run, with the age of the oldest, and when they end', async (t) => {
-  const { api, read } = await start(t, { clouds: { prod: dummy({ delay: 0.3 }) } })
+  const { api, read } = await start(t, { clouds: { prod: dummy({ delay: 60 }), lab: dummy() } })
   const node = { name: 'a', image_id: 'img-debian-12', size_id: 'dummy.small' }
-  const { body: operation } = await api.post('/api/v2/clouds/prod/nodes', node)
+  await api.post('/api/v2/clouds/prod/nodes', node)
   const running = '{cloud="prod",status="running",phase="waiting"}'
   t.equal(await read(`orchestrator_operations_under_way${running}`), 1)
   const age = await read(`orchestrator_operations_oldest_age_seconds${running}`)
   t.ok(age! >= 0 && age! < 60, 'the age is in seconds', { age })
+  const { body: operation } = await api.post('/api/v2/clouds/lab/nodes', node)
   await api.ended(operation)
-  t.equal(await read(`orchestrator_operations_under_way${running}`), undefined)
-  const ended = 'orchestrator_operation_duration_seconds_count{cloud="prod",kind="nodes.create",status="succeeded"}'
+  t.equal(await read(`orchestrator_operations_under_way${running.replace('prod', 'lab')}`), undefined)
+  const ended = 'orchestrator_operation_duration_seconds_count{cloud="lab",kind="nodes.create",status="succeeded"}'
   t.equal(await read(ended), 1)
 })
 
@@ -79,6 +81,18 @@ t.test('a page whose name resolves to this server cannot read the metrics', asyn
 t.test('the API does not serve the metrics', async (t) => {
   const { api } = await start(t)
   t.equal((await api.get('/metrics')).status, 404)
+})
+
+t.test('on an address that others reach, the metrics need a key with the level admin on all clouds', async (t) => {
+  const { app, scrape } = await start(t, {
+    settings: { metrics: { host: '0.0.0.0', port: 0 }, auth: {}, trust_proxy: ['loopback'] }
+  })
+  const admin = await createKey(app, grant('admin', '*'))
+  const others = [await createKey(app, grant('admin', 'prod')), await createKey(app, grant('manage', '*'))]
+  t.match(await scrape(), { status: 401, text: /unauthenticated/ })
+  t.match(await scrape(bearer('wrong')), { status: 401 })
+  for (const { headers } of others) t.match(await scrape(headers), { status: 403, text: /permission_denied/ })
+  t.match(await scrape(admin.headers), { status: 200, text: /^orchestrator_cloud_up/m })
 })
 
 t.test('the metrics refuse an address that others can reach', async (t) => {

@@ -207,6 +207,12 @@ export const problems = {
     hint: 'Wait for the time in `retry_after`, and send fewer requests at once.',
     retryable: true
   },
+  issuer_unavailable: {
+    status: 503,
+    title: 'The issuer of the token cannot be reached',
+    hint: 'Send the request again later. The administrator of this server finds the reason in its log.',
+    retryable: true
+  },
   shutting_down: {
     status: 503,
     title: 'The server is shutting down',

@@ -8,6 +8,9 @@ import { ProblemError } from '../../openapi/model/index.ts'
 /** Milliseconds between two looks at the event loop and the memory. */
 const sampleInterval = 500
 
+/** With so few requests under way, other programs keep the processor busy, and refusing requests would not help. */
+const fewRequests = 20
+
 const overloaded = (detail: string) => new ProblemError('overloaded', detail, { retry_after: 1 })
 
 /** Whoever watches the process must see that it lives. */
@@ -50,7 +53,7 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     maxHeapUsedBytes: Math.floor(getHeapStatistics().heap_size_limit * heapPercent / 100),
     pressureHandler (request, _reply, type, value) {
       if (isLiveness(request)) return
-      if (type === underPressure.TYPE_EVENT_LOOP_DELAY && !isLasting(value)) return
+      if (type === underPressure.TYPE_EVENT_LOOP_DELAY && !(isLasting(value) && underWay > fewRequests)) return
       refused({ reason: type })
       throw overloaded(reasons[type] ?? 'The server is overloaded')
     }

@@ -2,7 +2,10 @@ import type tls from 'node:tls'
 import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Settings } from '../../config/index.ts'
+import { isLoopback } from '../../config/exposure.ts'
 import { limitersOf } from '../../drivers/driver.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
+import type { Auth } from '../auth/index.ts'
 import { sendProblem } from '../errors.ts'
 import { followCertificate, listenerOptions } from '../http/tls.ts'
 import { createHostCheck, hostRefused } from '../http/origins.ts'
@@ -67,11 +70,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     ? () => {}
     : followCertificate(settings.tls, listener.server as unknown as tls.Server, fastify.log)
   listener.setErrorHandler(sendProblem)
-  const isKnownHost = createHostCheck([host, ...settings.allowed_hosts])
-  listener.addHook('onRequest', (request, _reply, done) => {
-    // A page whose name resolves to this server (DNS rebinding) must not read the metrics.
-    done(isKnownHost(request.host) ? undefined : hostRefused(request.host))
-  })
+  if (isLoopback(host)) checkHost(listener, [host, ...settings.allowed_hosts])
+  else requireAdmin(listener, fastify.auth)
   listener.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
 
   // An error, such as a port that is in use, ends the start.
@@ -84,4 +84,26 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     await listener.close()
     registry.clear()
   })
-}, { name: 'metrics-exporter', dependencies: ['metrics', 'clouds', 'operations'] })
+}, { name: 'metrics-exporter', dependencies: ['auth', 'metrics', 'clouds', 'operations'] })
+
+/** A page whose name resolves to this server (DNS rebinding) must not read the metrics. */
+function checkHost (listener: FastifyInstance, names: readonly string[]) {
+  const isKnownHost = createHostCheck(names)
+  listener.addHook('onRequest', (request, _reply, done) => {
+    done(isKnownHost(request.host) ? undefined : hostRefused(request.host))
+  })
+}
+
+/** On an address that others reach, the metrics need a caller with the level admin on all clouds. */
+function requireAdmin (listener: FastifyInstance, auth: Auth) {
+  listener.addHook('onRequest', async (request, reply) => {
+    try {
+      await auth.renew(request)
+    } catch (error) {
+      if ((error as ProblemError).code === 'unauthenticated') reply.header('www-authenticate', 'Bearer')
+      throw error
+    }
+    if (request.caller.mayEverywhere('admin')) return
+    throw new ProblemError('permission_denied', `${request.caller.name} needs the level admin on * for the metrics`)
+  })
+}

@@ -4,7 +4,7 @@ import { takes, type Response, type Route } from './document.ts'
 
 const readFailures = ['provider_error', 'provider_auth_failed', 'provider_permission_denied'] as const
 const unavailable = [
-  'provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'shutting_down', 'overloaded'
+  'provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'issuer_unavailable', 'shutting_down', 'overloaded'
 ] as const
 
 /**
@@ -38,9 +38,10 @@ export const problemResponses = {
   RateLimited: ['rate_limited'],
   InternalError: ['internal_error'],
   NotSupported: ['not_supported'],
+  OutcomeUnknown: ['outcome_unknown'],
   CloudFailed: [...readFailures],
   ChangeFailed: [...readFailures, 'outcome_unknown'],
-  ServerUnavailable: ['shutting_down', 'store_unavailable', 'overloaded'],
+  ServerUnavailable: ['shutting_down', 'store_unavailable', 'issuer_unavailable', 'overloaded'],
   CloudUnavailable: [...unavailable, 'store_unavailable'],
   ChangeUnavailable: [...unavailable, 'provider_capacity', 'store_unavailable'],
   CloudTimeout: ['provider_timeout']
@@ -77,7 +78,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     !isBelowCloud && (hasId ? 'NotFound' : takes(operation, 'cloud') && 'CloudNotFound'),
     !isHealth && 'NotAcceptable',
     mayHaveBody && 'RequestTimeout',
-    callsCloud && isChange && (isCreate ? 'CreateConflict' : 'ChangeConflict'),
+    isCreate ? 'CreateConflict' : callsCloud && isChange && 'ChangeConflict',
     isBelowCloud && isChange && 'PreconditionFailed',
     mayHaveBody && 'PayloadTooLarge',
     hasId && 'UriTooLong',
@@ -87,6 +88,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     needsCaller && 'RateLimited',
     'InternalError',
     (callsCloud || listsAll) && 'NotSupported',
+    isCreate && !callsCloud && 'OutcomeUnknown',
     callsCloud && isChange ? 'ChangeFailed' : (callsCloud || listsAll) && 'CloudFailed',
     callsCloud && isChange && 'ChangeUnavailable',
     !(callsCloud && isChange) && (callsCloud || listsAll || isChange ? 'CloudUnavailable' : 'ServerUnavailable'),
