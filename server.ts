@@ -25,7 +25,9 @@ export async function serve ({ settings, drivers }: ServerOptions): Promise<Fast
     }
   })
   app.register(admin, { storeFile: settings.store.file })
-  const grace = closeWithGrace({ delay: 5000 }, async ({ err }) => {
+  // SIGHUP opens the file of the audit again.
+  const skip: 'SIGHUP'[] = settings.audit?.file === undefined ? [] : ['SIGHUP']
+  const grace = closeWithGrace({ delay: 5000, skip }, async ({ err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'the server ends because of an error')
     await app.close()
   })

@@ -143,6 +143,9 @@ export type DriverPlugin = FastifyPluginAsync<DriverOptions> & {
 /** The secrets of each connection that a driver plugin made. */
 export const secretsOf = new WeakMap<Connection, Secrets>()
 
+/** The limiters of parallel requests of each connection that a driver plugin made. */
+export const limitersOf = new WeakMap<Connection, readonly Limiter[]>()
+
 export const userAgent = 'cloud-orchestrator'
 
 /** The version of this contract. The server refuses a driver that was made for another version. */
@@ -184,11 +187,13 @@ export function addCloud (fastify: FastifyInstance, driver: Driver, options: Dri
   if (name in fastify.clouds) throw new Error(`cloud ${name} is registered twice`)
   const secrets = createSecrets()
   for (const secret of findSecrets(driver.settings as object, settings)) secrets.add(secret)
+  const limiters: Limiter[] = []
   const context = createContext({
     driver: driver.name, cloud: name, timeout: timeout * 1000, maxInFlight, log: fastify.log, secrets
-  })
+  }, limiters)
   const connection = connect(driver, settings, context, secrets)
   secretsOf.set(connection, secrets)
+  limitersOf.set(connection, limiters)
   fastify.clouds[name] = withDefaults(connection, context)
   return connection
 }
@@ -207,12 +212,18 @@ function connect (driver: Driver, settings: unknown, context: Context, secrets: 
 
 type ContextOptions = Pick<Context, 'cloud' | 'log' | 'timeout' | 'maxInFlight'> & { driver: string, secrets: Secrets }
 
-function createContext ({ driver, ...options }: ContextOptions): Context {
+/** Creates the context of a connection. Adds its limiters to a list. */
+function createContext ({ driver, ...options }: ContextOptions, limiters: Limiter[]): Context {
   const { cloud, timeout, maxInFlight, secrets: { mask } } = options
+  const newLimiter = () => {
+    const limiter = createLimiter(maxInFlight)
+    limiters.push(limiter)
+    return limiter
+  }
   return {
     ...options,
-    limit: createLimiter(maxInFlight),
-    http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, mask, ...tls }),
+    limit: newLimiter(),
+    http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, mask, limit: newLimiter(), ...tls }),
     identify: (service, id, location) =>
       ({ id, cloud, driver, location, self: `/api/v2/clouds/${cloud}/${pathOf(service)}/${encodeURIComponent(id)}` })
   }

@@ -87,4 +87,4 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   // Not awaited: a cloud that does not answer must not delay the start.
   fastify.addHook('onReady', async () => checkAll())
   fastify.addHook('onClose', async () => { for (const timer of timers) clearInterval(timer) })
-}, { name: 'clouds', dependencies: ['auth'] })
+}, { name: 'clouds', dependencies: ['auth', 'call-watchers'] })

@@ -56,6 +56,18 @@ export interface Tables {
     created_at: string
     expires_at: string
   }
+  audit: {
+    id: string
+    created_at: string
+    /** The id of the caller. */
+    caller: string | null
+    action: string
+    cloud: string | null
+    outcome: string
+    operation: string | null
+    /** The other fields of the entry, as JSON. */
+    content: string
+  }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }
