@@ -15,6 +15,8 @@ const help = `orchestrator ${version}: one REST API over many clouds
                          copy the store to a new file, also while the server runs
   orchestrator new-driver NAME
                          write the package of a new driver into ./orchestrator-driver-NAME
+  orchestrator install DRIVER [--with PACKAGE]
+                         install what a driver needs beyond this package (libcloud), into the data folder
 
   -c, --config FILE      settings file (YAML or JSON). Default: the file that ORCHESTRATOR_CONFIG names, or
                          orchestrator.yaml, .yml or .json in the working directory, or a single dummy cloud
@@ -35,6 +37,7 @@ function readArguments () {
     allowPositionals: true,
     options: {
       config: { type: 'string', short: 'c' },
+      with: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' }
     }
@@ -45,10 +48,11 @@ async function main () {
   const { values, positionals: [command = 'serve', ...others] } = readArguments()
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
-  const operands: Record<string, number> = { serve: 0, check: 0, backup: 1, 'new-driver': 1 }
+  const operands: Record<string, number> = { serve: 0, check: 0, backup: 1, 'new-driver': 1, install: 1 }
   if (operands[command] !== others.length) {
     if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
+    if (command === 'install') return fail(`install needs the name of one driver.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
 
@@ -61,6 +65,12 @@ async function main () {
   if (command === 'serve') {
     await serve({ settings, drivers })
     return
+  }
+
+  if (command === 'install') {
+    const { install } = drivers.get(others[0]!)?.driver ?? {}
+    if (install === undefined) return fail(`The driver ${others[0]} needs no installation.`)
+    return install({ dataDirectory: settings.dataDirectory, packages: values.with ?? [], print })
   }
 
   if (command === 'backup') return print(`The store was copied to ${await backup(settings, others[0]!)}`)

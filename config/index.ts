@@ -80,7 +80,7 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   const clouds = readClouds(entries, { directory, dataDirectory, env, drivers, outside }, report)
 
   if (server === undefined || report.lines.length > 0) throw new SettingsError([...new Set(report.lines)])
-  return { ...server, store, clouds }
+  return { ...server, store, dataDirectory, clouds }
 }
 
 /** Reads the server's own settings; returns undefined if they are not valid. */
