@@ -60,8 +60,8 @@ t.test('the drivers of Libcloud answer from its recorded answers', async (t) => 
 
 const installed = { driver: 'libcloud', directory: path.join(folder, 'data/libcloud') }
 
-t.test("Libcloud's DUMMY passes the suite, apart from what it lacks", async (t) => {
-  // It gives every node a name of its own, and has no start and stop.
+t.test("Libcloud's DUMMY creates, lists and destroys nodes; its gaps are refused", async (t) => {
+  // It gives every node a name of its own, has no start and stop, and never ends a reboot.
   const { api } = await build(t, { clouds: { default: { ...installed, provider: 'dummy', key: 'creds' } } })
   const nodes = '/api/v2/clouds/default/nodes'
   const { body: { capabilities } } = await api.get('/api/v2/clouds/default')
@@ -78,9 +78,11 @@ t.test("Libcloud's DUMMY passes the suite, apart from what it lacks", async (t) 
     code: 'validation_failed', errors: [{ pointer: '/image_id' }]
   })
   const self: string = operation.resource.self
-  t.match(await api.ended((await api.post(`${self}/actions/reboot`)).body), { status: 'succeeded' })
   t.match(await api.ended((await api.delete(self)).body), { status: 'succeeded' })
+  t.equal((await api.get(self)).status, 404)
   t.equal((await api.get(`${nodes}/none`)).status, 404)
+  t.match((await api.post(`${nodes}/1/actions/reboot`)).body, { kind: 'nodes.reboot' })
+  t.match((await api.get(`${nodes}/1`)).body, { state: 'rebooting', transitioning: true })
 })
 
 t.test("Libcloud's LIBVIRT lists, stops, starts and reboots a domain of libvirt", async (t) => {

@@ -34,7 +34,7 @@ class Catalog:
     def put(self, things):
         now = time.monotonic()
         self.items = {id: one for id, one in self.items.items() if one[0] > now - self.age}
-        self.items.update((str(getattr(thing, 'id', thing)), (now, thing)) for thing in things)
+        self.items.update((mapping.id_of(thing), (now, thing)) for thing in things)
 
     def get(self, id):
         born, thing = self.items.get(id, (0, None))
@@ -54,6 +54,7 @@ class Cloud:
             self.provider = self.provider or provider_of(self.cls)
         states.trace_tables(self.cls)
         self.walks = Walks()
+        self.known_date = None
         self.catalogs = {'images': Catalog(CATALOG_AGE), 'sizes': Catalog(CATALOG_AGE), 'locations': Catalog(CATALOG_AGE),
                          'nodes': Catalog(NODE_AGE)}
         self.capabilities = capabilities(self.cls, self.provider)
@@ -100,9 +101,12 @@ class Cloud:
             return datetime.date.today().isoformat(), "The provider's API, by Apache Libcloud"
         if self.provider not in facts.PRICES:
             return None
+        if self.known_date is not None:
+            return self.known_date
         with open(DEFAULT_PRICING_FILE_PATH) as file:
             day = datetime.datetime.fromtimestamp(json.load(file)['updated'], datetime.timezone.utc).date()
-        return day.isoformat(), f'The price table of Apache Libcloud {libcloud.__version__}'
+        self.known_date = day.isoformat(), f'The price table of Apache Libcloud {libcloud.__version__}'
+        return self.known_date
 
     def describe(self):
         if self.given is None:

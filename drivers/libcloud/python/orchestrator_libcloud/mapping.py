@@ -114,10 +114,16 @@ def tags_of(extra, hidden=True):
     return {}
 
 
+def id_of(thing):
+    """Returns the id. Some sizes have none but a name."""
+    id = getattr(thing, 'id', thing)
+    return str(id if id is not None else thing.name)
+
+
 def resource(thing, id=None, **fields):
     if isinstance(thing, str):
         return {'id': thing, 'name': thing, 'extra': {}, **fields}
-    return {'id': str(id if id is not None else thing.id), 'name': text(getattr(thing, 'name', None)),
+    return {'id': str(id if id is not None else id_of(thing)), 'name': text(getattr(thing, 'name', None)),
             'extra': plain(extra_of(thing)), **fields}
 
 
