@@ -9,6 +9,7 @@ import type { CapabilityDetails } from './capabilities.ts'
 import { connectionFaults } from './declaration.ts'
 import { createHttpClient, type HttpClient } from './http.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
+import type { ConvertedEntry, OriginalEntry } from './original.ts'
 import { pathOf, services, type ServiceName, type Services } from './services.ts'
 import { createSecrets, findSecrets, type Secrets } from './secrets.ts'
 import { readSettings } from './settings.ts'
@@ -117,6 +118,8 @@ export interface Driver<Settings extends TObject = TObject> {
    * result again must not change it.
    */
   resolve? (settings: Record<string, unknown>, source: SettingsSource): Record<string, unknown>
+  /** Converts settings of the original Orchestrator. Throws an Error that names a wrong one. */
+  fromOriginal? (entry: OriginalEntry): ConvertedEntry
   /** The schema of `provider_options.<driver>` of a node create. */
   createOptions?: TObject
   /** True if results come from code of others. The server then checks them, as those of a driver from outside. */

@@ -27,6 +27,14 @@ async function callReads (call: CallApi) {
   const single = ['listClouds', 'getCloud', 'refreshCloud', 'listQuotas', 'getSummary', 'listDrivers']
   for (const operationId of single) await call(operationId)
   await call('getDriver', { path: { driver: 'dummy' } })
+  await call('getMe')
+  await call('getMay', { query: 'action=nodes.stop&cloud=default' })
+  const { id } = await call('createKey', {
+    body: { name: 'ci-team-a', grants: [{ clouds: ['team-a-*'], level: 'manage' }] }
+  })
+  await call('listKeys')
+  await call('getKey', { path: { id } })
+  await call('revokeKey', { path: { id } })
   for (const name of collections) {
     await call(`listAll${name}s`, { query: 'limit=1' })
     const { items: [first] } = await call(`list${name}s`, { query: 'limit=1' })

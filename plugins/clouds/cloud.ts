@@ -3,6 +3,8 @@ import { openCall, type Call, type Log, type OpenCall } from '../../drivers/call
 import { secretsOf, type Connection } from '../../drivers/driver.ts'
 import { MaskingLog } from '../../drivers/secrets.ts'
 import { ProblemError, toKnownProblem, toProblem, type Health } from '../../openapi/model/index.ts'
+import { showActions } from '../auth/actions-shown.ts'
+import type { Caller } from '../auth/caller.ts'
 import { requireCapability } from './capabilities.ts'
 
 /** The origin of a call to a cloud, and its terms. */
@@ -18,6 +20,8 @@ export interface CallContext {
   timeout?: number
   /** Returns a signal that aborts when the client disconnects. A change does not have it: it continues. */
   caller?: () => AbortSignal
+  /** Who makes the request. Results then have only the actions that this caller may do. */
+  onBehalfOf?: Caller
 }
 
 export type CloudCall<T> = (connection: Connection, call: Call) => Promise<T>
@@ -26,6 +30,8 @@ export type CloudCall<T> = (connection: Connection, call: Call) => Promise<T>
 export interface CloudHandle {
   readonly name: string
   readonly connection: Connection
+  /** Who makes the request; undefined without `auth`, and for the calls of the server itself. */
+  readonly caller: Caller | undefined
   /** Throws not_supported or validation_failed if the cloud cannot do this with this input. Makes no call. */
   require (capability: string, input?: object): void
   /** Makes the capabilities of the cloud known. Returns undefined if they are, as those of most clouds always are. */
@@ -75,6 +81,8 @@ class Handle implements CloudHandle {
     this.#call = call
   }
 
+  get caller () { return this.#context.onBehalfOf }
+
   require (capability: string, input?: object) {
     requireCapability(this.connection, capability, input)
   }
@@ -110,6 +118,7 @@ export function createCloud (settings: CloudSettings, link: Connection | Problem
   const secrets = connection === undefined ? undefined : secretsOf.get(connection)
 
   const limit = settings.timeout * 1000
+  const rankIn = ({ onBehalfOf }: CallContext) => onBehalfOf?.rankOn(name)
 
   const call = async <T>(to: Connection, context: CallContext, run: CloudCall<T>) => {
     if (aborted !== undefined) throw aborted
@@ -122,10 +131,10 @@ export function createCloud (settings: CloudSettings, link: Connection | Problem
       if (to.prepare !== undefined) await to.prepare(open)
       const result = await run(to, open)
       if (health.status === 'down') health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
-      return maskResult(result)
+      return showActions(maskResult(result), rankIn(context))
     } catch (error) {
       secrets?.maskError(error)
-      const problem = nameCloud(error, to)
+      const problem = showActions(nameCloud(error, to), rankIn(context))
       if (problem.code === 'provider_unavailable' || problem.code === 'provider_auth_failed') health = toDown(problem)
       throw problem
     } finally {

@@ -48,7 +48,7 @@ interface ListPage {
 
 /** Lists over one cloud or many: paging, filters, sorting, and the status of each cloud. */
 export default fp(async (fastify) => {
-  const { farm, store } = fastify
+  const { store } = fastify
 
   /** Reads a share of the page from each cloud, concurrently, in the clouds' own order. */
   const readInCloudOrder = async (
@@ -135,7 +135,7 @@ export default fp(async (fastify) => {
     const filters = filtersOf(query)
     const { service } = collection
     const listRequest: ListRequest = {
-      farm,
+      farm: fastify.farm.seenBy(request.caller),
       service,
       context: readContext(request),
       until: query.timeout === undefined ? Infinity : performance.now() + query.timeout * 1000,
@@ -148,14 +148,15 @@ export default fp(async (fastify) => {
       partial: query.partial,
       isLaterPage: query.cursor !== undefined
     }
-    const walk = query.cursor === undefined ? undefined : await readCursor(query.cursor, listRequest.bind(), store)
+    const kept = { store, owner: request.caller.identity }
+    const walk = query.cursor === undefined ? undefined : await readCursor(query.cursor, listRequest.bind(), kept)
     // A forged cursor must not lead to a cloud that the path does not name.
     if (single && walk?.places?.some(({ cloud }) => cloud !== clouds[0])) throw foreignCursor()
     const page = query.sort !== undefined
       ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, walk?.after)
       : await readUntilFound(listRequest, walk?.places ?? clouds.map(firstPosition), clouds.length === 1)
 
-    const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, store)
+    const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, kept)
     if (pick !== undefined) reply.type(partialType)
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
     return {
@@ -169,6 +170,7 @@ export default fp(async (fastify) => {
   /** Returns the names of the clouds of a list over all clouds. Throws cloud_not_found. */
   const cloudsOf = (service: ServiceName, request: FastifyRequest) => {
     const names = (request.query as { cloud?: string[] }).cloud
+    const farm = fastify.farm.seenBy(request.caller)
     for (const name of names ?? []) farm.get(name)
     const isWanted = ({ name, connection, failure }: Cloud) => names === undefined
       ? failure !== undefined || connection?.[service] !== undefined
@@ -183,7 +185,7 @@ export default fp(async (fastify) => {
     async summarize (request) {
       const { timeout, partial } = request.query as { timeout: number, partial: boolean }
       return countNodes(cloudsOf('nodes', request), { single: false, partial, isLaterPage: false }, {
-        farm,
+        farm: fastify.farm.seenBy(request.caller),
         service: 'nodes',
         context: readContext(request),
         until: performance.now() + timeout * 1000,

@@ -3,7 +3,9 @@ import { problemHeaders } from './headers.ts'
 import { takes, type Response, type Route } from './document.ts'
 
 const readFailures = ['provider_error', 'provider_auth_failed', 'provider_permission_denied'] as const
-const unavailable = ['provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'shutting_down'] as const
+const unavailable = [
+  'provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'issuer_unavailable', 'shutting_down'
+] as const
 
 /**
  * The problem responses of the document: a name for each set of codes of one status. Some generators make a type of
@@ -11,7 +13,9 @@ const unavailable = ['provider_unavailable', 'provider_rate_limited', 'cloud_dis
  */
 export const problemResponses = {
   BadRequest: ['invalid_request'],
-  OriginNotAllowed: ['origin_not_allowed'],
+  Unauthenticated: ['unauthenticated'],
+  PermissionDenied: ['permission_denied'],
+  ChangeNotAllowed: ['origin_not_allowed', 'permission_denied'],
   CloudNotFound: ['cloud_not_found'],
   NotFound: ['resource_not_found'],
   CloudOrResourceNotFound: ['cloud_not_found', 'resource_not_found'],
@@ -33,10 +37,11 @@ export const problemResponses = {
   CreateRejected: ['validation_failed', 'provider_rejected', 'idempotency_mismatch'],
   InternalError: ['internal_error'],
   NotSupported: ['not_supported'],
+  OutcomeUnknown: ['outcome_unknown'],
   CloudFailed: [...readFailures],
   ChangeFailed: [...readFailures, 'outcome_unknown'],
-  ServerUnavailable: ['shutting_down', 'store_unavailable'],
-  CloudUnavailable: [...unavailable],
+  ServerUnavailable: ['shutting_down', 'store_unavailable', 'issuer_unavailable'],
+  CloudUnavailable: [...unavailable, 'store_unavailable'],
   ChangeUnavailable: [...unavailable, 'provider_capacity', 'store_unavailable'],
   CloudTimeout: ['provider_timeout']
 } as const satisfies Record<string, readonly ProblemCode[]>
@@ -60,15 +65,19 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
   // An action without fields has no body in the document, but accepts {} and null.
   const mayHaveBody = requestBody !== undefined || method === 'post'
   const isCreate = takes(operation, 'idempotency-key')
+  const { 'x-required-level': level = 'open' } = operation
+  const needsCaller = level !== 'open'
+  const isRestricted = level !== 'read'
 
   const found: (ProblemResponse | false)[] = [
     'BadRequest',
-    isChange && 'OriginNotAllowed',
+    needsCaller && 'Unauthenticated',
+    needsCaller && isRestricted && (isChange ? 'ChangeNotAllowed' : 'PermissionDenied'),
     isBelowCloud && (hasId || (callsCloud && isChange) ? 'CloudOrResourceNotFound' : 'CloudNotFound'),
     !isBelowCloud && (hasId ? 'NotFound' : takes(operation, 'cloud') && 'CloudNotFound'),
     !isHealth && 'NotAcceptable',
     mayHaveBody && 'RequestTimeout',
-    callsCloud && isChange && (isCreate ? 'CreateConflict' : 'ChangeConflict'),
+    isCreate ? 'CreateConflict' : callsCloud && isChange && 'ChangeConflict',
     isBelowCloud && isChange && 'PreconditionFailed',
     mayHaveBody && 'PayloadTooLarge',
     hasId && 'UriTooLong',
@@ -77,6 +86,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     isCreate ? 'CreateRejected' : callsCloud || listsAll ? 'Rejected' : 'Invalid',
     'InternalError',
     (callsCloud || listsAll) && 'NotSupported',
+    isCreate && !callsCloud && 'OutcomeUnknown',
     callsCloud && isChange ? 'ChangeFailed' : (callsCloud || listsAll) && 'CloudFailed',
     callsCloud && isChange && 'ChangeUnavailable',
     !(callsCloud && isChange) && (callsCloud || listsAll || isChange ? 'CloudUnavailable' : 'ServerUnavailable'),

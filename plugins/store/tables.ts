@@ -14,6 +14,8 @@ export interface Tables {
   }
   operation_resources: { operation_id: string, self: string, resource_id: string }
   idempotency_keys: {
+    /** The identity of the caller: each caller has keys of its own. */
+    caller: string
     key: string
     fingerprint: string
     operation_id: string | null
@@ -21,9 +23,35 @@ export interface Tables {
     answer: string | null
     created_at: string
   }
-  cursors: { id: string, content: string, created_at: string }
+  /** `owner` is the identity of the caller. */
+  cursors: { id: string, owner: string, content: string, created_at: string }
+  api_keys: {
+    id: string
+    name: string
+    /** SHA-256 of the key, in hex. */
+    hash: string
+    /** JSON. */
+    grants: string
+    created_at: string
+    /** The caller as JSON. */
+    created_by: string
+    expires_at: string | null
+    last_used_at: string | null
+  }
+  users: {
+    id: string
+    name: string
+    /** The parameters, the salt and the hash of scrypt. */
+    password: string
+    /** JSON. */
+    grants: string
+    created_at: string
+  }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }
+
+/** The primary key of an idempotency key: the identity of the caller, and the text of the header. */
+export type IdempotencyKey = Pick<Tables['idempotency_keys'], 'caller' | 'key'>
 
 export type Store = Kysely<Tables>

@@ -4,7 +4,7 @@ import { buildOnLab, toTarget } from '../openstack/app.ts'
 import { holdBuilds } from '../openstack/lab.ts'
 import { until } from '../openstack/servers.ts'
 
-t.setTimeout(3_000_000)
+t.setTimeout(5_000_000)
 
 /** The number of servers in BUILD. The lab builds them one after the other, each in one to five seconds. */
 const building = 150
@@ -12,7 +12,7 @@ const building = 150
 const sharedName = 'busy-shared'
 
 t.test('a project that sees several networks, with many servers in BUILD, conforms', async (t) => {
-  t.setTimeout(3_000_000)
+  t.setTimeout(5_000_000)
   const served = await buildOnLab(t)
   const { lab, image_id } = served
 
