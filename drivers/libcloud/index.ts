@@ -53,8 +53,8 @@ export default defineDriver({
   isGuarded: true,
   createOptions: Type.Object({}, {
     additionalProperties: true,
-    description: "Other parameters of Libcloud's create_node, by their own names (`ex_…`). The capability nodes.create " +
-      'lists them.'
+    description: "Other parameters of Libcloud's create_node, by their own names (`ex_…`). The capability " +
+      'nodes.create lists them.'
   }),
   resolve (given, { directory, dataDirectory }) {
     const { provider, native = true } = given
@@ -67,7 +67,9 @@ export default defineDriver({
     const python = given['python'] === undefined ? {} : { python: toPath(given['python'], directory) }
     return { ...given, directory: own, ...python }
   },
-  connect ({ provider, key, secret, region, arguments: others, python, env, directory, native: _, ...limits }, context) {
+  connect (given, context) {
+    const { provider, key, secret, region, arguments: others, python, env, directory, ...rest } = given
+    const { native: _, ...limits } = rest
     const home = directory ?? homeOf('data')
     return connectLazily(context, {
       driver: 'libcloud',
@@ -75,7 +77,8 @@ export default defineDriver({
       launch (): Launch {
         const interpreter = python ?? pythonOf(home)
         if (python === undefined && !existsSync(interpreter)) {
-          throw new ProblemError('provider_unavailable', `Apache Libcloud is not installed: there is no ${interpreter}`, {
+          const detail = `Apache Libcloud is not installed: there is no ${interpreter}`
+          throw new ProblemError('provider_unavailable', detail, {
             hint: `Run \`${installCommand}\`, with --config as for the server.`
           })
         }

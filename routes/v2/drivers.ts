@@ -51,7 +51,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     const { driver, outside = driver.name } = find(params.driver)
     const options = (driver.createOptions ?? null) as Record<string, unknown> | null
     const providers = driver.providers === undefined ? {} : { providers: await providersOf(driver) ?? null }
-    return { ...summary(driver, caller), settings: settingsForm(driver, outside), create_options: options, ...providers }
+    const form = settingsForm(driver, outside)
+    return { ...summary(driver, caller), settings: form, create_options: options, ...providers }
   })
 
   fastify.get('/drivers/:driver/providers/:provider', {

@@ -123,4 +123,3 @@ t.test('providers are listed with their arguments and capabilities', async (t) =
     code: 'resource_not_found', hint: /lists its providers/
   })
 })
-
