@@ -27,6 +27,8 @@ const help = `orchestrator ${version}: one REST API over many clouds
                          the output contains the credentials of the file
   orchestrator new-driver NAME
                          write the package of a new driver into ./orchestrator-driver-NAME
+  orchestrator install DRIVER [--with PACKAGE]
+                         install what a driver needs beyond this package (libcloud), into the data folder
 
   -c, --config FILE      settings file (YAML or JSON). Default: the file that ORCHESTRATOR_CONFIG names, or
                          orchestrator.yaml, .yml or .json in the working directory, or a single dummy cloud
@@ -54,6 +56,7 @@ function readArguments () {
       config: { type: 'string', short: 'c' },
       expires: { type: 'string' },
       grant: { type: 'string', multiple: true },
+      with: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' }
     }
@@ -65,12 +68,14 @@ async function main () {
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
   const operands: Record<string, readonly number[]> = {
-    serve: [0], check: [0], backup: [1], convert: [1], 'new-driver': [1], keys: [0, 1, 2], users: [0, 1, 2]
+    serve: [0], check: [0], backup: [1], convert: [1], install: [1], 'new-driver': [1], keys: [0, 1, 2],
+    users: [0, 1, 2]
   }
   if (operands[command]?.includes(others.length) !== true) {
     if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
     if (command === 'convert') return fail(`convert needs the name of one settings file.\n\n${help}`)
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
+    if (command === 'install') return fail(`install needs the name of one driver.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
 
@@ -88,6 +93,12 @@ async function main () {
   if (command === 'serve') {
     await serve({ settings, drivers })
     return
+  }
+
+  if (command === 'install') {
+    const { install } = drivers.get(others[0]!)?.driver ?? {}
+    if (install === undefined) return fail(`The driver ${others[0]} needs no installation.`)
+    return install({ dataDirectory: settings.dataDirectory, packages: values.with ?? [], print })
   }
 
   if (command === 'backup') return print(`The store was copied to ${await backup(settings, others[0]!)}`)

@@ -160,6 +160,8 @@ export interface CloudSettings {
 }
 
 export interface Settings extends ServerSettings {
+  /** The folder of the store, for all data that must survive a restart. */
+  dataDirectory: string
   /** In the order of lists: `default` first, the others as in the file. */
   clouds: CloudSettings[]
 }

@@ -2,7 +2,7 @@ import path from 'node:path'
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
-import type { Capability, ProblemError } from '../openapi/model/index.ts'
+import type { Capability, DriverProvider, ProblemError } from '../openapi/model/index.ts'
 import { withDefaults, type BareConnection } from './bare.ts'
 import type { Call, Log } from './call.ts'
 import type { CapabilityDetails } from './capabilities.ts'
@@ -98,6 +98,14 @@ export interface SettingsSource {
   env: Readonly<Record<string, string | undefined>>
 }
 
+/** What `orchestrator install DRIVER` passes on. */
+export interface InstallOptions {
+  dataDirectory: string
+  /** Packages to install beside those that the driver needs. */
+  packages: readonly string[]
+  print (message: string): void
+}
+
 export interface Driver<Settings extends TObject = TObject> {
   name: string
   /** The kind of cloud, in a few words. */
@@ -118,6 +126,10 @@ export interface Driver<Settings extends TObject = TObject> {
   createOptions?: TObject
   /** True if results come from code of others. The server then checks them, as those of a driver from outside. */
   isGuarded?: boolean
+  /** Installs what the driver needs beyond this package. */
+  install? (options: InstallOptions): Promise<void>
+  /** The providers that the driver reaches, if they are many. Undefined if the driver is not installed. */
+  providers? (dataDirectory: string): Promise<Omit<DriverProvider, 'self'>[] | undefined>
   connect (settings: Static<Settings>, context: Context): Connection
 }
 

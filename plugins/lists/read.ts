@@ -32,7 +32,7 @@ export interface PageRequest {
 
 interface ListService {
   list (query: object, call: unknown): Promise<{
-    items: object[], next: string | null, total?: number, partial?: ProblemError
+    items: object[], next: string | null, total?: number, partial?: ProblemError, complete_scan?: boolean
   }>
 }
 
@@ -70,7 +70,7 @@ export async function readPage (
   try {
     const timeout = timeoutOf(farm.get(cloud), until)
     const handle = farm.handle(cloud, timeout === undefined ? context : { ...context, timeout })
-    const { items, next, total, partial } = await handle.call((connection, call) => {
+    const { items, next, total, partial, complete_scan: isWhole } = await handle.call((connection, call) => {
       const lister = connection[service] as ListService | undefined
       if (lister === undefined) {
         throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })
@@ -79,7 +79,7 @@ export async function readPage (
       return lister.list({ limit, token, filters, extra, ...(brief && { brief }) }, call)
     })
     const source = toSource(partial === undefined ? 'ok' : 'partial', items.length, partial)
-    return { cloud, items, token, next, total, source }
+    return { cloud, items, token, next, total, source: isWhole === true ? { ...source, complete_scan: true } : source }
   } catch (thrown) {
     const error = thrown as ProblemError
     const status = error.code === 'provider_timeout' ? 'timeout' : 'error'
