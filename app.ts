@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
 import actions from './plugins/actions.ts'
+import answers from './plugins/http/answers.ts'
 import caching from './plugins/http/caching.ts'
 import clouds from './plugins/clouds/index.ts'
 import compression from './plugins/http/compression.ts'
@@ -61,6 +62,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(openapi)
   app.register(store, options)
   app.register(clouds, options)
+  app.register(answers, options)
   app.register(preconditions)
   app.register(shutdown)
   app.register(operations, options)

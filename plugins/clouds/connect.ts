@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { CloudSettings } from '../../config/index.ts'
+import type { Settings } from '../../config/index.ts'
 import { connectionOf } from '../../drivers/bare.ts'
 import { addCloud, secretsOf, type Connection, type DriverOptions, type DriverPlugin } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
@@ -14,7 +14,9 @@ const closeTimeout = 2000
  * cloud is down and the others are served.
  */
 export async function connectClouds (
-  fastify: FastifyInstance, settings: readonly CloudSettings[], drivers: ReadonlyMap<string, DriverPlugin>
+  fastify: FastifyInstance,
+  { clouds: settings, cache_mb: cacheSize }: Pick<Settings, 'clouds' | 'cache_mb'>,
+  drivers: ReadonlyMap<string, DriverPlugin>
 ): Promise<Farm> {
   if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
   const links = new Map<string, Connection | ProblemError>()
@@ -36,7 +38,7 @@ export async function connectClouds (
       links.set(name, connectionOf(fastify.clouds[name]!))
     }
   }
-  return createFarm(settings, links)
+  return createFarm(settings, links, cacheSize * 2 ** 20)
 }
 
 function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugin, options: DriverOptions) {

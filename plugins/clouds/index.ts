@@ -34,7 +34,7 @@ const serviceByPath = new Map(services.map((service) => [pathOf(service), servic
 /** Registers the driver of each cloud, checks the clouds' health, and resolves the cloud of a request. */
 export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   fastify.decorate('drivers', drivers)
-  const farm = await connectClouds(fastify, settings.clouds, drivers)
+  const farm = await connectClouds(fastify, settings, drivers)
   fastify.decorate('farm', farm)
 
   fastify.decorateRequest('cloud')

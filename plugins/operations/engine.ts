@@ -59,7 +59,7 @@ export function createEngine ({ farm, rows, settings, log }: EngineOptions) {
 
   const isShared = (id: string) => tracker.get(id)?.phase === 'waiting'
   const poller = createPoller({ step, isShared, log, minInterval })
-  const transitions = createTransitions({ rows, tracker, poller, log })
+  const transitions = createTransitions({ rows, tracker, farm, poller, log })
   const follower = createFollower({ tracker, transitions, log })
   const starter = createStarter({ rows, tracker, transitions, log })
   const reconcile = createReconciler({ starter, transitions, log, isGivenUp })
