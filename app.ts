@@ -5,6 +5,7 @@ import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
 import actions from './plugins/actions.ts'
 import answers from './plugins/http/answers.ts'
+import auth from './plugins/auth/index.ts'
 import caching from './plugins/http/caching.ts'
 import clouds from './plugins/clouds/index.ts'
 import compression from './plugins/http/compression.ts'
@@ -23,6 +24,7 @@ import nodes from './plugins/nodes.ts'
 import openapi from './plugins/openapi/index.ts'
 import operations from './plugins/operations/index.ts'
 import origins from './plugins/http/origins.ts'
+import permissions from './plugins/auth/permissions.ts'
 import preconditions from './plugins/http/preconditions.ts'
 import schemas from './plugins/schemas.ts'
 import shutdown, { drain } from './plugins/shutdown.ts'
@@ -58,12 +60,14 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(negotiation)
   app.register(etags)
   app.register(compression)
+  app.register(store, options)
+  app.register(auth, options)
   app.register(schemas, options)
   app.register(openapi)
-  app.register(store, options)
   app.register(clouds, options)
   app.register(answers, options)
   app.register(preconditions)
+  app.register(permissions)
   app.register(shutdown)
   app.register(operations, options)
   app.register(idempotency)

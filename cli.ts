@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
 import { backup } from './backup.ts'
-import { loadServer, SettingsError } from './config/index.ts'
+import { stringify } from 'yaml'
+import { convertSettings, loadServer, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
@@ -13,6 +14,9 @@ const help = `orchestrator ${version}: one REST API over many clouds
   orchestrator check     check the settings and every cloud; exits with 0 if all are well, otherwise with 1
   orchestrator backup FILE
                          copy the store to a new file, also while the server runs
+  orchestrator convert FILE
+                         print the settings of the original Orchestrator (CLOUD_FARM) as settings of this server;
+                         the output contains the credentials of the file
   orchestrator new-driver NAME
                          write the package of a new driver into ./orchestrator-driver-NAME
 
@@ -45,9 +49,10 @@ async function main () {
   const { values, positionals: [command = 'serve', ...others] } = readArguments()
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
-  const operands: Record<string, number> = { serve: 0, check: 0, backup: 1, 'new-driver': 1 }
+  const operands: Record<string, number> = { serve: 0, check: 0, backup: 1, convert: 1, 'new-driver': 1 }
   if (operands[command] !== others.length) {
     if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
+    if (command === 'convert') return fail(`convert needs the name of one settings file.\n\n${help}`)
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
@@ -55,6 +60,11 @@ async function main () {
   if (command === 'new-driver') {
     const folder = createDriverPackage(others[0]!, process.cwd())
     return print(`The driver is in ${folder}. Next: npm install and npm test in that folder.`)
+  }
+
+  if (command === 'convert') {
+    const { settings, notes } = await convertSettings(others[0]!, process.cwd())
+    return print([...notes.map((note) => `# ${note}`), stringify(settings).trimEnd()].join('\n'))
   }
 
   const { settings, drivers } = await loadServer({ config: values.config, env: process.env, cwd: process.cwd() })

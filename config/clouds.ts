@@ -1,6 +1,7 @@
 import type { TObject } from 'typebox'
 import type { Driver, SettingsSource } from '../drivers/driver.ts'
 import type { OutsideDriver } from '../drivers/load.ts'
+import { splitOriginal } from '../drivers/original.ts'
 import { readSettings } from '../drivers/settings.ts'
 import { describe, isMap, kindOf, type Report } from './report.ts'
 import { CloudEntry, cloudName, type CloudSettings } from './schema.ts'
@@ -24,22 +25,28 @@ export function readClouds (clouds: unknown, source: CloudsSource, report: Repor
   for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index))) {
     report.add('clouds', `found the name "${name}" twice; expected one cloud of each name`)
   }
-  if (Object.keys(clouds).length === 0) report.add('clouds', 'found an empty map; expected at least one cloud')
+  if (Object.keys(clouds).length === 0 && report.lines.length === 0) {
+    report.add('clouds', 'found an empty map; expected at least one cloud')
+  }
   const isDefault = ({ name }: CloudSettings) => name === 'default'
   return [...settings.filter(isDefault), ...settings.filter((cloud) => !isDefault(cloud))]
 }
 
-/**
- * Finds a driver by its name, an alias, a path or a package, with the settings that the alias implies. Returns the
- * reason if there is none.
- */
-function findDriver (name: string, { drivers, outside }: CloudsSource) {
+/** Finds a driver by its name or an alias, with the settings that the alias implies; undefined if there is none. */
+export function findNamed (name: string, drivers: CloudsSource['drivers']) {
   const driver = drivers.get(name)?.driver
   if (driver !== undefined) return { driver, preset: {} }
   for (const { driver } of drivers.values()) {
-    const aliases = driver.aliases ?? {}
-    if (Object.hasOwn(aliases, name)) return { driver, preset: aliases[name] }
+    const preset = Object.entries(driver.aliases ?? {}).find(([alias]) => alias === name)?.[1]
+    if (preset !== undefined) return { driver, preset }
   }
+  return undefined
+}
+
+/** Finds a driver by its name, an alias, a path or a package. Returns the reason if there is none. */
+function findDriver (name: string, { drivers, outside }: CloudsSource) {
+  const named = findNamed(name, drivers)
+  if (named !== undefined) return named
   const loaded = outside?.get(name)
   if (loaded === undefined) {
     const names = [...drivers.keys()].join(', ')
@@ -82,7 +89,12 @@ function readEntry (name: string, entry: unknown, source: CloudsSource, report: 
     // Code that cannot be used takes down its own clouds only.
     if ('error' in found) return [{ ...common, name: cloud, settings: {}, failure: found.error }]
     const { driver, preset } = found
-    const input: Record<string, unknown> = { ...preset, ...ownInput }
+    const converted = convert(ownInput, driver, common.driver)
+    if (converted.error !== undefined) {
+      report.add(path, converted.error)
+      return []
+    }
+    const input: Record<string, unknown> = { ...converted.original, ...preset, ...converted.others }
     if (location !== undefined) input[driver.locationSetting] = location
     const settings = readDriverSettings(input, driver, { ...source, cloud }, `${path}.`, report)
     return settings === undefined ? [] : [{ ...common, driver: driver.name, name: cloud, settings }]
@@ -97,6 +109,17 @@ function splitEntry (entry: Record<string, unknown>) {
   return {
     common: Object.fromEntries(settings.filter(isCommon)),
     own: Object.fromEntries(settings.filter((setting) => !isCommon(setting)))
+  }
+}
+
+/** Converts the settings of the original Orchestrator in an entry. Returns the message of an error. */
+function convert (own: Record<string, unknown>, driver: Driver, engine: string) {
+  if (driver.fromOriginal === undefined) return { others: own }
+  try {
+    const { original, others } = splitOriginal(own)
+    return { original: original && driver.fromOriginal({ ...original, engine }).settings, others }
+  } catch (error) {
+    return { error: (error as Error).message }
   }
 }
 

@@ -14,6 +14,32 @@ export interface ExpandedSettings {
   errors: SettingError[]
 }
 
+type MapText = (text: string, path: string) => string
+
+function mapTexts (value: unknown, map: MapText, path = ''): unknown {
+  if (typeof value === 'string') return map(value, path)
+  if (Array.isArray(value)) return value.map((item, index) => mapTexts(item, map, `${path}.${index}`))
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) =>
+    [key, mapTexts(item, map, path === '' ? key : `${path}.${key}`)]))
+}
+
+/** Returns the dotted paths of all strings: each may be a secret in a file that is not expanded. */
+export function textPaths (value: unknown): string[] {
+  const paths: string[] = []
+  mapTexts(value, (text, path) => {
+    paths.push(path)
+    return text
+  })
+  return paths
+}
+
+/** Returns settings whose expansion is the given value. Throws an Error for a text that has no such form. */
+export const escapeTexts = (value: unknown) => mapTexts(value, (text, path) => {
+  if (!text.startsWith('file:')) return text.replaceAll('${', () => '$${')
+  throw new Error(`${path} begins with "file:", which here names a file; write the value into a file and name that`)
+})
+
 /**
  * Replaces `${VARIABLE}` and `${VARIABLE:-default}` in every string with the value of the environment, and a string
  * `file:PATH` with the content of that file without its last newline. `$${` means a literal `${`.
@@ -51,13 +77,5 @@ export function expand (input: unknown, { directory, env }: ExpandSource): Expan
       name === undefined ? '${' : readVariable(at, name, defaultValue))
   }
 
-  const expandValue = (value: unknown, at: string): unknown => {
-    if (typeof value === 'string') return expandText(value, at)
-    if (Array.isArray(value)) return value.map((item, index) => expandValue(item, `${at}.${index}`))
-    if (value === null || typeof value !== 'object') return value
-    return Object.fromEntries(Object.entries(value).map(([key, item]) =>
-      [key, expandValue(item, at === '' ? key : `${at}.${key}`)]))
-  }
-
-  return { value: expandValue(input, ''), secretPaths, errors }
+  return { value: mapTexts(input, expandText), secretPaths, errors }
 }

@@ -14,6 +14,11 @@ export interface RawSettings {
   error?: string
 }
 
+/** The original Orchestrator has its settings in a Python module, which only Python can read. */
+const pythonFile = (file: string) =>
+  'is a Python file, which is not read. Make JSON of it: python3 -c "import json, runpy; ' +
+  `print(json.dumps({'CLOUD_FARM': runpy.run_path('${file}')['CLOUD_FARM']}))" > orchestrator.json`
+
 const defaultNames = ['orchestrator.yaml', 'orchestrator.yml', 'orchestrator.json']
 
 /** Reads the named file, or the first of the default names that exists in the working directory. */
@@ -25,8 +30,12 @@ export function readSettingsFile (named: string | undefined, cwd: string): RawSe
 
   const raw = { file: path.relative(cwd, file) || file, directory: path.dirname(file) }
   try {
+    const text = readFileSync(file, 'utf8')
+    if (file.endsWith('.py') || /^\s*CLOUD_FARM\s*=/m.test(text)) {
+      return { ...raw, content: {}, error: pythonFile(raw.file) }
+    }
     // YAML includes JSON.
-    const document = parseDocument(readFileSync(file, 'utf8'))
+    const document = parseDocument(text)
     const [error] = document.errors
     // The first line of the message names the position. The lines below quote the text, which may contain a secret.
     if (error !== undefined) return { ...raw, content: {}, error: error.message.split('\n')[0]!.replace(/:$/, '') }

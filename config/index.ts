@@ -3,9 +3,11 @@ import type { Driver, DriverPlugin } from '../drivers/driver.ts'
 import { loadDrivers, loadOutsideDrivers, type OutsideDriver } from '../drivers/load.ts'
 import { readSettings } from '../drivers/settings.ts'
 import { isHostName, isOrigin, isProxy } from './addresses.ts'
+import { checkAuth } from './auth.ts'
 import { listDrivers, readClouds } from './clouds.ts'
-import { expand } from './expand.ts'
+import { escapeTexts, expand, textPaths } from './expand.ts'
 import { readSettingsFile } from './file.ts'
+import { convertOriginal, isOriginalFile } from './original.ts'
 import { createReport, describe, isMap, SettingsError, type Report } from './report.ts'
 import { ServerSettings, type Settings } from './schema.ts'
 
@@ -63,15 +65,21 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   if (error !== undefined) throw new SettingsError([`${name}: ${error}`])
   if (!isMap(content)) throw new SettingsError([`${name}: is ${describe(content)}; expected a map with \`clouds\``])
 
-  const { value, secretPaths, errors } = expand(content, { directory, env })
+  const { value, secretPaths, errors } = isOriginalFile(content)
+    ? { value: content, secretPaths: new Set<string>(), errors: [] }
+    : expand(content, { directory, env })
   const report = createReport({ file: name, secretPaths, reportedPaths: new Set(errors.map(({ path }) => path)) })
   for (const { path, message } of errors) report.add(path, message)
 
-  const { clouds: entries, ...serverInput } = value as Record<string, unknown>
+  const settings = isOriginalFile(value) ? convertOriginal(value, drivers, report).settings : value
+  if (isOriginalFile(value)) for (const path of textPaths(settings)) secretPaths.add(path)
+  const { clouds: entries, ...serverInput } = settings as Record<string, unknown>
   for (const [variable, toSetting] of Object.entries(variables)) {
     const override = env[variable]
     if (override !== undefined && override !== '') Object.assign(serverInput, toSetting(override))
   }
+  // `auth:` without a value must not leave the server open.
+  if (serverInput['auth'] === null) serverInput['auth'] = {}
   const server = readServerSettings(serverInput, report)
 
   const storeFile = server?.store.file ?? inMemory
@@ -81,6 +89,26 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
 
   if (server === undefined || report.lines.length > 0) throw new SettingsError([...new Set(report.lines)])
   return { ...server, store, clouds }
+}
+
+/**
+ * Returns the settings of a file of the original Orchestrator in the form of this server, with sentences about what to
+ * check. The values contain the credentials of the file. Throws SettingsError.
+ */
+export async function convertSettings (config: string, cwd: string) {
+  const { file, content, error } = readSettingsFile(config, cwd)
+  if (error !== undefined) throw new SettingsError([`${file}: ${error}`])
+  if (!isOriginalFile(content)) {
+    throw new SettingsError([`${file}: has no CLOUD_FARM; expected a settings file of the original Orchestrator`])
+  }
+  const report = createReport({ file: file!, secretPaths: new Set(), reportedPaths: new Set() })
+  const { settings, notes } = convertOriginal(content, await loadDrivers(), report)
+  if (report.lines.length > 0) throw new SettingsError(report.lines)
+  try {
+    return { settings: escapeTexts(settings) as object, notes }
+  } catch (error) {
+    throw new SettingsError([`${file}: ${(error as Error).message}`])
+  }
 }
 
 /** Reads the server's own settings; returns undefined if they are not valid. */
@@ -94,6 +122,7 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
       'that address could destroy your nodes; use a loopback address (127.0.0.1), or set `insecure: true` if the ' +
       'network itself is protected')
   }
+  if (server.auth !== undefined) checkAuth(server.auth, report)
   for (const { path, values, isValid, expected } of checkedLists(server)) {
     values.forEach((value, i) => {
       if (!isValid(value)) report.add(`${path}.${i}`, `found "${value}"; expected ${expected}`)

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { Auth } from './auth.ts'
 
 /** The pattern of cloud names, which are part of paths. */
 export const cloudName = /^[a-z0-9][a-z0-9-]{0,62}$/
@@ -45,6 +46,7 @@ export const ServerSettings = Type.Object({
   insecure: Type.Boolean({
     default: false, description: 'Listen on other addresses than loopback, although callers are not authenticated.'
   }),
+  auth: Type.Optional(Auth),
   allowed_hosts: Type.Array(Type.String(), {
     default: [],
     description: 'Names by which clients may address the server, without a port, beside `host`, loopback names and ' +

@@ -18,6 +18,8 @@ export interface Call {
   readonly requestId: string
   /** The operation id of a create. The driver stores it in the cloud, so that a lost create can be found. */
   readonly operation?: string
+  /** Milliseconds until the deadline; Infinity if there is no deadline. Undefined if the call does not know it. */
+  readonly remaining?: number
 }
 
 export interface CallOptions {
@@ -71,6 +73,10 @@ class TimedCall implements OpenCall {
     return (this.#controller ??= this.#createController()).signal
   }
 
+  get remaining () {
+    return Math.max(0, this.#timeout - (performance.now() - this.#started))
+  }
+
   #createController () {
     const controller = new AbortController()
     if (this.#abortReason !== undefined) {
@@ -78,8 +84,7 @@ class TimedCall implements OpenCall {
       return controller
     }
     if (this.#timeout !== Infinity) {
-      const left = Math.max(0, this.#timeout - (performance.now() - this.#started))
-      this.#timer = setTimeout(() => controller.abort(deadlineExceeded(this.#timeout)), left)
+      this.#timer = setTimeout(() => controller.abort(deadlineExceeded(this.#timeout)), this.remaining)
     }
     this.#caller?.().addEventListener('abort', () => controller.abort(callerDisconnected()), { once: true })
     return controller

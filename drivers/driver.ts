@@ -9,6 +9,7 @@ import type { CapabilityDetails } from './capabilities.ts'
 import { connectionFaults } from './declaration.ts'
 import { createHttpClient, type HttpClient } from './http.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
+import type { ConvertedEntry, OriginalEntry } from './original.ts'
 import { pathOf, services, type ServiceName, type Services } from './services.ts'
 import { createSecrets, findSecrets, type Secrets } from './secrets.ts'
 import { readSettings } from './settings.ts'
@@ -53,6 +54,13 @@ export interface Connection extends Services {
    * now, if there is one. The cloud is then degraded.
    */
   check (call: Call): Promise<ProblemError | undefined | void>
+  /**
+   * Finds out the services, their methods and the ids of a cloud whose driver learns them from the cloud. The server
+   * calls it before it uses the connection. Undefined if everything is known.
+   */
+  prepare?: ((call: Call) => Promise<void>) | undefined
+  /** True while `check` would start something that only requests may start. The periodic check leaves the cloud out. */
+  readonly isDormant?: boolean
   /** Drops token, catalog and caches, so that the next call reads them again. */
   refresh (): void
   close? (): Promise<void>
@@ -79,7 +87,7 @@ export interface Context {
   limit: Limiter
   http (tls: { ca?: string, verify?: boolean }): HttpClient
   /** Takes secrets that are not in the settings, such as tokens. The server masks all secrets of a connection. */
-  secrets: Pick<Secrets, 'add'>
+  secrets: Pick<Secrets, 'add' | 'mask'>
   /** Returns the origin of a resource, with its path under this cloud. */
   identify (service: ServiceName, id: string, location: string | null): Identity
 }
@@ -108,8 +116,12 @@ export interface Driver<Settings extends TObject = TObject> {
    * result again must not change it.
    */
   resolve? (settings: Record<string, unknown>, source: SettingsSource): Record<string, unknown>
+  /** Converts settings of the original Orchestrator. Throws an Error that names a wrong one. */
+  fromOriginal? (entry: OriginalEntry): ConvertedEntry
   /** The schema of `provider_options.<driver>` of a node create. */
   createOptions?: TObject
+  /** True if results come from code of others. The server then checks them, as those of a driver from outside. */
+  isGuarded?: boolean
   connect (settings: Static<Settings>, context: Context): Connection
 }
 

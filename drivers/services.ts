@@ -209,3 +209,22 @@ export type CollectionName = Exclude<ServiceName, 'quotas'>
 
 /** The path segment of a service: `key-pairs`. */
 export const pathOf = (service: ServiceName) => service.replaceAll('_', '-')
+
+/** The model of the resources of each service. */
+export const modelOf: Readonly<Record<ServiceName, string>> = {
+  nodes: 'Node',
+  images: 'Image',
+  sizes: 'Size',
+  locations: 'Location',
+  key_pairs: 'KeyPair',
+  networks: 'Network',
+  subnets: 'Subnet',
+  routers: 'Router',
+  security_groups: 'SecurityGroup',
+  floating_ips: 'FloatingIp',
+  floating_ip_pools: 'FloatingIpPool',
+  volumes: 'Volume',
+  volume_types: 'VolumeType',
+  snapshots: 'Snapshot',
+  quotas: 'Quota'
+}

@@ -7,6 +7,7 @@ import {
 import type { CloudCall, CloudHandle } from './clouds/cloud.ts'
 import { serviceOf, serviceOfKind } from './operations/resources.ts'
 import type { StartedOperation } from './operations/start.ts'
+import type { IdempotencyKey } from './store/tables.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -39,7 +40,9 @@ export interface Actions {
   /** Runs a change that the cloud completes before it answers. If the answer is lost, throws outcome_unknown. */
   callDirect<T> (cloud: CloudHandle, capability: string, input: object, run: CloudCall<T>): Promise<T>
   /** Starts the creation of a resource. */
-  create (cloud: CloudHandle, service: ServiceName, input: object, idempotencyKey?: string): Promise<StartedOperation>
+  create (
+    cloud: CloudHandle, service: ServiceName, input: object, idempotencyKey?: IdempotencyKey
+  ): Promise<StartedOperation>
   /**
    * Starts an action on a resource. Joins the same action if it is under way, and does nothing if the resource is in
    * the end state already. Throws invalid_state or protected if the resource does not allow it.

@@ -4,7 +4,7 @@ import { ok, ProblemError } from '../openapi/model/index.ts'
 
 const Status = Type.Object({ status: Type.Enum(['ok'], { type: 'string' }) })
 // Monitoring polls these routes every few seconds. They log only problems.
-const quiet = { logLevel: 'warn' as const }
+const quiet = { logLevel: 'warn' as const, config: { level: 'open' as const } }
 
 /** Liveness and readiness. A cloud that is down changes neither: it is not a failure of this server. */
 export default fp(async (fastify) => {

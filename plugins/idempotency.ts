@@ -4,18 +4,20 @@ import { ProblemError, toProblem, type Problem } from '../openapi/model/index.ts
 import { forbidStorage, hasSecrets } from './http/caching.ts'
 import { canonicalize, hashText } from './fingerprint.ts'
 import { writeUntilDone } from './store/index.ts'
+import type { IdempotencyKey } from './store/tables.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Answers a creating request once for each Idempotency-Key: the same request with the same key gets the first
-     * answer again. `run` passes the key on to the operation that it starts. With `direct` there is no operation: if
-     * the server stops during the first request, the second is answered with outcome_unknown.
+     * answer again. Each caller has keys of its own. `run` passes the key on to the operation that it starts. With
+     * `direct` there is no operation: if the server stops during the first request, the second is answered with
+     * outcome_unknown.
      */
     idempotent (
       request: FastifyRequest,
       reply: FastifyReply,
-      run: (key: string | undefined) => Promise<Answer>,
+      run: (key: IdempotencyKey | undefined) => Promise<Answer>,
       options?: { direct: boolean }
     ): Promise<never>
   }
@@ -64,32 +66,44 @@ const send = (reply: FastifyReply, { status, headers, body }: Answer) => {
 /** Idempotency-Key on creating requests, kept in the store for 24 hours. */
 export default fp(async (fastify) => {
   const { store } = fastify
-  /** Keys whose first request is under way, or whose answer is not in the store yet. */
+  /** Rows whose first request is under way, or whose answer is not in the store yet. */
   const running = new Set<string>()
   const unwritten = new Set<string>()
 
+  const nameOf = ({ caller, key }: IdempotencyKey) => `${caller}\n${key}`
+  const find = ({ caller, key }: IdempotencyKey) =>
+    store.selectFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
+  const remove = ({ caller, key }: IdempotencyKey) =>
+    store.deleteFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key).execute()
+
   /** Returns the answer for a key that was used before; undefined if this counts as the first request. */
-  const findAnswer = async (key: string, fingerprint: string): Promise<Answer | undefined> => {
-    const row = await store.selectFrom('idempotency_keys').selectAll().where('key', '=', key).executeTakeFirst()
+  const findAnswer = async (
+    key: IdempotencyKey, fingerprint: string, request: FastifyRequest
+  ): Promise<Answer | undefined> => {
+    const row = await find(key).selectAll().executeTakeFirst()
     if (row === undefined) return undefined
     if (row.fingerprint !== fingerprint) {
       throw new ProblemError('idempotency_mismatch', 'Another request used this Idempotency-Key before')
     }
     if (row.answer !== null) return JSON.parse(row.answer) as Answer
     if (row.operation_id === null) {
-      await store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
+      await remove(key)
       return undefined
     }
     if (row.operation_id === direct) {
       throw new ProblemError('outcome_unknown', 'The server stopped during the first request with this Idempotency-Key')
     }
     // The server stopped before it could answer. Its operation continues.
-    const body = await fastify.operations.get(row.operation_id)
+    const body = await fastify.operations.get(row.operation_id, request.caller)
     return { status: 202, headers: { location: body.self }, body }
   }
 
   const runFirst = async (
-    key: string, fingerprint: string, path: string, run: (key: string) => Promise<Answer>, isDirect: boolean
+    key: IdempotencyKey,
+    fingerprint: string,
+    path: string,
+    run: (key: IdempotencyKey) => Promise<Answer>,
+    isDirect: boolean
   ): Promise<Answer> => {
     /** Writes the outcome, in the background if the store fails: the caller gets the answer in any case. */
     const settle = async (write: () => Promise<unknown>) => {
@@ -97,17 +111,15 @@ export default fp(async (fastify) => {
         await write()
       } catch (err) {
         fastify.log.error({ err }, 'the store did not accept the answer to an Idempotency-Key; this is tried again')
-        unwritten.add(key)
-        writeUntilDone(write, () => fastify.closing).then(() => unwritten.delete(key))
+        unwritten.add(nameOf(key))
+        writeUntilDone(write, () => fastify.closing).then(() => unwritten.delete(nameOf(key)))
       }
     }
-    const remove = () => store.deleteFrom('idempotency_keys').where('key', '=', key).execute()
-    const keep = (answer: Answer) =>
-      store.updateTable('idempotency_keys').set({ answer: JSON.stringify(answer) }).where('key', '=', key).execute()
-    const findOperation = () =>
-      store.selectFrom('idempotency_keys').select('operation_id').where('key', '=', key).executeTakeFirst()
+    const keep = (answer: Answer) => store.updateTable('idempotency_keys').set({ answer: JSON.stringify(answer) })
+      .where('caller', '=', key.caller).where('key', '=', key.key).execute()
+    const findOperation = () => find(key).select('operation_id').executeTakeFirst()
     await store.insertInto('idempotency_keys').values({
-      key, fingerprint, operation_id: isDirect ? direct : null, answer: null, created_at: new Date().toISOString()
+      ...key, fingerprint, operation_id: isDirect ? direct : null, answer: null, created_at: new Date().toISOString()
     }).execute()
     try {
       const answer = await run(key)
@@ -117,12 +129,12 @@ export default fp(async (fastify) => {
       await settle(async () => {
         const { operation_id: operation = null } = await findOperation() ?? {}
         // Nothing was sent to the cloud.
-        if (operation === null) return remove()
+        if (operation === null) return remove(key)
         // A defect of the server: what the cloud did is unknown, so the key stays with its operation.
         if (!(error instanceof ProblemError)) return
         const problem = toProblem(error, { instance: path })
         // The same request may succeed later, so the key is free again.
-        if (problem.retryable) return remove()
+        if (problem.retryable) return remove(key)
         await keep({ status: problem.status, headers: {}, body: problem })
       })
       throw error
@@ -130,16 +142,18 @@ export default fp(async (fastify) => {
   }
 
   fastify.decorate('idempotent', async (request, reply, run, options) => {
-    const key = parseKey(request.headers['idempotency-key'])
-    if (key === undefined) return send(reply, await run(undefined))
-    if (running.has(key) || unwritten.has(key)) {
+    const text = parseKey(request.headers['idempotency-key'])
+    if (text === undefined) return send(reply, await run(undefined))
+    const key = { caller: request.caller.identity, key: text }
+    const name = nameOf(key)
+    if (running.has(name) || unwritten.has(name)) {
       const detail = 'The first request with this Idempotency-Key has no answer yet'
       throw new ProblemError('idempotency_in_progress', detail, { retry_after: 1 })
     }
-    running.add(key)
+    running.add(name)
     try {
       const fingerprint = requestFingerprint(request)
-      const first = await findAnswer(key, fingerprint)
+      const first = await findAnswer(key, fingerprint, request)
       if (first === undefined) {
         const path = request.url.split('?', 1)[0]!
         return send(reply, await runFirst(key, fingerprint, path, run, options?.direct ?? false))
@@ -149,7 +163,7 @@ export default fp(async (fastify) => {
       const body = first.status < 400 ? first.body : { ...first.body as Problem, request_id: request.id }
       return send(reply, { ...first, body })
     } finally {
-      running.delete(key)
+      running.delete(name)
     }
   })
 }, { name: 'idempotency', dependencies: ['store', 'operations'] })

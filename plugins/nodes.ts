@@ -6,6 +6,7 @@ import { invalidState, type ActionTarget } from './actions.ts'
 import type { CloudHandle } from './clouds/cloud.ts'
 import { toChecks, validateNode } from './node-validation.ts'
 import type { StartedOperation } from './operations/start.ts'
+import type { IdempotencyKey } from './store/tables.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -15,7 +16,7 @@ declare module 'fastify' {
 
 /** The changes that only nodes have. All methods throw ProblemError. */
 export interface Nodes {
-  create (cloud: CloudHandle, input: NodeCreate, idempotencyKey?: string): Promise<StartedOperation>
+  create (cloud: CloudHandle, input: NodeCreate, idempotencyKey?: IdempotencyKey): Promise<StartedOperation>
   /** Checks a create without creating anything. `schemaErrors` is the result of the schema validation. */
   validate (cloud: CloudHandle, input: NodeCreate, schemaErrors: readonly FieldError[]): Promise<Validation>
   /** Destroys a node. With `ifState`, only if the node is in that state; throws precondition_failed otherwise. */

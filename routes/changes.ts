@@ -33,6 +33,7 @@ const mergePatch = 'A merge patch (RFC 7396). Some clouds need several calls: if
 function updateRoute (fastify: FastifyInstance, { service, name, tag, singular, model, update }: ChangeRoutes) {
   if (update === undefined) return
   fastify.patch<{ Params: IdParams, Body: Input }>(`/clouds/:cloud/${pathOf(service)}/:id`, {
+    config: { level: 'manage', action: `${service}.update` },
     schema: {
       operationId: `update${name}`,
       summary: `Change ${withArticle(singular)}`,
@@ -55,6 +56,7 @@ export function directRoutes (fastify: FastifyInstance, routes: ChangeRoutes) {
   const path = `/clouds/:cloud/${pathOf(service)}`
 
   fastify.post<{ Body: Input }>(path, {
+    config: { level: 'manage', action: `${service}.create` },
     schema: {
       operationId: `create${name}`,
       summary: `Create ${withArticle(singular)}`,
@@ -73,6 +75,7 @@ export function directRoutes (fastify: FastifyInstance, routes: ChangeRoutes) {
   updateRoute(fastify, routes)
 
   fastify.delete<{ Params: IdParams }>(`${path}/:id`, {
+    config: { level: 'manage', action: `${service}.destroy` },
     schema: {
       operationId: `delete${name}`,
       summary: `Delete ${withArticle(singular)}`,
@@ -100,6 +103,7 @@ export function slowRoutes (fastify: FastifyInstance, routes: SlowRoutes) {
   const path = `/clouds/:cloud/${pathOf(service)}`
 
   fastify.post<{ Body: Input }>(path, {
+    config: { level: 'manage', action: `${service}.create` },
     schema: {
       operationId: `create${name}`,
       summary: `Create ${withArticle(singular)}`,
@@ -115,6 +119,7 @@ export function slowRoutes (fastify: FastifyInstance, routes: SlowRoutes) {
   updateRoute(fastify, routes)
 
   fastify.delete<{ Params: IdParams, Querystring: Input }>(`${path}/:id`, {
+    config: { level: 'manage', action: `${service}.destroy` },
     schema: {
       operationId: `delete${name}`,
       summary: `Delete ${withArticle(singular)}`,
@@ -145,6 +150,7 @@ export interface ActionRoute {
 export function slowAction (fastify: FastifyInstance, route: ActionRoute & { kind: ResourceKind }) {
   const { service, tag, kind, verb, operationId, summary, body } = route
   fastify.post<{ Params: IdParams, Body: Input }>(`/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`, {
+    config: { level: 'manage', action: `${service}.${verb}` },
     schema: {
       operationId, summary, tags: [tag], params: idParams, headers: preferHeader, body, response: operationAnswer()
     }
@@ -156,6 +162,7 @@ export function slowAction (fastify: FastifyInstance, route: ActionRoute & { kin
 export function directAction (fastify: FastifyInstance, route: ActionRoute & { model: TSchema }) {
   const { service, tag, verb, operationId, summary, body, model } = route
   fastify.post<{ Params: IdParams, Body: Input }>(`/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`, {
+    config: { level: 'manage', action: `${service}.${verb}` },
     schema: {
       operationId, summary, tags: [tag], params: idParams, body, response: ok(model, 'The resource after the action.')
     }

@@ -52,6 +52,7 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
     const path = pathOf(service)
 
     fastify.get(`/${path}`, {
+      config: { level: 'read', action: `${service}.list` },
       preValidation: splitCommas,
       schema: {
         operationId: `listAll${name}s`,
@@ -64,6 +65,7 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
     }, (request, reply) => lists.all(collection, request, reply))
 
     fastify.get(`/clouds/:cloud/${path}`, {
+      config: { level: 'read', action: `${service}.list` },
       preValidation: splitCommas,
       schema: {
         operationId: `list${name}s`,
@@ -79,6 +81,7 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
     })
 
     fastify.get(`/clouds/:cloud/${path}/:id`, {
+      config: { level: 'read', action: `${service}.get` },
       preValidation: splitCommas,
       schema: {
         operationId: `get${name}`,

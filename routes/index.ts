@@ -20,7 +20,7 @@ export default async function routes (fastify: FastifyInstance) {
   }
 
   for (const url of ['/', '/api/v2']) {
-    fastify.get(url, { schema: { hide: true } }, async (request, reply) => {
+    fastify.get(url, { config: { level: 'open' }, schema: { hide: true } }, async (request, reply) => {
       reply.header('vary', `accept, ${String(reply.getHeader('vary'))}`)
       if (request.type(['json', 'html']) === 'html') return reply.redirect('/docs')
       return { ...links, ...(collections ??= listCollections()) }

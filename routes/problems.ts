@@ -53,7 +53,7 @@ function toHtml (markdown: string): string {
     `</style><title>${escape(title)}</title>${blocks.join('\n')}</html>\n`
 }
 
-const hidden = { schema: { hide: true } }
+const hidden = { config: { level: 'open' as const }, schema: { hide: true } }
 
 /** The pages of the problem codes, to which `type` of a problem leads: HTML for browsers, otherwise Markdown. */
 export default async function routes (fastify: FastifyInstance) {

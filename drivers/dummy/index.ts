@@ -102,5 +102,7 @@ export default defineDriver({
     const { state_file: file = join(dataDirectory, `dummy-${cloud}.json`) } = given
     return typeof file === 'string' ? { ...given, state_file: resolve(directory, file) } : given
   },
+  // Libcloud's dummy has two nodes at the start.
+  fromOriginal: () => ({ settings: { nodes: 2 } }),
   connect
 })

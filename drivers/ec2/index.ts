@@ -1,7 +1,7 @@
 import { defineDriver } from '../driver.ts'
 import { createOptions } from './compute/node-options.ts'
 import { connect } from './connection.ts'
-import { aliases, resolve, Settings } from './settings.ts'
+import { aliases, fromOriginal, resolve, Settings } from './settings.ts'
 
 /** Amazon EC2: one account in one region. */
 export default defineDriver({
@@ -11,6 +11,7 @@ export default defineDriver({
   locationSetting: 'location',
   aliases,
   resolve,
+  fromOriginal,
   createOptions,
   connect
 })

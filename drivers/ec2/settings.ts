@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import type { SettingsSource } from '../driver.ts'
+import { defined, renameParameters, type ConvertedEntry, type OriginalEntry } from '../original.ts'
 import { resolvePrices } from './compute/prices.ts'
 
 const text = (description: string, options: Record<string, unknown> = {}) =>
@@ -45,18 +46,41 @@ export const Settings = Type.Object({
 
 export type Settings = Static<typeof Settings>
 
-/** Names of regions in the original Orchestrator, which are those of Apache Libcloud. */
+/** Names of regions in the original Orchestrator: the providers of Apache Libcloud (libcloud/compute/types.py). */
 export const aliases = {
   ec2_us_east: { location: 'us-east-1' },
+  ec2_us_east_ohio: { location: 'us-east-2' },
   ec2_us_west: { location: 'us-west-1' },
-  ec2_eu_west: { location: 'eu-west-1' }
+  ec2_us_west_oregon: { location: 'us-west-2' },
+  ec2_eu_west: { location: 'eu-west-1' },
+  ec2_eu_west_london: { location: 'eu-west-2' },
+  ec2_ap_northeast: { location: 'ap-northeast-1' },
+  ec2_ap_northeast_1: { location: 'ap-northeast-1' },
+  ec2_ap_northeast_2: { location: 'ap-northeast-2' },
+  ec2_ap_southeast: { location: 'ap-southeast-1' },
+  ec2_ap_southeast_2: { location: 'ap-southeast-2' },
+  ec2_ca_central_1: { location: 'ca-central-1' },
+  ec2_sa_east: { location: 'sa-east-1' }
 }
 
-/** Renames the settings of the original Orchestrator: `USER` is the access key, `PASSWORD` its secret. */
-export function fromOriginal ({ USER: user, PASSWORD: password, ...settings }: Record<string, unknown>) {
-  if (user !== undefined) settings.access_key_id ??= user
-  if (password !== undefined) settings.secret_access_key ??= password
-  return settings
+/** The key of the original Orchestrator: `USER` is the access key, `PASSWORD` its secret. */
+export const keyFromOriginal = ({ user, password }: OriginalEntry) =>
+  defined({ access_key_id: user, secret_access_key: password })
+
+/** The address of the API from the arguments of Libcloud's driver; undefined without a host. */
+function toEndpoint ({ host, port, path = '', secure = true }: Record<string, unknown>) {
+  if (host === undefined) return undefined
+  return `${secure === false ? 'http' : 'https'}://${String(host)}${port === undefined ? '' : `:${String(port)}`}${String(path)}`
+}
+
+export function fromOriginal (entry: OriginalEntry): ConvertedEntry {
+  const { host, port, path, secure, ...others } = entry.extra
+  const names = { region: 'location', token: 'session_token' }
+  const known = { ...names, host: 'host', port: 'port', path: 'path', secure: 'secure' }
+  renameParameters(entry.extra, known)
+  // Libcloud's default region.
+  const settings = { location: 'us-east-1', ...keyFromOriginal(entry), ...renameParameters(others, names) }
+  return { settings: defined({ ...settings, endpoint: toEndpoint({ host, port, path, secure }) }) }
 }
 
 function checkCredentials ({ access_key_id: id, secret_access_key: key, profile }: Record<string, unknown>) {
@@ -75,7 +99,7 @@ type Source = Pick<SettingsSource, 'directory'>
 
 /** Throws an Error that names the missing credentials, or the wrong field of a file of prices. */
 export function resolve (given: Record<string, unknown>, { directory }: Source): Record<string, unknown> {
-  const settings = resolvePrices(fromOriginal(given), directory)
+  const settings = resolvePrices(given, directory)
   checkCredentials(settings)
   return settings
 }

@@ -1,6 +1,6 @@
 import { defineDriver } from '../driver.ts'
 import { connect, createOptions } from './connection.ts'
-import { resolve, Settings } from './settings.ts'
+import { fromOriginal, resolve, Settings } from './settings.ts'
 
 /** Eucalyptus 4, by its dialect of Amazon's protocol. */
 export default defineDriver({
@@ -9,6 +9,7 @@ export default defineDriver({
   settings: Settings,
   locationSetting: 'location',
   resolve,
+  fromOriginal,
   createOptions,
   connect
 })

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import type { SettingsSource } from '../driver.ts'
-import { commonSettings, fromOriginal, resolvePrices, secret } from '../ec2/public.ts'
+import { commonSettings, keyFromOriginal, resolvePrices, secret } from '../ec2/public.ts'
+import { renameParameters, type ConvertedEntry, type OriginalEntry } from '../original.ts'
 
 /** The settings of a Eucalyptus cloud: an account, and the address of the compute service. */
 export const Settings = Type.Object({
@@ -27,22 +28,22 @@ export type Settings = Static<typeof Settings>
 
 const digits = /^[0-9]+$/
 
-/**
- * Translates the settings of the original Orchestrator (`USER`, `PASSWORD`, and `EXTRA_PARAMS` with `host`, `secure`,
- * `port`, `path`), and `endpoint`, the whole address. Throws an Error that names a wrong setting.
- */
+/** Translates `endpoint`, the whole address. Throws an Error that names a wrong setting. */
 export function resolve (
   given: Record<string, unknown>, { directory }: Pick<SettingsSource, 'directory'>
 ): Record<string, unknown> {
-  const { EXTRA_PARAMS: extra = {}, endpoint, ...settings } = resolvePrices(fromOriginal(given), directory)
-  if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) {
-    throw new Error('EXTRA_PARAMS must be a map of host, port, path, secure')
-  }
-  const params = { ...extra as Record<string, unknown> }
+  const { endpoint, ...settings } = resolvePrices(given, directory)
+  return { ...endpoint === undefined ? {} : parseEndpoint(endpoint), ...settings }
+}
+
+const parameters = { host: 'host', port: 'port', path: 'path', secure: 'secure' }
+
+export function fromOriginal (entry: OriginalEntry): ConvertedEntry {
+  const settings = renameParameters(entry.extra, parameters)
   // The files of the original have the port as text.
-  const { port } = params
-  if (typeof port === 'string' && digits.test(port)) params['port'] = Number(port)
-  return { ...params, ...endpoint === undefined ? {} : parseEndpoint(endpoint), ...settings }
+  const { port } = settings
+  if (typeof port === 'string' && digits.test(port)) settings['port'] = Number(port)
+  return { settings: { ...keyFromOriginal(entry), ...settings } }
 }
 
 function parseEndpoint (endpoint: unknown) {

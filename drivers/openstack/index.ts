@@ -3,6 +3,7 @@ import { resolve } from './clouds-yaml.ts'
 import { connect } from './connection.ts'
 import { createOptions } from './compute/node-create.ts'
 import { Settings } from './client/settings.ts'
+import { fromOriginal } from './original.ts'
 
 /** OpenStack with Keystone v3: Nova's servers and flavors, Glance's images, Neutron's ports. */
 export default defineDriver({
@@ -11,6 +12,7 @@ export default defineDriver({
   settings: Settings,
   locationSetting: 'region_name',
   resolve,
+  fromOriginal,
   createOptions,
   connect
 })

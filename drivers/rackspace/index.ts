@@ -1,7 +1,7 @@
 import { defineDriver } from '../driver.ts'
 import { connect } from './connection.ts'
 import { createOptions } from './nodes.ts'
-import { resolve, Settings } from './settings.ts'
+import { aliases, fromOriginal, resolve, Settings } from './settings.ts'
 
 /**
  * Rackspace's public cloud: Nova v2 and Cinder v1 behind Identity v2.0. What Rackspace offers with
@@ -12,7 +12,9 @@ export default defineDriver({
   title: 'Rackspace (public cloud, Identity v2.0)',
   settings: Settings,
   locationSetting: 'region',
+  aliases,
   resolve,
+  fromOriginal,
   createOptions,
   connect
 })

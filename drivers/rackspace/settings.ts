@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { Type, type Static } from 'typebox'
 import type { SettingsSource } from '../driver.ts'
+import { defined, renameParameters, type ConvertedEntry, type OriginalEntry } from '../original.ts'
 
 const text = (description: string, options: Record<string, unknown> = {}) =>
   Type.Optional(Type.String({ minLength: 1, description, ...options }))
@@ -33,10 +34,7 @@ export type Settings = Static<typeof Settings>
 
 type Fields = Record<string, unknown>
 
-/**
- * Names in the EXTRA_PARAMS of the first version of the Orchestrator, which are Libcloud's, and the
- * setting of each.
- */
+/** Names in the EXTRA_PARAMS of the original Orchestrator, which are Libcloud's, and the setting of each. */
 const params: Readonly<Record<string, string>> = {
   region: 'region',
   ex_force_service_region: 'region',
@@ -45,13 +43,9 @@ const params: Readonly<Record<string, string>> = {
   ex_tenant_name: 'tenant_id'
 }
 
-/**
- * Converts the settings of the first version of the Orchestrator (`USER`, `PASSWORD`,
- * `EXTRA_PARAMS`), and the region to capitals. Throws an Error that names a missing or unknown
- * setting.
- */
+/** Converts the region to capitals. Throws an Error that names a missing setting. */
 export function resolve (given: Fields, source: SettingsSource): Fields {
-  const settings = convertOldSettings(given)
+  const settings = { ...given }
   const { region, cacert } = settings
   if (typeof region === 'string') settings.region = region.toUpperCase()
   if (typeof cacert === 'string') settings.cacert = toAbsolute(cacert, source)
@@ -61,26 +55,21 @@ export function resolve (given: Fields, source: SettingsSource): Fields {
 }
 
 /**
- * `PASSWORD` is the API key unless EXTRA_PARAMS selects the password. The default region is
- * Libcloud's.
+ * `PASSWORD` is the API key unless EXTRA_PARAMS selects the password. The default region is Libcloud's.
  */
-function convertOldSettings (given: Fields): Fields {
-  const { USER: user, PASSWORD: password, EXTRA_PARAMS: extra = {}, ...settings } = given
-  if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) throw new Error('EXTRA_PARAMS must be a map')
-  if (user === undefined && password === undefined && Object.keys(extra).length === 0) return settings
-  const { ex_force_auth_version: version, ...others } = extra as Fields
-  const converted: Fields = {}
-  if (user !== undefined) Object.assign(converted, { username: user, region: 'DFW' })
-  if (password !== undefined) converted[version === '2.0_password' ? 'password' : 'api_key'] = password
-  for (const [name, value] of Object.entries(others)) {
-    const setting = params[name]
-    if (setting === undefined) {
-      const known = [...Object.keys(params), 'ex_force_auth_version'].join(', ')
-      throw new Error(`EXTRA_PARAMS.${name} is not known; there are: ${known}`)
-    }
-    converted[setting] = value
-  }
-  return { ...converted, ...settings }
+export function fromOriginal ({ user, password, extra }: OriginalEntry): ConvertedEntry {
+  const { ex_force_auth_version: version, ...others } = extra
+  renameParameters(extra, { ...params, ex_force_auth_version: '' })
+  const credential = { username: user, [version === '2.0_password' ? 'password' : 'api_key']: password }
+  const { region = 'DFW', ...settings } = renameParameters(others, params)
+  return { settings: { ...defined(credential), ...settings, region } }
+}
+
+/** Names of the original Orchestrator that imply a region. */
+export const aliases = {
+  rackspace_nova_dfw: { region: 'DFW' },
+  rackspace_nova_lon: { region: 'LON' },
+  rackspace_nova_ord: { region: 'ORD' }
 }
 
 /** Names the missing credential; undefined if none is missing. */

@@ -27,6 +27,8 @@ async function callReads (call: CallApi) {
   const single = ['listClouds', 'getCloud', 'refreshCloud', 'listQuotas', 'getSummary', 'listDrivers']
   for (const operationId of single) await call(operationId)
   await call('getDriver', { path: { driver: 'dummy' } })
+  await call('getMe')
+  await call('getMay', { query: 'action=nodes.stop&cloud=default' })
   for (const name of collections) {
     await call(`listAll${name}s`, { query: 'limit=1' })
     const { items: [first] } = await call(`list${name}s`, { query: 'limit=1' })

@@ -29,8 +29,8 @@ export const nullableLong = (description?: string) => nullable(long(describedBy(
 export const nullableBoolean = (description?: string) => nullable(Type.Boolean(describedBy(description)))
 
 /** A model or JSON null. A `$ref` cannot have a second type beside it. */
-export const nullableRef = <T extends TSchema>(schema: T) =>
-  Type.Unsafe<Static<T> | null>({ anyOf: [schema, { type: 'null' }] })
+export const nullableRef = <T extends TSchema>(schema: T, description?: string) =>
+  Type.Unsafe<Static<T> | null>({ anyOf: [schema, { type: 'null' }], ...describedBy(description) })
 
 /** A map with any keys. `Type.Record` would test every key against a pattern. */
 export function map<T extends TSchema> (values: T, options: Record<string, unknown> = {}) {

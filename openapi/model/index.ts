@@ -1,4 +1,5 @@
 export * from './bulk.ts'
+export * from './caller.ts'
 export * from './common.ts'
 export * from './filters.ts'
 export * from './problem.ts'

@@ -1,4 +1,5 @@
 import * as bulk from './bulk.ts'
+import * as caller from './caller.ts'
 import * as cloud from './cloud.ts'
 import { definitionOf } from './model.ts'
 import * as operation from './operation.ts'
@@ -7,7 +8,7 @@ import * as problem from './problem.ts'
 import * as resources from './resources/index.ts'
 import * as summary from './summary.ts'
 
-const modules = [resources, page, problem, cloud, operation, bulk, summary]
+const modules = [resources, page, problem, caller, cloud, operation, bulk, summary]
 const exported = modules.flatMap((module): unknown[] => Object.values(module))
 const verbBodies = Object.values(resources.nodeVerbDetails).map(({ body }) => body)
 

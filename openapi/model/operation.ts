@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { integer, map, nullable, nullableInteger, nullableRef, nullableString, openEnum, Timestamp } from './common.ts'
+import { CallerRef } from './caller.ts'
 import { model } from './model.ts'
 import { Problem } from './problem.ts'
 
@@ -46,6 +47,8 @@ export const Operation = model('Operation', Type.Object({
   resource: nullableRef(OperationResource),
   resources: Type.Array(OperationResource),
   error: nullableRef(Problem),
+  started_by: nullableRef(CallerRef, 'Who requested the operation. Shown to that caller and to those with the level ' +
+    'manage on the cloud; otherwise null.'),
   created_at: Timestamp('When the operation was requested.'),
   finished_at: Timestamp('When the operation ended.'),
   self: Type.String(),

@@ -3,6 +3,8 @@ import { openCall, type Call, type Log, type OpenCall } from '../../drivers/call
 import { secretsOf, type Connection, type ServiceName } from '../../drivers/driver.ts'
 import { MaskingLog } from '../../drivers/secrets.ts'
 import { ProblemError, toKnownProblem, toProblem, type Health } from '../../openapi/model/index.ts'
+import { showActions } from '../auth/actions-shown.ts'
+import type { Caller } from '../auth/caller.ts'
 import { requireCapability } from './capabilities.ts'
 import { createFreshness, type Freshness } from './freshness.ts'
 import { createSharedReads, type Answer, type KeptAnswers, type Read } from './shared-reads.ts'
@@ -20,6 +22,8 @@ export interface CallContext {
   timeout?: number
   /** Returns a signal that aborts when the client disconnects. A change does not have it: it continues. */
   caller?: () => AbortSignal
+  /** Who makes the request. Results then have only the actions that this caller may do. */
+  onBehalfOf?: Caller
 }
 
 export type CloudCall<T> = (connection: Connection, call: Call) => Promise<T>
@@ -28,8 +32,12 @@ export type CloudCall<T> = (connection: Connection, call: Call) => Promise<T>
 export interface CloudHandle {
   readonly name: string
   readonly connection: Connection
+  /** Who makes the request; undefined without `auth`, and for the calls of the server itself. */
+  readonly caller: Caller | undefined
   /** Throws not_supported or validation_failed if the cloud cannot do this with this input. Makes no call. */
   require (capability: string, input?: object): void
+  /** Makes the capabilities of the cloud known. Returns undefined if they are, as those of most clouds always are. */
+  prepare (): Promise<void> | undefined
   /**
    * Runs one call with a deadline. Throws only ProblemErrors, which name the cloud. Any other error of a driver becomes
    * internal_error.
@@ -86,8 +94,15 @@ class Handle implements CloudHandle {
     this.#line = line
   }
 
+  get caller () { return this.#context.onBehalfOf }
+
   require (capability: string, input?: object) {
     requireCapability(this.connection, capability, input)
+  }
+
+  prepare () {
+    // A call prepares the connection by itself.
+    return this.connection.prepare === undefined ? undefined : this.call(async () => {})
   }
 
   call<T> (run: CloudCall<T>) {
@@ -133,6 +148,7 @@ export function createCloud (
   const secrets = connection === undefined ? undefined : secretsOf.get(connection)
 
   const limit = settings.timeout * 1000
+  const rankIn = ({ onBehalfOf }: CallContext) => onBehalfOf?.rankOn(name)
 
   const call = async <T>(to: Connection, context: CallContext, run: CloudCall<T>) => {
     if (aborted !== undefined) throw aborted
@@ -142,12 +158,13 @@ export function createCloud (
     const open = openCall({ timeout, log, requestId, operation, caller })
     openCalls.add(open)
     try {
+      if (to.prepare !== undefined) await to.prepare(open)
       const result = await run(to, open)
       if (health.status === 'down') health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
-      return maskResult(result)
+      return showActions(maskResult(result), rankIn(context))
     } catch (error) {
       secrets?.maskError(error)
-      const problem = nameCloud(error, to)
+      const problem = showActions(nameCloud(error, to), rankIn(context))
       if (problem.code === 'provider_unavailable' || problem.code === 'provider_auth_failed') health = toDown(problem)
       throw problem
     } finally {
@@ -187,7 +204,7 @@ export function createCloud (
   }
 
   const freshness = createFreshness()
-  const read = createSharedReads({
+  const readShared = createSharedReads({
     cloud: name,
     kept,
     freshness,
@@ -196,6 +213,16 @@ export function createCloud (
     call: (context, run) => call(connection!, context, run),
     nameCloud: (error) => nameCloud(error, connection!)
   })
+  /** Reads for all callers alike, and shows each of them the actions that they may do. */
+  const read: Line['read'] = async (read, context) => {
+    const rank = rankIn(context)
+    try {
+      const answer = await readShared(read, context)
+      return { ...answer, value: showActions(answer.value, rank) }
+    } catch (error) {
+      throw showActions(error, rank)
+    }
+  }
   const line: Line = { call, read, freshness }
 
   return {

@@ -31,7 +31,7 @@ export async function connectClouds (
     }
     if (!enabled) continue
     const options = { ...own, name, timeout, max_in_flight }
-    if (plugin.outside !== undefined) {
+    if (plugin.outside !== undefined || plugin.driver.isGuarded === true) {
       links.set(name, connectOutside(fastify, plugin, options))
     } else {
       await fastify.register(plugin, options)

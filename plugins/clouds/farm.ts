@@ -2,10 +2,11 @@ import { LRUCache } from 'lru-cache'
 import type { CloudSettings } from '../../config/index.ts'
 import type { Connection } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
+import type { Caller } from '../auth/caller.ts'
 import { createCloud, type CallContext, type Cloud, type CloudHandle } from './cloud.ts'
 import type { KeptAnswers } from './shared-reads.ts'
 
-/** The clouds of the settings. */
+/** The clouds of the settings, or those of them that a caller may read. */
 export interface Farm {
   /** All clouds, in the order in which lists go through them. */
   readonly clouds: readonly Cloud[]
@@ -13,8 +14,31 @@ export interface Farm {
   get (name: string): Cloud
   /** Throws cloud_not_found, cloud_disabled, or the failure of the driver to connect. */
   handle (name: string, context: CallContext): CloudHandle
+  /**
+   * Returns the farm as a caller sees it: a cloud that the caller may not read does not exist, and the actions of
+   * resources are only those that the caller may do.
+   */
+  seenBy (caller: Caller): Farm
   /** Ends all calls under way, and all later ones, with this reason. */
   abort (reason: ProblemError): void
+}
+
+/** The error for a name that is not that of a cloud, and for a cloud that the caller may not read. */
+export const cloudNotFound = (name: string) =>
+  new ProblemError('cloud_not_found', `No cloud is named "${name.slice(0, 63)}"`)
+
+/** Creates the view of a caller on a farm. */
+function createView (farm: Farm, caller: Caller): Farm {
+  const get = (name: string) => {
+    if (!caller.may('read', name)) throw cloudNotFound(name)
+    return farm.get(name)
+  }
+  return {
+    ...farm,
+    clouds: farm.clouds.filter(({ name }) => caller.may('read', name)),
+    get,
+    handle: (name, context) => get(name).handle({ ...context, onBehalfOf: caller })
+  }
 }
 
 /** Bytes in memory of one resource, roughly: the mean of nodes of OpenStack. */
@@ -36,16 +60,24 @@ export function createFarm (
 
   const get = (name: string) => {
     const cloud = byName.get(name)
-    if (cloud === undefined) throw new ProblemError('cloud_not_found', `No cloud is named "${name.slice(0, 63)}"`)
+    if (cloud === undefined) throw cloudNotFound(name)
     return cloud
   }
 
-  return {
+  const views = new WeakMap<Caller, Farm>()
+  const farm: Farm = {
     clouds,
     get,
     handle: (name, context) => get(name).handle(context),
+    seenBy (caller) {
+      if (caller.kind === 'local') return farm
+      const view = views.get(caller) ?? createView(farm, caller)
+      views.set(caller, view)
+      return view
+    },
     abort (reason) {
       for (const cloud of clouds) cloud.abort(reason)
     }
   }
+  return farm
 }

@@ -1,9 +1,9 @@
 import fp from 'fastify-plugin'
-import type { onRequestHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { pathOf, services, type DriverPlugin } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
-import type { CloudHandle } from './cloud.ts'
+import type { Cloud, CloudHandle } from './cloud.ts'
 import { connectClouds } from './connect.ts'
 import { contextOf } from './context.ts'
 import type { Farm } from './farm.ts'
@@ -25,6 +25,8 @@ export interface CloudsOptions {
   drivers: ReadonlyMap<string, DriverPlugin>
 }
 
+type Hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
+
 /** Milliseconds between two checks of a cloud that is down. */
 const downInterval = 5000
 
@@ -42,28 +44,47 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
     const [, collection] = /\/clouds\/:cloud\/([\w-]+)/.exec(route.url) ?? []
     if (collection === undefined) return
     const service = serviceByPath.get(collection)
-    const findCloud: onRequestHookHandler = (request, _reply, done) => {
-      const { cloud, id } = request.params as { cloud: string, id?: string }
-      request.cloud = farm.handle(cloud, contextOf(request))
-      const { ids, driver } = request.cloud.connection
-      if (id === undefined || service === undefined || ids[service]?.test(id) !== false) return done()
-      const detail = `"${id.slice(0, 64)}" cannot be an id of ${collection} in the cloud ${cloud}`
-      throw new ProblemError('resource_not_found', detail, { cloud, driver })
+    const findCloud = (request: FastifyRequest) => {
+      const { cloud } = request.params as { cloud: string }
+      request.cloud = farm.seenBy(request.caller).handle(cloud, contextOf(request))
     }
-    route.onRequest = [findCloud, ...[route.onRequest ?? []].flat()]
+    const checkId = ({ params, cloud: { name, connection } }: FastifyRequest) => {
+      const { id } = params as { id?: string }
+      if (id === undefined || service === undefined || connection.ids[service]?.test(id) !== false) return
+      const detail = `"${id.slice(0, 64)}" cannot be an id of ${collection} in the cloud ${name}`
+      throw new ProblemError('resource_not_found', detail, { cloud: name, driver: connection.driver })
+    }
+    // The permission comes before the id. If it depends on the input, it is checked after the validation.
+    const isPermittedFirst = typeof route.config?.level === 'string'
+    const onRequest: Hook = (request, _reply, done) => {
+      findCloud(request)
+      const check = () => { if (isPermittedFirst) checkId(request) }
+      const prepared = request.cloud.prepare()
+      if (prepared !== undefined) {
+        prepared.then(check).then(() => done(), done)
+        return
+      }
+      check()
+      done()
+    }
+    const preHandler: Hook = (request, _reply, done) => {
+      checkId(request)
+      done()
+    }
+    route.onRequest = [onRequest, ...[route.onRequest ?? []].flat()]
+    if (!isPermittedFirst) route.preHandler = [preHandler, ...[route.preHandler ?? []].flat()]
   })
 
-  const checkAll = () => {
-    for (const cloud of farm.clouds) cloud.check({ requestId: 'health', log: fastify.log })
-  }
-  const checkDown = () => {
+  const checkWhere = (fits: (cloud: Cloud) => boolean) => {
     for (const cloud of farm.clouds) {
-      if (cloud.health.status === 'down') cloud.check({ requestId: 'health', log: fastify.log })
+      if (cloud.connection?.isDormant !== true && fits(cloud)) cloud.check({ requestId: 'health', log: fastify.log })
     }
   }
+  const checkAll = () => checkWhere(() => true)
+  const checkDown = () => checkWhere(({ health }) => health.status === 'down')
   const timers = [setInterval(checkAll, settings.health_seconds * 1000), setInterval(checkDown, downInterval)]
   for (const timer of timers) timer.unref()
   // Not awaited: a cloud that does not answer must not delay the start.
   fastify.addHook('onReady', async () => checkAll())
   fastify.addHook('onClose', async () => { for (const timer of timers) clearInterval(timer) })
-}, { name: 'clouds' })
+}, { name: 'clouds', dependencies: ['auth'] })

@@ -1,26 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
-import type { ServiceName } from '../../drivers/driver.ts'
+import { modelOf, type ServiceName } from '../../drivers/driver.ts'
 import { models, resourceKinds } from '../../openapi/model/index.ts'
-
-/** The model of the resources of each service. */
-const modelByService: Readonly<Record<ServiceName, string>> = {
-  nodes: 'Node',
-  images: 'Image',
-  sizes: 'Size',
-  locations: 'Location',
-  key_pairs: 'KeyPair',
-  networks: 'Network',
-  subnets: 'Subnet',
-  routers: 'Router',
-  security_groups: 'SecurityGroup',
-  floating_ips: 'FloatingIp',
-  floating_ip_pools: 'FloatingIpPool',
-  volumes: 'Volume',
-  volume_types: 'VolumeType',
-  snapshots: 'Snapshot',
-  quotas: 'Quota'
-}
 
 /** The services whose changes take time: their methods return a Change. */
 const slow = new Set<ServiceName>(['nodes', 'images', 'volumes', 'snapshots'])
@@ -60,7 +41,7 @@ const special: Readonly<Record<string, object | undefined>> = {
 }
 
 function schemaOf (service: ServiceName, method: string): object | undefined {
-  const resource = ref(modelByService[service])
+  const resource = ref(modelOf[service])
   if (Object.hasOwn(special, method)) return special[method]
   if (service === 'quotas') return arrayOf(resource)
   if (method === 'list') {

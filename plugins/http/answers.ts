@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import type { DoneFuncWithErrOrRes, FastifyReply, FastifyRequest, HookHandlerDoneFunction, RouteOptions } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import type { Settings } from '../../config/index.ts'
+import type { Caller } from '../auth/caller.ts'
 import type { Answer } from '../clouds/shared-reads.ts'
 import { hasTag } from './etags.ts'
 
@@ -40,6 +41,17 @@ export const wantsFresh = ({ raw: { headers: { 'cache-control': control } } }: F
 const isKept = ({ method, schema, url }: RouteOptions) =>
   method === 'GET' && schema?.operationId !== undefined && !url.includes('/operations')
 
+const scopes = new WeakMap<Caller, string>()
+
+/** Identifies what a caller may see: callers with the same grants get the same answers. */
+export function scopeOf (caller: Caller): string {
+  const known = scopes.get(caller)
+  if (known !== undefined) return known
+  const scope = caller.kind === 'local' ? '' : JSON.stringify(caller.grants)
+  scopes.set(caller, scope)
+  return scope
+}
+
 /** Seconds since an answer of a cloud. */
 const ageOf = ({ asOf }: Terms) => Math.max(0, Math.floor((Date.now() - asOf) / 1000))
 
@@ -61,8 +73,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     maxSize: settings.cache_mb * 2 ** 20, sizeCalculation: ({ body }, key) => body.length + 2 * key.length + 512
   })
 
-  const keyOf = ({ raw: { url, headers: { 'accept-encoding': encodings = '' } } }: FastifyRequest) =>
-    `${encodings} ${url}`
+  const keyOf = ({ caller, raw: { url, headers: { 'accept-encoding': encodings = '' } } }: FastifyRequest) =>
+    `${scopeOf(caller)} ${encodings} ${url}`
 
   fastify.decorateRequest('keptAnswer', null)
   fastify.decorate('answers', {
@@ -115,4 +127,4 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     route.onRequest = [...[route.onRequest ?? []].flat(), serve]
     route.onSend = [...[route.onSend ?? []].flat(), keep]
   })
-}, { name: 'answers', dependencies: ['clouds', 'compression'] })
+}, { name: 'answers', dependencies: ['auth', 'clouds', 'compression'] })

@@ -40,17 +40,20 @@ const invalidCursor = (detail: string) => new ProblemError('invalid_request', de
 
 export const foreignCursor = () => invalidCursor('The cursor belongs to another list or query')
 
-export async function writeCursor (content: Walk, store: Store): Promise<string> {
+/** Where long cursors are kept, and the identity of the caller to whom they belong. */
+export interface KeptCursors { store: Store, owner: string }
+
+export async function writeCursor (content: Walk, { store, owner }: KeptCursors): Promise<string> {
   const text = Buffer.from(JSON.stringify(content)).toString('base64url')
   if (text.length <= maxCursorLength) return text
   const id = randomUUID()
-  await store.insertInto('cursors').values({ id, content: text, created_at: new Date().toISOString() }).execute()
+  await store.insertInto('cursors').values({ id, owner, content: text, created_at: new Date().toISOString() }).execute()
   return keptPrefix + id
 }
 
 /** Throws invalid_request if it is not a cursor, or a cursor of another query. */
-export async function readCursor (cursor: string, query: string, store: Store): Promise<Walk> {
-  const text = cursor.startsWith(keptPrefix) ? await readKept(cursor.slice(keptPrefix.length), store) : cursor
+export async function readCursor (cursor: string, query: string, kept: KeptCursors): Promise<Walk> {
+  const text = cursor.startsWith(keptPrefix) ? await readKept(cursor.slice(keptPrefix.length), kept) : cursor
   let content: unknown
   try {
     content = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
@@ -62,8 +65,9 @@ export async function readCursor (cursor: string, query: string, store: Store): 
   return content
 }
 
-async function readKept (id: string, store: Store) {
-  const row = await store.selectFrom('cursors').select('content').where('id', '=', id).executeTakeFirst()
+async function readKept (id: string, { store, owner }: KeptCursors) {
+  const row = await store.selectFrom('cursors').select('content')
+    .where('id', '=', id).where('owner', '=', owner).executeTakeFirst()
   if (row === undefined) throw invalidCursor('The cursor has expired')
   return row.content
 }

@@ -4,7 +4,7 @@ import type { ServiceName } from '../../drivers/driver.ts'
 import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
-import { wantsFresh } from '../http/answers.ts'
+import { scopeOf, wantsFresh } from '../http/answers.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Position, type Walk } from './cursor.ts'
 import { throwIfFailed, type FailureRules } from './failures.ts'
 import { fieldsOf, filtersOf, matcher } from './filters.ts'
@@ -55,7 +55,7 @@ interface ListPage {
 
 /** Lists over one cloud or many: paging, filters, sorting, and the status of each cloud. */
 export default fp(async (fastify) => {
-  const { farm, store } = fastify
+  const { store } = fastify
   const sortedLists = createSortedLists()
 
   /** Reads a share of the page from each cloud, concurrently, in the clouds' own order. */
@@ -161,7 +161,7 @@ export default fp(async (fastify) => {
     const filters = filtersOf(query)
     const { service } = collection
     const listRequest: ListRequest = {
-      farm,
+      farm: fastify.farm.seenBy(request.caller),
       service,
       context: readContext(request),
       until: query.timeout === undefined ? Infinity : performance.now() + query.timeout * 1000,
@@ -170,21 +170,22 @@ export default fp(async (fastify) => {
       extra: query.include?.includes('extra') ?? false,
       needs: query.fields && [...query.fields, ...fieldsOf(filters), ...query.sort ?? []],
       fresh: wantsFresh(request),
-      owner: 'local',
+      owner: `${request.caller.identity} ${scopeOf(request.caller)}`,
       query,
       bind: () => fingerprint(service, single ? clouds : query.cloud ?? null, filters, query.sort ?? null),
       single,
       partial: query.partial,
       isLaterPage: query.cursor !== undefined
     }
-    const walk = query.cursor === undefined ? undefined : await readCursor(query.cursor, listRequest.bind(), store)
+    const kept = { store, owner: request.caller.identity }
+    const walk = query.cursor === undefined ? undefined : await readCursor(query.cursor, listRequest.bind(), kept)
     // A forged cursor must not lead to a cloud that the path does not name.
     if (single && walk?.places?.some(({ cloud }) => cloud !== clouds[0])) throw foreignCursor()
     const page = query.sort !== undefined
       ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, walk)
       : await readUntilFound(listRequest, walk?.places ?? clouds.map(firstPosition), clouds.length === 1)
 
-    const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, store)
+    const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, kept)
     if (pick !== undefined) reply.type(partialType)
     fastify.answers.allow(request, reply, page.reads.map(({ answer }) => answer))
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
@@ -199,6 +200,7 @@ export default fp(async (fastify) => {
   /** Returns the names of the clouds of a list over all clouds. Throws cloud_not_found. */
   const cloudsOf = (service: ServiceName, request: FastifyRequest) => {
     const names = (request.query as { cloud?: string[] }).cloud
+    const farm = fastify.farm.seenBy(request.caller)
     for (const name of names ?? []) farm.get(name)
     const isWanted = ({ name, connection, failure }: Cloud) => names === undefined
       ? failure !== undefined || connection?.[service] !== undefined
@@ -213,7 +215,7 @@ export default fp(async (fastify) => {
     async summarize (request) {
       const { timeout, partial } = request.query as { timeout: number, partial: boolean }
       return countNodes(cloudsOf('nodes', request), { single: false, partial, isLaterPage: false }, {
-        farm,
+        farm: fastify.farm.seenBy(request.caller),
         service: 'nodes',
         context: readContext(request),
         until: performance.now() + timeout * 1000,

@@ -1,4 +1,4 @@
-import type { ProblemCode } from '../../openapi/model/index.ts'
+import type { Level, ProblemCode } from '../../openapi/model/index.ts'
 
 /** The parts of an OpenAPI document that this folder reads and completes. */
 export interface Document {
@@ -13,6 +13,9 @@ export interface Document {
 
 export interface Operation {
   operationId: string
+  /** The lowest level of permission with which a caller may use the operation; undefined for an open one. */
+  'x-required-level'?: Level
+  security?: object[]
   description?: string
   tags: string[]
   parameters?: Parameter[]

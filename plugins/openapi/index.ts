@@ -3,9 +3,10 @@ import path from 'node:path'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
-import type { FastifySchema } from 'fastify'
+import type { FastifySchema, RouteOptions } from 'fastify'
 import { packageFolder, version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
+import { lowestLevel } from '../auth/levels.ts'
 import { addConditions } from './conditions.ts'
 import { describeOperation } from './descriptions.ts'
 import { routesOf, type Document, type Route } from './document.ts'
@@ -49,6 +50,7 @@ const tags = [
   { name: 'Volumes', description: 'Disks independent of nodes, their types and snapshots' },
   { name: 'Operations', description: 'Changes that take time' },
   { name: 'Drivers', description: 'Kinds of clouds that this server can connect to' },
+  { name: 'Callers', description: 'Who sends a request, and what they may do' },
   { name: 'Server', description: 'This server itself' }
 ]
 
@@ -67,6 +69,22 @@ function withoutEmptyBody (schema: FastifySchema): FastifySchema {
   if (schema.body !== noFields) return schema
   const { body, ...rest } = schema
   return rest
+}
+
+const bearer = {
+  type: 'http' as const,
+  scheme: 'bearer',
+  description: 'A key of this server (`orchestrator keys create`), or a token of one of its OpenID Connect issuers. ' +
+    'A server without `auth` in its settings checks no credential.'
+}
+
+/** Adds the credential and the level of permission that a route needs. */
+function withPermission (schema: FastifySchema, { config }: RouteOptions): FastifySchema {
+  const level = config?.level ?? 'open'
+  if (level === 'open') return { ...schema, security: [] }
+  const permission = { 'x-required-level': typeof level === 'string' ? level : lowestLevel(level) }
+  // The empty requirement: a server may accept requests without a credential.
+  return { ...schema, security: [{ bearer: [] }, {}], ...permission }
 }
 
 /** Makes a body without required fields optional: @fastify/swagger documents every body as required. */
@@ -114,14 +132,14 @@ export default fp(async (fastify) => {
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
       },
       servers: [{ url: '/', description: 'This server' }],
-      // The server does not authenticate callers. The empty list states that explicitly.
-      security: [],
-      tags
+      tags,
+      components: { securitySchemes: { bearer } }
     },
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`
     },
-    transform: ({ schema, url }) => ({ schema: schema && withoutEmptyBody(relaxDefaults(schema)), url }),
+    transform: ({ schema, url, route }) =>
+      ({ schema: schema && withPermission(withoutEmptyBody(relaxDefaults(schema)), route), url }),
     transformObject: complete as never
   } as Parameters<typeof swagger>[1])
 
@@ -141,7 +159,7 @@ export default fp(async (fastify) => {
   let json: string | undefined
   let json30: string | undefined
   let yaml: string | undefined
-  const hidden = { schema: { hide: true }, logLevel: 'warn' as const }
+  const hidden = { config: { level: 'open' as const }, schema: { hide: true }, logLevel: 'warn' as const }
   fastify.get('/openapi.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
     return (json ??= JSON.stringify(fastify.swagger()))

@@ -11,7 +11,9 @@ const unavailable = ['provider_unavailable', 'provider_rate_limited', 'cloud_dis
  */
 export const problemResponses = {
   BadRequest: ['invalid_request'],
-  OriginNotAllowed: ['origin_not_allowed'],
+  Unauthenticated: ['unauthenticated'],
+  PermissionDenied: ['permission_denied'],
+  ChangeNotAllowed: ['origin_not_allowed', 'permission_denied'],
   CloudNotFound: ['cloud_not_found'],
   NotFound: ['resource_not_found'],
   CloudOrResourceNotFound: ['cloud_not_found', 'resource_not_found'],
@@ -36,7 +38,7 @@ export const problemResponses = {
   CloudFailed: [...readFailures],
   ChangeFailed: [...readFailures, 'outcome_unknown'],
   ServerUnavailable: ['shutting_down', 'store_unavailable'],
-  CloudUnavailable: [...unavailable],
+  CloudUnavailable: [...unavailable, 'store_unavailable'],
   ChangeUnavailable: [...unavailable, 'provider_capacity', 'store_unavailable'],
   CloudTimeout: ['provider_timeout']
 } as const satisfies Record<string, readonly ProblemCode[]>
@@ -60,10 +62,14 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
   // An action without fields has no body in the document, but accepts {} and null.
   const mayHaveBody = requestBody !== undefined || method === 'post'
   const isCreate = takes(operation, 'idempotency-key')
+  const { 'x-required-level': level = 'open' } = operation
+  const needsCaller = level !== 'open'
+  const isRestricted = level !== 'read'
 
   const found: (ProblemResponse | false)[] = [
     'BadRequest',
-    isChange && 'OriginNotAllowed',
+    needsCaller && 'Unauthenticated',
+    needsCaller && isRestricted && (isChange ? 'ChangeNotAllowed' : 'PermissionDenied'),
     isBelowCloud && (hasId || (callsCloud && isChange) ? 'CloudOrResourceNotFound' : 'CloudNotFound'),
     !isBelowCloud && (hasId ? 'NotFound' : takes(operation, 'cloud') && 'CloudNotFound'),
     !isHealth && 'NotAcceptable',

@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { ProblemError, type Operation } from '../../openapi/model/index.ts'
+import type { Caller } from '../auth/caller.ts'
 import { forbidStorage, hasSecrets } from '../http/caching.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Walk } from '../lists/cursor.ts'
 import { createEngine, type Engine } from './engine.ts'
@@ -26,11 +27,15 @@ export interface OperationAnswer {
 
 export type OperationPageQuery = Omit<OperationQuery, 'after'> & { cursor?: string }
 
+interface OperationsPage { items: Operation[], next_cursor: string | null, total: null }
+
 export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report'> {
-  /** Throws resource_not_found. Waits at most `waitSeconds` for the end of the operation. */
-  get (id: string, waitSeconds?: number, caller?: AbortSignal): Promise<Operation>
-  /** Newest first. Throws invalid_request for a cursor of another query. */
-  page (query: OperationPageQuery): Promise<{ items: Operation[], next_cursor: string | null, total: null }>
+  /** Throws resource_not_found, also for an operation of a cloud that the caller may not read. */
+  get (id: string, caller: Caller): Promise<Operation>
+  /** Waits at most this time for the end of an operation, or until the signal. */
+  wait (id: string, seconds: number, signal: AbortSignal): Promise<void>
+  /** The operations that the caller may see, newest first. Throws invalid_request for a cursor of another query. */
+  page (query: OperationPageQuery, caller: Caller): Promise<OperationsPage>
   /** The answer to a request that started or joined an operation, after `Prefer: wait`. */
   answer (started: StartedOperation, request: FastifyRequest): Promise<OperationAnswer>
 }
@@ -55,12 +60,25 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const rows = createRows(fastify.store, fastify.log)
   const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log })
 
-  const get: Operations['get'] = async (id, waitSeconds = 0, caller) => {
-    await engine.wait(id, waitSeconds * 1000, caller)
+  const served = new Set(fastify.farm.clouds.map(({ name }) => name))
+
+  /** Whether a caller may see the operations of a cloud. Those of clouds no longer served are for administrators. */
+  const maySee = (caller: Caller, cloud: string) =>
+    served.has(cloud) ? caller.may('read', cloud) : caller.mayEverywhere('admin')
+
+  /** Reduces the clouds of a query to those that the caller may see; undefined means all. */
+  const cloudsFor = (caller: Caller, clouds: readonly string[] | undefined) =>
+    caller.mayEverywhere('admin') ? clouds : (clouds ?? [...served]).filter((cloud) => maySee(caller, cloud))
+
+  const get: Operations['get'] = async (id, caller) => {
     const row = await engine.get(id)
-    if (row === undefined) throw new ProblemError('resource_not_found', `No operation has the id ${id}`)
-    return toOperation(row)
+    if (row === undefined || !maySee(caller, row.cloud)) {
+      throw new ProblemError('resource_not_found', `No operation has the id ${id}`)
+    }
+    return toOperation(row, caller)
   }
+
+  const wait: Operations['wait'] = (id, seconds, signal) => engine.wait(id, seconds * 1000, signal)
 
   fastify.decorate('operations', {
     start: engine.start,
@@ -68,26 +86,30 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     join: engine.join,
     report: engine.report,
     get,
-    async page ({ limit, cursor, ...query }) {
+    wait,
+    async page ({ limit, cursor, ...query }, caller) {
       const bound = fingerprint('operations', query)
-      const walk = cursor === undefined ? undefined : await readCursor(cursor, bound, fastify.store)
+      const kept = { store: fastify.store, owner: caller.identity }
+      const walk = cursor === undefined ? undefined : await readCursor(cursor, bound, kept)
       const after = walk && positionOf(walk)
       // One more than the limit shows whether there is a next page.
-      const found = await rows.list({ ...query, after, limit: limit + 1 })
-      const items = found.slice(0, limit).map(toOperation)
+      const clouds = cloudsFor(caller, query.clouds)
+      const found = clouds?.length === 0 ? [] : await rows.list({ ...query, clouds, after, limit: limit + 1 })
+      const items = found.slice(0, limit).map((row) => toOperation(row, caller))
       const last = found.length > limit ? items.at(-1) : undefined
       const next = last === undefined
         ? null
-        : await writeCursor({ query: bound, after: [last.created_at, last.id] }, fastify.store)
+        : await writeCursor({ query: bound, after: [last.created_at, last.id] }, kept)
       return { items, next_cursor: next, total: null }
     },
     async answer ({ row: { id }, secrets }, request) {
-      const wait = parsePrefer(request.headers.prefer)
-      const operation = await get(id, wait, wait === undefined ? undefined : request.signal)
+      const seconds = parsePrefer(request.headers.prefer)
+      if (seconds !== undefined) await wait(id, seconds, request.signal)
+      const operation = await get(id, request.caller)
       const ended = isEnded(operation)
       const headers: Record<string, string> = { location: operation.self }
       if (!ended) headers['retry-after'] = '1'
-      if (wait !== undefined) headers['preference-applied'] = `wait=${wait}`
+      if (seconds !== undefined) headers['preference-applied'] = `wait=${seconds}`
       return { status: ended ? 200 : 202, headers, body: secrets === undefined ? operation : { ...operation, secrets } }
     }
   } satisfies Operations)

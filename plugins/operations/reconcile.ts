@@ -30,6 +30,7 @@ const outcomeUnknown = ({ failure }: OperationRow, finding: string) => {
 export function createReconciler ({ starter, transitions, log, isGivenUp }: ReconcilerOptions) {
   /** Looks for the resources of a create. Sends it again when it is certain that nothing was created. */
   const reconcileCreate = async (row: OperationRow, cloud: CloudHandle) => {
+    await cloud.prepare()
     const service = cloud.connection[row.kind.split('.')[0] as 'volumes'] as SlowService<unknown, object, unknown>
     const input = row.input!
     if (service.findCreated === undefined) {

@@ -3,9 +3,13 @@ import { v7 as uuid } from 'uuid'
 import type { Log } from '../../drivers/call.ts'
 import type { Until } from '../../drivers/driver.ts'
 import {
-  ProblemError, type Operation, type OperationResource, type OperationStatus, type OperationTarget, type Problem
+  ProblemError, type CallerRef, type Operation, type OperationResource, type OperationStatus, type OperationTarget,
+  type Problem
 } from '../../openapi/model/index.ts'
+import { showActions } from '../auth/actions-shown.ts'
+import { identityOf, type Caller } from '../auth/caller.ts'
 import type { Store, Tables } from '../store/index.ts'
+import type { IdempotencyKey } from '../store/tables.ts'
 
 /** An operation in the store. */
 export interface OperationRow {
@@ -34,14 +38,19 @@ export interface OperationRow {
   attempts: number
   /** The state of the target before the change. */
   from_state: string | null
+  /** The caller who requested it; null without `auth`. Rows of earlier versions lack it. */
+  started_by?: CallerRef | null
 }
 
 export const isEnded = ({ status }: { status: OperationStatus }) =>
   status === 'succeeded' || status === 'failed' || status === 'cancelled'
 
-/** Converts a row to the operation of the API. */
-export function toOperation (row: OperationRow): Operation {
-  const { id, kind, status, cloud, created_at, finished_at, phase, progress, target, resources, error } = row
+/** Converts a row to the operation of the API, as a caller who may read its cloud sees it. */
+export function toOperation (row: OperationRow, caller: Caller): Operation {
+  const { id, kind, status, cloud, created_at, finished_at, phase, progress, target, started_by: starter } = row
+  const rank = caller.rankOn(cloud)
+  const resources = row.resources.map((resource) => ({ ...resource, error: showActions(resource.error, rank) }))
+  const showsStarter = starter && (caller.may('manage', cloud) || caller.identity === identityOf(starter))
   return {
     id,
     kind,
@@ -52,7 +61,8 @@ export function toOperation (row: OperationRow): Operation {
     target,
     resource: resources[0] ?? null,
     resources,
-    error,
+    error: showActions(row.error, rank),
+    started_by: showsStarter ? starter : null,
     created_at,
     finished_at,
     self: `/api/v2/operations/${id}`
@@ -130,7 +140,7 @@ export function createRows (store: Store, log: Log) {
 
   return {
     create (
-      fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state'>
+      fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state' | 'started_by'>
     ): OperationRow {
       const now = new Date().toISOString()
       return {
@@ -150,11 +160,12 @@ export function createRows (store: Store, log: Log) {
     },
 
     /** Inserts a row and links it to its idempotency key. */
-    async insert (row: OperationRow, idempotencyKey?: string) {
-      const key = idempotencyKey === undefined
+    async insert (row: OperationRow, key?: IdempotencyKey) {
+      const link = key === undefined
         ? []
-        : [store.updateTable('idempotency_keys').set({ operation_id: row.id }).where('key', '=', idempotencyKey)]
-      await store.commit([store.insertInto('operations').values(toColumns(row)), ...linkResources(row), ...key])
+        : [store.updateTable('idempotency_keys').set({ operation_id: row.id })
+            .where('caller', '=', key.caller).where('key', '=', key.key)]
+      await store.commit([store.insertInto('operations').values(toColumns(row)), ...linkResources(row), ...link])
     },
 
     async update (row: OperationRow) {

@@ -1,8 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Change, ResourceRef } from '../../drivers/driver.ts'
 import { ProblemError, toProblem } from '../../openapi/model/index.ts'
+import { toCallerRef } from '../auth/caller.ts'
 import type { CloudCall, CloudHandle } from '../clouds/cloud.ts'
 import { canonicalize, hashText } from '../fingerprint.ts'
+import type { IdempotencyKey } from '../store/tables.ts'
 import { serviceOf, toResource, toTarget } from './resources.ts'
 import type { OperationRow, Rows } from './rows.ts'
 import type { Tracker } from './tracker.ts'
@@ -17,7 +19,7 @@ export interface ChangeRequest {
   fromState: string | null
   /** The body of the request. */
   input: object
-  idempotencyKey?: string
+  idempotencyKey?: IdempotencyKey
 }
 
 export interface StartedOperation {
@@ -40,7 +42,7 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
   /** Rows that are being inserted. Equal requests join an operation only after it is in the store. */
   const inserting = new Map<string, Promise<void>>()
 
-  const insert = async (row: OperationRow, idempotencyKey?: string) => {
+  const insert = async (row: OperationRow, idempotencyKey?: IdempotencyKey) => {
     tracker.set(row)
     const inserted = rows.insert(row, idempotencyKey)
     inserting.set(row.id, inserted)
@@ -83,10 +85,11 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
     }
   }
 
-  const createRow = (cloud: string, { kind, target, fromState, input }: ChangeRequest) => rows.create({
+  const createRow = ({ name, caller }: CloudHandle, { kind, target, fromState, input }: ChangeRequest) => rows.create({
     kind,
-    cloud,
-    target: target === null ? null : toTarget(cloud, target),
+    cloud: name,
+    started_by: caller === undefined ? null : toCallerRef(caller),
+    target: target === null ? null : toTarget(name, target),
     input: kind.endsWith('.create') ? input : null,
     input_hash: hashOf(input),
     from_state: fromState
@@ -111,14 +114,14 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
 
     /** Starts an operation. Resolves when the cloud has accepted the change, or when its outcome is unknown. */
     async start (request: ChangeRequest, run: CloudCall<Change>, cloud: CloudHandle): Promise<StartedOperation> {
-      const row = createRow(cloud.name, request)
+      const row = createRow(cloud, request)
       await insert(row, request.idempotencyKey)
       return { row, secrets: await send(row, run, cloud) }
     },
 
     /** Records an operation that has nothing to do, because the resource is in the end state already. */
     async succeed (request: ChangeRequest & { target: ResourceRef }, cloud: CloudHandle): Promise<StartedOperation> {
-      const row = createRow(cloud.name, request)
+      const row = createRow(cloud, request)
       const finished: OperationRow = {
         ...row,
         status: 'succeeded',

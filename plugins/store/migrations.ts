@@ -69,6 +69,36 @@ const operationLists: Migration = {
   }
 }
 
+/**
+ * Idempotency keys and cursors belong to a caller. Rows of earlier versions belong to `local`, the caller of a server
+ * without `auth`. A primary key cannot be changed, so the table is written again.
+ */
+const callers: Migration = {
+  async up (db: Kysely<unknown>) {
+    const store = db as Kysely<Record<'idempotency_keys' | 'idempotency_keys_by_caller', Record<string, unknown>>>
+    await db.schema.createTable('idempotency_keys_by_caller')
+      .addColumn('caller', 'varchar(1024)', (column) => column.notNull())
+      .addColumn('key', 'varchar(255)', (column) => column.notNull())
+      .addColumn('fingerprint', 'varchar(64)', (column) => column.notNull())
+      .addColumn('operation_id', 'varchar(36)')
+      .addColumn('answer', 'text')
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .addPrimaryKeyConstraint('idempotency_keys_key', ['caller', 'key'])
+      .execute()
+    const columns = ['key', 'fingerprint', 'operation_id', 'answer', 'created_at']
+    await store.insertInto('idempotency_keys_by_caller').columns(['caller', ...columns])
+      .expression(store.selectFrom('idempotency_keys').select(({ val }) => [val('local').as('caller'), ...columns]))
+      .execute()
+    await db.schema.dropTable('idempotency_keys').execute()
+    await db.schema.alterTable('idempotency_keys_by_caller').renameTo('idempotency_keys').execute()
+    await db.schema.alterTable('cursors')
+      .addColumn('owner', 'varchar(1024)', (column) => column.notNull().defaultTo('local')).execute()
+  }
+}
+
 export const migrations: Record<string, Migration> = {
-  '0001-operations': operations, '0002-probes': probes, '0003-operation-lists': operationLists
+  '0001-operations': operations,
+  '0002-probes': probes,
+  '0003-operation-lists': operationLists,
+  '0004-callers': callers
 }

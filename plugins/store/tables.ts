@@ -14,6 +14,8 @@ export interface Tables {
   }
   operation_resources: { operation_id: string, self: string, resource_id: string }
   idempotency_keys: {
+    /** The identity of the caller: each caller has keys of its own. */
+    caller: string
     key: string
     fingerprint: string
     operation_id: string | null
@@ -21,10 +23,14 @@ export interface Tables {
     answer: string | null
     created_at: string
   }
-  cursors: { id: string, content: string, created_at: string }
+  /** `owner` is the identity of the caller. */
+  cursors: { id: string, owner: string, content: string, created_at: string }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }
+
+/** The primary key of an idempotency key: the identity of the caller, and the text of the header. */
+export type IdempotencyKey = Pick<Tables['idempotency_keys'], 'caller' | 'key'>
 
 /** The store: queries of Kysely, and transactions that are committed together with others that wait. */
 export interface Store extends Kysely<Tables> {

@@ -25,6 +25,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { farm } = fastify
 
   fastify.get('/clouds', {
+    config: { level: 'read', action: 'clouds.list' },
     schema: {
       operationId: 'listClouds',
       summary: 'List the clouds of this server',
@@ -32,9 +33,10 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       tags,
       response: ok(CloudList, 'All clouds.')
     }
-  }, async () => ({ items: farm.clouds.map(toSummary) }))
+  }, async ({ caller }) => ({ items: farm.seenBy(caller).clouds.map(toSummary) }))
 
   fastify.get('/clouds/:cloud', {
+    config: { level: 'read', action: 'clouds.get' },
     schema: {
       operationId: 'getCloud',
       summary: 'Get a cloud with its health and capabilities',
@@ -50,6 +52,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   })
 
   fastify.post('/clouds/:cloud/actions/refresh', {
+    config: { level: 'admin', action: 'clouds.refresh' },
     schema: {
       operationId: 'refreshCloud',
       summary: 'Drop token, catalog and caches of a cloud',

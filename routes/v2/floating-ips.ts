@@ -30,6 +30,7 @@ export default async function routes (fastify: FastifyInstance) {
     body: FloatingIpAssociate
   })
   fastify.post<{ Params: IdParams }>('/clouds/:cloud/floating-ips/:id/actions/disassociate', {
+    config: { level: 'manage', action: 'floating_ips.disassociate' },
     schema: {
       operationId: 'disassociateFloatingIp',
       summary: 'Disassociate a floating IP from its node',

@@ -41,6 +41,7 @@ export default async function routes (fastify: FastifyInstance) {
   slowRoutes(fastify, { ...images, create: ImageCreate, update: ImageUpdate, destroy: ImageDestroy })
 
   fastify.post<{ Params: CloudParams, Body: ImageImport }>('/clouds/:cloud/images/import', {
+    config: { level: 'manage', action: 'images.import' },
     schema: {
       operationId: 'importImage',
       summary: 'Let the cloud download an image from a URL',
@@ -66,7 +67,7 @@ export default async function routes (fastify: FastifyInstance) {
       Params: CloudParams, Querystring: ImageUpload, Body: AsyncIterable<Uint8Array>
     }>('/clouds/:cloud/images/upload', {
       bodyLimit: Number.MAX_SAFE_INTEGER,
-      config: { isUpload: true },
+      config: { isUpload: true, level: 'manage', action: 'images.upload' },
       onRequest: requireFile,
       schema: {
         operationId: 'uploadImage',

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import {
-  createHeaders, nodeActions, nodeBulkBodies, NodeBulkResult, nodeVerbDetails, ok, ProblemError, toProblem,
-  type NodeAction, type NodeBulkItem, type NodeState
+  createHeaders, nodeActionDetails, nodeActions, nodeBulkBodies, NodeBulkResult, nodeVerbDetails, ok, ProblemError,
+  toProblem, type NodeAction, type NodeBulkItem, type NodeState
 } from '../../openapi/model/index.ts'
 import { runForEach } from '../../plugins/bulk.ts'
 import type { CloudHandle } from '../../plugins/clouds/cloud.ts'
@@ -58,6 +58,7 @@ export default async function routes (fastify: FastifyInstance) {
 
   for (const verb of nodeActions) {
     fastify.post<BulkRoute>(`/clouds/:cloud/nodes/actions/${verb}`, {
+      config: { level: nodeActionDetails[verb].level, action: `nodes.${verb}` },
       schema: {
         operationId: `${toCamelCase(verb)}Nodes`,
         summary: `On many nodes: ${summaryOf(verb)}`,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import {
   Console, createHeaders, NicCreate, NicList, noContent, NodeSecurityGroup, ok, operationAnswer, preferHeader
 } from '../../openapi/model/index.ts'
+import { byInput } from '../../plugins/auth/levels.ts'
 import { forbidStorage } from '../../plugins/http/caching.ts'
 import { idParams, type IdParams } from '../collection.ts'
 
@@ -15,6 +16,9 @@ const consoleQuery = Type.Object({
   kind: Type.Enum(['text', 'url'], { type: 'string', default: 'text' })
 }, { additionalProperties: false })
 
+/** The URL of the screen is root access to the node. */
+const consoleLevel = byInput({ text: 'operate', url: 'manage' }, ({ query }) => (query as { kind: string }).kind)
+
 const nodePath = '/clouds/:cloud/nodes/:id'
 
 /** The parts of a node: NICs, security groups, the console. */
@@ -22,6 +26,7 @@ export default async function routes (fastify: FastifyInstance) {
   const { actions, operations } = fastify
 
   fastify.get<{ Params: IdParams }>(`${nodePath}/nics`, {
+    config: { level: 'read', action: 'nodes.list_nics' },
     schema: {
       operationId: 'listNodeNics',
       summary: 'List the NICs of a node',
@@ -35,6 +40,7 @@ export default async function routes (fastify: FastifyInstance) {
   })
 
   fastify.post<{ Params: IdParams, Body: NicCreate }>(`${nodePath}/nics`, {
+    config: { level: 'manage', action: 'nodes.attach_nic' },
     schema: {
       operationId: 'attachNodeNic',
       summary: 'Attach a NIC to a node',
@@ -52,6 +58,7 @@ export default async function routes (fastify: FastifyInstance) {
   }))
 
   fastify.delete<{ Params: IdParams & { nic: string } }>(`${nodePath}/nics/:nic`, {
+    config: { level: 'manage', action: 'nodes.detach_nic' },
     schema: {
       operationId: 'detachNodeNic',
       summary: 'Detach a NIC from a node',
@@ -65,6 +72,7 @@ export default async function routes (fastify: FastifyInstance) {
       nodes!.detach_nic!(id, nic, call), { kind: 'node', id })))
 
   fastify.post<{ Params: IdParams, Body: NodeSecurityGroup }>(`${nodePath}/security-groups`, {
+    config: { level: 'manage', action: 'nodes.add_security_group' },
     schema: {
       operationId: 'addNodeSecurityGroup',
       summary: 'Add a security group to every NIC of a node',
@@ -80,6 +88,7 @@ export default async function routes (fastify: FastifyInstance) {
   })
 
   fastify.delete<{ Params: IdParams & { group: string } }>(`${nodePath}/security-groups/:group`, {
+    config: { level: 'manage', action: 'nodes.remove_security_group' },
     schema: {
       operationId: 'removeNodeSecurityGroup',
       summary: 'Remove a security group from every NIC of a node',
@@ -94,6 +103,7 @@ export default async function routes (fastify: FastifyInstance) {
   })
 
   fastify.get<{ Params: IdParams, Querystring: { kind: 'text' | 'url' } }>(`${nodePath}/console`, {
+    config: { level: consoleLevel, action: 'nodes.console' },
     schema: {
       operationId: 'getNodeConsole',
       summary: "Get a node's console: its output as text, or the URL of its screen",

@@ -1,7 +1,7 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
-  anyOf, createdFilters, createHeaders, Node, NodeCreate, NodeDestroy, NodePage, nodeStates, NodeUpdate,
-  nodeVerbDetails, nodeVerbs, ok, operationAnswer, preferHeader, stateFilters, Validation
+  anyOf, createdFilters, createHeaders, Node, nodeActionDetails, NodeCreate, NodeDestroy, NodePage, nodeStates,
+  NodeUpdate, nodeVerbDetails, nodeVerbs, ok, operationAnswer, preferHeader, stateFilters, Validation
 } from '../../openapi/model/index.ts'
 import { asProblemError } from '../../plugins/errors.ts'
 import { cloudParams, collectionRoutes, idParams, toCamelCase } from '../collection.ts'
@@ -29,6 +29,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   }))
 
   fastify.post('/clouds/:cloud/nodes', {
+    config: { level: 'manage', action: 'nodes.create' },
     schema: {
       operationId: 'createNode',
       summary: 'Create a node (launch an instance, boot a server)',
@@ -42,6 +43,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     operations.answer(await nodes.create(request.cloud, request.body, key), request)))
 
   fastify.post('/clouds/:cloud/nodes/validate', {
+    config: { level: 'manage', action: 'nodes.validate' },
     schema: {
       operationId: 'validateNode',
       summary: 'Check whether a node could be created; nothing is created',
@@ -61,6 +63,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   })
 
   fastify.patch('/clouds/:cloud/nodes/:id', {
+    config: { level: 'manage', action: 'nodes.update' },
     schema: {
       operationId: 'updateNode',
       summary: 'Change name, tags or protection of a node',
@@ -77,6 +80,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     actions.callDirect(cloud, 'nodes.update', body, (connection, call) => connection.nodes!.update!(id, body, call)))
 
   fastify.delete('/clouds/:cloud/nodes/:id', {
+    config: { level: nodeActionDetails.destroy.level, action: 'nodes.destroy' },
     schema: {
       operationId: 'destroyNode',
       summary: 'Destroy a node (terminate an instance, delete a server)',
@@ -90,8 +94,9 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     reply.operation(await nodes.destroy(cloud, id, query.if_state)))
 
   for (const verb of nodeVerbs) {
-    const { summary, body } = nodeVerbDetails[verb]
+    const { level, summary, body } = nodeVerbDetails[verb]
     fastify.post(`/clouds/:cloud/nodes/:id/actions/${verb}`, {
+      config: { level, action: `nodes.${verb}` },
       schema: {
         operationId: `${toCamelCase(verb)}Node`,
         summary,

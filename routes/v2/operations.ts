@@ -45,6 +45,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/operations', {
     preValidation: splitCommas,
+    config: { level: 'read', action: 'operations.list' },
     schema: {
       operationId: 'listOperations',
       summary: 'List operations, the newest first',
@@ -60,10 +61,12 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       }),
       response: pageAnswer(OperationPage)
     }
-  }, async ({ query }) => operations.page({ ...toFilters(query), clouds: query.cloud, resource: query.resource }))
+  }, async ({ query, caller }) =>
+    operations.page({ ...toFilters(query), clouds: query.cloud, resource: query.resource }, caller))
 
   fastify.get('/clouds/:cloud/nodes/:id/operations', {
     preValidation: splitCommas,
+    config: { level: 'read', action: 'nodes.list_operations' },
     schema: {
       operationId: 'listNodeOperations',
       summary: 'List the operations of a node, the newest first',
@@ -72,12 +75,13 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       querystring: queryOf({ ...paging, ...filters }),
       response: pageAnswer(OperationPage)
     }
-  }, async ({ params: { cloud, id }, query }) => {
+  }, async ({ params: { cloud, id }, query, caller }) => {
     const resource = `/api/v2/clouds/${cloud}/nodes/${encodeURIComponent(id)}`
-    return operations.page({ ...toFilters(query), resource })
+    return operations.page({ ...toFilters(query), resource }, caller)
   })
 
   fastify.get('/operations/:id', {
+    config: { level: 'read', action: 'operations.get' },
     schema: {
       operationId: 'getOperation',
       summary: 'Get an operation, at once or when it ends',
@@ -98,7 +102,13 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       throw new ProblemError('resource_not_found', `"${id.slice(0, 64)}" cannot be the id of an operation`)
     }
     const wait = query.wait ?? parsePrefer(headers.prefer)
-    const operation = await operations.get(id, wait, wait === undefined ? undefined : request.signal)
+    let operation = await operations.get(id, request.caller)
+    if (wait !== undefined && operation.finished_at === null) {
+      await operations.wait(id, wait, request.signal)
+      // The grants may have changed during the wait.
+      await fastify.auth.renew(request)
+      operation = await operations.get(id, request.caller)
+    }
     if (operation.finished_at === null) reply.header('retry-after', '1')
     return operation
   })

@@ -5,6 +5,7 @@ import { cloudParams } from '../collection.ts'
 
 export default async function routes (fastify: FastifyInstance) {
   fastify.get('/clouds/:cloud/quotas', {
+    config: { level: 'read', action: 'quotas.list' },
     schema: {
       operationId: 'listQuotas',
       summary: 'List the quotas of a cloud and how much of each is used',

@@ -43,6 +43,7 @@ export default async function routes (fastify: FastifyInstance) {
   directRoutes(fastify, { ...groups, create: SecurityGroupCreate, update: SecurityGroupUpdate })
 
   fastify.post<{ Params: IdParams, Body: SecurityGroupRuleCreate }>('/clouds/:cloud/security-groups/:id/rules', {
+    config: { level: 'manage', action: 'security_groups.create_rule' },
     schema: {
       operationId: 'createSecurityGroupRule',
       summary: 'Add a rule to a security group',
@@ -61,6 +62,7 @@ export default async function routes (fastify: FastifyInstance) {
   }, { direct: true }))
 
   fastify.delete<{ Params: IdParams & { rule: string } }>('/clouds/:cloud/security-groups/:id/rules/:rule', {
+    config: { level: 'manage', action: 'security_groups.destroy_rule' },
     schema: {
       operationId: 'deleteSecurityGroupRule',
       summary: 'Remove a rule from a security group',

@@ -6,6 +6,7 @@ import { splitCommas } from '../collection.ts'
 export default async function routes (fastify: FastifyInstance) {
   fastify.get('/summary', {
     preValidation: splitCommas,
+    config: { level: 'read', action: 'summary.get' },
     schema: {
       operationId: 'getSummary',
       summary: 'Count the nodes of all clouds by state',

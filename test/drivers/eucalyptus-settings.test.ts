@@ -52,7 +52,7 @@ t.test('an error names the wrong setting, without a secret', async (t) => {
     [{ ...key, host: 'cloud', port: 99_999 }, /port/],
     [{ ...key, endpoint: 'nowhere' }, /endpoint must be an address/],
     [{ ...key, EXTRA_PARAMS: 'host' }, /EXTRA_PARAMS must be a map/],
-    [{ ...key, EXTRA_PARAMS: { host: 'cloud', colour: 'red' } }, /colour is not a setting/],
+    [{ ...key, EXTRA_PARAMS: { host: 'cloud', colour: 'red' } }, /EXTRA_PARAMS\.colour is not known; expected host/],
     [{ host: 'cloud', secret_access_key: 'hidden-secret' }, /access_key_id is required/]
   ] as const) {
     const error = (await read(settings).catch((error: Error) => error)) as Error

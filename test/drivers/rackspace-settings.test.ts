@@ -2,6 +2,7 @@ import path from 'node:path'
 import Fastify from 'fastify'
 import t from 'tap'
 import { openCall } from '../../drivers/call.ts'
+import { splitOriginal } from '../../drivers/original.ts'
 import rackspace from '../../drivers/rackspace/index.ts'
 import { readSettings } from '../../drivers/settings.ts'
 import { start } from './rackspace-cloud.ts'
@@ -9,6 +10,13 @@ import { start } from './rackspace-cloud.ts'
 const source = { cloud: 'c', directory: '/settings', dataDirectory: '/data', env: { HOME: '/home/me' } }
 const { driver } = rackspace
 const resolve = (settings: Record<string, unknown>) => driver.resolve!(settings, source)
+
+/** Resolves settings of the original Orchestrator, together with settings of this server. */
+function resolveOriginal (entry: Record<string, unknown>) {
+  const { original, others } = splitOriginal(entry)
+  const converted = original === undefined ? {} : driver.fromOriginal!({ engine: 'rackspace', ...original }).settings
+  return resolve({ ...converted, ...others })
+}
 
 t.test('settings of the original Orchestrator are converted; converted ones stay as they are', async (t) => {
   for (const [given, expected] of [
@@ -54,7 +62,7 @@ t.test('settings of the original Orchestrator are converted; converted ones stay
       { token: 't', tenant_id: '1', cacert: path.resolve('/home/me/ca.pem') }
     ]
   ] as const) {
-    const once = resolve(given)
+    const once = resolveOriginal(given)
     t.strictSame(once, expected)
     t.strictSame(resolve(once), once, 'resolved again it is the same')
     t.strictSame(readSettings(driver.settings, once).errors, [])
@@ -70,10 +78,10 @@ t.test('an error names missing and wrong settings', async (t) => {
     [{ USER: 'me', PASSWORD: 'key', EXTRA_PARAMS: 'region=DFW' }, /^EXTRA_PARAMS must be a map/],
     [
       { USER: 'me', PASSWORD: 'key', EXTRA_PARAMS: { zone: 'DFW' } },
-      /^EXTRA_PARAMS\.zone is not known; there are: region/
+      /^EXTRA_PARAMS\.zone is not known; expected region/
     ]
   ] as const) {
-    t.throws(() => resolve(given), { message: said })
+    t.throws(() => resolveOriginal(given), { message: said })
   }
   const errorsOf = (more: object) => readSettings(driver.settings, { username: 'me', api_key: 'key', ...more }).errors
   t.match(errorsOf({ region: 'D F W' }), [{ path: 'region' }])

@@ -1,41 +1,16 @@
 import { EventEmitter, once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import type { Operation } from '../../openapi/model/index.ts'
 import { build, dummy } from '../helper/app.ts'
-
-/** Debian's, unless another is named. */
-const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-
-/**
- * A name that is neither loopback by itself nor `localhost`: what a browser does for those alone does not help here.
- */
-const name = 'cloud.example.test'
-
-/** A name of an attacker that resolves to this machine (DNS rebinding). */
-const rebound = 'evil.example.test'
-
-/**
- * Chromium asks its maker's hosts at every start, unless it is told not to; whatever it looks up otherwise is not
- * found.
- */
-const args = [
-  `--host-resolver-rules=MAP ${name} 127.0.0.2, MAP ${rebound} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2`,
-  '--disable-gpu', '--disable-quic', '--disable-sync', '--disable-background-networking', '--disable-component-update'
-]
+import { launch, name, openOperation, rebound } from './browser.ts'
 
 let browser: Browser
 
 t.before(async () => {
-  if (!existsSync(executablePath)) {
-    throw new Error(
-      `There is no Chromium at ${executablePath}: install it (apt-get install chromium), or name another in CHROMIUM`
-    )
-  }
-  browser = await chromium.launch({ executablePath, args })
+  browser = await launch()
 })
 t.teardown(() => browser?.close())
 
@@ -56,8 +31,7 @@ async function openPage (t: { teardown (close: () => unknown): unknown }) {
 
 /** Opens an operation in Swagger UI, presses Execute, and reads the answer that is shown. */
 async function execute<Body = { items: { id: string }[] }> (page: Page, tag: string, operationId: string) {
-  const operation = page.locator(`#operations-${tag}-${operationId}`)
-  await operation.locator('.opblock-summary-control').click()
+  const operation = await openOperation(page, tag, operationId)
   await operation.getByRole('button', { name: 'Execute' }).click()
   const answer = operation.locator('.live-responses-table')
   const status = await answer.locator('.response-col_status').last().innerText()

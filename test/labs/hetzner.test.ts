@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { root } from '../helper/app.ts'
 import { installPacked, outputOf, run, startServer } from '../helper/packed.ts'
+import { launch, openOperation, schemaText } from './browser.ts'
 import { startFaultProxy } from './fault-proxy.ts'
 import { tool } from './python.ts'
 
@@ -107,6 +108,14 @@ t.test('the driver for Hetzner Cloud is a package of its own', async (t) => {
     t.match(await send('POST', `${actions}/start`, {}), { body: { status: 'succeeded' } }, 'the next action is another one')
     const { components: { schemas } } = (await send('GET', '/openapi.json')).body
     t.match(schemas.HetznerNodeOptions, { properties: { placement_group: { type: 'integer' } } })
+
+    const browser = await launch()
+    t.teardown(() => browser.close())
+    const page = await browser.newPage()
+    await page.goto(`${address}/docs`)
+    const createNode = await openOperation(page, 'Nodes', 'createNode')
+    const shown = await schemaText(createNode, ['provider_options', 'hetzner', 'placement_group'])
+    t.match(shown, /placement_group[^]*integer/, 'Swagger UI shows the options of the driver')
   })
 })
 

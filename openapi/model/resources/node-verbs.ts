@@ -1,9 +1,12 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { Id, inputObject, noFields, openEnum } from '../common.ts'
+import type { Level } from '../caller.ts'
 import { model } from '../model.ts'
 import type { NodeState } from './node-states.ts'
 
 export interface NodeActionDetails {
+  /** The level that a caller needs on the cloud. */
+  level: Level
   /** The states that allow the action. `unknown` allows every action. */
   allowedStates: readonly NodeState[]
   /** The states in which there is nothing to do. The operation then succeeds at once. */
@@ -27,6 +30,7 @@ export interface NodeVerbDetails extends NodeActionDetails {
  */
 export const nodeVerbDetails = {
   start: {
+    level: 'operate',
     body: noFields,
     summary: 'Start a stopped node',
     allowedStates: ['stopped'],
@@ -35,6 +39,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   stop: {
+    level: 'operate',
     body: noFields,
     summary: 'Stop a node; it is not destroyed',
     allowedStates: ['running'],
@@ -43,6 +48,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   reboot: {
+    level: 'operate',
     body: model('NodeReboot', inputObject({}, {
       type: Type.Enum(['soft', 'hard'], {
         type: 'string',
@@ -56,6 +62,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   pause: {
+    level: 'operate',
     body: noFields,
     summary: 'Pause a node: it stays in memory and does not run',
     allowedStates: ['running'],
@@ -64,6 +71,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   suspend: {
+    level: 'operate',
     body: noFields,
     summary: 'Suspend a node to disk',
     allowedStates: ['running'],
@@ -72,6 +80,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   resume: {
+    level: 'operate',
     body: noFields,
     summary: 'Resume a paused, suspended or shelved node (unpause, resume, unshelve)',
     allowedStates: ['suspended', 'paused'],
@@ -80,6 +89,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   shelve: {
+    level: 'manage',
     body: noFields,
     summary: 'Shelve a node: the cloud keeps its disk as an image and frees its host',
     allowedStates: ['running', 'stopped', 'suspended', 'paused'],
@@ -88,6 +98,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   rescue: {
+    level: 'manage',
     body: model('NodeRescue', inputObject({}, {
       image_id: Id('Image to rescue with. Default: the image of the node.', 'images')
     })),
@@ -98,6 +109,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   unrescue: {
+    level: 'manage',
     body: noFields,
     summary: 'Boot a rescued node from its own disk again',
     allowedStates: ['rescued'],
@@ -106,6 +118,7 @@ export const nodeVerbDetails = {
     endStateIsProof: true
   },
   resize: {
+    level: 'manage',
     body: model('NodeResize', inputObject({ size_id: Id('The new size.', 'sizes') })),
     summary: 'Change the size of a node (flavor, instance type)',
     allowedStates: ['running', 'stopped'],
@@ -114,6 +127,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   confirm_resize: {
+    level: 'manage',
     body: noFields,
     summary: 'Keep the new size',
     allowedStates: [],
@@ -122,6 +136,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   revert_resize: {
+    level: 'manage',
     body: noFields,
     summary: 'Go back to the old size',
     allowedStates: [],
@@ -130,6 +145,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   rebuild: {
+    level: 'manage',
     body: model('NodeRebuild', inputObject({ image_id: Id('Image to rebuild from.', 'images') })),
     summary: 'Overwrite the disk of a node with an image',
     allowedStates: ['running', 'stopped', 'error'],
@@ -138,6 +154,7 @@ export const nodeVerbDetails = {
     endStateIsProof: false
   },
   restore: {
+    level: 'manage',
     body: noFields,
     summary: 'Restore a destroyed node, if the cloud keeps destroyed nodes for a while',
     allowedStates: [],
@@ -159,6 +176,7 @@ export type NodeAction = NodeVerb | 'destroy'
 export const nodeActionDetails: Readonly<Record<NodeAction, NodeActionDetails>> = {
   ...nodeVerbDetails,
   destroy: {
+    level: 'manage',
     allowedStates: [
       'pending', 'starting', 'running', 'rebooting', 'stopping', 'stopped', 'suspended', 'paused', 'rescued',
       'reconfiguring', 'error'

@@ -120,10 +120,12 @@ export async function openstackLab (): Promise<OpenstackLab> {
 
   async function purge (user: LabUserName, namePrefix: string) {
     if (!namePrefix) throw new Error('purge needs a prefix: without one it would delete every server')
-    const deadline = Date.now() + 180_000
+    // Nova removes one server after the other, so the time counts from the last one that went.
+    let [left, deadline] = [Infinity, 0]
     for (;;) {
       const servers = await namedServers(user, namePrefix)
       if (servers.length === 0) return
+      if (servers.length < left) [left, deadline] = [servers.length, Date.now() + 180_000]
       if (Date.now() > deadline) throw new Error(`still there: ${servers.map(({ name }) => name).join(', ')}`)
       const standing = servers.filter(server => server['OS-EXT-STS:task_state'] !== 'deleting')
       await Promise.all(standing.map(({ id }) => nova(user, 'DELETE', `/servers/${id}`).catch(ignoreStatus(404, 409))))
