@@ -24,8 +24,8 @@ export interface StatementError {
 export interface SyncDatabase {
   run (statement: Statement): StatementResult
   /**
-   * Runs groups of statements and commits them together: the disk is synced once. Returns the error of each group, whose
-   * statements are then undone; undefined if it was committed.
+   * Runs groups of statements and commits them together: the disk is synced once. Returns the error of each group,
+   * whose statements are then undone; undefined if it was committed.
    */
   commit (groups: readonly (readonly Statement[])[]): (StatementError | undefined)[]
   close (): void

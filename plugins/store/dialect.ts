@@ -14,6 +14,7 @@ export interface Gate {
 export function createDialect (link: Link, translate: (error: unknown) => unknown): { dialect: Dialect, gate: Gate } {
   let open: Promise<void> | undefined
   let release = () => {}
+  const closed = () => open
 
   const run = async <R>({ sql, parameters }: Pick<CompiledQuery, 'sql' | 'parameters'>): Promise<QueryResult<R>> => {
     try {
@@ -28,7 +29,7 @@ export function createDialect (link: Link, translate: (error: unknown) => unknow
   const createConnection = (): DatabaseConnection & { isOwner: boolean } => ({
     isOwner: false,
     async executeQuery<R> (query: CompiledQuery) {
-      while (!this.isOwner && open !== undefined) await open
+      if (!this.isOwner) for (let now = closed(); now !== undefined; now = closed()) await now
       return run<R>(query)
     },
     async * streamQuery () { throw new Error('the store does not stream') }
@@ -50,7 +51,7 @@ export function createDialect (link: Link, translate: (error: unknown) => unknow
     init: async () => {},
     acquireConnection: async () => createConnection(),
     async beginTransaction (connection) {
-      while (open !== undefined) await open
+      for (let now = closed(); now !== undefined; now = closed()) await now
       open = new Promise((resolve) => { release = resolve })
       ;(connection as Owned).isOwner = true
       try {
@@ -75,6 +76,6 @@ export function createDialect (link: Link, translate: (error: unknown) => unknow
       createIntrospector: (db: Kysely<never>) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler()
     },
-    gate: { closed: () => open }
+    gate: { closed }
   }
 }

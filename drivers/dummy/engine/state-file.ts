@@ -82,8 +82,8 @@ function * joinParts (parts: Iterable<string>) {
 }
 
 /**
- * Creates the writer of a state file. `save` resolves when the file and its log hold the state of that moment, and throws
- * provider_error, although the change itself has taken place. Saves during a write share the next write.
+ * Creates the writer of a state file. `save` resolves when the file and its log hold the state of that moment, and
+ * throws provider_error, although the change itself has taken place. Saves during a write share the next write.
  *
  * A save appends the changes to the log. The first save, one after a failure, and one that finds the log too long write
  * the whole file under the next generation, and begin a new log. Lines of other generations do not count, so that a
