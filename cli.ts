@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
-import { backup } from './backup.ts'
 import { stringify } from 'yaml'
+import { backup } from './backup.ts'
+import { CommandError, runKeys, runUsers, type CommandOutput } from './callers.ts'
 import { convertSettings, loadServer, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
@@ -17,6 +18,13 @@ const help = `orchestrator ${version}: one REST API over many clouds
   orchestrator convert FILE
                          print the settings of the original Orchestrator (CLOUD_FARM) as settings of this server;
                          the output contains the credentials of the file
+  orchestrator keys create NAME --grant LEVEL:CLOUD[,CLOUD...] [--expires 90d]
+                         create a key and print it; LEVEL is read, operate, manage or admin, and a * in CLOUD matches
+                         any text. Repeat --grant for more. The settings need \`auth\` for keys to be checked
+  orchestrator keys list, keys revoke NAME
+                         list the keys; revoke one
+  orchestrator users create NAME --grant LEVEL:CLOUD[,CLOUD...], users list, users password NAME, users remove NAME
+                         users with passwords, which are read from the standard input
   orchestrator new-driver NAME
                          write the package of a new driver into ./orchestrator-driver-NAME
 
@@ -29,6 +37,11 @@ The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE ove
 
 const print = (message: string) => { process.stdout.write(`${message}\n`) }
 
+const show = ({ result, note }: CommandOutput) => {
+  if (result !== '') print(result)
+  if (note !== undefined) process.stderr.write(`${note}\n`)
+}
+
 const fail = (message: string) => {
   process.stderr.write(`${message}\n`)
   process.exitCode = 1
@@ -39,6 +52,8 @@ function readArguments () {
     allowPositionals: true,
     options: {
       config: { type: 'string', short: 'c' },
+      expires: { type: 'string' },
+      grant: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' }
     }
@@ -49,8 +64,10 @@ async function main () {
   const { values, positionals: [command = 'serve', ...others] } = readArguments()
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
-  const operands: Record<string, number> = { serve: 0, check: 0, backup: 1, convert: 1, 'new-driver': 1 }
-  if (operands[command] !== others.length) {
+  const operands: Record<string, readonly number[]> = {
+    serve: [0], check: [0], backup: [1], convert: [1], 'new-driver': [1], keys: [0, 1, 2], users: [0, 1, 2]
+  }
+  if (operands[command]?.includes(others.length) !== true) {
     if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
     if (command === 'convert') return fail(`convert needs the name of one settings file.\n\n${help}`)
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
@@ -75,6 +92,9 @@ async function main () {
 
   if (command === 'backup') return print(`The store was copied to ${await backup(settings, others[0]!)}`)
 
+  if (command === 'keys') return show(await runKeys(settings, others, values))
+  if (command === 'users') return show(await runUsers(settings, others, values))
+
   const { ok, table } = await check(settings, drivers)
   print(table)
   if (!ok) process.exitCode = 1
@@ -83,12 +103,14 @@ async function main () {
 /** Returns the text for an error. A known error needs no stack. */
 function messageOf (error: unknown) {
   const { code, message, stack } = error as NodeJS.ErrnoException
-  if (error instanceof SettingsError || error instanceof NewDriverError) return message
+  if (error instanceof SettingsError || error instanceof NewDriverError || error instanceof CommandError) {
+    return message
+  }
   if (code === 'EADDRINUSE') {
     return `The port is in use by another process (${message}); set PORT, or port in the settings`
   }
   if (code?.startsWith('ERR_PARSE_ARGS') === true) return `${message}\n\n${help}`
-  return message.startsWith('The store') ? message : stack ?? message
+  return /^The (store|key|user|password)/.test(message) ? message : stack ?? message
 }
 
 try {

@@ -50,16 +50,18 @@ export const Auth = Type.Object({
 }, { additionalProperties: false })
 
 type AuthSettings = Static<typeof Auth>
+export type IssuerSettings = Static<typeof Issuer>
 
 const anonymousLevels: readonly Level[] = ['read', 'operate']
 
-/** The token of a key or a person crosses this connection, so only loopback may do without TLS. */
-const isIssuer = (text: string) => {
+/** Whether nobody on the way can change the answer of a URL: https, or http to loopback. */
+export const isSafeUrl = (text: string) => {
   if (!URL.canParse(text)) return false
-  const { protocol, hostname, search, hash } = new URL(text)
-  const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
-  return search === '' && hash === '' && (protocol === 'https:' || (protocol === 'http:' && isLoopback))
+  const { protocol, hostname } = new URL(text)
+  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
 }
+
+const isIssuer = (text: string) => isSafeUrl(text) && !/[?#]/.test(text)
 
 /** Adds the errors of `auth` that its schema cannot express. */
 export function checkAuth ({ anonymous, issuers }: AuthSettings, report: Report) {

@@ -11,6 +11,7 @@ import { convertOriginal, isOriginalFile } from './original.ts'
 import { createReport, describe, isMap, SettingsError, type Report } from './report.ts'
 import { ServerSettings, type Settings } from './schema.ts'
 
+export type { IssuerSettings } from './auth.ts'
 export type { CloudSettings, Settings } from './schema.ts'
 export { SettingsError } from './report.ts'
 

@@ -1,8 +1,11 @@
 import { chmodSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Type } from 'typebox'
+import { Type, type Static } from 'typebox'
+import type { ApiKeyCreate, Grant } from '../openapi/model/index.ts'
+import { localCaller, toCallerRef } from './auth/caller.ts'
+import { createUsers } from './auth/users.ts'
 import { sendProblem } from './errors.ts'
 import { backupStore } from './store/backup.ts'
 
@@ -11,6 +14,50 @@ export const adminSocketOf = (storeFile: string) =>
   storeFile === ':memory:' ? undefined : path.join(path.dirname(path.resolve(storeFile)), 'orchestrator.sock')
 
 const BackupRequest = Type.Object({ file: Type.String({ minLength: 1 }) }, { additionalProperties: false })
+const NamedRequest = Type.Object({ name: Type.String({ minLength: 1 }) })
+const PasswordRequest = Type.Object({ ...NamedRequest.properties, password: Type.String({ minLength: 1 }) })
+type PasswordRequest = Static<typeof PasswordRequest>
+
+/** The commands of the socket. The client, a command of the same package, has checked their input. */
+function addCommands (admin: FastifyInstance, { store, auth: { keys }, log }: FastifyInstance) {
+  const users = createUsers(store)
+
+  admin.post<{ Body: { file: string } }>('/backup', { schema: { body: BackupRequest } }, async ({ body: { file } }) => {
+    await backupStore(store, file)
+    log.info({ file }, 'the store was copied')
+    return { file }
+  })
+
+  admin.get<{ Querystring: { after?: string } }>('/keys', async ({ query: { after } }) => keys.list(1000, after))
+  admin.post<{ Body: ApiKeyCreate }>('/keys', { schema: { body: NamedRequest } }, async ({ body }) => {
+    const key = await keys.create(body, toCallerRef(localCaller))
+    log.info({ key: key.id, name: key.name }, 'a key was created')
+    return key
+  })
+  admin.delete<{ Params: { key: string } }>('/keys/:key', async ({ params }) => {
+    const key = await keys.revoke(params.key)
+    log.info({ key: key.id, name: key.name }, 'a key was revoked')
+    return key
+  })
+
+  admin.get('/users', async () => users.list())
+  admin.post<{ Body: PasswordRequest & { grants: Grant[] } }>('/users', { schema: { body: PasswordRequest } },
+    async ({ body }) => {
+      const user = await users.create(body)
+      log.info({ user: user.id, name: user.name }, 'a user was created')
+      return user
+    })
+  admin.post<{ Body: PasswordRequest }>('/passwords', { schema: { body: PasswordRequest } }, async ({ body }) => {
+    const user = await users.setPassword(body.name, body.password)
+    log.info({ user: user.id, name: user.name }, 'the password of a user was changed')
+    return user
+  })
+  admin.delete<{ Params: { name: string } }>('/users/:name', async ({ params }) => {
+    const user = await users.remove(params.name)
+    log.info({ user: user.id, name: user.name }, 'a user was removed')
+    return user
+  })
+}
 
 /**
  * Serves the commands that need the running server, on a Unix socket of mode 0600. The lock of the store, which is
@@ -21,11 +68,7 @@ export default fp(async (fastify, { storeFile }: { storeFile: string }) => {
   if (socket === undefined) return
   const admin = Fastify({ logger: false })
   admin.setErrorHandler(sendProblem)
-  admin.post<{ Body: { file: string } }>('/backup', { schema: { body: BackupRequest } }, async ({ body: { file } }) => {
-    await backupStore(fastify.store, file)
-    fastify.log.info({ file }, 'the store was copied')
-    return { file }
-  })
+  addCommands(admin, fastify)
   fastify.addHook('onClose', () => admin.close())
   try {
     rmSync(socket, { force: true })
@@ -34,4 +77,4 @@ export default fp(async (fastify, { storeFile }: { storeFile: string }) => {
   } catch (err) {
     fastify.log.warn({ err, socket }, 'the server accepts no commands such as backup: its socket cannot be used')
   }
-}, { name: 'admin', dependencies: ['store'] })
+}, { name: 'admin', dependencies: ['store', 'auth'] })

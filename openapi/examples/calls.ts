@@ -29,6 +29,12 @@ async function callReads (call: CallApi) {
   await call('getDriver', { path: { driver: 'dummy' } })
   await call('getMe')
   await call('getMay', { query: 'action=nodes.stop&cloud=default' })
+  const { id } = await call('createKey', {
+    body: { name: 'ci-team-a', grants: [{ clouds: ['team-a-*'], level: 'manage' }] }
+  })
+  await call('listKeys')
+  await call('getKey', { path: { id } })
+  await call('revokeKey', { path: { id } })
   for (const name of collections) {
     await call(`listAll${name}s`, { query: 'limit=1' })
     const { items: [first] } = await call(`list${name}s`, { query: 'limit=1' })

@@ -47,6 +47,7 @@ function createNormalizer () {
       keep(id, (n) => `019c13d0-7a00-7000-8000-0000${digits(n)}`))
     .replaceAll(/\b(node|vol|snap|fip|router|sg|rule|nic|img|net|subnet)-[0-9a-f]{8}\b/g, (id, kind: string) =>
       keep(id, (n) => `${kind}-${digits(n)}`))
+    .replaceAll(/orch_[0-9a-f]{64}/g, 'orch_…')
     .replaceAll(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, (mac) =>
       keep(mac, (n) => `0a:16:${digits(n).match(/../g)!.join(':')}`))
     .replaceAll(/"next_cursor":"[^"]+"/g, '"next_cursor":"eyJxdWVyeSI6IkNUY0RsaHVqczVOaS1Ic08ifQ"')

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { nullableString, openEnum, Timestamp } from './common.ts'
+import { inputObject, map, nullableInteger, nullableString, openEnum, Timestamp } from './common.ts'
 import { model } from './model.ts'
 
 /** The levels of permission, lowest first. Each includes those before it. */
@@ -48,3 +48,37 @@ export const MayAnswer = model('MayAnswer', Type.Object({
   level: openEnum(levels, 'The level that the action needs.'),
   allowed: Type.Boolean({ description: 'Whether the caller may do the action. The state of a resource may forbid it.' })
 }, { description: 'Whether the caller may do an action.' }))
+
+export type ApiKey = Static<typeof ApiKey>
+export const ApiKey = model('ApiKey', Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  grants: Type.Array(Grant),
+  created_at: Timestamp('When the key was created.'),
+  created_by: CallerRef,
+  expires_at: Timestamp('From when on the key is not accepted; null: it does not expire.'),
+  last_used_at: Timestamp('When the key was last used, to the minute; null: never.'),
+  self: Type.String(),
+  secrets: Type.Optional(map(Type.String(), {
+    description: 'Only in the first response: the key itself, which the server does not store.',
+    examples: [{ key: 'orch_…' }]
+  }))
+}, { description: 'A key with which a program uses this server.' }))
+
+export const CallerName = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$', examples: ['ci-team-a']
+})
+
+export type ApiKeyCreate = Static<typeof ApiKeyCreate>
+export const ApiKeyCreate = model('ApiKeyCreate', inputObject({
+  name: CallerName,
+  grants: Type.Array(Grant, { minItems: 1, maxItems: 100 })
+}, {
+  expires_at: Type.String({ format: 'date-time', description: 'In the future. Without it, the key does not expire.' })
+}))
+
+export const ApiKeyPage = model('ApiKeyPage', Type.Object({
+  items: Type.Array(ApiKey),
+  next_cursor: nullableString('Cursor of the next page; null on the last page.'),
+  total: nullableInteger()
+}))

@@ -201,6 +201,12 @@ export const problems = {
     hint: 'Nothing was sent to the cloud. Send the request again later. The log of the server has the reason.',
     retryable: true
   },
+  issuer_unavailable: {
+    status: 503,
+    title: 'The issuer of the token cannot be reached',
+    hint: 'Send the request again later. The administrator of this server finds the reason in its log.',
+    retryable: true
+  },
   shutting_down: {
     status: 503,
     title: 'The server is shutting down',

@@ -1,4 +1,4 @@
-import type { CallerKind, CallerRef, Grant, Level } from '../../openapi/model/index.ts'
+import type { CallerKind, CallerRef, Grant, Level, ProblemError } from '../../openapi/model/index.ts'
 import { compileGrants, rankOf } from './grants.ts'
 
 /** The origin of a request: who asks, and what they may do. The same credential gives the same object for a while. */
@@ -15,6 +15,8 @@ export interface Caller {
   /** When the credential expires, in milliseconds since 1970; null if it does not. */
   readonly expiresAt: number | null
   readonly grants: readonly Grant[]
+  /** Why the credential could not be confirmed. The caller may then only read what it could read before. */
+  readonly unconfirmed?: ProblemError
   /** Kind, issuer and id in one text, as the store has it. */
   readonly identity: string
   /** The rank of the level on a cloud: 0 without permission, 1 for read, 4 for admin. */

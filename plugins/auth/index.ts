@@ -1,8 +1,10 @@
 import fp from 'fastify-plugin'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Settings } from '../../config/index.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { IssuerSettings, Settings } from '../../config/index.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { createAnonymous, localCaller, type Caller } from './caller.ts'
+import { createKeyCheck } from './key-check.ts'
+import { createKeys, looksLikeKey, type Keys } from './keys.ts'
 import { actionsOf, levelOf, type Action } from './levels.ts'
 import { createRefusals, type RefusalListener } from './refusals.ts'
 
@@ -25,6 +27,7 @@ export interface Auth {
   hasAnonymous: boolean
   /** The actions of all routes, by name: `nodes.stop`. */
   actions: ReadonlyMap<string, Action>
+  keys: Keys
   /** Reads the credential of a request again, after a long wait. Throws unauthenticated if it is not valid any more. */
   renew (request: FastifyRequest): Promise<void>
   /** Calls the listener for each refusal, before the answer is sent. */
@@ -52,6 +55,13 @@ function readToken ({ raw: { headers: { authorization } } }: FastifyRequest): st
   return token
 }
 
+/** A server without issuers does not load the library. */
+async function loadTokenCheck ({ log }: FastifyInstance, issuers: readonly IssuerSettings[]) {
+  if (issuers.length === 0) return undefined
+  const { createTokenCheck } = await import('./tokens.ts')
+  return createTokenCheck(issuers, log)
+}
+
 /**
  * Finds out who sends a request, from `Authorization: Bearer`. Permissions are checked by permissions.ts. Other plugins
  * use `request.caller` in their own onRequest hooks if they are registered later, and `fastify.auth.onRefusal`.
@@ -59,7 +69,9 @@ function readToken ({ raw: { headers: { authorization } } }: FastifyRequest): st
 export default fp(async (fastify, { settings: { auth } }: { settings: Settings }) => {
   const refusals = createRefusals()
   const actions = new Map<string, Action>()
-  const common = { actions, onRefusal: refusals.on, refuse: refusals.refuse }
+  const keyCheck = createKeyCheck(fastify.store, fastify.log)
+  const keys = createKeys(fastify.store, keyCheck.revoke)
+  const common = { actions, keys, onRefusal: refusals.on, refuse: refusals.refuse }
   fastify.addHook('onRoute', (route) => {
     route.config = { ...route.config, level: levelOf(route) }
     // The list over all clouds has the same action as that of one cloud, which has the level.
@@ -73,21 +85,23 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
 
   fastify.decorateRequest('caller')
   const anonymous = createAnonymous(auth.anonymous)
+  const checkToken = await loadTokenCheck(fastify, auth.issuers)
 
-  const findCaller = (request: FastifyRequest): Caller => {
+  const findCaller = (request: FastifyRequest): Caller | Promise<Caller> => {
     const token = readToken(request)
     if (token === undefined) {
       if (auth.anonymous.length > 0) return anonymous
       throw new ProblemError('unauthenticated', 'The request has no credential')
     }
-    throw new ProblemError('unauthenticated', 'The credential is not valid: it is unknown, revoked or expired')
+    if (looksLikeKey(token) || checkToken === undefined) return keyCheck.find(token)
+    return checkToken(token)
   }
 
   fastify.decorate('auth', {
     ...common,
     enabled: true,
     hasAnonymous: auth.anonymous.length > 0,
-    async renew (request) { request.caller = findCaller(request) }
+    async renew (request) { request.caller = await findCaller(request) }
   })
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: ProblemError) => {
@@ -99,11 +113,18 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
   fastify.addHook('onRequest', (request, reply, done) => {
     request.caller = anonymous
     if (request.is404 || request.routeOptions.config.level === 'open') return done()
-    try {
-      request.caller = findCaller(request)
+    const accept = (caller: Caller) => {
+      request.caller = caller
       done()
+    }
+    const reject = (error: unknown) => done(refuse(request, reply, error as ProblemError))
+    try {
+      const found = findCaller(request)
+      // Not awaited: a promise for each request costs a few percent of a small list.
+      if (found instanceof Promise) found.then(accept, reject)
+      else accept(found)
     } catch (error) {
-      done(refuse(request, reply, error as ProblemError))
+      reject(error)
     }
   })
 }, { name: 'auth', dependencies: ['store'] })

@@ -29,6 +29,7 @@ export default fp(async (fastify) => {
     const cloud = cloudOf(request)
     if (!caller.may('read', cloud)) return auth.refuse(request, caller, cloudNotFound(cloud))
     if (caller.may(level, cloud)) return undefined
+    if (caller.unconfirmed !== undefined) return caller.unconfirmed
     return auth.refuse(request, caller, denied(request, level, `the cloud ${cloud}`))
   }
 
@@ -37,6 +38,7 @@ export default fp(async (fastify) => {
   const requireEverywhere = (level: Level): Hook => (request, _reply, done) => {
     const { caller } = request
     if (caller.mayEverywhere(level)) return done()
+    if (caller.unconfirmed !== undefined) return done(caller.unconfirmed)
     done(auth.refuse(request, caller, denied(request, level, '* (all clouds)')))
   }
 

@@ -3,7 +3,9 @@ import { problemHeaders } from './headers.ts'
 import { takes, type Response, type Route } from './document.ts'
 
 const readFailures = ['provider_error', 'provider_auth_failed', 'provider_permission_denied'] as const
-const unavailable = ['provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'shutting_down'] as const
+const unavailable = [
+  'provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'issuer_unavailable', 'shutting_down'
+] as const
 
 /**
  * The problem responses of the document: a name for each set of codes of one status. Some generators make a type of
@@ -35,9 +37,10 @@ export const problemResponses = {
   CreateRejected: ['validation_failed', 'provider_rejected', 'idempotency_mismatch'],
   InternalError: ['internal_error'],
   NotSupported: ['not_supported'],
+  OutcomeUnknown: ['outcome_unknown'],
   CloudFailed: [...readFailures],
   ChangeFailed: [...readFailures, 'outcome_unknown'],
-  ServerUnavailable: ['shutting_down', 'store_unavailable'],
+  ServerUnavailable: ['shutting_down', 'store_unavailable', 'issuer_unavailable'],
   CloudUnavailable: [...unavailable, 'store_unavailable'],
   ChangeUnavailable: [...unavailable, 'provider_capacity', 'store_unavailable'],
   CloudTimeout: ['provider_timeout']
@@ -74,7 +77,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     !isBelowCloud && (hasId ? 'NotFound' : takes(operation, 'cloud') && 'CloudNotFound'),
     !isHealth && 'NotAcceptable',
     mayHaveBody && 'RequestTimeout',
-    callsCloud && isChange && (isCreate ? 'CreateConflict' : 'ChangeConflict'),
+    isCreate ? 'CreateConflict' : callsCloud && isChange && 'ChangeConflict',
     isBelowCloud && isChange && 'PreconditionFailed',
     mayHaveBody && 'PayloadTooLarge',
     hasId && 'UriTooLong',
@@ -83,6 +86,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     isCreate ? 'CreateRejected' : callsCloud || listsAll ? 'Rejected' : 'Invalid',
     'InternalError',
     (callsCloud || listsAll) && 'NotSupported',
+    isCreate && !callsCloud && 'OutcomeUnknown',
     callsCloud && isChange ? 'ChangeFailed' : (callsCloud || listsAll) && 'CloudFailed',
     callsCloud && isChange && 'ChangeUnavailable',
     !(callsCloud && isChange) && (callsCloud || listsAll || isChange ? 'CloudUnavailable' : 'ServerUnavailable'),

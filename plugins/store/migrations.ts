@@ -96,9 +96,33 @@ const callers: Migration = {
   }
 }
 
+/** Keys of programs and users with passwords. Both keep hashes only. */
+const credentials: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('api_keys')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('name', 'varchar(64)', (column) => column.notNull().unique())
+      .addColumn('hash', 'varchar(64)', (column) => column.notNull().unique())
+      .addColumn('grants', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .addColumn('created_by', 'text', (column) => column.notNull())
+      .addColumn('expires_at', 'varchar(24)')
+      .addColumn('last_used_at', 'varchar(24)')
+      .execute()
+    await db.schema.createTable('users')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('name', 'varchar(64)', (column) => column.notNull().unique())
+      .addColumn('password', 'text', (column) => column.notNull())
+      .addColumn('grants', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .execute()
+  }
+}
+
 export const migrations: Record<string, Migration> = {
   '0001-operations': operations,
   '0002-probes': probes,
   '0003-operation-lists': operationLists,
-  '0004-callers': callers
+  '0004-callers': callers,
+  '0005-credentials': credentials
 }

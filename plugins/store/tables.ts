@@ -25,6 +25,28 @@ export interface Tables {
   }
   /** `owner` is the identity of the caller. */
   cursors: { id: string, owner: string, content: string, created_at: string }
+  api_keys: {
+    id: string
+    name: string
+    /** SHA-256 of the key, in hex. */
+    hash: string
+    /** JSON. */
+    grants: string
+    created_at: string
+    /** The caller as JSON. */
+    created_by: string
+    expires_at: string | null
+    last_used_at: string | null
+  }
+  users: {
+    id: string
+    name: string
+    /** The parameters, the salt and the hash of scrypt. */
+    password: string
+    /** JSON. */
+    grants: string
+    created_at: string
+  }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }
