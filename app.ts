@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
 import actions from './plugins/actions.ts'
+import answers from './plugins/http/answers.ts'
 import audit from './plugins/audit/index.ts'
 import auth from './plugins/auth/index.ts'
 import caching from './plugins/http/caching.ts'
@@ -88,6 +89,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(schemas, options)
   app.register(openapi)
   app.register(clouds, options)
+  app.register(answers, options)
   app.register(preconditions)
   app.register(permissions)
   app.register(shutdown)

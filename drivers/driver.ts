@@ -44,6 +44,12 @@ export interface Connection extends Services {
   /** Set if the protection of a node forbids only its end. Otherwise it forbids every change. */
   readonly protects?: 'destroy'
   /**
+   * The fields that a `brief` read of a service leaves out or shows in less detail, because they take further calls. A
+   * list that neither shows nor tests one of them is then read with `brief`. Without this, only the server's own reads
+   * are brief.
+   */
+  readonly briefOmits?: { readonly [S in ServiceName]?: ReadonlySet<string> }
+  /**
    * Resolves if the cloud answers and accepts the credentials: with the problem of a service that was used and fails
    * now, if there is one. The cloud is then degraded.
    */

@@ -13,7 +13,7 @@ import { createSession } from './client/session.ts'
 import type { Settings } from './client/settings.ts'
 import * as keyPairs from './compute/key-pairs.ts'
 import { createLocations } from './compute/locations.ts'
-import { createNodes, nodeCapabilities } from './compute/nodes.ts'
+import { createNodes, nodeCapabilities, portFields } from './compute/nodes.ts'
 import { createSizes } from './compute/sizes.ts'
 import * as images from './image/images.ts'
 import * as floatingIps from './network/floating-ips.ts'
@@ -81,6 +81,7 @@ export function connect (settings: Settings, context: Context): Connection {
     ids,
     get capabilities () { return capabilities(client.knownVersions(), hasNeutron()) },
     get nodes () { return hasNeutron() ? nodes : nodesWithoutNeutron },
+    briefOmits: { nodes: portFields },
     get images () { return glance.service() },
     sizes: createSizes(client, identifyIn('sizes')),
     key_pairs: keyPairs.createKeyPairs(client, identifyIn('key_pairs')),

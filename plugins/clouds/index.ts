@@ -39,7 +39,7 @@ const serviceByPath = new Map(services.map((service) => [pathOf(service), servic
 export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   fastify.decorate('drivers', drivers)
   fastify.decorate('dataDirectory', settings.dataDirectory)
-  const farm = await connectClouds(fastify, settings.clouds, drivers)
+  const farm = await connectClouds(fastify, settings, drivers)
   fastify.decorate('farm', farm)
 
   fastify.decorateRequest('cloud')

@@ -24,8 +24,15 @@ export function createFinder ({ farm }: FastifyInstance) {
     request: FastifyRequest, service: ServiceName, { name }: CloudHandle, filters: Filters = {}
   ): Promise<T[]> => {
     const { items, error } = await readAllPages({
-      farm: farm.seenBy(request.caller), service, context: readContext(request), until: Infinity, filters, extra: true
-    }, name)
+      farm: farm.seenBy(request.caller),
+      service,
+      context: readContext(request),
+      until: Infinity,
+      filters,
+      extra: true,
+      // What is found before a change must be as it is now.
+      fresh: request.method !== 'GET'
+    }, name, () => {})
     if (error !== undefined) throw error
     return items as T[]
   }
