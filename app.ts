@@ -3,6 +3,7 @@ import autoload from '@fastify/autoload'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
+import accessLogPlugin, { type AccessLog } from './plugins/access-log/index.ts'
 import actions from './plugins/actions.ts'
 import answers from './plugins/http/answers.ts'
 import audit from './plugins/audit/index.ts'
@@ -48,11 +49,13 @@ export interface AppOptions {
   drivers: ReadonlyMap<string, DriverPlugin>
   logger?: FastifyServerOptions['logger']
   connections?: Partial<ConnectionLimits>
+  /** A log with a line for each request, beside the server's own. */
+  accessLog?: AccessLog
 }
 
 /** Composes the server from its plugins, drivers and routes. */
 export function createApp (appOptions: AppOptions): FastifyInstance {
-  const { settings, drivers, logger = false, connections: limits = {} } = appOptions
+  const { settings, drivers, logger = false, connections: limits = {}, accessLog } = appOptions
   // Without a trusted proxy, Fastify must not even read the headers that proxies add.
   const trustProxy = settings.trust_proxy.length > 0 && settings.trust_proxy
   const app: FastifyInstance = Fastify({
@@ -66,6 +69,8 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
 
   app.register(errors)
   app.register(http)
+  // Before all that may refuse a request.
+  if (accessLog !== undefined) app.register(accessLogPlugin, { accessLog })
   app.register(callWatchers)
   app.register(metrics, options)
   app.register(overload, options)

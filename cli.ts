@@ -5,6 +5,7 @@ import { backup } from './backup.ts'
 import { CommandError, runKeys, runUsers, type CommandOutput } from './callers.ts'
 import { convertSettings, loadServer, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
+import { readLogTargets } from './logs.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
 import { serve } from './server.ts'
@@ -32,10 +33,16 @@ const help = `orchestrator ${version}: one REST API over many clouds
 
   -c, --config FILE      settings file (YAML or JSON). Default: the file that ORCHESTRATOR_CONFIG names, or
                          orchestrator.yaml, .yml or .json in the working directory, or a single dummy cloud
+  --access-log FILE      serve: write a line for each request to FILE; - is stdout. Without it, requests are lines of
+                         the server's log
+  --access-log-format FORMAT
+                         combined, as Apache and nginx write it (the default), or json
+  --error-log FILE       serve: write the server's log, lines of JSON, to FILE; - is stderr. Default: stdout
   -h, --help             print this help
   -v, --version          print the version
 
-The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE override the settings of the server.`
+The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE override the settings of the server.
+SIGHUP opens the files of the logs again, so that logrotate can rename them.`
 
 const print = (message: string) => { process.stdout.write(`${message}\n`) }
 
@@ -53,7 +60,10 @@ function readArguments () {
   return parseArgs({
     allowPositionals: true,
     options: {
+      'access-log': { type: 'string' },
+      'access-log-format': { type: 'string' },
       config: { type: 'string', short: 'c' },
+      'error-log': { type: 'string' },
       expires: { type: 'string' },
       grant: { type: 'string', multiple: true },
       with: { type: 'string', multiple: true },
@@ -79,6 +89,9 @@ async function main () {
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
 
+  const logs = readLogTargets(values)
+  const logOption = (['access-log', 'access-log-format', 'error-log'] as const).find((name) => values[name] !== undefined)
+  if (logOption !== undefined && command !== 'serve') return fail(`--${logOption} is an option of serve.\n\n${help}`)
   if (command === 'new-driver') {
     const folder = createDriverPackage(others[0]!, process.cwd())
     return print(`The driver is in ${folder}. Next: npm install and npm test in that folder.`)
@@ -91,7 +104,7 @@ async function main () {
 
   const { settings, drivers } = await loadServer({ config: values.config, env: process.env, cwd: process.cwd() })
   if (command === 'serve') {
-    await serve({ settings, drivers })
+    await serve({ settings, drivers, logs })
     return
   }
 
@@ -121,7 +134,7 @@ function messageOf (error: unknown) {
     return `The port is in use by another process (${message}); set PORT, or port in the settings`
   }
   if (code?.startsWith('ERR_PARSE_ARGS') === true) return `${message}\n\n${help}`
-  return /^The (store|key|user|password)/.test(message) ? message : stack ?? message
+  return /^The (store|key|user|password|log)/.test(message) ? message : stack ?? message
 }
 
 try {
