@@ -62,7 +62,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(store, options)
   app.register(auth, options)
   app.register(schemas, options)
-  app.register(openapi)
+  app.register(openapi, options)
   app.register(clouds, options)
   app.register(preconditions)
   app.register(permissions)
