@@ -15,6 +15,9 @@ const help = `orchestrator ${version}: one REST API over many clouds
   orchestrator check     check the settings and every cloud; exits with 0 if all are well, otherwise with 1
   orchestrator backup FILE
                          copy the store to a new file, also while the server runs
+  orchestrator convert FILE
+                         print the settings of the original Orchestrator (CLOUD_FARM) as settings of this server;
+                         the output contains the credentials of the file
   orchestrator keys create NAME --grant LEVEL:CLOUD[,CLOUD...] [--expires 90d]
                          create a key and print it; LEVEL is read, operate, manage or admin, and a * in CLOUD matches
                          any text. Repeat --grant for more. The settings need \`auth\` for keys to be checked
@@ -22,9 +25,6 @@ const help = `orchestrator ${version}: one REST API over many clouds
                          list the keys; revoke one
   orchestrator users create NAME --grant LEVEL:CLOUD[,CLOUD...], users list, users password NAME, users remove NAME
                          users with passwords, which are read from the standard input
-  orchestrator convert FILE
-                         print the settings of the original Orchestrator (CLOUD_FARM) as settings of this server;
-                         the output contains the credentials of the file
   orchestrator new-driver NAME
                          write the package of a new driver into ./orchestrator-driver-NAME
 
