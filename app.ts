@@ -92,7 +92,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(callerLimits, options)
   app.register(audit, options)
   app.register(schemas, options)
-  app.register(openapi)
+  app.register(openapi, options)
   app.register(clouds, options)
   app.register(answers, options)
   app.register(preconditions)
