@@ -85,7 +85,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(callerLimits, options)
   app.register(audit, options)
   app.register(schemas, options)
-  app.register(openapi)
+  app.register(openapi, options)
   app.register(clouds, options)
   app.register(preconditions)
   app.register(permissions)

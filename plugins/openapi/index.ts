@@ -3,10 +3,10 @@ import path from 'node:path'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
-import type { FastifySchema, RouteOptions } from 'fastify'
+import type { FastifySchema } from 'fastify'
+import type { Settings } from '../../config/index.ts'
 import { packageFolder, version } from '../../config/version.ts'
 import { noFields } from '../../openapi/model/index.ts'
-import { lowestLevel } from '../auth/levels.ts'
 import { addConditions } from './conditions.ts'
 import { describeOperation } from './descriptions.ts'
 import { routesOf, type Document, type Route } from './document.ts'
@@ -14,6 +14,7 @@ import { addExample, readExamples } from './examples.ts'
 import { addHeaders, headers } from './headers.ts'
 import { sortRoutes } from './order.ts'
 import { addProblems, describeProblems } from './problems.ts'
+import { securitySchemes, signInOptions, withPermission } from './security.ts'
 
 const description = `One API over many clouds.
 
@@ -71,22 +72,6 @@ function withoutEmptyBody (schema: FastifySchema): FastifySchema {
   return rest
 }
 
-const bearer = {
-  type: 'http' as const,
-  scheme: 'bearer',
-  description: 'A key of this server (`orchestrator keys create`), or a token of one of its OpenID Connect issuers. ' +
-    'A server without `auth` in its settings checks no credential.'
-}
-
-/** Adds the credential and the level of permission that a route needs. */
-function withPermission (schema: FastifySchema, { config }: RouteOptions): FastifySchema {
-  const level = config?.level ?? 'open'
-  if (level === 'open') return { ...schema, security: [] }
-  const permission = { 'x-required-level': typeof level === 'string' ? level : lowestLevel(level) }
-  // The empty requirement: a server may accept requests without a credential.
-  return { ...schema, security: [{ bearer: [] }, {}], ...permission }
-}
-
 /** Makes a body without required fields optional: @fastify/swagger documents every body as required. */
 function relaxBody ({ operation: { requestBody } }: Route, { schemas }: Document['components']) {
   const given = requestBody?.content['application/json']?.schema
@@ -120,7 +105,7 @@ const openApi30File = path.join(packageFolder, 'openapi/openapi-3.0.json')
  * Serves the live document (/openapi.json, /openapi.yaml), the same in OpenAPI 3.0.3 (/openapi-3.0.json), and Swagger
  * UI (/docs).
  */
-export default fp(async (fastify) => {
+export default fp(async (fastify, { settings: { auth } }: { settings: Settings }) => {
   await fastify.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -133,13 +118,13 @@ export default fp(async (fastify) => {
       },
       servers: [{ url: '/', description: 'This server' }],
       tags,
-      components: { securitySchemes: { bearer } }
+      components: { securitySchemes: securitySchemes(auth) }
     },
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`
     },
     transform: ({ schema, url, route }) =>
-      ({ schema: schema && withPermission(withoutEmptyBody(relaxDefaults(schema)), route), url }),
+      ({ schema: schema && withPermission(withoutEmptyBody(relaxDefaults(schema)), route, auth), url }),
     transformObject: complete as never
   } as Parameters<typeof swagger>[1])
 
@@ -152,6 +137,7 @@ export default fp(async (fastify) => {
       docExpansion: 'list',
       defaultModelsExpandDepth: 0
     },
+    initOAuth: signInOptions(auth),
     theme: { title: 'Cloud Orchestrator' }
   })
 
