@@ -27,7 +27,7 @@ export function makeDirectory (t: Test) {
 export interface BuildOptions {
   clouds?: Record<string, object>
   /** The server's own settings. */
-  settings?: { operations?: object, [name: string]: unknown }
+  settings?: { operations?: object, limits?: object, [name: string]: unknown }
   /** A folder in which an earlier server has left its store. */
   directory?: string
   /** Whether requests go over a socket; otherwise they are injected. */
@@ -36,6 +36,12 @@ export interface BuildOptions {
   logger?: AppOptions['logger']
   /** Time limits of connections. */
   connections?: NonNullable<AppOptions['connections']>
+}
+
+/** A test sends more requests, and more wrong credentials, than a usual caller. */
+const highLimits = {
+  failures_per_minute: 100_000,
+  per_caller: { requests_per_minute: 100_000, cloud_requests_per_minute: 100_000, changes_at_once: 1000 }
 }
 
 /**
@@ -49,7 +55,8 @@ export async function build (t: Test, options: BuildOptions = {}) {
   const file = path.join(directory, 'orchestrator.json')
   // Operations of these clouds end within milliseconds.
   const operations = { poll_ms: 5, ...own.operations }
-  writeFileSync(file, JSON.stringify({ ...own, operations, clouds }))
+  const limits = { ...highLimits, ...own.limits }
+  writeFileSync(file, JSON.stringify({ ...own, operations, limits, clouds }))
   const { settings, drivers } = await loadServer({ config: file, env: {}, cwd: directory })
   const app = createApp({ settings, drivers, logger, connections })
   t.teardown(() => app.close())
