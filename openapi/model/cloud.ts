@@ -65,9 +65,7 @@ export const DriverProvider = model('DriverProvider', Type.Object({
   arguments: Type.Array(Type.Object({
     name: Type.String(),
     required: Type.Boolean(),
-    default: Type.Unsafe<string | number | boolean | null>({
-      type: ['string', 'number', 'boolean', 'null'], description: 'The default, if it is a plain value.'
-    })
+    default: nullableString('The default as text, if it is a plain value.')
   }), { description: 'The arguments of the constructor of the provider, for the settings of a cloud.' }),
   capabilities: map(Capability, { description: 'The operations that the driver supports for the provider.' })
 }, { description: 'A provider that a driver reaches.' }))

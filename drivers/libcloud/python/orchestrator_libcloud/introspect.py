@@ -222,7 +222,7 @@ def constructor(cls):
             if name == 'self' or value.kind in (value.VAR_KEYWORD, value.VAR_POSITIONAL) or name in found:
                 continue
             default = None if value.default is value.empty else value.default
-            plain = default if isinstance(default, (str, int, float, bool)) else None
+            plain = str(default) if isinstance(default, (str, int, float, bool)) and default != '' else None
             # A class that has **kwargs may give the arguments of its base class itself.
             found[name] = {'name': name, 'required': is_required(value) and is_first, 'default': plain,
                            'own': is_first}
