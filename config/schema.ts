@@ -16,6 +16,9 @@ export const CloudEntry = Type.Object({
   max_in_flight: Type.Integer({
     minimum: 1, maximum: 1000, default: 32, description: 'Maximum number of parallel calls to the cloud.'
   }),
+  locations: Type.Optional(Type.Array(Type.String({ minLength: 1 }), {
+    minItems: 1, description: 'Creates one cloud for each location, with the name NAME-LOCATION.'
+  })),
   cache_seconds: Type.Number({
     minimum: 0,
     maximum: 3600,
@@ -28,10 +31,7 @@ export const CloudEntry = Type.Object({
     maximum: 86_400,
     default: 120,
     description: 'The same for sizes, images, locations, volume types, pools of floating IPs, and quotas.'
-  }),
-  locations: Type.Optional(Type.Array(Type.String({ minLength: 1 }), {
-    minItems: 1, description: 'Creates one cloud for each location, with the name NAME-LOCATION.'
-  }))
+  })
 })
 
 /** The server's own settings. */
