@@ -96,7 +96,8 @@ async function main () {
   }
 
   const logs = readLogTargets(values)
-  const logOption = (['access-log', 'access-log-format', 'error-log'] as const).find((name) => values[name] !== undefined)
+  const logOptions = ['access-log', 'access-log-format', 'error-log'] as const
+  const logOption = logOptions.find((name) => values[name] !== undefined)
   if (logOption !== undefined && command !== 'serve') return fail(`--${logOption} is an option of serve.\n\n${help}`)
   if (command === 'new-driver') {
     const folder = createDriverPackage(others[0]!, process.cwd())

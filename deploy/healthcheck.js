@@ -1,8 +1,8 @@
 import http from 'node:http'
 import https from 'node:https'
 
-// Exits with 0 if the server on this machine can answer requests, otherwise with 1 and the reason on stderr. It needs no
-// credential. Set HEALTH_URL if the server has `tls` or another port: https://127.0.0.1:5070/health/ready.
+// Exits with 0 if the server on this machine can answer requests, otherwise with 1 and the reason on stderr. It needs
+// no credential. Set HEALTH_URL if the server has `tls` or another port: https://127.0.0.1:5070/health/ready.
 const url = process.env.HEALTH_URL ?? `http://127.0.0.1:${process.env.PORT ?? 5070}/health/ready`
 const timeoutMs = 4000
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import Database from 'libsql'
 import t, { type Test } from 'tap'
 import { run, serve } from './fixtures/process.ts'
 import { build, dummy } from './helper/app.ts'
@@ -75,4 +76,18 @@ t.test('a damaged store file is one sentence that says what to do', async (t) =>
   const { code, stderr } = await run(t, [], { cwd })
   t.equal(code, 1)
   t.match(stderr, /^The store .*orchestrator\.db cannot be opened: .*The file is damaged\. .*backup.*\n$/)
+})
+
+t.test('an earlier version refuses a store that a later one has changed, and says what to do', async (t) => {
+  const cwd = folder(t)
+  const server = await serve(t, [], { cwd })
+  server.child.kill('SIGTERM')
+  await server.ended
+  const store = new Database(path.join(cwd, 'data/orchestrator.db'))
+  store.exec("insert into kysely_migration values ('9999-later', '2026-01-31T12:00:00.000Z')")
+  store.close()
+  t.match(await run(t, [], { cwd }), {
+    code: 1,
+    stderr: /^The store .* was changed by a later version of this server \(9999-later\)\. .* restore the backup.*\n$/
+  })
 })

@@ -33,18 +33,22 @@ function toApacheTime (at: Date) {
   return `${day}:${time} +0000`
 }
 
+const escapeByte = (byte: number) => `\\x${byte.toString(16).padStart(2, '0')}`
+
 /** Escapes what could end a field or a line, as Apache does (mod_log_config, "Format Notes"). */
-const escapeField = (text: string) => text.replaceAll(/["\\]|[^\x20-\x7e]/g, (character) => character === '"' || character === '\\'
-  ? `\\${character}`
-  : [...Buffer.from(character, 'latin1')].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''))
+const escapeField = (text: string) => text
+  .replaceAll(/["\\]/g, '\\$&')
+  .replaceAll(/[^\x20-\x7e]/gu, (character) =>
+    [...Buffer.from(character, character > '\xff' ? 'utf8' : 'latin1')].map(escapeByte).join(''))
 
 const quote = (text: string | null) => text === null ? '"-"' : `"${escapeField(text)}"`
 
-/** The combined log format of Apache and nginx. A user's name has no spaces in it, because these separate the fields. */
+/** The combined log format of Apache and nginx. Spaces separate the fields, so the name of a user gets none. */
 function toCombined ({ at, client, user, method, path, version, status, bytes, referer, userAgent }: Access) {
   const name = user === null || user === '' ? '-' : escapeField(user).replaceAll(' ', '\\x20')
   const request = quote(`${method} ${path} HTTP/${version}`)
-  return `${client} - ${name} [${toApacheTime(at)}] ${request} ${status} ${bytes ?? '-'} ${quote(referer)} ${quote(userAgent)}`
+  const answer = `${status} ${bytes ?? '-'}`
+  return `${client} - ${name} [${toApacheTime(at)}] ${request} ${answer} ${quote(referer)} ${quote(userAgent)}`
 }
 
 const toJson = ({ at, version, userAgent, requestId, ...others }: Access) => JSON.stringify({

@@ -76,5 +76,11 @@ export async function openStore (file: string): Promise<Store> {
   if (error === undefined) return store
   await store.destroy()
   const { message, details } = error as ProblemError
+  // Kysely has no code for this (kysely/src/migration/migrator.ts, ensureNoMissingMigrations).
+  const [, later] = /previously executed migration (\S+) is missing/.exec(message) ?? []
+  if (later !== undefined) {
+    throw new Error(`The store ${file} was changed by a later version of this server (${later}). Start that version, ` +
+      'or restore the backup that was made before the upgrade')
+  }
   throw new Error(`The store ${file} cannot be migrated: ${message}${details === undefined ? '' : `. ${details.hint}`}`)
 }

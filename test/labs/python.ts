@@ -19,7 +19,7 @@ export function tool (name: string): string {
 }
 
 /** Returns a port on which nothing listens at this moment. */
-async function findFreePort (): Promise<number> {
+export async function findFreePort (): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
