@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
 import actions from './plugins/actions.ts'
+import assignments from './plugins/assignments/index.ts'
 import auth from './plugins/auth/index.ts'
 import caching from './plugins/http/caching.ts'
 import clouds from './plugins/clouds/index.ts'
@@ -12,6 +13,7 @@ import connections, { connectionOptions, type ConnectionLimits } from './plugins
 import cors from './plugins/http/cors.ts'
 import errors from './plugins/errors.ts'
 import etags from './plugins/http/etags.ts'
+import expiry from './plugins/assignments/expiry.ts'
 import health from './plugins/health.ts'
 import http, { serverOptions } from './plugins/http/index.ts'
 import idempotency from './plugins/idempotency.ts'
@@ -28,6 +30,7 @@ import preconditions from './plugins/http/preconditions.ts'
 import schemas from './plugins/schemas.ts'
 import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
+import sweep from './plugins/assignments/sweep.ts'
 import index from './routes/index.ts'
 import problemPages from './routes/problems.ts'
 
@@ -64,6 +67,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(schemas, options)
   app.register(openapi)
   app.register(clouds, options)
+  app.register(assignments)
   app.register(preconditions)
   app.register(permissions)
   app.register(shutdown)
@@ -72,6 +76,8 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(lists)
   app.register(actions)
   app.register(nodes)
+  app.register(expiry, options)
+  app.register(sweep)
   app.register(health)
   app.register(index)
   app.register(problemPages)

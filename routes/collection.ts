@@ -46,7 +46,7 @@ export const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : '
 export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncTypebox {
   const { service, name, tag, singular, plural, filters, model, page } = routes
   return async (fastify) => {
-    const { lists } = fastify
+    const { assignments, lists } = fastify
     const collection = { service }
     const path = pathOf(service)
 
@@ -90,10 +90,12 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
         querystring: getQuery,
         response: ok(model, `The ${singular}.`)
       }
-    }, async ({ cloud, params: { id }, query }) => {
+    }, async ({ cloud, params: { id }, query, caller }) => {
       cloud.require(`${service}.get`)
       const extra = query.include?.includes('extra') ?? false
-      return cloud.call((connection, call) => (connection[service] as ReadService<object>).get(id, { extra }, call))
+      const read = cloud.call((connection, call) =>
+        (connection[service] as ReadService<object>).get(id, { extra }, call))
+      return service === 'nodes' ? assignments.showRead(cloud.name, id, read, caller) : read
     })
   }
 }

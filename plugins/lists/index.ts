@@ -6,7 +6,7 @@ import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Position, type Walk } from './cursor.ts'
 import { throwIfFailed, type FailureRules } from './failures.ts'
-import { filtersOf, matcher } from './filters.ts'
+import { driverFilters, filtersOf, matcher } from './filters.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
 import { countNodes } from './summary.ts'
 import { compareKeys, keysOf, parseSort, readAllPages } from './sorted.ts'
@@ -48,7 +48,7 @@ interface ListPage {
 
 /** Lists over one cloud or many: paging, filters, sorting, and the status of each cloud. */
 export default fp(async (fastify) => {
-  const { store } = fastify
+  const { assignments, store } = fastify
 
   /** Reads a share of the page from each cloud, concurrently, in the clouds' own order. */
   const readInCloudOrder = async (
@@ -139,8 +139,9 @@ export default fp(async (fastify) => {
       service,
       context: readContext(request),
       until: query.timeout === undefined ? Infinity : performance.now() + query.timeout * 1000,
-      filters,
+      filters: driverFilters(filters),
       match: matcher(filters),
+      show: service === 'nodes' ? (cloud, nodes) => assignments.show(cloud, nodes, request.caller) : undefined,
       extra: query.include?.includes('extra') ?? false,
       query,
       bind: () => fingerprint(service, single ? clouds : query.cloud ?? null, filters, query.sort ?? null),
@@ -195,7 +196,7 @@ export default fp(async (fastify) => {
       })
     }
   } satisfies Lists)
-}, { name: 'lists', dependencies: ['clouds', 'store'] })
+}, { name: 'lists', dependencies: ['assignments', 'clouds', 'store'] })
 
 /** Milliseconds during which a list reads on instead of answering an empty page. */
 const readOnMs = 1000

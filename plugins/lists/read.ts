@@ -26,6 +26,8 @@ export interface PageRequest {
   until: number
   filters: Filters
   extra: boolean
+  /** Completes the items of a cloud with what this server knows about them. Must not change the items themselves. */
+  show?: ((cloud: string, items: object[]) => object[]) | undefined
   /** Whether the caller needs only ids and states: the driver may leave out other reads. */
   brief?: boolean
 }
@@ -56,7 +58,7 @@ function timeoutOf ({ health }: Cloud, until: number) {
 
 /** Reads one page of one cloud. Never throws a failure of the cloud: `error` and `source` report it. */
 export async function readPage (
-  { farm, service, context, until, filters, extra, brief }: PageRequest, { cloud, token }: Position, limit: number
+  { farm, service, context, until, filters, extra, show, brief }: PageRequest, { cloud, token }: Position, limit: number
 ): Promise<CloudPage> {
   const started = performance.now()
   const toSource = (status: Source['status'], count: number, problem?: ProblemError): Source => ({
@@ -79,7 +81,7 @@ export async function readPage (
       return lister.list({ limit, token, filters, extra, ...(brief && { brief }) }, call)
     })
     const source = toSource(partial === undefined ? 'ok' : 'partial', items.length, partial)
-    return { cloud, items, token, next, total, source }
+    return { cloud, items: show?.(cloud, items) ?? items, token, next, total, source }
   } catch (thrown) {
     const error = thrown as ProblemError
     const status = error.code === 'provider_timeout' ? 'timeout' : 'error'

@@ -6,7 +6,7 @@ import type { Caller } from '../auth/caller.ts'
 import { forbidStorage, hasSecrets } from '../http/caching.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Walk } from '../lists/cursor.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { createRows, isEnded, toOperation, type OperationQuery } from './rows.ts'
+import { createRows, isEnded, toOperation, type OperationQuery, type OperationRow } from './rows.ts'
 import type { StartedOperation } from './start.ts'
 
 declare module 'fastify' {
@@ -29,9 +29,13 @@ export type OperationPageQuery = Omit<OperationQuery, 'after'> & { cursor?: stri
 
 interface OperationsPage { items: Operation[], next_cursor: string | null, total: null }
 
+type EndListener = (row: OperationRow) => void
+
 export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report'> {
   /** Throws resource_not_found, also for an operation of a cloud that the caller may not read. */
   get (id: string, caller: Caller): Promise<Operation>
+  /** Calls the listener with each operation after its end is in the store. The listener must not throw. */
+  onEnd (listener: EndListener): void
   /** Waits at most this time for the end of an operation, or until the signal. */
   wait (id: string, seconds: number, signal: AbortSignal): Promise<void>
   /** The operations that the caller may see, newest first. Throws invalid_request for a cursor of another query. */
@@ -58,7 +62,9 @@ export function parsePrefer (header: string | string[] | undefined): number | un
 /** Changes that take time: recorded in the store, followed until they end, continued after a restart. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const rows = createRows(fastify.store, fastify.log)
-  const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log })
+  const endListeners: EndListener[] = []
+  const onEnd: EndListener = (row) => { for (const listener of endListeners) listener(row) }
+  const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log, onEnd })
 
   const served = new Set(fastify.farm.clouds.map(({ name }) => name))
 
@@ -85,6 +91,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     succeed: engine.succeed,
     join: engine.join,
     report: engine.report,
+    onEnd (listener) { endListeners.push(listener) },
     get,
     wait,
     async page ({ limit, cursor, ...query }, caller) {

@@ -20,6 +20,8 @@ export interface ChangeRequest {
   /** The body of the request. */
   input: object
   idempotencyKey?: IdempotencyKey
+  /** The id of the operation, if it was chosen before; otherwise a new one. */
+  operationId?: string
 }
 
 export interface StartedOperation {
@@ -33,12 +35,13 @@ export interface StarterOptions {
   tracker: Tracker
   transitions: Transitions
   log: FastifyBaseLogger
+  onEnd: (row: OperationRow) => void
 }
 
 const hashOf = (input: object) => hashText(canonicalize(input))
 
 /** Starts operations: writes the operation, then sends the change to the cloud once. */
-export function createStarter ({ rows, tracker, transitions, log }: StarterOptions) {
+export function createStarter ({ rows, tracker, transitions, log, onEnd }: StarterOptions) {
   /** Rows that are being inserted. Equal requests join an operation only after it is in the store. */
   const inserting = new Map<string, Promise<void>>()
 
@@ -85,7 +88,10 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
     }
   }
 
-  const createRow = ({ name, caller }: CloudHandle, { kind, target, fromState, input }: ChangeRequest) => rows.create({
+  const createRow = (
+    { name, caller }: CloudHandle, { kind, target, fromState, input, operationId }: ChangeRequest
+  ) => rows.create({
+    id: operationId,
     kind,
     cloud: name,
     started_by: caller === undefined ? null : toCallerRef(caller),
@@ -131,6 +137,7 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
         resources: [toResource(cloud.name, request.target, request.fromState)]
       }
       await rows.insert(finished)
+      onEnd(finished)
       log.info({ operation: row.id, kind: row.kind, cloud: row.cloud, status: 'succeeded' }, 'operation ended')
       return { row: finished }
     }

@@ -12,13 +12,14 @@ export interface TransitionsOptions {
   tracker: Tracker
   poller: Pick<Poller, 'watch' | 'forget' | 'stopped'>
   log: FastifyBaseLogger
+  onEnd: (row: OperationRow) => void
 }
 
 /**
  * The steps in the life of an operation. Memory follows the store: a step is written first, then shown. If the store
  * fails, the step is retried in the background until it is written; a restart finds the step before it in the store.
  */
-export function createTransitions ({ rows, tracker, poller, log }: TransitionsOptions) {
+export function createTransitions ({ rows, tracker, poller, log, onEnd }: TransitionsOptions) {
   /** Writes changes of an operation, then shows them. Never throws. */
   const record = async (id: string, changes: Partial<OperationRow>, onWritten: (row: OperationRow) => void) => {
     const attempt = async () => {
@@ -54,8 +55,10 @@ export function createTransitions ({ rows, tracker, poller, log }: TransitionsOp
       progress: status === 'succeeded' ? 100 : row.progress,
       input: null,
       failure: undefined
-    }, ({ kind, cloud }) => {
+    }, (ended) => {
+      const { kind, cloud } = ended
       tracker.remove(id)
+      onEnd(ended)
       log.info({ operation: id, kind, cloud, status, code: error?.code }, 'operation ended')
     })
   }
