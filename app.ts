@@ -6,6 +6,7 @@ import type { DriverPlugin } from './drivers/driver.ts'
 import accessLogPlugin, { type AccessLog } from './plugins/access-log/index.ts'
 import actions from './plugins/actions.ts'
 import answers from './plugins/http/answers.ts'
+import assignments from './plugins/assignments/index.ts'
 import audit from './plugins/audit/index.ts'
 import auth from './plugins/auth/index.ts'
 import caching from './plugins/http/caching.ts'
@@ -16,6 +17,7 @@ import connections, { type ConnectionLimits } from './plugins/http/connections.t
 import cors from './plugins/http/cors.ts'
 import errors from './plugins/errors.ts'
 import etags from './plugins/http/etags.ts'
+import expiry from './plugins/assignments/expiry.ts'
 import health from './plugins/health.ts'
 import http, { serverOptions } from './plugins/http/index.ts'
 import idempotency from './plugins/idempotency.ts'
@@ -39,6 +41,7 @@ import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
 import tls, { listenerOptions } from './plugins/http/tls.ts'
 import tracing from './plugins/tracing/index.ts'
+import sweep from './plugins/assignments/sweep.ts'
 import index from './routes/index.ts'
 import problemPages from './routes/problems.ts'
 import v1 from './routes/v1/index.ts'
@@ -94,6 +97,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(schemas, options)
   app.register(openapi, options)
   app.register(clouds, options)
+  app.register(assignments)
   app.register(answers, options)
   app.register(preconditions)
   app.register(permissions)
@@ -104,6 +108,8 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(actions)
   app.register(nodes)
   app.register(metricsExporter, options)
+  app.register(expiry, options)
+  app.register(sweep)
   app.register(health)
   app.register(index)
   app.register(problemPages)

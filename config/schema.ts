@@ -157,6 +157,20 @@ export const ServerSettings = Type.Object({
   cache_mb: Type.Integer({
     minimum: 1, maximum: 100_000, default: 32, description: 'Megabytes of answers of the clouds to keep, at most.'
   }),
+  assignments: Type.Object({
+    claims_days: Type.Number({
+      minimum: 0,
+      maximum: 365,
+      default: 30,
+      description: 'Days for which the claims of an accepted token still give its caller the permission to stop or ' +
+        'destroy an expired node.'
+    }),
+    retry_seconds: Type.Number({
+      minimum: 0.01,
+      default: 60,
+      description: 'Seconds before a failed expiry is tried again. The pause doubles with each failure, up to an hour.'
+    })
+  }, { additionalProperties: false, default: {} }),
   health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })
 }, { additionalProperties: false })
 

@@ -33,6 +33,8 @@ export interface ActionRequest {
   input: object
   /** Checks the resource before the action. Throws a ProblemError. */
   check? (target: ActionTarget): void
+  /** The id of the operation, if it was chosen before. A joined operation has its own. */
+  operationId?: string
 }
 
 /** The changes to the resources of every cloud. All methods throw ProblemError. */
@@ -137,7 +139,7 @@ export default fp(async (fastify) => {
       return operations.start(request, (_, call) => create!(input, call), cloud)
     },
 
-    async run (cloud, { kind: resourceKind, id, method, input, check }) {
+    async run (cloud, { kind: resourceKind, id, method, input, check, operationId }) {
       const service = serviceOfKind[resourceKind]
       const kind = `${service}.${method}`
       const target = { kind: resourceKind, id }
@@ -153,7 +155,7 @@ export default fp(async (fastify) => {
       const meanwhile = await operations.join(kind, cloud.name, target, input)
       if (meanwhile !== undefined) return { row: meanwhile }
       check?.(resource)
-      const request = { kind, target, fromState: resource.state, input }
+      const request = { kind, target, fromState: resource.state, input, operationId }
       if (isSettled(resourceKind, method, resource)) return operations.succeed(request, cloud)
       checkAllowed(resource, method, cloud.connection)
       return operations.start(request, (connection, call) =>

@@ -135,6 +135,11 @@ export async function callAll (call: CallApi) {
   await callVerbs(call, id, 'dummy.medium', 'img-debian-12')
   await callStorage(call, id)
   await callNetworks(call, id)
+  await call('assignNode', {
+    path: { id }, body: { user: 'ada', application: 'billing', expires_in: 1800, on_expiry: 'stop' }
+  })
+  await call('listAssignments', { query: 'user=ada' })
+  await call('releaseNode', { path: { id }, body: {} })
   await call('destroyNode', { path: { id } })
   await call('restoreNode', { path: { id } })
   await call('destroyNodes', { body: { ids: [id], input: { if_state: 'running' } } })

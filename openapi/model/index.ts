@@ -1,3 +1,4 @@
+export * from './assignment.ts'
 export * from './audit.ts'
 export * from './bulk.ts'
 export * from './caller.ts'

@@ -103,6 +103,11 @@ export const problems = {
     title: 'The resource already exists',
     hint: 'Choose another name, or use the existing resource.'
   },
+  already_assigned: {
+    status: 409,
+    title: 'The node is assigned already',
+    hint: 'Choose another node, or release this one first.'
+  },
   in_use: {
     status: 409,
     title: 'The resource is in use',

@@ -1,6 +1,13 @@
 import type { CallerKind, CallerRef, Grant, Level, ProblemError } from '../../openapi/model/index.ts'
 import { compileGrants, rankOf } from './grants.ts'
 
+/** The claims of an accepted token. They may contain personal data, so no answer and no log has them. */
+export interface AcceptedClaims {
+  values: Readonly<Record<string, unknown>>
+  /** Milliseconds since 1970. */
+  acceptedAt: number
+}
+
 /** The origin of a request: who asks, and what they may do. The same credential gives the same object for a while. */
 export interface Caller {
   readonly kind: CallerKind
@@ -15,6 +22,8 @@ export interface Caller {
   /** When the credential expires, in milliseconds since 1970; null if it does not. */
   readonly expiresAt: number | null
   readonly grants: readonly Grant[]
+  /** The claims of the token, of an OpenID Connect caller. */
+  readonly claims?: AcceptedClaims
   /** Why the credential could not be confirmed. The caller may then only read what it could read before. */
   readonly unconfirmed?: ProblemError
   /** Kind, issuer and id in one text, as the store has it. */
@@ -26,7 +35,8 @@ export interface Caller {
   mayEverywhere (level: Level): boolean
 }
 
-export type CallerFields = Pick<Caller, 'kind' | 'issuer' | 'id' | 'name' | 'credential' | 'expiresAt' | 'grants'>
+export type CallerFields =
+  Pick<Caller, 'kind' | 'issuer' | 'id' | 'name' | 'credential' | 'expiresAt' | 'grants' | 'claims'>
 
 export const identityOf = ({ kind, issuer, id }: Pick<CallerRef, 'kind' | 'issuer' | 'id'>) =>
   kind === 'local' || kind === 'anonymous' ? kind : `${kind} ${issuer ?? '-'} ${id}`

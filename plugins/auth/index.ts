@@ -6,6 +6,7 @@ import { createAnonymous, localCaller, type Caller } from './caller.ts'
 import { createKeyCheck } from './key-check.ts'
 import { createKeys, looksLikeKey, type Keys } from './keys.ts'
 import { actionsOf, levelOf, type Action } from './levels.ts'
+import { createFindPresent, type FindPresent } from './present-grants.ts'
 import { createRefusals, type RefusalListener } from './refusals.ts'
 
 export type { Caller } from './caller.ts'
@@ -30,6 +31,10 @@ export interface Auth {
   keys: Keys
   /** Reads the credential of a request again, after a long wait. Throws unauthenticated if it is not valid any more. */
   renew (request: FastifyRequest): Promise<void>
+  /** Calls the listener with the caller of each token that is verified, which is at most once a minute for a token. */
+  onAcceptedToken (listener: (caller: Caller) => void): void
+  /** Returns a caller with its present grants, for what the server does later in its name. See present-grants.ts. */
+  findPresent: FindPresent
   /** Calls the listener for each refusal, before the answer is sent. */
   onRefusal (listener: RefusalListener): void
   /** Tells the listeners about a refusal, and returns its problem. */
@@ -56,10 +61,12 @@ function readToken ({ raw: { headers: { authorization } } }: FastifyRequest): st
 }
 
 /** A server without issuers does not load the library. */
-async function loadTokenCheck ({ log }: FastifyInstance, issuers: readonly IssuerSettings[]) {
+async function loadTokenCheck (
+  { log }: FastifyInstance, issuers: readonly IssuerSettings[], onAccepted: (caller: Caller) => void
+) {
   if (issuers.length === 0) return undefined
   const { createTokenCheck } = await import('./tokens.ts')
-  return createTokenCheck(issuers, log)
+  return createTokenCheck(issuers, log, onAccepted)
 }
 
 /**
@@ -71,7 +78,15 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
   const actions = new Map<string, Action>()
   const keyCheck = createKeyCheck(fastify.store, fastify.log)
   const keys = createKeys(fastify.store, keyCheck.revoke)
-  const common = { actions, keys, onRefusal: refusals.on, refuse: refusals.refuse }
+  const tokenListeners: ((caller: Caller) => void)[] = []
+  const common = {
+    actions,
+    keys,
+    onRefusal: refusals.on,
+    refuse: refusals.refuse,
+    onAcceptedToken (listener: (caller: Caller) => void) { tokenListeners.push(listener) },
+    findPresent: createFindPresent(fastify.store, auth?.issuers ?? [])
+  }
   fastify.addHook('onRoute', (route) => {
     route.config = { ...route.config, level: levelOf(route) }
     // The list over all clouds has the same action as that of one cloud, which has the level.
@@ -85,7 +100,9 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
 
   fastify.decorateRequest('caller')
   const anonymous = createAnonymous(auth.anonymous)
-  const checkToken = await loadTokenCheck(fastify, auth.issuers)
+  const checkToken = await loadTokenCheck(fastify, auth.issuers, (caller) => {
+    for (const listener of tokenListeners) listener(caller)
+  })
 
   const findCaller = (request: FastifyRequest): Caller | Promise<Caller> => {
     const token = readToken(request)

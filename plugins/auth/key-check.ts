@@ -29,7 +29,7 @@ const invalid = () =>
     hint: 'Create a key with `orchestrator keys create`, or ask the administrator of this server for one.'
   })
 
-const toCaller = (row: Row) => createCaller({
+export const toKeyCaller = (row: Row) => createCaller({
   kind: 'key',
   issuer: null,
   id: row.id,
@@ -39,7 +39,7 @@ const toCaller = (row: Row) => createCaller({
   grants: grantsOf(row)
 })
 
-const isExpired = ({ expiresAt }: Caller) => expiresAt !== null && expiresAt <= Date.now()
+export const isExpired = ({ expiresAt }: Caller) => expiresAt !== null && expiresAt <= Date.now()
 
 /** Returns a caller who may only read: whether the key was revoked meanwhile is not known. */
 const withoutStore = (caller: Caller, failure: ProblemError): Caller => ({
@@ -114,7 +114,7 @@ export function createKeyCheck (store: Store, log: FastifyBaseLogger): KeyCheck 
       throw invalid()
     }
     const noted = before?.notedAt ?? Date.parse(row.last_used_at ?? '1970-01-01')
-    const entry = { row, caller: before?.caller ?? toCaller(row), checkedAt: Date.now(), notedAt: noted }
+    const entry = { row, caller: before?.caller ?? toKeyCaller(row), checkedAt: Date.now(), notedAt: noted }
     remember(hash, entry)
     return accept(entry)
   }

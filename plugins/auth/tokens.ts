@@ -43,8 +43,13 @@ function issuerOf (token: string): unknown {
   }
 }
 
-/** Verifies tokens of the issuers. A token is verified once, and then known for a minute or until it expires. */
-export function createTokenCheck (issuers: readonly IssuerSettings[], log: FastifyBaseLogger) {
+/**
+ * Verifies tokens of the issuers. A token is verified once, and then known for a minute or until it expires.
+ * `onAccepted` gets the caller after each verification.
+ */
+export function createTokenCheck (
+  issuers: readonly IssuerSettings[], log: FastifyBaseLogger, onAccepted: (caller: Caller) => void
+) {
   const known = new Map<string, { caller: Caller, until: number }>()
   const checks = new Map(issuers.map((settings) =>
     [settings.issuer, { settings, keys: createKeySet(settings.issuer, log) }] as const))
@@ -63,7 +68,8 @@ export function createTokenCheck (issuers: readonly IssuerSettings[], log: Fasti
       name: nameFor(payload, settings),
       credential: payload.jti ?? null,
       expiresAt: payload.exp! * 1000,
-      grants: grantsFor(payload, settings)
+      grants: grantsFor(payload, settings),
+      claims: { values: payload, acceptedAt: Date.now() }
     })
   }
 
@@ -82,6 +88,7 @@ export function createTokenCheck (issuers: readonly IssuerSettings[], log: Fasti
     if (entry !== undefined && entry.until > Date.now()) return entry.caller
     return verify(token).then((caller) => {
       remember(hash, caller)
+      onAccepted(caller)
       return caller
     }, (error: unknown) => { throw toProblemError(error) })
   }

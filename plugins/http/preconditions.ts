@@ -6,6 +6,9 @@ import { hasTag, tagOf } from './etags.ts'
 
 const serviceByPath = new Map(services.map((service) => [pathOf(service), service]))
 
+/** Actions of this server itself, which no cloud needs to support. */
+const serverActions = new Set(['assign', 'release'])
+
 interface Target {
   service: CollectionName
   /** The capability that the route needs, if the route changes the resource itself; else a part of it. */
@@ -17,12 +20,14 @@ function findTarget (method: string, url: string): Target | undefined {
   const [, collection = '', rest = ''] = /\/clouds\/:cloud\/([\w-]+)\/:id(\/.*)?$/.exec(url) ?? []
   const service = serviceByPath.get(collection) as CollectionName | undefined
   if (service === undefined) return undefined
-  const [, verb] = /^\/actions\/(\w+)$/.exec(rest) ?? []
+  const [, action] = /^\/actions\/(\w+)$/.exec(rest) ?? []
+  const verb = action === undefined || serverActions.has(action) ? undefined : action
   const name = verb ?? (rest === '' ? { PATCH: 'update', DELETE: 'destroy' }[method] : undefined)
   return { service, capability: name === undefined ? undefined : `${service}.${name}` }
 }
 
-async function requireMatch ({ cloud, params }: FastifyRequest, condition: string, target: Target | undefined) {
+async function requireMatch (request: FastifyRequest, condition: string, target: Target | undefined) {
+  const { cloud, params, caller, server: { assignments } } = request
   if (target === undefined) {
     if (condition.trim() === '*') return
     throw new ProblemError('precondition_failed', 'If-Match has a tag, but this path has no tag to compare', {
@@ -33,8 +38,9 @@ async function requireMatch ({ cloud, params }: FastifyRequest, condition: strin
   cloud.require(`${service}.get`)
   if (capability !== undefined) cloud.require(capability)
   const { id } = params as { id: string }
-  const resource = await cloud.call((connection, call) =>
+  const read = cloud.call((connection, call) =>
     (connection[service] as ReadService<object>).get(id, { extra: false }, call))
+  const resource = await (service === 'nodes' ? assignments.showRead(cloud.name, id, read, caller) : read)
   if (hasTag(condition, tagOf(resource))) return
   const detail = 'If-Match does not have the ETag of the resource: the resource has changed, or the tag is of an ' +
     'answer with `include` or `fields`'
@@ -59,4 +65,4 @@ export default fp(async (fastify) => {
     }
     route.preHandler = [checkCondition, ...[route.preHandler ?? []].flat()]
   })
-}, { name: 'preconditions', dependencies: ['clouds'] })
+}, { name: 'preconditions', dependencies: ['assignments', 'clouds'] })

@@ -99,6 +99,18 @@ const hasTag = (wanted: string) => {
   }
 }
 
+type Assigned = Readonly<{ assignment?: { user: string } }>
+
+/** The filters of nodes by their assignments, which only this server knows. */
+const assignmentTests: Readonly<Record<string, (values: readonly string[]) => Test>> = {
+  assigned: ([value]) => ({ assignment }: Assigned) => String(assignment !== undefined) === value,
+  user: (values) => ({ assignment }: Assigned) => assignment !== undefined && values.includes(assignment.user)
+}
+
+/** Returns the filters that a driver may apply. */
+export const driverFilters = (filters: Filters): Filters =>
+  Object.fromEntries(Object.entries(filters).filter(([field]) => !Object.hasOwn(assignmentTests, field)))
+
 /** Words of a filter that only the cloud itself can evaluate. */
 const scopes: Readonly<Record<string, readonly string[]>> = { owner: ['all', 'self'] }
 
@@ -116,6 +128,7 @@ export function matcher (filters: Filters): ((item: object) => boolean) | undefi
   const all = Object.entries(filters).flatMap(([field, values]): Test[] => {
     const prefix = prefixes.find((one) => field.startsWith(one))
     if (prefix !== undefined) return [tests[prefix]!(field.slice(prefix.length), values)]
+    if (Object.hasOwn(assignmentTests, field)) return [assignmentTests[field]!(values)]
     if (field === 'tag') return values.map(hasTag)
     if (field === 'name') return [({ name }) => name !== null && matchesPattern(values[0]!, name as string)]
     if (scopes[field]?.some((word) => values.includes(word)) === true) return []

@@ -7,7 +7,7 @@ import { readContext } from '../clouds/context.ts'
 import { scopeOf, wantsFresh } from '../http/answers.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Position, type Walk } from './cursor.ts'
 import { throwIfFailed, type FailureRules } from './failures.ts'
-import { fieldsOf, filtersOf, matcher } from './filters.ts'
+import { driverFilters, fieldsOf, filtersOf, matcher } from './filters.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
 import { pickerOf } from './fields.ts'
 import { countNodes } from './summary.ts'
@@ -55,7 +55,7 @@ interface ListPage {
 
 /** Lists over one cloud or many: paging, filters, sorting, and the status of each cloud. */
 export default fp(async (fastify) => {
-  const { store } = fastify
+  const { assignments, store } = fastify
   const sortedLists = createSortedLists()
 
   /** Reads a share of the page from each cloud, concurrently, in the clouds' own order. */
@@ -165,8 +165,9 @@ export default fp(async (fastify) => {
       service,
       context: readContext(request),
       until: query.timeout === undefined ? Infinity : performance.now() + query.timeout * 1000,
-      filters,
+      filters: driverFilters(filters),
       match: matcher(filters),
+      show: service === 'nodes' ? (cloud, nodes) => assignments.show(cloud, nodes, request.caller) : undefined,
       extra: query.include?.includes('extra') ?? false,
       needs: query.fields && [...query.fields, ...fieldsOf(filters), ...query.sort ?? []],
       fresh: wantsFresh(request),
@@ -187,7 +188,9 @@ export default fp(async (fastify) => {
 
     const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, kept)
     if (pick !== undefined) reply.type(partialType)
-    fastify.answers.allow(request, reply, page.reads.map(({ answer }) => answer))
+    // What a node shows of its assignment depends on the caller and on the time.
+    const isPersonal = (cloud: string) => service === 'nodes' && assignments.registry.onCloud(cloud) !== undefined
+    fastify.answers.allow(request, reply, page.reads.map(({ cloud, answer }) => isPersonal(cloud) ? undefined : answer))
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
     return {
       items: pick === undefined ? page.items : page.items.map(pick),
@@ -226,7 +229,7 @@ export default fp(async (fastify) => {
       })
     }
   } satisfies Lists)
-}, { name: 'lists', dependencies: ['answers', 'clouds', 'store'] })
+}, { name: 'lists', dependencies: ['answers', 'assignments', 'clouds', 'store'] })
 
 /** Milliseconds during which a list reads on instead of answering an empty page. */
 const readOnMs = 1000

@@ -33,6 +33,8 @@ export interface PageRequest {
   needs?: readonly string[]
   /** Whether the client refuses answers from before. */
   fresh: boolean
+  /** Completes the items of a cloud with what this server knows about them. Must not change the items themselves. */
+  show?: ((cloud: string, items: object[]) => object[]) | undefined
 }
 
 interface ServicePage {
@@ -107,7 +109,7 @@ function timeoutOf ({ health }: Cloud, until: number) {
 export async function readPage (
   request: PageRequest, { cloud, token }: Position, limit: number
 ): Promise<CloudPage> {
-  const { farm, context, until } = request
+  const { farm, context, until, show } = request
   const started = performance.now()
   const toSource = (status: Source['status'], count: number, asOf: number | null, problem?: ProblemError): Source => ({
     cloud,
@@ -124,7 +126,13 @@ export async function readPage (
     const { items, next, total, partial, complete_scan: isWhole } = answer.value
     const source = toSource(partial === undefined ? 'ok' : 'partial', items.length, answer.asOf, partial)
     return {
-      cloud, items, token, next, total, source: isWhole === true ? { ...source, complete_scan: true } : source, answer
+      cloud,
+      items: show?.(cloud, items) ?? items,
+      token,
+      next,
+      total,
+      source: isWhole === true ? { ...source, complete_scan: true } : source,
+      answer
     }
   } catch (thrown) {
     const error = thrown as ProblemError

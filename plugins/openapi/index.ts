@@ -49,6 +49,7 @@ const tags = [
   { name: 'Security groups', description: 'Firewall rules of nodes' },
   { name: 'Floating IPs', description: 'Public addresses that can move between nodes: elastic IPs' },
   { name: 'Volumes', description: 'Disks independent of nodes, their types and snapshots' },
+  { name: 'Assignments', description: 'Who has which node, and until when' },
   { name: 'Operations', description: 'Changes that take time' },
   { name: 'Drivers', description: 'Kinds of clouds that this server can connect to' },
   { name: 'Callers', description: 'Who sends a request, and what they may do' },

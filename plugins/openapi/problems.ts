@@ -27,6 +27,7 @@ export const problemResponses = {
   ChangeConflict: [
     'invalid_state', 'operation_in_progress', 'in_use', 'already_exists', 'protected', 'provider_quota_exceeded'
   ],
+  AssignConflict: ['already_assigned', 'invalid_state', 'operation_in_progress'],
   PreconditionFailed: ['precondition_failed'],
   PayloadTooLarge: ['payload_too_large'],
   UriTooLong: ['uri_too_long'],
@@ -67,6 +68,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
   const mayHaveBody = requestBody !== undefined || method === 'post'
   const isCreate = takes(operation, 'idempotency-key')
   const { 'x-required-level': level = 'open' } = operation
+  const isAssign = operationId === 'assignNode'
   const needsCaller = level !== 'open'
   const isRestricted = level !== 'read'
 
@@ -78,7 +80,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     !isBelowCloud && (hasId ? 'NotFound' : takes(operation, 'cloud') && 'CloudNotFound'),
     !isHealth && 'NotAcceptable',
     mayHaveBody && 'RequestTimeout',
-    isCreate ? 'CreateConflict' : callsCloud && isChange && 'ChangeConflict',
+    isCreate ? 'CreateConflict' : isAssign ? 'AssignConflict' : callsCloud && isChange && 'ChangeConflict',
     isBelowCloud && isChange && 'PreconditionFailed',
     mayHaveBody && 'PayloadTooLarge',
     hasId && 'UriTooLong',

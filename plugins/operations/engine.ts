@@ -16,7 +16,7 @@ export interface EngineOptions {
   rows: Rows
   settings: Settings
   log: FastifyBaseLogger
-  /** Receives each operation that has ended. */
+  /** Gets each operation after its end is in the store. Must not throw. */
   onEnd: (row: OperationRow) => void
 }
 

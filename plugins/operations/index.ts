@@ -30,9 +30,13 @@ export type OperationPageQuery = Omit<OperationQuery, 'after'> & { cursor?: stri
 
 interface OperationsPage { items: Operation[], next_cursor: string | null, total: null }
 
+type EndListener = (row: OperationRow) => void
+
 export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report' | 'underWay'> {
   /** Throws resource_not_found, also for an operation of a cloud that the caller may not read. */
   get (id: string, caller: Caller): Promise<Operation>
+  /** Calls the listener with each operation after its end is in the store. The listener must not throw. */
+  onEnd (listener: EndListener): void
   /** Waits at most this time for the end of an operation, or until the signal. */
   wait (id: string, seconds: number, signal: AbortSignal): Promise<void>
   /** The operations that the caller may see, newest first. Throws invalid_request for a cursor of another query. */
@@ -65,8 +69,9 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     labels: ['cloud', 'kind', 'status'],
     buckets: [...durationBuckets, 300, 1800, 7200]
   })
-  const onEnd = ({ cloud, kind, status, created_at: created, finished_at: finished }: OperationRow) =>
-    observeEnd({ cloud, kind, status }, Math.max(0, Date.parse(finished!) - Date.parse(created)) / 1000)
+  const endListeners: EndListener[] = [({ cloud, kind, status, created_at: created, finished_at: finished }) =>
+    observeEnd({ cloud, kind, status }, Math.max(0, Date.parse(finished!) - Date.parse(created)) / 1000)]
+  const onEnd: EndListener = (row) => { for (const listener of endListeners) listener(row) }
   const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log, onEnd })
 
   const served = new Set(fastify.farm.clouds.map(({ name }) => name))
@@ -95,6 +100,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     join: engine.join,
     report: engine.report,
     underWay: engine.underWay,
+    onEnd (listener) { endListeners.push(listener) },
     get,
     wait,
     async page ({ limit, cursor, ...query }, caller) {

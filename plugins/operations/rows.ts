@@ -140,11 +140,11 @@ export function createRows (store: Store, log: Log) {
 
   return {
     create (
-      fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state' | 'started_by'>
+      fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state' | 'started_by'> &
+        { id?: string | undefined }
     ): OperationRow {
       const now = new Date().toISOString()
       return {
-        id: uuid(),
         status: 'pending',
         phase: 'calling',
         progress: null,
@@ -155,7 +155,8 @@ export function createRows (store: Store, log: Log) {
         sent_at: now,
         finished_at: null,
         attempts: 1,
-        ...fields
+        ...fields,
+        id: fields.id ?? uuid()
       }
     },
 

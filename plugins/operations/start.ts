@@ -20,6 +20,8 @@ export interface ChangeRequest {
   /** The body of the request. */
   input: object
   idempotencyKey?: IdempotencyKey
+  /** The id of the operation, if it was chosen before; otherwise a new one. */
+  operationId?: string
 }
 
 export interface StartedOperation {
@@ -86,7 +88,10 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
     }
   }
 
-  const createRow = ({ name, caller }: CloudHandle, { kind, target, fromState, input }: ChangeRequest) => rows.create({
+  const createRow = (
+    { name, caller }: CloudHandle, { kind, target, fromState, input, operationId }: ChangeRequest
+  ) => rows.create({
+    id: operationId,
     kind,
     cloud: name,
     started_by: caller === undefined ? null : toCallerRef(caller),

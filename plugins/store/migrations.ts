@@ -159,6 +159,30 @@ const audit: Migration = {
   }
 }
 
+const assignments: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('assignments')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('cloud', 'varchar(63)', (column) => column.notNull())
+      .addColumn('node', 'text', (column) => column.notNull())
+      .addColumn('user', 'varchar(255)', (column) => column.notNull())
+      .addColumn('application', 'varchar(255)', (column) => column.notNull())
+      .addColumn('assigner', 'varchar(1024)', (column) => column.notNull())
+      .addColumn('assigned_by', 'text', (column) => column.notNull())
+      .addColumn('claims', 'text')
+      .addColumn('assigned_at', 'varchar(24)', (column) => column.notNull())
+      .addColumn('expires_at', 'varchar(24)')
+      .addColumn('on_expiry', 'varchar(16)', (column) => column.notNull())
+      .addColumn('attempts', 'integer', (column) => column.notNull())
+      .addColumn('next_attempt_at', 'varchar(24)')
+      .addColumn('operation_id', 'varchar(36)')
+      .addColumn('problem', 'text')
+      .addUniqueConstraint('assignments_holder', ['cloud', 'node'])
+      .execute()
+    await db.schema.createIndex('assignments_assigner').on('assignments').column('assigner').execute()
+  }
+}
+
 export const migrations: Record<string, Migration> = {
   '0001-operations': operations,
   '0002-probes': probes,
@@ -166,5 +190,6 @@ export const migrations: Record<string, Migration> = {
   '0004-callers': callers,
   '0005-credentials': credentials,
   '0006-audit': audit,
-  '0007-sign-ins': signIns
+  '0007-sign-ins': signIns,
+  '0008-assignments': assignments
 }

@@ -68,6 +68,31 @@ export interface Tables {
     /** The other fields of the entry, as JSON. */
     content: string
   }
+  /** The present assignments of nodes, one for each node at most. */
+  assignments: {
+    id: string
+    cloud: string
+    node: string
+    user: string
+    application: string
+    /** The identity of the caller who assigned the node. */
+    assigner: string
+    /** The same caller as JSON. */
+    assigned_by: string
+    /** The claims of the last accepted token of an OpenID Connect caller, with its time, as JSON; otherwise null. */
+    claims: string | null
+    assigned_at: string
+    expires_at: string | null
+    on_expiry: string
+    /** How often the expiry was attempted. */
+    attempts: number
+    /** When the expiry is attempted again after a failure. */
+    next_attempt_at: string | null
+    /** The operation of the present or last attempt, written before the cloud is called. */
+    operation_id: string | null
+    /** Why the last attempt failed, as JSON. */
+    problem: string | null
+  }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }

@@ -9,7 +9,7 @@ import { cloudParams, collectionRoutes, idParams, toCamelCase } from '../collect
 const tags = ['Nodes']
 
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
-  const { nodes, actions, operations } = fastify
+  const { nodes, actions, assignments, operations } = fastify
 
   await fastify.register(collectionRoutes({
     service: 'nodes',
@@ -24,7 +24,9 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       ...createdFilters,
       image_id: anyOf('Only nodes of these images.'),
       size_id: anyOf('Only nodes of these sizes.'),
-      availability_zone: anyOf('Only nodes in these zones.')
+      availability_zone: anyOf('Only nodes in these zones.'),
+      assigned: Type.Optional(Type.Boolean({ description: 'Only nodes that are assigned, or that are not.' })),
+      user: anyOf('Only nodes that are assigned to these users.')
     }
   }))
 
@@ -76,8 +78,11 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       body: NodeUpdate,
       response: ok(Node, 'The node after the change.')
     }
-  }, async ({ cloud, params: { id }, body }) =>
-    actions.callDirect(cloud, 'nodes.update', body, (connection, call) => connection.nodes!.update!(id, body, call)))
+  }, async ({ cloud, params: { id }, body, caller }) => {
+    const node = await actions.callDirect(cloud, 'nodes.update', body, (connection, call) =>
+      connection.nodes!.update!(id, body, call))
+    return assignments.show(cloud.name, [node], caller)[0]!
+  })
 
   fastify.delete('/clouds/:cloud/nodes/:id', {
     config: { level: nodeActionDetails.destroy.level, action: 'nodes.destroy' },

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { Assignment } from '../assignment.ts'
 import {
   Id, inputObject, integer, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableString, openEnum, patchObject,
   resourceModel, Tags, Timestamp
@@ -51,7 +52,8 @@ export const Node = resourceModel('Node', 'A virtual machine: an EC2 instance, a
   fault: nullable(Fault),
   protected: nullableBoolean(
     'Whether the cloud refuses to destroy the node. Some clouds then refuse any change. ' +
-    'An administrator of an OpenStack cloud may change and destroy protected nodes: see `allowed_actions`.')
+    'An administrator of an OpenStack cloud may change and destroy protected nodes: see `allowed_actions`.'),
+  assignment: Type.Optional(Assignment)
 })
 
 export const NodePage = pageOf('NodePage', Node)

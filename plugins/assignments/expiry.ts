@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import fp from 'fastify-plugin'
+import { v7 as uuid } from 'uuid'
+import type { Settings } from '../../config/index.ts'
+import {
+  nodeActionDetails, ProblemError, toProblem, type ExpiryAction, type Operation, type Problem
+} from '../../openapi/model/index.ts'
+import { localCaller, type AcceptedClaims, type Caller } from '../auth/caller.ts'
+import { asProblemError } from '../errors.ts'
+import type { AssignmentRow } from './registry.ts'
+
+/** The longest pause between two attempts, and between two looks at the clock, which may be set, in milliseconds. */
+const maxPause = 3_600_000
+
+const dayMs = 24 * 3_600_000
+
+/** Seconds of one wait for the end of an operation. */
+const waitSeconds = 60
+
+/** Milliseconds between two looks at an operation that the server does not follow, as its cloud is disabled. */
+const lookAgainMs = 10_000
+
+type NodeExpiry = Exclude<ExpiryAction, 'release'>
+
+/** When the expiry of an assignment is due, in milliseconds since 1970; Infinity without an expiry. */
+const dueAt = ({ next_attempt_at: next, expires_at: expiry }: AssignmentRow) =>
+  next === null && expiry === null ? Infinity : Date.parse((next ?? expiry)!)
+
+/**
+ * Ends assignments on time, also those that expired while the server was stopped. Stopping and destroying a node is an
+ * ordinary operation of the caller who assigned it, with the grants that this caller has then. The id of the operation
+ * is recorded with the assignment before the cloud is called: after a crash, the operation of this id is followed if it
+ * exists. If it does not, nothing was sent, and it is started. So a node is stopped or destroyed once.
+ */
+export default fp(async (fastify, { settings }: { settings: Settings }) => {
+  const { actions, assignments: { registry, forget }, auth, farm, log, operations } = fastify
+  const { claims_days: claimsDays, retry_seconds: retrySeconds } = settings.assignments
+  const served = new Set(farm.clouds.map(({ name }) => name))
+  const running = new Map<string, Promise<void>>()
+  const stopping = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const isStopped = () => stopping.signal.aborted || fastify.closing
+
+  const usable = (claims: AcceptedClaims | null) =>
+    claims !== null && Date.now() - claims.acceptedAt <= claimsDays * dayMs ? claims : undefined
+
+  /** Returns the caller who assigned a node, if it may do the action now. */
+  const findCaller = async ({ cloud, assigned_by: ref, claims }: AssignmentRow, action: NodeExpiry) => {
+    const caller = await auth.findPresent(ref, usable(claims))
+    return caller?.may(nodeActionDetails[action].level, cloud) === true ? caller : undefined
+  }
+
+  const release = async (row: AssignmentRow, reason: string) => {
+    await registry.remove(row.id)
+    log.info({ assignment: row.id, cloud: row.cloud, node: row.node }, `the assignment has ended: ${reason}`)
+  }
+
+  /** Records a failure. The assignment stays, and its expiry is tried again. */
+  const fail = async ({ id, attempts }: AssignmentRow, problem: Problem, operation: string | null) => {
+    log.warn({ assignment: id, operation, code: problem.code }, 'the expiry of an assignment failed; it is tried again')
+    const pause = Math.min(maxPause, retrySeconds * 1000 * 2 ** Math.min(attempts, 20))
+    await registry.change(id, {
+      attempts: attempts + 1,
+      problem,
+      operation_id: operation,
+      next_attempt_at: new Date(Date.now() + pause).toISOString()
+    })
+  }
+
+  const find = async (operation: string): Promise<Operation | undefined> => {
+    try {
+      return await operations.get(operation, localCaller)
+    } catch (error) {
+      if ((error as ProblemError).code === 'resource_not_found') return undefined
+      throw error
+    }
+  }
+
+  /** Waits for the end of an operation. Returns undefined if it does not exist, or if the server stops. */
+  const waitForEnd = async (id: string): Promise<Operation | undefined> => {
+    while (!isStopped()) {
+      const operation = await find(id)
+      if (operation === undefined || operation.finished_at !== null) return operation
+      const started = performance.now()
+      await operations.wait(id, waitSeconds, stopping.signal)
+      const isFollowed = performance.now() - started > 1000 || (await find(id))?.finished_at !== null
+      if (!isFollowed) await sleep(lookAgainMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {})
+    }
+    return undefined
+  }
+
+  const conclude = async (row: AssignmentRow, { id, status, error }: Operation, action: NodeExpiry) => {
+    if (status === 'succeeded') return release(row, `${action} of the expired node succeeded`)
+    if (error?.code === 'resource_not_found') return forget(row.cloud, row.node)
+    const unknown = new ProblemError('outcome_unknown', `The operation ${id} has ended as ${status}`)
+    await fail(row, error ?? toProblem(unknown), id)
+  }
+
+  /** Starts the operation of an expiry. Returns its id. */
+  const start = async (row: AssignmentRow, action: NodeExpiry, caller: Caller, operationId: string) => {
+    const context = { requestId: `assignment-${row.id}`, log: log.child({ assignment: row.id }) }
+    const { row: operation } = await actions.run(farm.seenBy(caller).handle(row.cloud, context), {
+      kind: 'node',
+      id: row.node,
+      method: action,
+      input: {},
+      operationId,
+      check () {
+        if (registry.get(row.id) !== undefined) return
+        throw new ProblemError('precondition_failed', 'The assignment has ended before its expiry')
+      }
+    })
+    // The same action of another caller was under way.
+    if (operation.id !== operationId) await registry.change(row.id, { operation_id: operation.id })
+    return operation.id
+  }
+
+  const attempt = async (row: AssignmentRow, action: NodeExpiry) => {
+    const earlier = row.problem === null && row.operation_id !== null ? await waitForEnd(row.operation_id) : undefined
+    if (isStopped()) return
+    if (earlier !== undefined) return conclude(row, earlier, action)
+    const caller = await findCaller(row, action)
+    if (caller === undefined) {
+      return release(row, `the node stays as it is, because ${row.assigned_by.kind} ${row.assigned_by.id}, who ` +
+        `assigned it, has no permission to ${action} it now`)
+    }
+    const operationId = row.problem === null ? row.operation_id ?? uuid() : uuid()
+    const recorded = await registry.change(row.id, { operation_id: operationId, problem: null })
+    if (recorded === undefined) return
+    const ended = await waitForEnd(await start(recorded, action, caller, operationId))
+    if (ended !== undefined) await conclude(recorded, ended, action)
+  }
+
+  const expire = async (row: AssignmentRow) => {
+    const { on_expiry: action } = row
+    try {
+      if (action === 'release') return await release(row, 'it has expired')
+      await attempt(row, action)
+    } catch (error) {
+      // A server that stops ends its calls. The next start continues.
+      if (isStopped()) return
+      const present = registry.get(row.id)
+      if (present === undefined) return
+      const problem = asProblemError(error as Error)
+      if (problem.code === 'resource_not_found') return await forget(row.cloud, row.node)
+      if (problem.code === 'internal_error') log.error({ err: problem, assignment: row.id }, 'an expiry failed')
+      const operation = present.operation_id === null ? undefined : await find(present.operation_id)
+      await fail(present, toProblem(problem), operation?.id ?? null)
+    }
+  }
+
+  /** Milliseconds after which an assignment is tried again whose failure could not be written either. */
+  const pauses = new Map<string, number>()
+
+  const run = (row: AssignmentRow) => {
+    const done = expire(row).catch((err: unknown) => {
+      if (isStopped()) return
+      log.error({ err, assignment: row.id }, 'the expiry of an assignment could not be recorded; it is tried again')
+      pauses.set(row.id, Date.now() + retrySeconds * 1000)
+    }).finally(() => {
+      running.delete(row.id)
+      schedule()
+    })
+    running.set(row.id, done)
+  }
+
+  const tick = () => {
+    const now = Date.now()
+    for (const row of registry.all()) {
+      if (running.has(row.id) || !served.has(row.cloud)) continue
+      if (dueAt(row) > now || (pauses.get(row.id) ?? 0) > now) continue
+      pauses.delete(row.id)
+      run(row)
+    }
+    schedule()
+  }
+
+  const schedule = () => {
+    clearTimeout(timer)
+    if (isStopped()) return
+    let next = Infinity
+    for (const row of registry.all()) {
+      if (running.has(row.id) || !served.has(row.cloud)) continue
+      next = Math.min(next, Math.max(dueAt(row), pauses.get(row.id) ?? 0))
+    }
+    if (next === Infinity) return
+    timer = setTimeout(tick, Math.min(maxPause, Math.max(0, next - Date.now())))
+    timer.unref()
+  }
+
+  registry.onChange(schedule)
+  fastify.addHook('onReady', async () => schedule())
+  fastify.addHook('preClose', async () => {
+    stopping.abort()
+    clearTimeout(timer)
+  })
+  fastify.addHook('onClose', async () => {
+    stopping.abort()
+    clearTimeout(timer)
+    await Promise.all(running.values())
+  })
+}, { name: 'expiry', dependencies: ['assignments', 'nodes', 'shutdown'] })
