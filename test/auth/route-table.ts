@@ -36,13 +36,13 @@ export const onCloud: Record<Level, readonly string[]> = { read, operate, manage
 export const onServer: Record<'open' | 'any' | Level, readonly string[]> = {
   open: ['getLiveness', 'getReadiness'],
   any: [
-    'getMe', 'getMay', 'listClouds', 'listDrivers', 'getDriver', 'listOperations', 'getOperation', 'getSummary',
+    'getMe', 'getMay', 'listClouds', 'listDrivers', 'getDriver', 'getDriverProvider', 'listOperations', 'getOperation', 'getSummary',
     ...read.filter((id) => /^list(?!Node(Nics|Operations)|Quotas)/.test(id)).map((id) => id.replace('list', 'listAll'))
   ],
   read: [],
   operate: [],
   manage: [],
-  admin: ['listKeys', 'createKey', 'getKey', 'revokeKey']
+  admin: ['listAudit', 'listKeys', 'createKey', 'getKey', 'revokeKey']
 }
 
 export const levels: readonly Level[] = ['read', 'operate', 'manage', 'admin']
