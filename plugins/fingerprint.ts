@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** Serializes a JSON value so that the order of its keys does not matter. */
 export function canonicalize (value: unknown): string {
@@ -9,4 +9,4 @@ export function canonicalize (value: unknown): string {
 }
 
 /** Returns the SHA-256 of a text in hex. */
-export const hashText = (text: string) => createHash('sha256').update(text).digest('hex')
+export const hashText = (text: string) => hash('sha256', text)

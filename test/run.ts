@@ -26,7 +26,10 @@ const timeoutSeconds = Number(values.timeout)
 const root = path.resolve(import.meta.dirname, '../..')
 
 /** The slowest files start first, so that none of them runs alone at the end. */
-const slowest = ['package', 'auth/routes', 'eucalyptus', 'operations', 'rackspace', 'crash', 'settings', 'lists', 'conformance', 'bad-input']
+const slowest = [
+  'package', 'auth/routes', 'auth/routes-oidc', 'eucalyptus', 'operations', 'rackspace', 'crash', 'settings', 'lists',
+  'conformance', 'bad-input'
+]
   .map((name) => `test/${name}.test.ts`)
 
 interface Job {

@@ -35,7 +35,7 @@ export const problems = {
   unauthenticated: {
     status: 401,
     title: 'The request has no valid credentials',
-    hint: 'Send valid credentials for this server.'
+    hint: 'Send a key of this server, or a token of its OpenID Connect issuer, as `Authorization: Bearer …`.'
   },
   permission_denied: {
     status: 403,

@@ -1,0 +1,3 @@
+import { testCredential } from './route-table.ts'
+
+testCredential('oidc')
