@@ -42,7 +42,7 @@ const onServer: Record<'open' | 'any' | Level, readonly string[]> = {
   read: [],
   operate: [],
   manage: [],
-  admin: ['listKeys', 'createKey', 'getKey', 'revokeKey']
+  admin: ['listKeys', 'createKey', 'getKey', 'revokeKey', 'listAudit']
 }
 
 const levels: readonly Level[] = ['read', 'operate', 'manage', 'admin']
