@@ -3,7 +3,9 @@ import autoload from '@fastify/autoload'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
+import accessLogPlugin, { type AccessLog } from './plugins/access-log/index.ts'
 import actions from './plugins/actions.ts'
+import answers from './plugins/http/answers.ts'
 import audit from './plugins/audit/index.ts'
 import auth from './plugins/auth/index.ts'
 import caching from './plugins/http/caching.ts'
@@ -39,6 +41,7 @@ import tls, { listenerOptions } from './plugins/http/tls.ts'
 import tracing from './plugins/tracing/index.ts'
 import index from './routes/index.ts'
 import problemPages from './routes/problems.ts'
+import v1 from './routes/v1/index.ts'
 
 export interface AppOptions {
   settings: Settings
@@ -46,11 +49,13 @@ export interface AppOptions {
   drivers: ReadonlyMap<string, DriverPlugin>
   logger?: FastifyServerOptions['logger']
   connections?: Partial<ConnectionLimits>
+  /** A log with a line for each request, beside the server's own. */
+  accessLog?: AccessLog
 }
 
 /** Composes the server from its plugins, drivers and routes. */
 export function createApp (appOptions: AppOptions): FastifyInstance {
-  const { settings, drivers, logger = false, connections: limits = {} } = appOptions
+  const { settings, drivers, logger = false, connections: limits = {}, accessLog } = appOptions
   // Without a trusted proxy, Fastify must not even read the headers that proxies add.
   const trustProxy = settings.trust_proxy.length > 0 && settings.trust_proxy
   const app: FastifyInstance = Fastify({
@@ -64,6 +69,8 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
 
   app.register(errors)
   app.register(http)
+  // Before all that may refuse a request.
+  if (accessLog !== undefined) app.register(accessLogPlugin, { accessLog })
   app.register(callWatchers)
   app.register(metrics, options)
   app.register(overload, options)
@@ -87,6 +94,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(schemas, options)
   app.register(openapi, options)
   app.register(clouds, options)
+  app.register(answers, options)
   app.register(preconditions)
   app.register(permissions)
   app.register(shutdown)
@@ -99,6 +107,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(health)
   app.register(index)
   app.register(problemPages)
+  app.register(v1, options)
   app.register(autoload, { dir: path.join(import.meta.dirname, 'routes/v2'), options: { prefix: '/api/v2' } })
   app.register(drain)
 

@@ -90,7 +90,7 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   const clouds = readClouds(entries, { directory, dataDirectory, env, drivers, outside }, report)
 
   if (server === undefined || report.lines.length > 0) throw new SettingsError([...new Set(report.lines)])
-  return { ...server, store, tls, audit: resolveFile(server.audit, directory), clouds }
+  return { ...server, store, dataDirectory, tls, audit: resolveFile(server.audit, directory), clouds }
 }
 
 /** Resolves the path of the audit file. */

@@ -16,6 +16,19 @@ export const CloudEntry = Type.Object({
   max_in_flight: Type.Integer({
     minimum: 1, maximum: 1000, default: 32, description: 'Maximum number of parallel calls to the cloud.'
   }),
+  cache_seconds: Type.Number({
+    minimum: 0,
+    maximum: 3600,
+    default: 1,
+    description: 'Seconds to keep lists and resources of the cloud, so that equal requests share one call. A change ' +
+      'through this server drops them. 0 switches it off.'
+  }),
+  catalog_cache_seconds: Type.Number({
+    minimum: 0,
+    maximum: 86_400,
+    default: 120,
+    description: 'The same for sizes, images, locations, volume types, pools of floating IPs, and quotas.'
+  }),
   locations: Type.Optional(Type.Array(Type.String({ minLength: 1 }), {
     minItems: 1, description: 'Creates one cloud for each location, with the name NAME-LOCATION.'
   }))
@@ -116,6 +129,19 @@ export const ServerSettings = Type.Object({
         'operation, to at most 10 seconds.'
     })
   }, { additionalProperties: false, default: {} }),
+  v1: Type.Object({
+    enabled: Type.Boolean({ default: true, description: "Whether to serve /api/v1, the original Orchestrator's API." }),
+    query_token: Type.Boolean({
+      default: false,
+      description: 'Whether `auth_token` is accepted in the query, where proxies and browsers may keep it.'
+    }),
+    token_minutes: Type.Number({
+      minimum: 1, maximum: 10_080, default: 60, description: 'Minutes for which the token of a sign-in is valid.'
+    }),
+    sunset: Type.Optional(Type.String({
+      format: 'date', description: 'The day on which /api/v1 ends, for the header Sunset, such as 2028-12-31.'
+    }))
+  }, { additionalProperties: false, default: {} }),
   metrics: Type.Optional(Type.Object({
     host: Type.String({ default: '127.0.0.1', description: 'Address of the listener for Prometheus.' }),
     port: Type.Integer({
@@ -128,6 +154,9 @@ export const ServerSettings = Type.Object({
       minLength: 1, description: 'File to which each entry is added as a line of JSON. SIGHUP opens it again.'
     }))
   }, { additionalProperties: false, description: 'Records changes. With `auth` they are recorded in any case.' })),
+  cache_mb: Type.Integer({
+    minimum: 1, maximum: 100_000, default: 32, description: 'Megabytes of answers of the clouds to keep, at most.'
+  }),
   health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })
 }, { additionalProperties: false })
 
@@ -140,6 +169,8 @@ export interface CloudSettings {
   enabled: boolean
   timeout: number
   max_in_flight: number
+  cache_seconds: number
+  catalog_cache_seconds: number
   /** The settings of the driver. */
   settings: Record<string, unknown>
   /** Why the code of the driver cannot be used. The cloud is then down, and its settings are not checked. */
@@ -147,6 +178,8 @@ export interface CloudSettings {
 }
 
 export interface Settings extends ServerSettings {
+  /** The folder of the store, for all data that must survive a restart. */
+  dataDirectory: string
   /** In the order of lists: `default` first, the others as in the file. */
   clouds: CloudSettings[]
 }

@@ -2,7 +2,7 @@ import path from 'node:path'
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
-import type { Capability, ProblemError } from '../openapi/model/index.ts'
+import type { Capability, DriverProvider, ProblemError } from '../openapi/model/index.ts'
 import { withDefaults, type BareConnection } from './bare.ts'
 import type { Call, Log } from './call.ts'
 import type { CapabilityDetails } from './capabilities.ts'
@@ -44,6 +44,12 @@ export interface Connection extends Services {
   /** Set if the protection of a node forbids only its end. Otherwise it forbids every change. */
   readonly protects?: 'destroy'
   /**
+   * The fields that a `brief` read of a service leaves out or shows in less detail, because they take further calls. A
+   * list that neither shows nor tests one of them is then read with `brief`. Without this, only the server's own reads
+   * are brief.
+   */
+  readonly briefOmits?: { readonly [S in ServiceName]?: ReadonlySet<string> }
+  /**
    * Resolves if the cloud answers and accepts the credentials: with the problem of a service that was used and fails
    * now, if there is one. The cloud is then degraded.
    */
@@ -55,6 +61,8 @@ export interface Connection extends Services {
   prepare?: ((call: Call) => Promise<void>) | undefined
   /** True while `check` would start something that only requests may start. The periodic check leaves the cloud out. */
   readonly isDormant?: boolean
+  /** Lists the projects that the account can use. A driver leaves it out if its account is the only one. */
+  listProjects?: (call: Call) => Promise<Array<{ id: string, name: string }>>
   /** Drops token, catalog and caches, so that the next call reads them again. */
   refresh (): void
   close? (): Promise<void>
@@ -96,6 +104,14 @@ export interface SettingsSource {
   env: Readonly<Record<string, string | undefined>>
 }
 
+/** What `orchestrator install DRIVER` passes on. */
+export interface InstallOptions {
+  dataDirectory: string
+  /** Packages to install beside those that the driver needs. */
+  packages: readonly string[]
+  print (message: string): void
+}
+
 export interface Driver<Settings extends TObject = TObject> {
   name: string
   /** The kind of cloud, in a few words. */
@@ -116,6 +132,10 @@ export interface Driver<Settings extends TObject = TObject> {
   createOptions?: TObject
   /** True if results come from code of others. The server then checks them, as those of a driver from outside. */
   isGuarded?: boolean
+  /** Installs what the driver needs beyond this package. */
+  install? (options: InstallOptions): Promise<void>
+  /** The providers that the driver reaches, if they are many. Undefined if the driver is not installed. */
+  providers? (dataDirectory: string): Promise<Omit<DriverProvider, 'self'>[] | undefined>
   connect (settings: Static<Settings>, context: Context): Connection
 }
 

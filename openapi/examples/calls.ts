@@ -28,6 +28,7 @@ async function callReads (call: CallApi) {
   for (const operationId of single) await call(operationId)
   await call('getDriver', { path: { driver: 'dummy' } })
   await call('listAudit', { query: 'limit=1' })
+  await call('getDriverProvider', { path: { driver: 'libcloud', provider: 'digitalocean' } })
   await call('getMe')
   await call('getMay', { query: 'action=nodes.stop&cloud=default' })
   const { id } = await call('createKey', {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { CloudSettings } from '../../config/index.ts'
+import type { Settings } from '../../config/index.ts'
 import { connectionOf } from '../../drivers/bare.ts'
 import {
   addCloud, limitersOf, secretsOf, type Connection, type DriverOptions, type DriverPlugin
@@ -17,7 +17,9 @@ const closeTimeout = 2000
  * cloud is down and the others are served.
  */
 export async function connectClouds (
-  fastify: FastifyInstance, settings: readonly CloudSettings[], drivers: ReadonlyMap<string, DriverPlugin>
+  fastify: FastifyInstance,
+  { clouds: settings, cache_mb: cacheSize }: Pick<Settings, 'clouds' | 'cache_mb'>,
+  drivers: ReadonlyMap<string, DriverPlugin>
 ): Promise<Farm> {
   if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
   const links = new Map<string, Connection | ProblemError>()
@@ -39,7 +41,7 @@ export async function connectClouds (
       links.set(name, watchConnection(connectionOf(fastify.clouds[name]!), fastify.callWatchers))
     }
   }
-  return createFarm(settings, links)
+  return createFarm(settings, links, cacheSize * 2 ** 20)
 }
 
 function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugin, options: DriverOptions) {

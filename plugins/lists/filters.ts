@@ -35,6 +35,10 @@ export function matchesPattern (pattern: string, name: string): boolean {
   return true
 }
 
+/** Returns the fields of an item that filters test. */
+export const fieldsOf = (filters: Filters): string[] => Object.keys(filters).map((name) =>
+  name.startsWith('created_') ? 'created_at' : name.replace(/^(?:min|max|exclude)_/, ''))
+
 type Item = Readonly<Record<string, unknown>>
 type Test = (item: Item) => boolean
 

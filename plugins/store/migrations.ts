@@ -119,6 +119,20 @@ const credentials: Migration = {
   }
 }
 
+const signIns: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('sign_ins')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('hash', 'varchar(64)', (column) => column.notNull().unique())
+      .addColumn('user_id', 'varchar(36)', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('password_hash', 'varchar(64)', (column) => column.notNull())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .addColumn('expires_at', 'varchar(24)', (column) => column.notNull())
+      .execute()
+    await db.schema.createIndex('sign_ins_expiry').on('sign_ins').column('expires_at').execute()
+  }
+}
+
 /** Each index has the order of the list, for a caller, a cloud, an action or all. */
 const audit: Migration = {
   async up (db: Kysely<unknown>) {
@@ -151,5 +165,6 @@ export const migrations: Record<string, Migration> = {
   '0003-operation-lists': operationLists,
   '0004-callers': callers,
   '0005-credentials': credentials,
-  '0006-audit': audit
+  '0006-audit': audit,
+  '0007-sign-ins': signIns
 }
