@@ -39,7 +39,7 @@ const serviceByPath = new Map(services.map((service) => [pathOf(service), servic
 export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   fastify.decorate('drivers', drivers)
   fastify.decorate('dataDirectory', settings.dataDirectory)
-  const farm = await connectClouds(fastify, settings.clouds, drivers)
+  const farm = await connectClouds(fastify, settings, drivers)
   fastify.decorate('farm', farm)
 
   fastify.decorateRequest('cloud')
@@ -90,4 +90,4 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   // Not awaited: a cloud that does not answer must not delay the start.
   fastify.addHook('onReady', async () => checkAll())
   fastify.addHook('onClose', async () => { for (const timer of timers) clearInterval(timer) })
-}, { name: 'clouds', dependencies: ['auth'] })
+}, { name: 'clouds', dependencies: ['auth', 'call-watchers'] })
