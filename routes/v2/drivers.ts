@@ -60,8 +60,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     schema: {
       operationId: 'getDriverProvider',
       summary: 'Get a provider of a driver, with its arguments and capabilities',
-      description: 'For drivers that reach many providers, such as libcloud. The arguments are those of `key`, `secret`, ' +
-        '`region` and `arguments` in the settings of a cloud.',
+      description: 'For drivers that reach many providers, such as libcloud. `key`, `secret`, `region` and ' +
+        '`arguments` of the settings set the arguments.',
       tags,
       params: Type.Object({
         driver: Type.String({ description: 'Name of the driver.' }),

@@ -226,6 +226,12 @@ class Call:
         return next((one for one in found if region in (str(one.id), one.name)), found[0] if found else None)
 
     def nodes(self):
+        if self.provider == 'libvirt':
+            # The id of a domain changes with each start. Its UUID does not.
+            found = self.driver.list_nodes()
+            for one in found:
+                one.id = str(mapping.extra_of(one).get('uuid') or one.uuid)
+            return found
         if takes(self.cls, 'list_nodes'):
             return self.driver.list_nodes()
         if has(self.cls, 'ex_list_cloud_services'):  # Azure's classic services
