@@ -4,11 +4,13 @@ import type { Agent, Dispatcher } from 'undici'
 import { ProblemError } from '../openapi/model/index.ts'
 import type { Call } from './call.ts'
 import { exchange, type Attempt, type RawResponse } from './exchange.ts'
-import { createLimiter } from './limiter.ts'
+import { createLimiter, type Limiter } from './limiter.ts'
 import { isOutcomeUnknown } from './outcome.ts'
 import { watchStream } from './stream.ts'
 
 export interface HttpOptions {
+  /** Limits the parallel requests. Default: a limiter of `maxInFlight`. */
+  limit?: Limiter
   /** Milliseconds that a call may take in all. At most half of it is for connecting. */
   timeout: number
   maxInFlight: number
@@ -69,6 +71,9 @@ const maxRetries = 3
 /** Bytes of the largest response that is read. */
 export const maxBodySize = 64 * 1024 * 1024
 
+/** The headers in which clouds send their own id of a request, for their support. */
+const requestIdHeaders = ['x-openstack-request-id', 'x-compute-request-id', 'x-order-request-id', 'x-request-id']
+
 /** A retry costs one, a request earns a tenth. So a cloud in trouble gets at most a tenth more calls. */
 function createRetryBudget () {
   const maximum = 10
@@ -103,10 +108,10 @@ const codeOf = (error: unknown): string => {
 
 /** Creates the HTTP client of a cloud: a pool of connections, retries within a budget, a limit of parallel requests. */
 export function createHttpClient (
-  { timeout, maxInFlight, ca, verify = true, userAgent, mask = (text) => text }: HttpOptions
+  { timeout, maxInFlight, limit = createLimiter(maxInFlight), ca, verify = true, userAgent, mask = (text) => text }:
+  HttpOptions
 ): HttpClient {
   const budget = createRetryBudget()
-  const limit = createLimiter(maxInFlight)
 
   /**
    * Milliseconds before a retry: `Retry-After`, or full jitter on 100, 200, 400 ms. undefined if the cloud demands a
@@ -179,6 +184,7 @@ export function createHttpClient (
         accept: 'application/json',
         'user-agent': userAgent,
         'content-type': body === undefined ? undefined : 'application/json',
+        traceparent: call.traceparent,
         ...headers
       },
       body: body === undefined ? null : JSON.stringify(body)
@@ -223,6 +229,8 @@ export function createHttpClient (
           throw explain(error, attempt, call)
         }
       }, call.signal)
+      const id = read ? undefined : requestIdHeaders.map((name) => headers[name]).find((value) => value !== undefined)
+      if (id !== undefined) call.noteRequestId?.(id.slice(0, 128))
       const isPlainAccepted = status === 202 && /^text\/plain\b/i.test(headers['content-type'] ?? '')
       return { status, headers, body: isPlainAccepted ? undefined : parse(text, status, read) }
     },

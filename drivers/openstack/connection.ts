@@ -61,6 +61,7 @@ export function connect (settings: Settings, context: Context): Connection {
   const client = createClient({ session, http, timeout, microversions: true })
   const servers = bind(client, resources.server, { service: 'compute' })
   const neutron = createNeutron(client)
+  const projects = bind<{ id: string, name: string }>(client, resources.authProject, { service: 'identity' })
   const region = () => session.region() ?? settings.region_name ?? null
   const identifyIn = (collection: ServiceName) => (id: string) =>
     context.identify(collection, id, region())
@@ -95,6 +96,7 @@ export function connect (settings: Settings, context: Context): Connection {
     volume_types: volumeTypes.createVolumeTypes(client, identifyIn('volume_types')),
     snapshots: snapshots.createSnapshots(client, identifyIn('snapshots')),
     quotas: createQuotas(client),
+    listProjects: (call) => projects.all({}, call),
     /**
      * Reads a list too, since Nova shows its versions to anyone; only a list shows whether the
      * token is valid. Then looks at the other services that were used.

@@ -15,6 +15,10 @@ export interface CallContext {
   log: Log
   /** The id of the operation that makes the call. A create carries it into the cloud. */
   operation?: string
+  /** The header `traceparent` of the request, if the server makes traces. */
+  traceparent?: string | undefined
+  /** Takes the cloud's own id of a request that changes something, with the operation that sent it. */
+  noteRequestId?: ((id: string, operation: string | undefined) => void) | undefined
   /**
    * The time limit in milliseconds, if it is shorter than that of the cloud. Infinity for a call without a limit, such
    * as an upload, which the driver ends when no data flows.
@@ -152,10 +156,11 @@ export function createCloud (
 
   const call = async <T>(to: Connection, context: CallContext, run: CloudCall<T>) => {
     if (aborted !== undefined) throw aborted
-    const { timeout: own = limit, requestId, operation, caller } = context
+    const { timeout: own = limit, requestId, operation, traceparent, noteRequestId: note, caller } = context
     const timeout = own === Infinity ? Infinity : Math.min(own, limit)
     const log = secrets === undefined ? context.log : new MaskingLog(context.log, secrets)
-    const open = openCall({ timeout, log, requestId, operation, caller })
+    const noteRequestId = note && ((id: string) => note(id, operation))
+    const open = openCall({ timeout, log, requestId, operation, traceparent, noteRequestId, caller })
     openCalls.add(open)
     try {
       if (to.prepare !== undefined) await to.prepare(open)

@@ -63,6 +63,10 @@ export function parseTime (field: string, value: string) {
   })
 }
 
+/** Converts the time of a filter to the form of the store, in which times are compared as text. */
+export const toStoredTime = (field: string, time: string | undefined) =>
+  time === undefined ? undefined : new Date(parseTime(field, time)).toISOString()
+
 /** The filters beyond equality, by the beginning of their names. An item whose value is not known passes none. */
 const tests: Readonly<Record<string, (field: string, values: readonly string[]) => Test>> = {
   min_: (field, [value]) => (item) => numberIn(item, field) >= Number(value),

@@ -35,7 +35,13 @@ export interface PageRequest {
   fresh: boolean
 }
 
-interface ServicePage { items: object[], next: string | null, total?: number, partial?: ProblemError }
+interface ServicePage {
+  items: object[]
+  next: string | null
+  total?: number
+  partial?: ProblemError
+  complete_scan?: boolean
+}
 
 interface ListService {
   list (query: object, call: unknown): Promise<ServicePage>
@@ -115,9 +121,11 @@ export async function readPage (
     const timeout = timeoutOf(farm.get(cloud), until)
     const handle = farm.handle(cloud, timeout === undefined ? context : { ...context, timeout })
     const answer = await readShared(handle, request, token, limit)
-    const { items, next, total, partial } = answer.value
+    const { items, next, total, partial, complete_scan: isWhole } = answer.value
     const source = toSource(partial === undefined ? 'ok' : 'partial', items.length, answer.asOf, partial)
-    return { cloud, items, token, next, total, source, answer }
+    return {
+      cloud, items, token, next, total, source: isWhole === true ? { ...source, complete_scan: true } : source, answer
+    }
   } catch (thrown) {
     const error = thrown as ProblemError
     const status = error.code === 'provider_timeout' ? 'timeout' : 'error'

@@ -33,12 +33,13 @@ export interface StarterOptions {
   tracker: Tracker
   transitions: Transitions
   log: FastifyBaseLogger
+  onEnd: (row: OperationRow) => void
 }
 
 const hashOf = (input: object) => hashText(canonicalize(input))
 
 /** Starts operations: writes the operation, then sends the change to the cloud once. */
-export function createStarter ({ rows, tracker, transitions, log }: StarterOptions) {
+export function createStarter ({ rows, tracker, transitions, log, onEnd }: StarterOptions) {
   /** Rows that are being inserted. Equal requests join an operation only after it is in the store. */
   const inserting = new Map<string, Promise<void>>()
 
@@ -131,6 +132,7 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
         resources: [toResource(cloud.name, request.target, request.fromState)]
       }
       await rows.insert(finished)
+      onEnd(finished)
       log.info({ operation: row.id, kind: row.kind, cloud: row.cloud, status: 'succeeded' }, 'operation ended')
       return { row: finished }
     }

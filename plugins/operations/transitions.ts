@@ -14,13 +14,14 @@ export interface TransitionsOptions {
   farm: Farm
   poller: Pick<Poller, 'watch' | 'forget' | 'stopped'>
   log: FastifyBaseLogger
+  onEnd: (row: OperationRow) => void
 }
 
 /**
  * The steps in the life of an operation. Memory follows the store: a step is written first, then shown. If the store
  * fails, the step is retried in the background until it is written; a restart finds the step before it in the store.
  */
-export function createTransitions ({ rows, tracker, farm, poller, log }: TransitionsOptions) {
+export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: TransitionsOptions) {
   /** Lets no read that is older than this step be shown after it. */
   const touch = (row: OperationRow) => farm.get(row.cloud).freshness.touch(serviceOf(row))
 
@@ -60,8 +61,10 @@ export function createTransitions ({ rows, tracker, farm, poller, log }: Transit
       progress: status === 'succeeded' ? 100 : row.progress,
       input: null,
       failure: undefined
-    }, ({ kind, cloud }) => {
+    }, (ended) => {
+      const { kind, cloud } = ended
       tracker.remove(id)
+      onEnd(ended)
       log.info({ operation: id, kind, cloud, status, code: error?.code }, 'operation ended')
     })
   }

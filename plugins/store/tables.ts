@@ -47,6 +47,27 @@ export interface Tables {
     grants: string
     created_at: string
   }
+  /** Tokens of users for /api/v1. `password_hash` is of the stored password: a new password ends the sign-in. */
+  sign_ins: {
+    id: string
+    hash: string
+    user_id: string
+    password_hash: string
+    created_at: string
+    expires_at: string
+  }
+  audit: {
+    id: string
+    created_at: string
+    /** The id of the caller. */
+    caller: string | null
+    action: string
+    cloud: string | null
+    outcome: string
+    operation: string | null
+    /** The other fields of the entry, as JSON. */
+    content: string
+  }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }
