@@ -16,9 +16,6 @@ const help = `orchestrator ${version}: one REST API over many clouds
   orchestrator check     check the settings and every cloud; exits with 0 if all are well, otherwise with 1
   orchestrator backup FILE
                          copy the store to a new file, also while the server runs
-  orchestrator convert FILE
-                         print the settings of the original Orchestrator (CLOUD_FARM) as settings of this server;
-                         the output contains the credentials of the file
   orchestrator keys create NAME --grant LEVEL:CLOUD[,CLOUD...] [--expires 90d]
                          create a key and print it; LEVEL is read, operate, manage or admin, and a * in CLOUD matches
                          any text. Repeat --grant for more. The settings need \`auth\` for keys to be checked
@@ -26,8 +23,13 @@ const help = `orchestrator ${version}: one REST API over many clouds
                          list the keys; revoke one
   orchestrator users create NAME --grant LEVEL:CLOUD[,CLOUD...], users list, users password NAME, users remove NAME
                          users with passwords, which are read from the standard input
+  orchestrator convert FILE
+                         print the settings of the original Orchestrator (CLOUD_FARM) as settings of this server;
+                         the output contains the credentials of the file
   orchestrator new-driver NAME
                          write the package of a new driver into ./orchestrator-driver-NAME
+  orchestrator install DRIVER [--with PACKAGE]
+                         install what a driver needs beyond this package (libcloud), into the data folder
 
   -c, --config FILE      settings file (YAML or JSON). Default: the file that ORCHESTRATOR_CONFIG names, or
                          orchestrator.yaml, .yml or .json in the working directory, or a single dummy cloud
@@ -64,6 +66,7 @@ function readArguments () {
       'error-log': { type: 'string' },
       expires: { type: 'string' },
       grant: { type: 'string', multiple: true },
+      with: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' }
     }
@@ -75,12 +78,14 @@ async function main () {
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
   const operands: Record<string, readonly number[]> = {
-    serve: [0], check: [0], backup: [1], convert: [1], 'new-driver': [1], keys: [0, 1, 2], users: [0, 1, 2]
+    serve: [0], check: [0], backup: [1], convert: [1], install: [1], 'new-driver': [1], keys: [0, 1, 2],
+    users: [0, 1, 2]
   }
   if (operands[command]?.includes(others.length) !== true) {
     if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
     if (command === 'convert') return fail(`convert needs the name of one settings file.\n\n${help}`)
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
+    if (command === 'install') return fail(`install needs the name of one driver.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
 
@@ -102,6 +107,12 @@ async function main () {
   if (command === 'serve') {
     await serve({ settings, drivers, logs })
     return
+  }
+
+  if (command === 'install') {
+    const { install } = drivers.get(others[0]!)?.driver ?? {}
+    if (install === undefined) return fail(`The driver ${others[0]} needs no installation.`)
+    return install({ dataDirectory: settings.dataDirectory, packages: values.with ?? [], print })
   }
 
   if (command === 'backup') return print(`The store was copied to ${await backup(settings, others[0]!)}`)

@@ -1,3 +1,4 @@
+export * from './audit.ts'
 export * from './bulk.ts'
 export * from './caller.ts'
 export * from './common.ts'

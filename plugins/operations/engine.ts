@@ -16,6 +16,8 @@ export interface EngineOptions {
   rows: Rows
   settings: Settings
   log: FastifyBaseLogger
+  /** Receives each operation that has ended. */
+  onEnd: (row: OperationRow) => void
 }
 
 /**
@@ -23,7 +25,7 @@ export interface EngineOptions {
  * `reconcile` finds out what came of a change whose answer was lost. `resume` continues the operations that had not
  * ended when the server stopped.
  */
-export function createEngine ({ farm, rows, settings, log }: EngineOptions) {
+export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOptions) {
   const { max_hours: maxHours, reconcile_seconds: reconcileSeconds, poll_ms: minInterval } = settings.operations
   const tracker = createTracker()
 
@@ -59,9 +61,9 @@ export function createEngine ({ farm, rows, settings, log }: EngineOptions) {
 
   const isShared = (id: string) => tracker.get(id)?.phase === 'waiting'
   const poller = createPoller({ step, isShared, log, minInterval })
-  const transitions = createTransitions({ rows, tracker, poller, log })
+  const transitions = createTransitions({ rows, tracker, farm, poller, log, onEnd })
   const follower = createFollower({ tracker, transitions, log })
-  const starter = createStarter({ rows, tracker, transitions, log })
+  const starter = createStarter({ rows, tracker, transitions, log, onEnd })
   const reconcile = createReconciler({ starter, transitions, log, isGivenUp })
 
   return {
@@ -74,6 +76,9 @@ export function createEngine ({ farm, rows, settings, log }: EngineOptions) {
       const row = tracker.get(id)
       if (row !== undefined && done <= 1) tracker.set({ ...row, progress: Math.floor(done * 100) })
     },
+
+    /** The operations that have not ended. */
+    underWay: () => tracker.values(),
 
     get: async (id: string) => tracker.get(id) ?? rows.get(id),
 

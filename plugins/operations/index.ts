@@ -5,8 +5,9 @@ import { ProblemError, type Operation } from '../../openapi/model/index.ts'
 import type { Caller } from '../auth/caller.ts'
 import { forbidStorage, hasSecrets } from '../http/caching.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Walk } from '../lists/cursor.ts'
+import { durationBuckets } from '../metrics/index.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { createRows, isEnded, toOperation, type OperationQuery } from './rows.ts'
+import { createRows, isEnded, toOperation, type OperationQuery, type OperationRow } from './rows.ts'
 import type { StartedOperation } from './start.ts'
 
 declare module 'fastify' {
@@ -29,7 +30,7 @@ export type OperationPageQuery = Omit<OperationQuery, 'after'> & { cursor?: stri
 
 interface OperationsPage { items: Operation[], next_cursor: string | null, total: null }
 
-export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report'> {
+export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report' | 'underWay'> {
   /** Throws resource_not_found, also for an operation of a cloud that the caller may not read. */
   get (id: string, caller: Caller): Promise<Operation>
   /** Waits at most this time for the end of an operation, or until the signal. */
@@ -58,7 +59,15 @@ export function parsePrefer (header: string | string[] | undefined): number | un
 /** Changes that take time: recorded in the store, followed until they end, continued after a restart. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const rows = createRows(fastify.store, fastify.log)
-  const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log })
+  const observeEnd = fastify.metrics.histogram({
+    name: 'operation_duration_seconds',
+    help: 'Seconds from the request of an operation to its end.',
+    labels: ['cloud', 'kind', 'status'],
+    buckets: [...durationBuckets, 300, 1800, 7200]
+  })
+  const onEnd = ({ cloud, kind, status, created_at: created, finished_at: finished }: OperationRow) =>
+    observeEnd({ cloud, kind, status }, Math.max(0, Date.parse(finished!) - Date.parse(created)) / 1000)
+  const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log, onEnd })
 
   const served = new Set(fastify.farm.clouds.map(({ name }) => name))
 
@@ -85,6 +94,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     succeed: engine.succeed,
     join: engine.join,
     report: engine.report,
+    underWay: engine.underWay,
     get,
     wait,
     async page ({ limit, cursor, ...query }, caller) {
@@ -123,4 +133,4 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   fastify.addHook('onReady', () => engine.resume())
   fastify.addHook('preClose', async () => { engine.stop() })
   fastify.addHook('onClose', () => engine.stop())
-}, { name: 'operations', dependencies: ['clouds', 'store'] })
+}, { name: 'operations', dependencies: ['clouds', 'store', 'metrics'] })

@@ -5,7 +5,7 @@ import { toCallerRef } from '../auth/caller.ts'
 import type { CloudCall, CloudHandle } from '../clouds/cloud.ts'
 import { canonicalize, hashText } from '../fingerprint.ts'
 import type { IdempotencyKey } from '../store/tables.ts'
-import { toResource, toTarget } from './resources.ts'
+import { serviceOf, toResource, toTarget } from './resources.ts'
 import type { OperationRow, Rows } from './rows.ts'
 import type { Tracker } from './tracker.ts'
 import type { Transitions } from './transitions.ts'
@@ -33,12 +33,13 @@ export interface StarterOptions {
   tracker: Tracker
   transitions: Transitions
   log: FastifyBaseLogger
+  onEnd: (row: OperationRow) => void
 }
 
 const hashOf = (input: object) => hashText(canonicalize(input))
 
 /** Starts operations: writes the operation, then sends the change to the cloud once. */
-export function createStarter ({ rows, tracker, transitions, log }: StarterOptions) {
+export function createStarter ({ rows, tracker, transitions, log, onEnd }: StarterOptions) {
   /** Rows that are being inserted. Equal requests join an operation only after it is in the store. */
   const inserting = new Map<string, Promise<void>>()
 
@@ -59,7 +60,7 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
   /** Sends the change. Throws the cloud's refusal, which ends the operation. */
   const send = async (row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle) => {
     try {
-      const change = await cloud.with({ operation: row.id }).call(run)
+      const change = await cloud.with({ operation: row.id }).change(serviceOf(row), run)
       await transitions.accept(row, change)
       return change.secrets
     } catch (error) {
@@ -77,7 +78,7 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
   /** Sends a create again whose outcome is unknown. If the cloud cannot take it now, this is tried again later. */
   const sendAgain = async (row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle) => {
     try {
-      await transitions.accept(row, await cloud.with({ operation: row.id }).call(run))
+      await transitions.accept(row, await cloud.with({ operation: row.id }).change(serviceOf(row), run))
     } catch (error) {
       const problem = error as ProblemError
       if (problem.outcomeUnknown || toProblem(problem).retryable) return transitions.reconcile(row, problem)
@@ -131,6 +132,7 @@ export function createStarter ({ rows, tracker, transitions, log }: StarterOptio
         resources: [toResource(cloud.name, request.target, request.fromState)]
       }
       await rows.insert(finished)
+      onEnd(finished)
       log.info({ operation: row.id, kind: row.kind, cloud: row.cloud, status: 'succeeded' }, 'operation ended')
       return { row: finished }
     }
