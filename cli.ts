@@ -78,7 +78,13 @@ async function main () {
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
   const operands: Record<string, readonly number[]> = {
-    serve: [0], check: [0], backup: [1], convert: [1], install: [1], 'new-driver': [1], keys: [0, 1, 2],
+    serve: [0],
+    check: [0],
+    backup: [1],
+    convert: [1],
+    install: [1],
+    'new-driver': [1],
+    keys: [0, 1, 2],
     users: [0, 1, 2]
   }
   if (operands[command]?.includes(others.length) !== true) {
