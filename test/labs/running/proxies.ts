@@ -114,7 +114,9 @@ DefaultRuntimeDir ${temporary}
 PidFile ${directory}/apache.pid
 ServerName ${name}
 Listen 127.0.0.1:${port}
-ErrorLog "|/bin/cat 1>&2"
+ErrorLog ${directory}/apache-error.log
+User www-data
+Group www-data
 StartServers 1
 Include ${site}
 `)
