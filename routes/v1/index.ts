@@ -1,9 +1,9 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { Settings } from '../../config/index.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
-import { createCredentials } from './credentials.ts'
-import { documentV1 } from './document.ts'
+import { createCredentials, type V1Options } from '../../plugins/v1/credentials.ts'
+import { deprecationHeaders } from '../../plugins/v1/deprecation.ts'
+import { documentV1 } from '../../plugins/v1/document.ts'
 import { sendError } from './errors.ts'
 import { createFinder } from './find.ts'
 import { firewallRoutes } from './firewall.ts'
@@ -13,28 +13,17 @@ import { answer, bodyTypes, SignIn } from './schemas.ts'
 
 const malformed = () => new ProblemError('invalid_request', 'The body is not valid JSON')
 
-/** The day of the first version with /api/v2, in the form of RFC 9745. */
-const deprecated = `@${Date.UTC(2026, 10, 1) / 1000}`
-
-/** The headers that tell a client of v1 to move to v2 (RFC 9745, RFC 8594). */
-function deprecationHeaders ({ v1: { sunset } }: Settings): Record<string, string> {
-  const headers = { deprecation: deprecated, link: '</docs>; rel="successor-version"' }
-  return sunset === undefined ? headers : { ...headers, sunset: new Date(`${sunset}T00:00:00Z`).toUTCString() }
-}
-
-interface Options { settings: Settings }
-
 /**
  * The API of the original Orchestrator, for its clients: the same paths, answers and errors. Everything else goes
  * through the same plugins as /api/v2.
  */
-export default async function v1 (fastify: FastifyInstance, options: Options) {
+export default async function v1 (fastify: FastifyInstance, options: V1Options) {
   if (!options.settings.v1.enabled) return
   await documentV1(fastify)
   await fastify.register(routes, { ...options, prefix: '/api/v1' })
 }
 
-async function routes (fastify: FastifyInstance, { settings }: Options) {
+async function routes (fastify: FastifyInstance, { settings }: V1Options) {
   const credentials = createCredentials(fastify, settings)
   const finder = createFinder(fastify)
   const headers = deprecationHeaders(settings)

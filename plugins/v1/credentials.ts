@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { ProblemError, type Level } from '../../openapi/model/index.ts'
-import { createSignIns } from '../../plugins/auth/sign-ins.ts'
-import { cloudNotFound } from '../../plugins/clouds/farm.ts'
+import { createSignIns } from '../auth/sign-ins.ts'
+import { cloudNotFound } from '../clouds/farm.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -14,6 +14,8 @@ declare module 'fastify' {
     v1?: Level | 'open'
   }
 }
+
+export interface V1Options { settings: Settings }
 
 const forbidden = (detail: string, hint?: string) => new ProblemError('permission_denied', detail, { hint })
 
