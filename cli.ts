@@ -5,6 +5,7 @@ import { backup } from './backup.ts'
 import { CommandError, runKeys, runUsers, type CommandOutput } from './callers.ts'
 import { convertSettings, loadServer, SettingsError } from './config/index.ts'
 import { version } from './config/version.ts'
+import { readLogTargets } from './logs.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
 import { serve } from './server.ts'
@@ -15,9 +16,6 @@ const help = `orchestrator ${version}: one REST API over many clouds
   orchestrator check     check the settings and every cloud; exits with 0 if all are well, otherwise with 1
   orchestrator backup FILE
                          copy the store to a new file, also while the server runs
-  orchestrator convert FILE
-                         print the settings of the original Orchestrator (CLOUD_FARM) as settings of this server;
-                         the output contains the credentials of the file
   orchestrator keys create NAME --grant LEVEL:CLOUD[,CLOUD...] [--expires 90d]
                          create a key and print it; LEVEL is read, operate, manage or admin, and a * in CLOUD matches
                          any text. Repeat --grant for more. The settings need \`auth\` for keys to be checked
@@ -25,15 +23,26 @@ const help = `orchestrator ${version}: one REST API over many clouds
                          list the keys; revoke one
   orchestrator users create NAME --grant LEVEL:CLOUD[,CLOUD...], users list, users password NAME, users remove NAME
                          users with passwords, which are read from the standard input
+  orchestrator convert FILE
+                         print the settings of the original Orchestrator (CLOUD_FARM) as settings of this server;
+                         the output contains the credentials of the file
   orchestrator new-driver NAME
                          write the package of a new driver into ./orchestrator-driver-NAME
+  orchestrator install DRIVER [--with PACKAGE]
+                         install what a driver needs beyond this package (libcloud), into the data folder
 
   -c, --config FILE      settings file (YAML or JSON). Default: the file that ORCHESTRATOR_CONFIG names, or
                          orchestrator.yaml, .yml or .json in the working directory, or a single dummy cloud
+  --access-log FILE      serve: write a line for each request to FILE; - is stdout. Without it, requests are lines of
+                         the server's log
+  --access-log-format FORMAT
+                         combined, as Apache and nginx write it (the default), or json
+  --error-log FILE       serve: write the server's log, lines of JSON, to FILE; - is stderr. Default: stdout
   -h, --help             print this help
   -v, --version          print the version
 
-The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE override the settings of the server.`
+The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE override the settings of the server.
+SIGHUP opens the files of the logs again, so that logrotate can rename them.`
 
 const print = (message: string) => { process.stdout.write(`${message}\n`) }
 
@@ -51,9 +60,13 @@ function readArguments () {
   return parseArgs({
     allowPositionals: true,
     options: {
+      'access-log': { type: 'string' },
+      'access-log-format': { type: 'string' },
       config: { type: 'string', short: 'c' },
+      'error-log': { type: 'string' },
       expires: { type: 'string' },
       grant: { type: 'string', multiple: true },
+      with: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' }
     }
@@ -65,15 +78,20 @@ async function main () {
   if (values.help === true) return print(help)
   if (values.version === true) return print(version)
   const operands: Record<string, readonly number[]> = {
-    serve: [0], check: [0], backup: [1], convert: [1], 'new-driver': [1], keys: [0, 1, 2], users: [0, 1, 2]
+    serve: [0], check: [0], backup: [1], convert: [1], install: [1], 'new-driver': [1], keys: [0, 1, 2],
+    users: [0, 1, 2]
   }
   if (operands[command]?.includes(others.length) !== true) {
     if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
     if (command === 'convert') return fail(`convert needs the name of one settings file.\n\n${help}`)
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
+    if (command === 'install') return fail(`install needs the name of one driver.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
 
+  const logs = readLogTargets(values)
+  const logOption = (['access-log', 'access-log-format', 'error-log'] as const).find((name) => values[name] !== undefined)
+  if (logOption !== undefined && command !== 'serve') return fail(`--${logOption} is an option of serve.\n\n${help}`)
   if (command === 'new-driver') {
     const folder = createDriverPackage(others[0]!, process.cwd())
     return print(`The driver is in ${folder}. Next: npm install and npm test in that folder.`)
@@ -86,8 +104,14 @@ async function main () {
 
   const { settings, drivers } = await loadServer({ config: values.config, env: process.env, cwd: process.cwd() })
   if (command === 'serve') {
-    await serve({ settings, drivers })
+    await serve({ settings, drivers, logs })
     return
+  }
+
+  if (command === 'install') {
+    const { install } = drivers.get(others[0]!)?.driver ?? {}
+    if (install === undefined) return fail(`The driver ${others[0]} needs no installation.`)
+    return install({ dataDirectory: settings.dataDirectory, packages: values.with ?? [], print })
   }
 
   if (command === 'backup') return print(`The store was copied to ${await backup(settings, others[0]!)}`)
@@ -110,7 +134,7 @@ function messageOf (error: unknown) {
     return `The port is in use by another process (${message}); set PORT, or port in the settings`
   }
   if (code?.startsWith('ERR_PARSE_ARGS') === true) return `${message}\n\n${help}`
-  return /^The (store|key|user|password)/.test(message) ? message : stack ?? message
+  return /^The (store|key|user|password|log)/.test(message) ? message : stack ?? message
 }
 
 try {

@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.tap', '.venv', '.tools'] }),
+  ...neostandard({ ts: true, ignores: ['dist', '.tap', '.venv-bench', '.venv', '.tools'] }),
   {
     rules: {
       // A TypeBox schema and its type share a name.

@@ -3,20 +3,29 @@ import type { FastifyInstance } from 'fastify'
 import { createApp } from './app.ts'
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
+import { openLogs, type LogTargets } from './logs.ts'
 import admin from './plugins/admin.ts'
-import { banner, logStream } from './terminal.ts'
+import { banner } from './terminal.ts'
 
 export interface ServerOptions {
   settings: Settings
   drivers: ReadonlyMap<string, DriverPlugin>
+  /** By default the server logs to stdout, requests included. */
+  logs?: LogTargets
 }
 
-/** Starts the server, prints its address, and closes it gracefully on SIGTERM and SIGINT. */
-export async function serve ({ settings, drivers }: ServerOptions): Promise<FastifyInstance> {
-  const stream = await logStream(process.stdout)
-  const app = createApp({
-    settings,
+/**
+ * Starts the server, prints its address, and closes it gracefully on SIGTERM and SIGINT. On SIGHUP it opens the files
+ * of its logs again.
+ */
+export async function serve (options: ServerOptions): Promise<FastifyInstance> {
+  const { settings, drivers, logs = { accessFormat: 'combined' } } = options
+  const { stream, access, files } = await openLogs(logs, (message) => app.log.error(message))
+  const app: FastifyInstance = createApp({
+    // A request is a line of one log.
+    settings: access === undefined ? settings : { ...settings, log_requests: false },
     drivers,
+    accessLog: access,
     logger: {
       level: settings.log_level,
       ...(stream && { stream }),
@@ -25,9 +34,13 @@ export async function serve ({ settings, drivers }: ServerOptions): Promise<Fast
     }
   })
   app.register(admin, { storeFile: settings.store.file })
-  const grace = closeWithGrace({ delay: 5000 }, async ({ err }) => {
+  // SIGHUP opens the files of the logs and of the audit again.
+  const skip: 'SIGHUP'[] = files.length === 0 && settings.audit?.file === undefined ? [] : ['SIGHUP']
+  for (const signal of skip) process.on(signal, () => files.forEach((file) => { file.reopen() }))
+  const grace = closeWithGrace({ delay: 5000, skip }, async ({ err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'the server ends because of an error')
     await app.close()
+    await Promise.all(files.map((file) => file.close()))
   })
   app.addHook('onClose', async () => { grace.uninstall() })
 
@@ -36,6 +49,7 @@ export async function serve ({ settings, drivers }: ServerOptions): Promise<Fast
     port: settings.port,
     listenTextResolver: (address) => `listening on ${address}`
   })
-  process.stdout.write(banner(settings, address, process.stdout))
+  // With --access-log -, stdout has lines of requests only.
+  if (logs.access !== '-') process.stdout.write(banner(settings, address, process.stdout))
   return app
 }

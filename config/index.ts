@@ -6,6 +6,7 @@ import { isHostName, isOrigin, isProxy } from './addresses.ts'
 import { checkAuth } from './auth.ts'
 import { listDrivers, readClouds } from './clouds.ts'
 import { escapeTexts, expand, textPaths } from './expand.ts'
+import { checkExposure, readTls } from './exposure.ts'
 import { readSettingsFile } from './file.ts'
 import { convertOriginal, isOriginalFile } from './original.ts'
 import { createReport, describe, isMap, SettingsError, type Report } from './report.ts'
@@ -36,7 +37,6 @@ const variables: Record<string, (value: string) => Record<string, unknown>> = {
   STORE_FILE: (value) => ({ store: { file: value } })
 }
 
-const loopback = /^(127(\.\d+){3}|::1|localhost)$/
 const inMemory = ':memory:'
 
 /** Loads the built-in drivers and those that the settings name, then reads the settings. Throws SettingsError. */
@@ -82,6 +82,7 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   // `auth:` without a value must not leave the server open.
   if (serverInput['auth'] === null) serverInput['auth'] = {}
   const server = readServerSettings(serverInput, report)
+  const tls = server?.tls === undefined ? undefined : readTls(server.tls, directory, report)
 
   const storeFile = server?.store.file ?? inMemory
   const store = { file: storeFile === inMemory ? inMemory : path.resolve(directory, storeFile) }
@@ -89,8 +90,12 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   const clouds = readClouds(entries, { directory, dataDirectory, env, drivers, outside }, report)
 
   if (server === undefined || report.lines.length > 0) throw new SettingsError([...new Set(report.lines)])
-  return { ...server, store, clouds }
+  return { ...server, store, dataDirectory, tls, audit: resolveFile(server.audit, directory), clouds }
 }
+
+/** Resolves the path of the audit file. */
+const resolveFile = <T extends { file?: string }>(audit: T | undefined, directory: string): T | undefined =>
+  audit?.file === undefined ? audit : { ...audit, file: path.resolve(directory, audit.file) }
 
 /**
  * Returns the settings of a file of the original Orchestrator in the form of this server, with sentences about what to
@@ -118,11 +123,7 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
   report.addErrors(errors, input, ServerSettings)
   if (errors.length > 0) return undefined
   const server = settings as ServerSettings
-  if (!loopback.test(server.host) && !server.insecure) {
-    report.add('host', `found "${server.host}"; this server does not authenticate callers, so anyone who can reach ` +
-      'that address could destroy your nodes; use a loopback address (127.0.0.1), or set `insecure: true` if the ' +
-      'network itself is protected')
-  }
+  checkExposure(server, report)
   if (server.auth !== undefined) checkAuth(server.auth, report)
   for (const { path, values, isValid, expected } of checkedLists(server)) {
     values.forEach((value, i) => {

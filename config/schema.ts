@@ -16,6 +16,19 @@ export const CloudEntry = Type.Object({
   max_in_flight: Type.Integer({
     minimum: 1, maximum: 1000, default: 32, description: 'Maximum number of parallel calls to the cloud.'
   }),
+  cache_seconds: Type.Number({
+    minimum: 0,
+    maximum: 3600,
+    default: 1,
+    description: 'Seconds to keep lists and resources of the cloud, so that equal requests share one call. A change ' +
+      'through this server drops them. 0 switches it off.'
+  }),
+  catalog_cache_seconds: Type.Number({
+    minimum: 0,
+    maximum: 86_400,
+    default: 120,
+    description: 'The same for sizes, images, locations, volume types, pools of floating IPs, and quotas.'
+  }),
   locations: Type.Optional(Type.Array(Type.String({ minLength: 1 }), {
     minItems: 1, description: 'Creates one cloud for each location, with the name NAME-LOCATION.'
   }))
@@ -44,6 +57,44 @@ export const ServerSettings = Type.Object({
     description: 'Addresses, or networks such as 10.0.0.0/8, of proxies whose X-Forwarded-Host and X-Forwarded-Proto ' +
       'are true.'
   }),
+  tls: Type.Optional(Type.Object({
+    cert: Type.String({ minLength: 1, description: 'File of the certificate and its chain, in PEM.' }),
+    key: Type.String({ minLength: 1, description: 'File of the key of the certificate, in PEM.' })
+  }, { additionalProperties: false, description: 'Serves HTTPS. The files are read again when they change.' })),
+  limits: Type.Object({
+    connections: Type.Integer({ minimum: 1, default: 10_000, description: 'Maximum number of connections.' }),
+    requests: Type.Integer({ minimum: 1, default: 5000, description: 'Maximum number of requests under way.' }),
+    header_bytes: Type.Integer({
+      minimum: 4096, maximum: 1_048_576, default: 16_384, description: 'Maximum bytes of the headers of a request.'
+    }),
+    body_bytes: Type.Integer({
+      minimum: 1024, maximum: 67_108_864, default: 1_048_576, description: 'Maximum bytes of a body that is no upload.'
+    }),
+    event_loop_delay: Type.Integer({
+      minimum: 10,
+      maximum: 60_000,
+      default: 1000,
+      description: 'Milliseconds by which the event loop may be late before requests are refused with 503.'
+    }),
+    heap_percent: Type.Number({
+      minimum: 1,
+      maximum: 100,
+      default: 90,
+      description: 'Percentage of the heap that may be in use before requests are refused with 503.'
+    }),
+    failures_per_minute: Type.Integer({
+      minimum: 1,
+      default: 10,
+      description: 'Credentials that are not valid from one address in a minute before that address is slowed down.'
+    }),
+    per_caller: Type.Object({
+      requests_per_minute: Type.Integer({ minimum: 1, default: 6000, description: 'Requests of one caller.' }),
+      cloud_requests_per_minute: Type.Integer({
+        minimum: 1, default: 3000, description: 'Requests of one caller to one cloud.'
+      }),
+      changes_at_once: Type.Integer({ minimum: 1, default: 50, description: 'Changes of one caller that run at once.' })
+    }, { additionalProperties: false, default: {}, description: 'Limits of each caller, if the settings have `auth`.' })
+  }, { additionalProperties: false, default: {} }),
   cors: Type.Object({
     origins: Type.Array(Type.String(), {
       default: [], description: 'Origins whose web pages may use the API, such as https://portal.example.org.'
@@ -92,6 +143,34 @@ export const ServerSettings = Type.Object({
       description: 'Seconds before a failed expiry is tried again. The pause doubles with each failure, up to an hour.'
     })
   }, { additionalProperties: false, default: {} }),
+  v1: Type.Object({
+    enabled: Type.Boolean({ default: true, description: "Whether to serve /api/v1, the original Orchestrator's API." }),
+    query_token: Type.Boolean({
+      default: false,
+      description: 'Whether `auth_token` is accepted in the query, where proxies and browsers may keep it.'
+    }),
+    token_minutes: Type.Number({
+      minimum: 1, maximum: 10_080, default: 60, description: 'Minutes for which the token of a sign-in is valid.'
+    }),
+    sunset: Type.Optional(Type.String({
+      format: 'date', description: 'The day on which /api/v1 ends, for the header Sunset, such as 2028-12-31.'
+    }))
+  }, { additionalProperties: false, default: {} }),
+  metrics: Type.Optional(Type.Object({
+    host: Type.String({ default: '127.0.0.1', description: 'Address of the listener for Prometheus.' }),
+    port: Type.Integer({
+      minimum: 0, maximum: 65535, default: 9464, description: 'Port of that listener; 0 means any free port.'
+    })
+  }, { additionalProperties: false, description: 'Serves metrics for Prometheus. Without it there are none.' })),
+  audit: Type.Optional(Type.Object({
+    keep_days: Type.Number({ minimum: 0.01, default: 90, description: 'Days to keep entries of the audit.' }),
+    file: Type.Optional(Type.String({
+      minLength: 1, description: 'File to which each entry is added as a line of JSON. SIGHUP opens it again.'
+    }))
+  }, { additionalProperties: false, description: 'Records changes. With `auth` they are recorded in any case.' })),
+  cache_mb: Type.Integer({
+    minimum: 1, maximum: 100_000, default: 32, description: 'Megabytes of answers of the clouds to keep, at most.'
+  }),
   health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })
 }, { additionalProperties: false })
 
@@ -104,6 +183,8 @@ export interface CloudSettings {
   enabled: boolean
   timeout: number
   max_in_flight: number
+  cache_seconds: number
+  catalog_cache_seconds: number
   /** The settings of the driver. */
   settings: Record<string, unknown>
   /** Why the code of the driver cannot be used. The cloud is then down, and its settings are not checked. */
@@ -111,6 +192,8 @@ export interface CloudSettings {
 }
 
 export interface Settings extends ServerSettings {
+  /** The folder of the store, for all data that must survive a restart. */
+  dataDirectory: string
   /** In the order of lists: `default` first, the others as in the file. */
   clouds: CloudSettings[]
 }

@@ -18,6 +18,10 @@ export interface Call {
   readonly requestId: string
   /** The operation id of a create. The driver stores it in the cloud, so that a lost create can be found. */
   readonly operation?: string
+  /** The header `traceparent` for the requests to the cloud, if the server makes traces (W3C Trace Context). */
+  traceparent?: string
+  /** Takes the cloud's own id of a request that changes something, for the audit. */
+  readonly noteRequestId?: (id: string) => void
   /** Milliseconds until the deadline; Infinity if there is no deadline. Undefined if the call does not know it. */
   readonly remaining?: number
 }
@@ -28,6 +32,8 @@ export interface CallOptions {
   log: Log
   requestId: string
   operation?: string
+  traceparent?: string
+  noteRequestId?: ((id: string) => void) | undefined
   /** Returns a signal that aborts when the caller disconnects. Only called if the call needs a signal. */
   caller?: () => AbortSignal
 }
@@ -54,6 +60,8 @@ class TimedCall implements OpenCall {
   readonly log: Log
   readonly requestId: string
   declare readonly operation?: string
+  declare traceparent?: string
+  declare readonly noteRequestId?: (id: string) => void
   readonly #timeout: number
   readonly #caller: (() => AbortSignal) | undefined
   readonly #started = performance.now()
@@ -61,10 +69,12 @@ class TimedCall implements OpenCall {
   #timer: NodeJS.Timeout | undefined
   #abortReason: ProblemError | undefined
 
-  constructor ({ timeout, log, requestId, operation, caller }: CallOptions) {
+  constructor ({ timeout, log, requestId, operation, traceparent, noteRequestId, caller }: CallOptions) {
     this.log = log
     this.requestId = requestId
     if (operation !== undefined) this.operation = operation
+    if (traceparent !== undefined) this.traceparent = traceparent
+    if (noteRequestId !== undefined) this.noteRequestId = noteRequestId
     this.#timeout = timeout
     this.#caller = caller
   }
@@ -105,11 +115,12 @@ export const openCall = (options: CallOptions): OpenCall => new TimedCall(option
 
 /** Runs a part of a call that has no deadline with a deadline of its own, in milliseconds. */
 export async function within<T> (call: Call, timeout: number, run: (call: Call) => Promise<T>): Promise<T> {
-  const { signal, log, requestId, operation } = call
+  const { signal, log, requestId, operation, traceparent, noteRequestId } = call
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(deadlineExceeded(timeout)), timeout)
   try {
-    return await run({ signal: AbortSignal.any([signal, controller.signal]), log, requestId, operation })
+    const own = AbortSignal.any([signal, controller.signal])
+    return await run({ signal: own, log, requestId, operation, traceparent, noteRequestId })
   } finally {
     clearTimeout(timer)
   }

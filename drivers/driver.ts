@@ -2,7 +2,7 @@ import path from 'node:path'
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
-import type { Capability, ProblemError } from '../openapi/model/index.ts'
+import type { Capability, DriverProvider, ProblemError } from '../openapi/model/index.ts'
 import { withDefaults, type BareConnection } from './bare.ts'
 import type { Call, Log } from './call.ts'
 import type { CapabilityDetails } from './capabilities.ts'
@@ -44,6 +44,12 @@ export interface Connection extends Services {
   /** Set if the protection of a node forbids only its end. Otherwise it forbids every change. */
   readonly protects?: 'destroy'
   /**
+   * The fields that a `brief` read of a service leaves out or shows in less detail, because they take further calls. A
+   * list that neither shows nor tests one of them is then read with `brief`. Without this, only the server's own reads
+   * are brief.
+   */
+  readonly briefOmits?: { readonly [S in ServiceName]?: ReadonlySet<string> }
+  /**
    * Resolves if the cloud answers and accepts the credentials: with the problem of a service that was used and fails
    * now, if there is one. The cloud is then degraded.
    */
@@ -55,6 +61,8 @@ export interface Connection extends Services {
   prepare?: ((call: Call) => Promise<void>) | undefined
   /** True while `check` would start something that only requests may start. The periodic check leaves the cloud out. */
   readonly isDormant?: boolean
+  /** Lists the projects that the account can use. A driver leaves it out if its account is the only one. */
+  listProjects?: (call: Call) => Promise<Array<{ id: string, name: string }>>
   /** Drops token, catalog and caches, so that the next call reads them again. */
   refresh (): void
   close? (): Promise<void>
@@ -96,6 +104,14 @@ export interface SettingsSource {
   env: Readonly<Record<string, string | undefined>>
 }
 
+/** What `orchestrator install DRIVER` passes on. */
+export interface InstallOptions {
+  dataDirectory: string
+  /** Packages to install beside those that the driver needs. */
+  packages: readonly string[]
+  print (message: string): void
+}
+
 export interface Driver<Settings extends TObject = TObject> {
   name: string
   /** The kind of cloud, in a few words. */
@@ -116,6 +132,10 @@ export interface Driver<Settings extends TObject = TObject> {
   createOptions?: TObject
   /** True if results come from code of others. The server then checks them, as those of a driver from outside. */
   isGuarded?: boolean
+  /** Installs what the driver needs beyond this package. */
+  install? (options: InstallOptions): Promise<void>
+  /** The providers that the driver reaches, if they are many. Undefined if the driver is not installed. */
+  providers? (dataDirectory: string): Promise<Omit<DriverProvider, 'self'>[] | undefined>
   connect (settings: Static<Settings>, context: Context): Connection
 }
 
@@ -140,6 +160,9 @@ export type DriverPlugin = FastifyPluginAsync<DriverOptions> & {
 
 /** The secrets of each connection that a driver plugin made. */
 export const secretsOf = new WeakMap<Connection, Secrets>()
+
+/** The limiters of parallel requests of each connection that a driver plugin made. */
+export const limitersOf = new WeakMap<Connection, readonly Limiter[]>()
 
 export const userAgent = 'cloud-orchestrator'
 
@@ -182,11 +205,13 @@ export function addCloud (fastify: FastifyInstance, driver: Driver, options: Dri
   if (name in fastify.clouds) throw new Error(`cloud ${name} is registered twice`)
   const secrets = createSecrets()
   for (const secret of findSecrets(driver.settings as object, settings)) secrets.add(secret)
+  const limiters: Limiter[] = []
   const context = createContext({
     driver: driver.name, cloud: name, timeout: timeout * 1000, maxInFlight, log: fastify.log, secrets
-  })
+  }, limiters)
   const connection = connect(driver, settings, context, secrets)
   secretsOf.set(connection, secrets)
+  limitersOf.set(connection, limiters)
   fastify.clouds[name] = withDefaults(connection, context)
   return connection
 }
@@ -205,12 +230,18 @@ function connect (driver: Driver, settings: unknown, context: Context, secrets: 
 
 type ContextOptions = Pick<Context, 'cloud' | 'log' | 'timeout' | 'maxInFlight'> & { driver: string, secrets: Secrets }
 
-function createContext ({ driver, ...options }: ContextOptions): Context {
+/** Creates the context of a connection. Adds its limiters to a list. */
+function createContext ({ driver, ...options }: ContextOptions, limiters: Limiter[]): Context {
   const { cloud, timeout, maxInFlight, secrets: { mask } } = options
+  const newLimiter = () => {
+    const limiter = createLimiter(maxInFlight)
+    limiters.push(limiter)
+    return limiter
+  }
   return {
     ...options,
-    limit: createLimiter(maxInFlight),
-    http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, mask, ...tls }),
+    limit: newLimiter(),
+    http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, mask, limit: newLimiter(), ...tls }),
     identify: (service, id, location) =>
       ({ id, cloud, driver, location, self: `/api/v2/clouds/${cloud}/${pathOf(service)}/${encodeURIComponent(id)}` })
   }

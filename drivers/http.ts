@@ -1,11 +1,16 @@
+import { stringify, type ParsedUrlQueryInput } from 'node:querystring'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Agent, Dispatcher } from 'undici'
 import { ProblemError } from '../openapi/model/index.ts'
 import type { Call } from './call.ts'
-import { createLimiter } from './limiter.ts'
+import { exchange, type Attempt, type RawResponse } from './exchange.ts'
+import { createLimiter, type Limiter } from './limiter.ts'
 import { isOutcomeUnknown } from './outcome.ts'
 import { watchStream } from './stream.ts'
 
 export interface HttpOptions {
+  /** Limits the parallel requests. Default: a limiter of `maxInFlight`. */
+  limit?: Limiter
   /** Milliseconds that a call may take in all. At most half of it is for connecting. */
   timeout: number
   maxInFlight: number
@@ -66,6 +71,9 @@ const maxRetries = 3
 /** Bytes of the largest response that is read. */
 export const maxBodySize = 64 * 1024 * 1024
 
+/** The headers in which clouds send their own id of a request, for their support. */
+const requestIdHeaders = ['x-openstack-request-id', 'x-compute-request-id', 'x-order-request-id', 'x-request-id']
+
 /** A retry costs one, a request earns a tenth. So a cloud in trouble gets at most a tenth more calls. */
 function createRetryBudget () {
   const maximum = 10
@@ -88,19 +96,6 @@ export function parseRetryAfter (value: unknown): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
-/** A request on its way. */
-interface Attempt {
-  read: boolean
-  /** Whether a connection has begun to send it. */
-  sent: boolean
-}
-
-type HandlerClass = new (handler: Dispatcher.DispatchHandler) => {
-  onRequestStart (controller: Dispatcher.DispatchController, context: unknown): void
-}
-
-type AttemptOptions = Dispatcher.RequestOptions & { attempt: Attempt }
-
 /** Whether an error proves that nothing was sent. */
 export const isUnsent = (error: unknown) => unsentCodes.has(codeOf(error))
 
@@ -113,10 +108,10 @@ const codeOf = (error: unknown): string => {
 
 /** Creates the HTTP client of a cloud: a pool of connections, retries within a budget, a limit of parallel requests. */
 export function createHttpClient (
-  { timeout, maxInFlight, ca, verify = true, userAgent, mask = (text) => text }: HttpOptions
+  { timeout, maxInFlight, limit = createLimiter(maxInFlight), ca, verify = true, userAgent, mask = (text) => text }:
+  HttpOptions
 ): HttpClient {
   const budget = createRetryBudget()
-  const limit = createLimiter(maxInFlight)
 
   /**
    * Milliseconds before a retry: `Retry-After`, or full jitter on 100, 200, 400 ms. undefined if the cloud demands a
@@ -135,27 +130,8 @@ export function createHttpClient (
 
   /** Loads undici with the first request: it takes 20 MB, which a server without HTTP clouds does not need. */
   const connect = async () => {
-    const { Agent, DecoratorHandler, interceptors } = await import('undici')
-
-    // Its types lack its methods.
-    const Handler = DecoratorHandler as unknown as HandlerClass
-
-    /** undici calls `onRequestStart` when a connection exists, before it writes the first byte. */
-    class SendingHandler extends Handler {
-      readonly #attempt: Attempt
-
-      constructor (handler: Dispatcher.DispatchHandler, attempt: Attempt) {
-        super(handler)
-        this.#attempt = attempt
-      }
-
-      override onRequestStart (controller: Dispatcher.DispatchController, context: unknown) {
-        this.#attempt.sent = true
-        super.onRequestStart(controller, context)
-      }
-    }
-
-    const agent = new Agent({
+    const { Agent } = await import('undici')
+    return new Agent({
       connections: maxInFlight,
       // The deadline of the call applies. The timeouts of undici are up to half a second late.
       headersTimeout: 0,
@@ -164,62 +140,75 @@ export function createHttpClient (
       keepAliveTimeout: 30_000,
       connect: { timeout: Math.min(timeout / 2, 10_000), rejectUnauthorized: verify, ca }
     })
-    const sender = agent.compose((dispatch) => (options, handler) =>
-      dispatch(options, new SendingHandler(handler, (options as AttemptOptions).attempt)))
-    const dispatcher = sender.compose(interceptors.retry({
-      throwOnError: false,
-      retry (error, { state, opts }, done) {
-        const { statusCode, headers } = error as { statusCode?: number, headers?: Record<string, string> }
-        const { attempt } = opts as unknown as AttemptOptions
-        const delay = retryDelay(state.counter, headers)
-        const isAllowed = mayRetry(error, statusCode, attempt) && state.counter <= maxRetries
-        if (!isAllowed || delay === undefined || !budget.spend()) return done(error)
-        setTimeout(() => done(null), delay)
-      }
-    }))
-    return { agent, sender, dispatcher }
   }
-  let connected: Promise<{ agent: Agent, sender: Dispatcher, dispatcher: Dispatcher }> | undefined
+  let connecting: Promise<Agent> | undefined
+  let agent: Agent | undefined
+
+  /** Waits before a retry. Resolves to false if the request is not to be retried. */
+  const mayRepeat = async (
+    retries: number, error: unknown, response: RawResponse | undefined, attempt: Attempt, { signal }: Call
+  ) => {
+    if (signal.aborted || retries >= maxRetries || !mayRetry(error, response?.status, attempt)) return false
+    const delay = retryDelay(retries + 1, response?.headers)
+    if (delay === undefined || !budget.spend()) return false
+    await sleep(delay, undefined, { signal })
+    return true
+  }
+
+  /** Sends a request, and repeats it within the budget of retries if that is safe. */
+  const sendRepeatedly = async (options: Dispatcher.DispatchOptions, attempt: Attempt, call: Call) => {
+    for (let retries = 0; ; retries++) {
+      let response: RawResponse | undefined
+      let error: unknown
+      try {
+        response = await exchange(agent!, options, attempt, call.signal)
+        if (response.status < 400) return response
+      } catch (thrown) {
+        error = thrown
+      }
+      if (await mayRepeat(retries, error, response, attempt, call)) continue
+      if (response === undefined) throw error
+      return response
+    }
+  }
 
   const send = async (
     { method, url, query, headers, body, stream }: HttpRequest, attempt: Attempt, call: Call
-  ) => {
-    const options: AttemptOptions = {
-      origin: new URL(url).origin,
-      path: withQuery(url, query),
+  ): Promise<RawResponse> => {
+    const { origin, pathname, search } = new URL(url)
+    const options: Dispatcher.DispatchOptions = {
+      origin,
+      path: withQuery(pathname, search, query),
       method,
       headers: {
         accept: 'application/json',
         'user-agent': userAgent,
         'content-type': body === undefined ? undefined : 'application/json',
+        traceparent: call.traceparent,
         ...headers
       },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: call.signal,
-      attempt
+      body: body === undefined ? null : JSON.stringify(body)
     }
-    const { sender, dispatcher } = await (connected ??= connect())
+    agent ??= await (connecting ??= connect())
     const started = performance.now()
     const response = stream === undefined
-      ? await dispatcher.request(options)
-      : await sendStream(sender, options, stream, call)
-    const text = await response.body.text()
+      ? await sendRepeatedly(options, attempt, call)
+      : await sendStream(agent, options, stream, attempt, call)
+    const { status } = response
     const elapsed = Math.round(performance.now() - started)
-    call.log.debug({ method, url, status: response.statusCode, elapsed_ms: elapsed }, 'call to the cloud')
-    const status = response.statusCode
-    const received = flatten(response.headers)
-    if (status < 400) return { status, headers: received, text }
-    const masked = Object.entries(received).map(([key, value]) => [key, mask(value)] as const)
-    return { status, headers: Object.fromEntries(masked), text: mask(text) }
+    call.log.debug({ method, url, status, elapsed_ms: elapsed }, 'call to the cloud')
+    if (status < 400) return response
+    const masked = Object.entries(response.headers).map(([key, value]) => [key, mask(value)] as const)
+    return { status, headers: Object.fromEntries(masked), text: mask(response.text) }
   }
 
   /** Sends without retries: the part of a stream that was read cannot be sent again. */
   const sendStream = async (
-    sender: Dispatcher, options: AttemptOptions, stream: AsyncIterable<Uint8Array>, call: Call
+    agent: Agent, options: Dispatcher.DispatchOptions, stream: AsyncIterable<Uint8Array>, attempt: Attempt, call: Call
   ) => {
     const { body, signal, end } = watchStream(stream, timeout, call.signal)
     try {
-      return await sender.request({ ...options, body, signal } as AttemptOptions)
+      return await exchange(agent, { ...options, body }, attempt, signal)
     } catch (error) {
       throw signal.aborted && signal.reason instanceof ProblemError ? signal.reason : error
     } finally {
@@ -240,28 +229,27 @@ export function createHttpClient (
           throw explain(error, attempt, call)
         }
       }, call.signal)
+      const id = read ? undefined : requestIdHeaders.map((name) => headers[name]).find((value) => value !== undefined)
+      if (id !== undefined) call.noteRequestId?.(id.slice(0, 128))
       const isPlainAccepted = status === 202 && /^text\/plain\b/i.test(headers['content-type'] ?? '')
       return { status, headers, body: isPlainAccepted ? undefined : parse(text, status, read) }
     },
-    close: async () => (await connected)?.agent.destroy()
+    close: async () => (await connecting)?.destroy()
   }
 }
 
-function withQuery (url: string, query: Record<string, unknown> = {}) {
-  const { pathname, searchParams } = new URL(url)
-  for (const [key, value] of Object.entries(query)) {
-    const values: unknown[] = Array.isArray(value) ? value : [value]
-    for (const item of values) {
-      if (item !== undefined && item !== null) searchParams.append(key, String(item))
-    }
+/** Appends parameters to those that the URL has. Leaves out undefined and null, and repeats a list. */
+function withQuery (pathname: string, search: string, query: Record<string, unknown> = {}) {
+  const given: ParsedUrlQueryInput = {}
+  for (const key in query) {
+    const value = query[key]
+    const values = Array.isArray(value) ? value.filter((item) => item !== undefined && item !== null) : value
+    if (values !== undefined && values !== null) given[key] = values as string
   }
-  const search = searchParams.toString()
-  return search === '' ? pathname : `${pathname}?${search}`
+  const added = stringify(given).replaceAll('%20', '+')
+  if (added === '') return pathname + search
+  return `${pathname}${search === '' ? '?' : `${search}&`}${added}`
 }
-
-const flatten = (headers: Record<string, string | string[] | undefined>) =>
-  Object.fromEntries(Object.entries(headers).map(([key, value]) =>
-    [key, Array.isArray(value) ? value.join(', ') : value ?? '']))
 
 function parse (text: string, status: number, read: boolean) {
   if (text === '') return undefined

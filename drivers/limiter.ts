@@ -1,5 +1,11 @@
 /** Runs functions, at most a fixed number at once. The others wait in line. */
-export type Limiter = <T>(run: () => Promise<T>, signal: AbortSignal) => Promise<T>
+export interface Limiter {
+  <T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>
+  /** The number of functions that run now. */
+  readonly running: number
+  /** The number of functions that wait now. */
+  readonly waiting: number
+}
 
 /**
  * Creates a limiter of parallel calls. If the signal of a waiting call aborts, the call leaves the line and throws the
@@ -23,7 +29,7 @@ export function createLimiter (maxRunning: number): Limiter {
     waiting.add(start)
   })
 
-  return async (run, signal) => {
+  const limit = async <T>(run: () => Promise<T>, signal: AbortSignal) => {
     signal.throwIfAborted()
     if (running < maxRunning) running++
     else await waitForTurn(signal)
@@ -38,4 +44,8 @@ export function createLimiter (maxRunning: number): Limiter {
       }
     }
   }
+  return Object.defineProperties(limit, {
+    running: { get: () => running },
+    waiting: { get: () => waiting.size }
+  }) as Limiter
 }

@@ -88,6 +88,9 @@ export function createSecrets (): Secrets {
   }
 }
 
+/** A logger of pino, which knows whether a level is on. */
+type Leveled = Log & { isLevelEnabled? (level: string): boolean }
+
 /** A log that masks secrets. A class, because every call to a cloud creates one. */
 export class MaskingLog implements Log {
   readonly #log: Log
@@ -105,6 +108,8 @@ export class MaskingLog implements Log {
 
   #write (level: keyof Log, { err, ...details }: { err?: unknown }, message: string) {
     this.#secrets.maskError(err)
+    // Each call to a cloud writes a line at the level debug, which is usually off.
+    if ((this.#log as Leveled).isLevelEnabled?.(level) === false) return
     const masked = this.#secrets.maskDeep(details)
     this.#log[level](err === undefined ? masked : { err, ...masked }, this.#secrets.mask(message))
   }

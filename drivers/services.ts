@@ -42,6 +42,8 @@ export interface ListResult<T> {
   next: string | null
   /** Number of items of the whole list. */
   total?: number
+  /** True if the cloud has no pages, so that it lists everything for the first one. */
+  complete_scan?: boolean
   /** Set if all items are in the list but lack details: the reason. */
   partial?: ProblemError
 }

@@ -5,7 +5,7 @@ import {
   nodeActionDetails, ProblemError, type NodeAction, type NodeState, type ResourceKind
 } from '../openapi/model/index.ts'
 import type { CloudCall, CloudHandle } from './clouds/cloud.ts'
-import { serviceOfKind } from './operations/resources.ts'
+import { serviceOf, serviceOfKind } from './operations/resources.ts'
 import type { StartedOperation } from './operations/start.ts'
 import type { IdempotencyKey } from './store/tables.ts'
 
@@ -118,7 +118,7 @@ export default fp(async (fastify) => {
     async callDirect (cloud, capability, input, run) {
       cloud.require(capability, input)
       try {
-        return await cloud.call(run)
+        return await cloud.change(serviceOf({ kind: capability }), run)
       } catch (error) {
         const problem = error as ProblemError
         if (!problem.outcomeUnknown) throw problem

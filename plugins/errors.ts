@@ -110,7 +110,7 @@ export function asProblemError (error: unknown, request?: FastifyRequest): Probl
 const ownFailures = new Set<ProblemCode>(['internal_error', 'store_unavailable'])
 
 /** Logs an error: with its stack only a failure of this server, in one line that of a cloud or of the request. */
-function logProblem ({ log }: FastifyRequest, problem: ProblemError) {
+export function logProblem ({ log }: FastifyRequest, problem: ProblemError) {
   const { code, status, details: { cloud, errors }, message } = problem
   if (ownFailures.has(code)) return log.error({ err: problem, code }, message)
   if (code.startsWith('provider_') || code === 'outcome_unknown') return log.warn({ code, status, cloud }, message)

@@ -2,6 +2,7 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import type { preValidationHookHandler } from 'fastify'
 import type { TObject, TProperties, TSchema } from 'typebox'
 import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
+import { wantsFresh } from '../plugins/http/answers.ts'
 import {
   cloudFilter, getQuery, isCommaSeparated, listAnswer, listQuery, listTimeout, ok
 } from '../openapi/model/index.ts'
@@ -46,7 +47,7 @@ export const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : '
 export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncTypebox {
   const { service, name, tag, singular, plural, filters, model, page } = routes
   return async (fastify) => {
-    const { assignments, lists } = fastify
+    const { assignments, lists, answers } = fastify
     const collection = { service }
     const path = pathOf(service)
 
@@ -90,12 +91,21 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
         querystring: getQuery,
         response: ok(model, `The ${singular}.`)
       }
-    }, async ({ cloud, params: { id }, query, caller }) => {
+    }, async (request, reply) => {
+      const { cloud, params: { id }, query, caller } = request
       cloud.require(`${service}.get`)
       const extra = query.include?.includes('extra') ?? false
-      const read = cloud.call((connection, call) =>
-        (connection[service] as ReadService<object>).get(id, { extra }, call))
-      return service === 'nodes' ? assignments.showRead(cloud.name, id, read, caller) : read
+      const read = async () => {
+        const answer = await cloud.read({
+          service,
+          key: `get ${extra} ${id}`,
+          fresh: wantsFresh(request),
+          run: (connection, call) => (connection[service] as ReadService<object>).get(id, { extra }, call)
+        })
+        answers.allow(request, reply, [answer])
+        return answer.value
+      }
+      return service === 'nodes' ? assignments.showRead(cloud.name, id, read(), caller) : read()
     })
   }
 }

@@ -4,13 +4,13 @@ import Database from 'libsql'
 import t from 'tap'
 import { selectOperations, type OperationQuery } from '../plugins/operations/rows.ts'
 import { migrations } from '../plugins/store/migrations.ts'
-import type { Store, Tables } from '../plugins/store/index.ts'
+import type { Tables } from '../plugins/store/index.ts'
 import { build, dummy, makeDirectory } from './helper/app.ts'
 
 const day = (i: number) => `2026-01-${String(i).padStart(2, '0')}T12:00:00.000Z`
 
 /** Adds ended operations, one for each day of January 2026. */
-async function fill (store: Store, kinds: readonly string[] = ['nodes.create', 'nodes.stop', 'volumes.create']) {
+async function fill (store: Kysely<Tables>, kinds: readonly string[] = ['nodes.create', 'nodes.stop', 'volumes.create']) {
   for (let i = 1; i <= 31; i++) {
     const id = `0197${String(i).padStart(4, '0')}-0000-7000-8000-000000000000`
     const content = { phase: null, progress: 100, target: null, resources: [], error: null, until: null, input: null }

@@ -13,7 +13,7 @@ import { createSession } from './client/session.ts'
 import type { Settings } from './client/settings.ts'
 import * as keyPairs from './compute/key-pairs.ts'
 import { createLocations } from './compute/locations.ts'
-import { createNodes, nodeCapabilities } from './compute/nodes.ts'
+import { createNodes, nodeCapabilities, portFields } from './compute/nodes.ts'
 import { createSizes } from './compute/sizes.ts'
 import * as images from './image/images.ts'
 import * as floatingIps from './network/floating-ips.ts'
@@ -61,6 +61,7 @@ export function connect (settings: Settings, context: Context): Connection {
   const client = createClient({ session, http, timeout, microversions: true })
   const servers = bind(client, resources.server, { service: 'compute' })
   const neutron = createNeutron(client)
+  const projects = bind<{ id: string, name: string }>(client, resources.authProject, { service: 'identity' })
   const region = () => session.region() ?? settings.region_name ?? null
   const identifyIn = (collection: ServiceName) => (id: string) =>
     context.identify(collection, id, region())
@@ -80,6 +81,7 @@ export function connect (settings: Settings, context: Context): Connection {
     ids,
     get capabilities () { return capabilities(client.knownVersions(), hasNeutron()) },
     get nodes () { return hasNeutron() ? nodes : nodesWithoutNeutron },
+    briefOmits: { nodes: portFields },
     get images () { return glance.service() },
     sizes: createSizes(client, identifyIn('sizes')),
     key_pairs: keyPairs.createKeyPairs(client, identifyIn('key_pairs')),
@@ -94,6 +96,7 @@ export function connect (settings: Settings, context: Context): Connection {
     volume_types: volumeTypes.createVolumeTypes(client, identifyIn('volume_types')),
     snapshots: snapshots.createSnapshots(client, identifyIn('snapshots')),
     quotas: createQuotas(client),
+    listProjects: (call) => projects.all({}, call),
     /**
      * Reads a list too, since Nova shows its versions to anyone; only a list shows whether the
      * token is valid. Then looks at the other services that were used.

@@ -73,7 +73,7 @@ export function createQuotas (client: Client): QuotaService {
   const neutron = bind<Details>(client, neutronQuotas, { service: 'network' })
   const volumeLimits = bind<Limits>(client, {}, { service: 'volume' })
 
-  const readers: Record<Exclude<Service, 'image'>, (call: Call) => Promise<Quota[]>> = {
+  const readers: Record<Exclude<Service, 'image' | 'identity'>, (call: Call) => Promise<Quota[]>> = {
     compute: async (call) => fromLimits(await nova.read(novaLimits.read, call), novaRows),
     async network (call) {
       const project = await client.project(call)

@@ -27,6 +27,8 @@ async function callReads (call: CallApi) {
   const single = ['listClouds', 'getCloud', 'refreshCloud', 'listQuotas', 'getSummary', 'listDrivers']
   for (const operationId of single) await call(operationId)
   await call('getDriver', { path: { driver: 'dummy' } })
+  await call('listAudit', { query: 'limit=1' })
+  await call('getDriverProvider', { path: { driver: 'libcloud', provider: 'digitalocean' } })
   await call('getMe')
   await call('getMay', { query: 'action=nodes.stop&cloud=default' })
   const { id } = await call('createKey', {

@@ -1,5 +1,7 @@
+import path from 'node:path'
 import { createApp } from '../../app.ts'
 import { loadSettings } from '../../config/index.ts'
+import { packageFolder } from '../../config/version.ts'
 import type { DriverPlugin } from '../../drivers/driver.ts'
 import { callAll, type Answer } from './calls.ts'
 
@@ -26,7 +28,9 @@ function exampleSettings (drivers: ReadonlyMap<string, DriverPlugin>) {
   const clouds = settings.clouds.map((cloud) => ({
     ...cloud, settings: { ...cloud.settings, state_file: null, delay: 0, soft_delete_seconds: 3600 }
   }))
-  return { ...settings, clouds, operations: { ...settings.operations, poll_ms: 1 } }
+  // It has a part of the table that `orchestrator install libcloud` writes.
+  const dataDirectory = path.join(packageFolder, 'openapi/examples')
+  return { ...settings, dataDirectory, clouds, operations: { ...settings.operations, poll_ms: 1 } }
 }
 
 /**

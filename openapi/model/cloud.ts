@@ -52,6 +52,27 @@ const driver = {
   self: Type.String()
 }
 export const DriverSummary = model('DriverSummary', Type.Object(driver))
+const provider = {
+  name: Type.String({ examples: ['digitalocean'] }),
+  title: Type.String(),
+  website: nullableString(),
+  native: nullableString('The driver of this server that serves the provider better.'),
+  note: nullableString('What to know about the provider: that its service has ended, for example.'),
+  self: Type.String()
+}
+export const DriverProvider = model('DriverProvider', Type.Object({
+  ...provider,
+  arguments: Type.Array(Type.Object({
+    name: Type.String(),
+    required: Type.Boolean(),
+    default: Type.Unsafe<string | number | boolean | null>({
+      type: ['string', 'number', 'boolean', 'null'], description: 'The default, if it is a plain value.'
+    })
+  }), { description: 'The arguments of the constructor of the provider, for the settings of a cloud.' }),
+  capabilities: map(Capability, { description: 'The operations that the driver supports for the provider.' })
+}, { description: 'A provider that a driver reaches.' }))
+export type DriverProvider = Static<typeof DriverProvider>
+
 export const DriverDetails = model('Driver', Type.Object({
   ...driver,
   settings: map(Type.Unknown(), {
@@ -62,6 +83,12 @@ export const DriverDetails = model('Driver', Type.Object({
     type: ['object', 'null'],
     additionalProperties: true,
     description: 'JSON Schema of `provider_options` for the creation of a node, or null if the driver has none.'
-  })
+  }),
+  providers: Type.Optional(Type.Unsafe<DriverProvider[] | null>({
+    type: ['array', 'null'],
+    items: DriverProvider,
+    description: 'The providers that the driver reaches, if they are many. null: what the driver needs is not ' +
+      'installed; `orchestrator install DRIVER` installs it.'
+  }))
 }, { description: 'A driver connects this server to one kind of cloud.' }))
 export const DriverList = model('DriverList', Type.Object({ items: Type.Array(DriverSummary) }))

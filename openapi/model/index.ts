@@ -1,4 +1,5 @@
 export * from './assignment.ts'
+export * from './audit.ts'
 export * from './bulk.ts'
 export * from './caller.ts'
 export * from './common.ts'

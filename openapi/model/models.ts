@@ -1,4 +1,5 @@
 import * as assignment from './assignment.ts'
+import * as audit from './audit.ts'
 import * as bulk from './bulk.ts'
 import * as caller from './caller.ts'
 import * as cloud from './cloud.ts'
@@ -9,7 +10,7 @@ import * as problem from './problem.ts'
 import * as resources from './resources/index.ts'
 import * as summary from './summary.ts'
 
-const modules = [resources, page, problem, caller, cloud, operation, bulk, summary, assignment]
+const modules = [resources, page, problem, caller, cloud, operation, bulk, summary, assignment, audit]
 const exported = modules.flatMap((module): unknown[] => Object.values(module))
 const verbBodies = Object.values(resources.nodeVerbDetails).map(({ body }) => body)
 

@@ -11,7 +11,10 @@ export const Source = model('Source', Type.Object({
   count: integer({ description: 'Number of items of this cloud on this page.' }),
   as_of: Timestamp('When the cloud answered.'),
   elapsed_ms: decimal(),
-  problem: nullableRef(Problem)
+  problem: nullableRef(Problem),
+  complete_scan: Type.Optional(Type.Boolean({
+    description: 'True if the cloud has no pages: it listed everything for the first page.'
+  }))
 }, { description: 'How one cloud answered.' }))
 
 const pageDetails = {

@@ -206,6 +206,12 @@ export const problems = {
     hint: 'Nothing was sent to the cloud. Send the request again later. The log of the server has the reason.',
     retryable: true
   },
+  overloaded: {
+    status: 503,
+    title: 'The server has more work than it can do',
+    hint: 'Wait for the time in `retry_after`, and send fewer requests at once.',
+    retryable: true
+  },
   issuer_unavailable: {
     status: 503,
     title: 'The issuer of the token cannot be reached',

@@ -9,7 +9,7 @@ type Row = Record<typeof columns[number], string>
 /** Checks all clouds in parallel and returns the results as a table, with whether all enabled clouds are up. */
 export async function check (settings: Settings, drivers: ReadonlyMap<string, DriverPlugin>) {
   const app = Fastify({ logger: false })
-  const farm = await connectClouds(app, settings.clouds, drivers)
+  const farm = await connectClouds(app, settings, drivers)
   await app.ready()
 
   const rows = await Promise.all(farm.clouds.map(async (cloud): Promise<Row> => {

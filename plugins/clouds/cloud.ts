@@ -1,11 +1,13 @@
 import type { CloudSettings } from '../../config/index.ts'
 import { openCall, type Call, type Log, type OpenCall } from '../../drivers/call.ts'
-import { secretsOf, type Connection } from '../../drivers/driver.ts'
+import { secretsOf, type Connection, type ServiceName } from '../../drivers/driver.ts'
 import { MaskingLog } from '../../drivers/secrets.ts'
 import { ProblemError, toKnownProblem, toProblem, type Health } from '../../openapi/model/index.ts'
 import { showActions } from '../auth/actions-shown.ts'
 import type { Caller } from '../auth/caller.ts'
 import { requireCapability } from './capabilities.ts'
+import { createFreshness, type Freshness } from './freshness.ts'
+import { createSharedReads, type Answer, type KeptAnswers, type Read } from './shared-reads.ts'
 
 /** The origin of a call to a cloud, and its terms. */
 export interface CallContext {
@@ -13,6 +15,10 @@ export interface CallContext {
   log: Log
   /** The id of the operation that makes the call. A create carries it into the cloud. */
   operation?: string
+  /** The header `traceparent` of the request, if the server makes traces. */
+  traceparent?: string | undefined
+  /** Takes the cloud's own id of a request that changes something, with the operation that sent it. */
+  noteRequestId?: ((id: string, operation: string | undefined) => void) | undefined
   /**
    * The time limit in milliseconds, if it is shorter than that of the cloud. Infinity for a call without a limit, such
    * as an upload, which the driver ends when no data flows.
@@ -41,6 +47,10 @@ export interface CloudHandle {
    * internal_error.
    */
   call<T> (run: CloudCall<T>): Promise<T>
+  /** Reads for a client. Equal reads under way share one call, and its answer is kept for the time of the settings. */
+  read<T extends object> (read: Read<T>): Promise<Answer<T>>
+  /** Runs a call that changes a service. What was read of the cloud before is not shown afterwards. */
+  change<T> (service: ServiceName, run: CloudCall<T>): Promise<T>
   /** Returns a handle whose calls have these differences. */
   with (changes: Partial<CallContext>): CloudHandle
 }
@@ -55,6 +65,8 @@ export interface Cloud {
   readonly failure: ProblemError | undefined
   /** The health as last seen. */
   readonly health: Health
+  /** Whether answers of this cloud are older than the changes that this server knows. */
+  readonly freshness: Freshness
   /** Throws cloud_disabled, or the failure of the driver. */
   handle (context: CallContext): CloudHandle
   /** Checks the health now. Concurrent checks share one call. Never throws. */
@@ -65,20 +77,25 @@ export interface Cloud {
 
 const unseen: Health = { status: 'unknown', checked_at: null, elapsed_ms: null, problem: null }
 
-type CallCloud = <T>(to: Connection, context: CallContext, run: CloudCall<T>) => Promise<T>
+/** The ways to call a cloud, which its handles share. */
+interface Line {
+  call<T> (to: Connection, context: CallContext, run: CloudCall<T>): Promise<T>
+  read<T extends object> (read: Read<T>, context: CallContext): Promise<Answer<T>>
+  freshness: Freshness
+}
 
 /** A class, because every request makes one: an object literal with closures costs a tenth of a small list. */
 class Handle implements CloudHandle {
   readonly name: string
   readonly connection: Connection
   readonly #context: CallContext
-  readonly #call: CallCloud
+  readonly #line: Line
 
-  constructor (name: string, connection: Connection, context: CallContext, call: CallCloud) {
+  constructor (name: string, connection: Connection, context: CallContext, line: Line) {
     this.name = name
     this.connection = connection
     this.#context = context
-    this.#call = call
+    this.#line = line
   }
 
   get caller () { return this.#context.onBehalfOf }
@@ -93,11 +110,26 @@ class Handle implements CloudHandle {
   }
 
   call<T> (run: CloudCall<T>) {
-    return this.#call(this.connection, this.#context, run)
+    return this.#line.call(this.connection, this.#context, run)
+  }
+
+  read<T extends object> (read: Read<T>) {
+    return this.#line.read(read, this.#context)
+  }
+
+  async change<T> (service: ServiceName, run: CloudCall<T>) {
+    const { freshness } = this.#line
+    freshness.touch(service)
+    try {
+      return await this.call(run)
+    } finally {
+      // A read that began during the change may show the state before it.
+      freshness.touch(service)
+    }
   }
 
   with (changes: Partial<CallContext>) {
-    return new Handle(this.name, this.connection, { ...this.#context, ...changes }, this.#call)
+    return new Handle(this.name, this.connection, { ...this.#context, ...changes }, this.#line)
   }
 }
 
@@ -105,7 +137,9 @@ class Handle implements CloudHandle {
  * Creates a cloud of the farm from its connection, from the error with which the driver failed to connect, or from
  * undefined if the settings disable the cloud.
  */
-export function createCloud (settings: CloudSettings, link: Connection | ProblemError | undefined): Cloud {
+export function createCloud (
+  settings: CloudSettings, link: Connection | ProblemError | undefined, kept: KeptAnswers
+): Cloud {
   const { name } = settings
   const failure = link instanceof ProblemError ? link : undefined
   const connection = link instanceof ProblemError ? undefined : link
@@ -122,10 +156,11 @@ export function createCloud (settings: CloudSettings, link: Connection | Problem
 
   const call = async <T>(to: Connection, context: CallContext, run: CloudCall<T>) => {
     if (aborted !== undefined) throw aborted
-    const { timeout: own = limit, requestId, operation, caller } = context
+    const { timeout: own = limit, requestId, operation, traceparent, noteRequestId: note, caller } = context
     const timeout = own === Infinity ? Infinity : Math.min(own, limit)
     const log = secrets === undefined ? context.log : new MaskingLog(context.log, secrets)
-    const open = openCall({ timeout, log, requestId, operation, caller })
+    const noteRequestId = note && ((id: string) => note(id, operation))
+    const open = openCall({ timeout, log, requestId, operation, traceparent, noteRequestId, caller })
     openCalls.add(open)
     try {
       if (to.prepare !== undefined) await to.prepare(open)
@@ -173,18 +208,41 @@ export function createCloud (settings: CloudSettings, link: Connection | Problem
     return health
   }
 
+  const freshness = createFreshness()
+  const readShared = createSharedReads({
+    cloud: name,
+    kept,
+    freshness,
+    seconds: { catalog: settings.catalog_cache_seconds, other: settings.cache_seconds },
+    limit,
+    call: (context, run) => call(connection!, context, run),
+    nameCloud: (error) => nameCloud(error, connection!)
+  })
+  /** Reads for all callers alike, and shows each of them the actions that they may do. */
+  const read: Line['read'] = async (read, context) => {
+    const rank = rankIn(context)
+    try {
+      const answer = await readShared(read, context)
+      return { ...answer, value: showActions(answer.value, rank) }
+    } catch (error) {
+      throw showActions(error, rank)
+    }
+  }
+  const line: Line = { call, read, freshness }
+
   return {
     name,
     settings,
     connection,
     failure,
+    freshness,
     get health () { return health },
     handle (context) {
       if (failure !== undefined) throw failure
       if (connection === undefined) {
         throw new ProblemError('cloud_disabled', `The settings disable the cloud ${name}`, { cloud: name })
       }
-      return new Handle(name, connection, context, call)
+      return new Handle(name, connection, context, line)
     },
     async check (context) {
       if (connection === undefined) return health

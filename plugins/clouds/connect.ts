@@ -1,10 +1,13 @@
 import type { FastifyInstance } from 'fastify'
-import type { CloudSettings } from '../../config/index.ts'
+import type { Settings } from '../../config/index.ts'
 import { connectionOf } from '../../drivers/bare.ts'
-import { addCloud, secretsOf, type Connection, type DriverOptions, type DriverPlugin } from '../../drivers/driver.ts'
+import {
+  addCloud, limitersOf, secretsOf, type Connection, type DriverOptions, type DriverPlugin
+} from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { createFarm, type Farm } from './farm.ts'
 import { guard } from './guard.ts'
+import { watchConnection } from './watch.ts'
 
 /** Milliseconds for a driver from outside to close its connections. */
 const closeTimeout = 2000
@@ -14,7 +17,9 @@ const closeTimeout = 2000
  * cloud is down and the others are served.
  */
 export async function connectClouds (
-  fastify: FastifyInstance, settings: readonly CloudSettings[], drivers: ReadonlyMap<string, DriverPlugin>
+  fastify: FastifyInstance,
+  { clouds: settings, cache_mb: cacheSize }: Pick<Settings, 'clouds' | 'cache_mb'>,
+  drivers: ReadonlyMap<string, DriverPlugin>
 ): Promise<Farm> {
   if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
   const links = new Map<string, Connection | ProblemError>()
@@ -33,10 +38,10 @@ export async function connectClouds (
       links.set(name, connectOutside(fastify, plugin, options))
     } else {
       await fastify.register(plugin, options)
-      links.set(name, connectionOf(fastify.clouds[name]!))
+      links.set(name, watchConnection(connectionOf(fastify.clouds[name]!), fastify.callWatchers))
     }
   }
-  return createFarm(settings, links)
+  return createFarm(settings, links, cacheSize * 2 ** 20)
 }
 
 function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugin, options: DriverOptions) {
@@ -47,7 +52,9 @@ function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugin, opt
     const guarded = guard(connection, timeout * 1000)
     const secrets = secretsOf.get(connection)
     if (secrets !== undefined) secretsOf.set(guarded, secrets)
-    return guarded
+    const limiters = limitersOf.get(connection)
+    if (limiters !== undefined) limitersOf.set(guarded, limiters)
+    return watchConnection(guarded, fastify.callWatchers)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     return toFailure(fastify, cloud, driver.name, `The driver ${driver.name} failed to connect: ${reason}`, error)

@@ -1,8 +1,10 @@
+import { LRUCache } from 'lru-cache'
 import type { CloudSettings } from '../../config/index.ts'
 import type { Connection } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Caller } from '../auth/caller.ts'
 import { createCloud, type CallContext, type Cloud, type CloudHandle } from './cloud.ts'
+import type { KeptAnswers } from './shared-reads.ts'
 
 /** The clouds of the settings, or those of them that a caller may read. */
 export interface Farm {
@@ -39,11 +41,21 @@ function createView (farm: Farm, caller: Caller): Farm {
   }
 }
 
-/** Creates the farm from the connection of each enabled cloud, or the error with which its driver failed to connect. */
+/** Bytes in memory of one resource, roughly: the mean of nodes of OpenStack. */
+const resourceSize = 2000
+
+const sizeOf = (value: object) =>
+  resourceSize * (1 + ((value as { items?: readonly object[] }).items?.length ?? 0))
+
+/**
+ * Creates the farm from the connection of each enabled cloud, or the error with which its driver failed to connect.
+ * `cacheBytes` limits the answers of the clouds that are kept.
+ */
 export function createFarm (
-  settings: readonly CloudSettings[], links: ReadonlyMap<string, Connection | ProblemError>
+  settings: readonly CloudSettings[], links: ReadonlyMap<string, Connection | ProblemError>, cacheBytes: number
 ): Farm {
-  const clouds = settings.map((entry) => createCloud(entry, links.get(entry.name)))
+  const kept: KeptAnswers = new LRUCache({ maxSize: cacheBytes, sizeCalculation: ({ value }) => sizeOf(value) })
+  const clouds = settings.map((entry) => createCloud(entry, links.get(entry.name), kept))
   const byName = new Map(clouds.map((cloud) => [cloud.name, cloud]))
 
   const get = (name: string) => {

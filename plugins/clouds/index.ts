@@ -13,6 +13,8 @@ declare module 'fastify' {
     farm: Farm
     /** The available drivers by name. */
     drivers: ReadonlyMap<string, DriverPlugin>
+    /** The folder for data that must survive a restart. */
+    dataDirectory: string
   }
   interface FastifyRequest {
     /** The cloud in the path. */
@@ -36,7 +38,8 @@ const serviceByPath = new Map(services.map((service) => [pathOf(service), servic
 /** Registers the driver of each cloud, checks the clouds' health, and resolves the cloud of a request. */
 export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   fastify.decorate('drivers', drivers)
-  const farm = await connectClouds(fastify, settings.clouds, drivers)
+  fastify.decorate('dataDirectory', settings.dataDirectory)
+  const farm = await connectClouds(fastify, settings, drivers)
   fastify.decorate('farm', farm)
 
   fastify.decorateRequest('cloud')
@@ -87,4 +90,4 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   // Not awaited: a cloud that does not answer must not delay the start.
   fastify.addHook('onReady', async () => checkAll())
   fastify.addHook('onClose', async () => { for (const timer of timers) clearInterval(timer) })
-}, { name: 'clouds', dependencies: ['auth'] })
+}, { name: 'clouds', dependencies: ['auth', 'call-watchers'] })

@@ -136,7 +136,10 @@ export const serverOptions: FastifyHttpOptions<Server> = {
   },
   // Some clouds have long ids, and an id that is too long is a 404, not a 414.
   routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: true },
-  frameworkErrors: (error, request, reply) => { sendProblem(error, request as never, reply as never) },
+  frameworkErrors: (error, request, reply) => {
+    request.server.logAccess?.(request as never, reply as never)
+    sendProblem(error, request as never, reply as never)
+  },
   clientErrorHandler (error, socket) {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
       return writeProblem(socket, new ProblemError('request_timeout', 'The request did not arrive completely in time'))

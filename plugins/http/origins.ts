@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import fp from 'fastify-plugin'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 
@@ -11,7 +11,7 @@ const maxRemembered = 100
 const hostPattern = /^(?:\[([^\]]+)\]|([^:]+?)\.?)(?::\d{1,5})?$/
 
 /** Returns a test of the values of Host: loopback names, all IP addresses and the given names pass. */
-function createHostCheck (names: readonly string[]) {
+export function createHostCheck (names: readonly string[]) {
   const allowed = new Set(['localhost', ...names.map((name) => name.toLowerCase())])
   const passed = new Set<string>()
 
@@ -30,7 +30,7 @@ function createHostCheck (names: readonly string[]) {
   }
 }
 
-const hostRefused = (host: string) => new ProblemError('host_not_allowed',
+export const hostRefused = (host: string) => new ProblemError('host_not_allowed',
   `This server does not answer to the host ${JSON.stringify(host.slice(0, 255))}`)
 
 const originRefused = (origin: string) => new ProblemError('origin_not_allowed',
@@ -49,7 +49,9 @@ function ownOrigin ({ protocol, host }: FastifyRequest) {
  * must be a known one. Clients other than browsers send none of the headers and are not affected.
  */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
-  const { host: ownHost, allowed_hosts: allowedHosts, cors: { origins } } = settings
+  const { host: ownHost, allowed_hosts: allowedHosts, cors: { origins }, auth } = settings
+  // A page whose name was made to resolve to this server has no credential.
+  const needsKnownHost = auth === undefined || auth.anonymous.length > 0
   const isKnownHost = createHostCheck([ownHost, ...allowedHosts])
   const allowedOrigins = new Set(origins)
 
@@ -63,15 +65,21 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   }
 
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const { method, headers, url } = request.raw
-    const { host, origin } = headers
+    const { headers, url } = request.raw
+    const { host } = headers
+    if (!needsKnownHost) return checkOrigin(request, done)
     if (host !== undefined && !isKnownHost(host) && !url!.startsWith('/health/')) return done(hostRefused(host))
     // Only a trusted proxy changes request.host (`trust_proxy`). Host is checked in any case: a page cannot set it.
     if (headers['x-forwarded-host'] !== undefined && !isKnownHost(request.host) && !url!.startsWith('/health/')) {
       return done(hostRefused(request.host))
     }
+    checkOrigin(request, done)
+  })
+
+  function checkOrigin (request: FastifyRequest, done: HookHandlerDoneFunction) {
+    const { method, headers, headers: { origin } } = request.raw
     const site = headers['sec-fetch-site'] as string | undefined
     if ((origin === undefined && site === undefined) || method === 'GET' || method === 'HEAD') return done()
     done(findRefusal(request, origin, site))
-  })
+  }
 }, { name: 'origins', dependencies: ['http'] })

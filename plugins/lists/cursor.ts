@@ -15,7 +15,9 @@ const Walk = Type.Object({
   query: Type.String(),
   places: Type.Optional(Type.Array(Position)),
   /** Of a sorted walk: the sort keys, cloud and id of the last item. */
-  after: Type.Optional(Type.Array(Type.Unknown()))
+  after: Type.Optional(Type.Array(Type.Unknown())),
+  /** Of a sorted walk: the id of its list in memory. */
+  list: Type.Optional(Type.String())
 }, { additionalProperties: false })
 export type Position = Static<typeof Position>
 export type Walk = Static<typeof Walk>

@@ -35,6 +35,10 @@ export function matchesPattern (pattern: string, name: string): boolean {
   return true
 }
 
+/** Returns the fields of an item that filters test. */
+export const fieldsOf = (filters: Filters): string[] => Object.keys(filters).map((name) =>
+  name.startsWith('created_') ? 'created_at' : name.replace(/^(?:min|max|exclude)_/, ''))
+
 type Item = Readonly<Record<string, unknown>>
 type Test = (item: Item) => boolean
 
@@ -58,6 +62,10 @@ export function parseTime (field: string, value: string) {
     errors: [{ in: 'query', pointer: `/${field}`, message }]
   })
 }
+
+/** Converts the time of a filter to the form of the store, in which times are compared as text. */
+export const toStoredTime = (field: string, time: string | undefined) =>
+  time === undefined ? undefined : new Date(parseTime(field, time)).toISOString()
 
 /** The filters beyond equality, by the beginning of their names. An item whose value is not known passes none. */
 const tests: Readonly<Record<string, (field: string, values: readonly string[]) => Test>> = {

@@ -4,12 +4,17 @@ import type { ServiceName } from '../../drivers/driver.ts'
 import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
+import { scopeOf, wantsFresh } from '../http/answers.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Position, type Walk } from './cursor.ts'
 import { throwIfFailed, type FailureRules } from './failures.ts'
-import { driverFilters, filtersOf, matcher } from './filters.ts'
+import { driverFilters, fieldsOf, filtersOf, matcher } from './filters.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
+import { pickerOf } from './fields.ts'
 import { countNodes } from './summary.ts'
-import { compareKeys, keysOf, parseSort, readAllPages } from './sorted.ts'
+import {
+  compareKeys, createItemCount, createSortedLists, keysOf, parseSort, readAllPages,
+  type Keys, type SortedList
+} from './sorted.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -31,6 +36,8 @@ export interface Lists {
 }
 
 interface ListRequest extends PageRequest, FailureRules {
+  /** Identifies the caller, to whom a kept list belongs. */
+  owner: string
   query: ListParameters
   /** The test that every item must pass; undefined without filters. */
   match: ReturnType<typeof matcher>
@@ -49,6 +56,7 @@ interface ListPage {
 /** Lists over one cloud or many: paging, filters, sorting, and the status of each cloud. */
 export default fp(async (fastify) => {
   const { assignments, store } = fastify
+  const sortedLists = createSortedLists()
 
   /** Reads a share of the page from each cloud, concurrently, in the clouds' own order. */
   const readInCloudOrder = async (
@@ -98,31 +106,49 @@ export default fp(async (fastify) => {
     return page
   }
 
-  /** Reads the clouds whole, sorts all items, and returns the page after the last item of the page before. */
-  const readSorted = async (
-    request: ListRequest, clouds: readonly string[], after: Walk['after']
-  ): Promise<ListPage> => {
+  /** Reads the clouds whole and sorts all items. */
+  const sortAll = async (request: ListRequest, clouds: readonly string[]) => {
     const sort = parseSort(request.query.sort!)
-    const reads = await Promise.all(clouds.map((cloud) => readAllPages(request, cloud)))
+    const count = createItemCount()
+    const reads = await Promise.all(clouds.map((cloud) => readAllPages(request, cloud, count)))
     throwIfFailed(request, reads, false)
     const { match } = request
     const keyed = reads.flatMap(({ items }) => items)
       .filter((item) => match === undefined || match(item))
       .map((item) => ({ item, keys: keysOf(item, sort) }))
       .sort((a, b) => compareKeys(a.keys, b.keys, sort))
-    const isAfter = (keys: ReturnType<typeof keysOf>) => compareKeys(keys, after as typeof keys, sort) > 0
+    return { keyed, reads }
+  }
+
+  /**
+   * Returns a page of a sorted list after the last item of the page before. The list keeps its order until the walk
+   * ends, unless one of its clouds is changed; then the clouds are read again.
+   */
+  const readSorted = async (
+    request: ListRequest, clouds: readonly string[], { after, list: id }: Pick<Walk, 'after' | 'list'> = {}
+  ): Promise<ListPage> => {
+    const sort = parseSort(request.query.sort!)
+    const known = sortedLists.find(id, request.owner)
+    const { keyed, reads } = known ?? await sortAll(request, clouds)
+    const isAfter = (keys: Keys) => compareKeys(keys, after as Keys, sort) > 0
     const from = after === undefined ? 0 : findFirst(keyed, isAfter)
     const page = keyed.slice(from, from + request.query.limit)
-    for (const { source } of reads) {
-      source.count = page.filter(({ item }) => (item as { cloud: string }).cloud === source.cloud).length
-    }
     const last = from + page.length < keyed.length ? page.at(-1) : undefined
     // A cloud that failed on this page would appear on the next one without its first items.
-    const places = reads.filter(({ error }) => error === undefined).map(({ cloud }) => firstPosition(cloud))
+    const answered = reads.filter(({ error }) => error === undefined)
+    const keep = () => sortedLists.keep({
+      keyed, owner: request.owner, reads: answered.map((read) => ({ ...read, items: [] }))
+    })
     return {
       items: page.map(({ item }) => item),
-      reads,
-      next: last === undefined ? null : { after: [...last.keys], places },
+      reads: countByCloud(reads, page),
+      next: last === undefined
+        ? null
+        : {
+            after: [...last.keys],
+            places: answered.map(({ cloud }) => firstPosition(cloud)),
+            list: known === undefined ? keep() : id
+          },
       total: reads.every(({ source }) => source.status === 'ok') ? keyed.length : null
     }
   }
@@ -131,7 +157,7 @@ export default fp(async (fastify) => {
     collection: Collection, clouds: readonly string[], single: boolean, request: FastifyRequest, reply: FastifyReply
   ) => {
     const query = request.query as ListParameters
-    const pick = picker(query)
+    const pick = query.fields === undefined ? undefined : pickerOf(query.fields)
     const filters = filtersOf(query)
     const { service } = collection
     const listRequest: ListRequest = {
@@ -143,6 +169,9 @@ export default fp(async (fastify) => {
       match: matcher(filters),
       show: service === 'nodes' ? (cloud, nodes) => assignments.show(cloud, nodes, request.caller) : undefined,
       extra: query.include?.includes('extra') ?? false,
+      needs: query.fields && [...query.fields, ...fieldsOf(filters), ...query.sort ?? []],
+      fresh: wantsFresh(request),
+      owner: `${request.caller.identity} ${scopeOf(request.caller)}`,
       query,
       bind: () => fingerprint(service, single ? clouds : query.cloud ?? null, filters, query.sort ?? null),
       single,
@@ -154,11 +183,12 @@ export default fp(async (fastify) => {
     // A forged cursor must not lead to a cloud that the path does not name.
     if (single && walk?.places?.some(({ cloud }) => cloud !== clouds[0])) throw foreignCursor()
     const page = query.sort !== undefined
-      ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, walk?.after)
+      ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, walk)
       : await readUntilFound(listRequest, walk?.places ?? clouds.map(firstPosition), clouds.length === 1)
 
     const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, kept)
     if (pick !== undefined) reply.type(partialType)
+    fastify.answers.allow(request, reply, page.reads.map(({ answer }) => answer))
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
     return {
       items: pick === undefined ? page.items : page.items.map(pick),
@@ -192,14 +222,25 @@ export default fp(async (fastify) => {
         until: performance.now() + timeout * 1000,
         filters: {},
         extra: false,
-        brief: true
+        needs: ['state'],
+        fresh: wantsFresh(request)
       })
     }
   } satisfies Lists)
-}, { name: 'lists', dependencies: ['assignments', 'clouds', 'store'] })
+}, { name: 'lists', dependencies: ['answers', 'assignments', 'clouds', 'store'] })
 
 /** Milliseconds during which a list reads on instead of answering an empty page. */
 const readOnMs = 1000
+
+/** Sets the number of items of each cloud on a page. */
+function countByCloud (reads: readonly CloudPage[], page: SortedList['keyed']): CloudPage[] {
+  const counts = new Map<string, number>()
+  for (const { item } of page) {
+    const { cloud } = item as { cloud: string }
+    counts.set(cloud, (counts.get(cloud) ?? 0) + 1)
+  }
+  return reads.map((read) => ({ ...read, source: { ...read.source, count: counts.get(read.cloud) ?? 0 } }))
+}
 
 /** Joins the reads of two pages by cloud. The later read of a cloud has its present status. */
 function mergeReads (earlier: readonly CloudPage[], later: readonly CloudPage[]): CloudPage[] {
@@ -222,13 +263,6 @@ function findFirst<T> (sorted: readonly { keys: T }[], test: (keys: T) => boolea
     else low = middle + 1
   }
   return low
-}
-
-/** Returns a function that reduces an item to `fields`; undefined without `fields`. */
-function picker ({ fields }: ListParameters): ((item: object) => object) | undefined {
-  if (fields === undefined) return undefined
-  return (item) => Object.fromEntries(fields.flatMap((field) =>
-    field in item ? [[field, (item as Record<string, unknown>)[field]]] : []))
 }
 
 function withCursor (url: string, cursor: string) {

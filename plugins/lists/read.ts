@@ -1,8 +1,9 @@
 import { capabilityOf, type Connection, type Filters, type ServiceName } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type Source } from '../../openapi/model/index.ts'
 import { notSupported } from '../clouds/capabilities.ts'
-import type { CallContext, Cloud } from '../clouds/cloud.ts'
+import type { CallContext, Cloud, CloudHandle } from '../clouds/cloud.ts'
 import type { Farm } from '../clouds/farm.ts'
+import type { Answer } from '../clouds/shared-reads.ts'
 import type { Position } from './cursor.ts'
 import { scopeOf } from './filters.ts'
 
@@ -16,6 +17,8 @@ export interface CloudPage {
   total?: number
   source: Source
   error?: ProblemError
+  /** How long the page may be shown; undefined if it failed. */
+  answer?: Answer<object>
 }
 
 export interface PageRequest {
@@ -28,14 +31,60 @@ export interface PageRequest {
   extra: boolean
   /** Completes the items of a cloud with what this server knows about them. Must not change the items themselves. */
   show?: ((cloud: string, items: object[]) => object[]) | undefined
-  /** Whether the caller needs only ids and states: the driver may leave out other reads. */
-  brief?: boolean
+  /** The fields that the list shows and tests; undefined for all. A driver may leave out reads that serve others. */
+  needs?: readonly string[]
+  /** Whether the client refuses answers from before. */
+  fresh: boolean
+}
+
+interface ServicePage {
+  items: object[]
+  next: string | null
+  total?: number
+  partial?: ProblemError
+  complete_scan?: boolean
 }
 
 interface ListService {
-  list (query: object, call: unknown): Promise<{
-    items: object[], next: string | null, total?: number, partial?: ProblemError
-  }>
+  list (query: object, call: unknown): Promise<ServicePage>
+}
+
+/** Whether a list needs none of the fields that take further calls of this cloud. */
+function isBrief ({ briefOmits }: Connection, { service, extra, needs }: PageRequest) {
+  const omitted = briefOmits?.[service]
+  return !extra && omitted !== undefined && needs !== undefined && !needs.some((field) => omitted.has(field))
+}
+
+/**
+ * Reads a page, or takes one that was kept: the same page with more details, or all items without filters, since all
+ * filters are applied again here.
+ */
+function readShared (handle: CloudHandle, request: PageRequest, token: string | null, limit: number) {
+  const { service, filters, extra, fresh } = request
+  const brief = isBrief(handle.connection, request)
+  const kind = extra ? 'extra' : 'plain'
+  const filtered = Object.keys(filters).length === 0 ? '' : JSON.stringify(filters)
+  const rest = `${limit} ${token ?? ''} ${filtered}`
+  // Only the cloud itself can tell whose resources these are.
+  const others = token === null && filters['owner'] === undefined ? [`${kind} all`] : []
+  return handle.read<ServicePage>({
+    service,
+    key: `${brief ? 'brief' : kind} ${rest}`,
+    others: brief ? [`plain ${rest}`, 'brief all', ...others] : others,
+    // A cursor continues at a token of the cloud, so a kept page must not have more items than the cloud would return.
+    fits: ({ items }) => items.length <= limit,
+    alias: ({ next }) =>
+      token === null && next === null && filtered === '' ? `${brief ? 'brief' : kind} all` : undefined,
+    fresh,
+    run: (connection, call) => {
+      const lister = connection[service] as ListService | undefined
+      if (lister === undefined) {
+        throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })
+      }
+      checkScope(connection, service, filters)
+      return lister.list({ limit, token, filters, extra, ...(brief && { brief }) }, call)
+    }
+  })
 }
 
 /** Throws not_supported if a filter has a word that the cloud does not understand. */
@@ -58,33 +107,36 @@ function timeoutOf ({ health }: Cloud, until: number) {
 
 /** Reads one page of one cloud. Never throws a failure of the cloud: `error` and `source` report it. */
 export async function readPage (
-  { farm, service, context, until, filters, extra, show, brief }: PageRequest, { cloud, token }: Position, limit: number
+  request: PageRequest, { cloud, token }: Position, limit: number
 ): Promise<CloudPage> {
+  const { farm, context, until } = request
   const started = performance.now()
-  const toSource = (status: Source['status'], count: number, problem?: ProblemError): Source => ({
+  const toSource = (status: Source['status'], count: number, asOf: number | null, problem?: ProblemError): Source => ({
     cloud,
     status,
     count,
-    as_of: new Date().toISOString(),
+    as_of: asOf === null ? null : new Date(asOf).toISOString(),
     elapsed_ms: Math.round((performance.now() - started) * 10) / 10,
     problem: problem === undefined ? null : toProblem(problem)
   })
   try {
     const timeout = timeoutOf(farm.get(cloud), until)
     const handle = farm.handle(cloud, timeout === undefined ? context : { ...context, timeout })
-    const { items, next, total, partial } = await handle.call((connection, call) => {
-      const lister = connection[service] as ListService | undefined
-      if (lister === undefined) {
-        throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })
-      }
-      checkScope(connection, service, filters)
-      return lister.list({ limit, token, filters, extra, ...(brief && { brief }) }, call)
-    })
-    const source = toSource(partial === undefined ? 'ok' : 'partial', items.length, partial)
-    return { cloud, items: show?.(cloud, items) ?? items, token, next, total, source }
+    const answer = await readShared(handle, request, token, limit)
+    const { items, next, total, partial, complete_scan: isWhole } = answer.value
+    const source = toSource(partial === undefined ? 'ok' : 'partial', items.length, answer.asOf, partial)
+    return {
+      cloud,
+      items: request.show?.(cloud, items) ?? items,
+      token,
+      next,
+      total,
+      source: isWhole === true ? { ...source, complete_scan: true } : source,
+      answer
+    }
   } catch (thrown) {
     const error = thrown as ProblemError
     const status = error.code === 'provider_timeout' ? 'timeout' : 'error'
-    return { cloud, items: [], token, next: null, source: { ...toSource(status, 0, error), as_of: null }, error }
+    return { cloud, items: [], token, next: null, source: toSource(status, 0, null, error), error }
   }
 }

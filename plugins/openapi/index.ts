@@ -139,8 +139,11 @@ export default fp(async (fastify) => {
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`
     },
-    transform: ({ schema, url, route }) =>
-      ({ schema: schema && withPermission(withoutEmptyBody(relaxDefaults(schema)), route), url }),
+    transform: ({ schema, url, route }) => {
+      // It has a document of its own.
+      if (/^\/api\/v1(\/|$)/.test(url)) return { schema: { hide: true }, url }
+      return { schema: schema && withPermission(withoutEmptyBody(relaxDefaults(schema)), route), url }
+    },
     transformObject: complete as never
   } as Parameters<typeof swagger>[1])
 

@@ -4,7 +4,7 @@ import { takes, type Response, type Route } from './document.ts'
 
 const readFailures = ['provider_error', 'provider_auth_failed', 'provider_permission_denied'] as const
 const unavailable = [
-  'provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'issuer_unavailable', 'shutting_down'
+  'provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'issuer_unavailable', 'shutting_down', 'overloaded'
 ] as const
 
 /**
@@ -36,12 +36,13 @@ export const problemResponses = {
   Invalid: ['validation_failed'],
   Rejected: ['validation_failed', 'provider_rejected'],
   CreateRejected: ['validation_failed', 'provider_rejected', 'idempotency_mismatch'],
+  RateLimited: ['rate_limited'],
   InternalError: ['internal_error'],
   NotSupported: ['not_supported'],
   OutcomeUnknown: ['outcome_unknown'],
   CloudFailed: [...readFailures],
   ChangeFailed: [...readFailures, 'outcome_unknown'],
-  ServerUnavailable: ['shutting_down', 'store_unavailable', 'issuer_unavailable'],
+  ServerUnavailable: ['shutting_down', 'store_unavailable', 'issuer_unavailable', 'overloaded'],
   CloudUnavailable: [...unavailable, 'store_unavailable'],
   ChangeUnavailable: [...unavailable, 'provider_capacity', 'store_unavailable'],
   CloudTimeout: ['provider_timeout']
@@ -86,6 +87,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     mayHaveBody && 'UnsupportedMediaType',
     !isHealth && 'HostNotAllowed',
     isCreate ? 'CreateRejected' : callsCloud || listsAll ? 'Rejected' : 'Invalid',
+    needsCaller && 'RateLimited',
     'InternalError',
     (callsCloud || listsAll) && 'NotSupported',
     isCreate && !callsCloud && 'OutcomeUnknown',

@@ -61,7 +61,7 @@ export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOption
 
   const isShared = (id: string) => tracker.get(id)?.phase === 'waiting'
   const poller = createPoller({ step, isShared, log, minInterval })
-  const transitions = createTransitions({ rows, tracker, poller, log, onEnd })
+  const transitions = createTransitions({ rows, tracker, farm, poller, log, onEnd })
   const follower = createFollower({ tracker, transitions, log })
   const starter = createStarter({ rows, tracker, transitions, log, onEnd })
   const reconcile = createReconciler({ starter, transitions, log, isGivenUp })
@@ -76,6 +76,9 @@ export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOption
       const row = tracker.get(id)
       if (row !== undefined && done <= 1) tracker.set({ ...row, progress: Math.floor(done * 100) })
     },
+
+    /** The operations that have not ended. */
+    underWay: () => tracker.values(),
 
     get: async (id: string) => tracker.get(id) ?? rows.get(id),
 

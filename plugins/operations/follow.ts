@@ -96,9 +96,7 @@ export function createFollower ({ tracker, transitions, log }: FollowerOptions) 
     const failure = verdicts.find((verdict) => verdict instanceof ProblemError)
     if (failure !== undefined) return transitions.end(row.id, 'failed', failure, { resources })
     if (!verdicts.includes('waiting')) return transitions.end(row.id, 'succeeded', null, { resources })
-    // The step itself has not changed, so it is not written.
-    const current = tracker.get(row.id)
-    if (current !== undefined) tracker.set({ ...current, resources, progress: progressOf(statuses) })
+    transitions.show(row, resources, progressOf(statuses))
   }
 
   return {

@@ -5,6 +5,7 @@ import { ProblemError, type Operation } from '../../openapi/model/index.ts'
 import type { Caller } from '../auth/caller.ts'
 import { forbidStorage, hasSecrets } from '../http/caching.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Walk } from '../lists/cursor.ts'
+import { durationBuckets } from '../metrics/index.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { createRows, isEnded, toOperation, type OperationQuery, type OperationRow } from './rows.ts'
 import type { StartedOperation } from './start.ts'
@@ -31,7 +32,7 @@ interface OperationsPage { items: Operation[], next_cursor: string | null, total
 
 type EndListener = (row: OperationRow) => void
 
-export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report'> {
+export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report' | 'underWay'> {
   /** Throws resource_not_found, also for an operation of a cloud that the caller may not read. */
   get (id: string, caller: Caller): Promise<Operation>
   /** Calls the listener with each operation after its end is in the store. The listener must not throw. */
@@ -62,7 +63,14 @@ export function parsePrefer (header: string | string[] | undefined): number | un
 /** Changes that take time: recorded in the store, followed until they end, continued after a restart. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const rows = createRows(fastify.store, fastify.log)
-  const endListeners: EndListener[] = []
+  const observeEnd = fastify.metrics.histogram({
+    name: 'operation_duration_seconds',
+    help: 'Seconds from the request of an operation to its end.',
+    labels: ['cloud', 'kind', 'status'],
+    buckets: [...durationBuckets, 300, 1800, 7200]
+  })
+  const endListeners: EndListener[] = [({ cloud, kind, status, created_at: created, finished_at: finished }) =>
+    observeEnd({ cloud, kind, status }, Math.max(0, Date.parse(finished!) - Date.parse(created)) / 1000)]
   const onEnd: EndListener = (row) => { for (const listener of endListeners) listener(row) }
   const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log, onEnd })
 
@@ -92,6 +100,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     join: engine.join,
     report: engine.report,
     onEnd (listener) { endListeners.push(listener) },
+    underWay: engine.underWay,
     get,
     wait,
     async page ({ limit, cursor, ...query }, caller) {
@@ -130,4 +139,4 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   fastify.addHook('onReady', () => engine.resume())
   fastify.addHook('preClose', async () => { engine.stop() })
   fastify.addHook('onClose', () => engine.stop())
-}, { name: 'operations', dependencies: ['clouds', 'store'] })
+}, { name: 'operations', dependencies: ['clouds', 'store', 'metrics'] })

@@ -1,7 +1,6 @@
 import type { Log } from '../../drivers/call.ts'
 
 interface WatchedOperation {
-  cloud: string
   /** Times of the monotonic clock, in milliseconds. */
   since: number
   due: number
@@ -34,38 +33,47 @@ export interface Poller {
   stop (): Promise<void>
 }
 
-/** Calls `step` with the operations that are due. An operation that is slow, or whose cloud hangs, delays no other. */
+/** The operations of one cloud. */
+interface Watch {
+  operations: Map<string, WatchedOperation>
+  /** The time of the monotonic clock at which the first of them is due; Infinity if none waits. */
+  next: number
+}
+
+/**
+ * Calls `step` with the operations that are due. An operation that is slow, or whose cloud hangs, delays no other. A
+ * turn looks only at the clouds that have operations which are due, so that many waiting operations cost little.
+ */
 export function createPoller ({ step, isShared, log, minInterval }: PollerOptions): Poller {
-  const watched = new Map<string, WatchedOperation>()
+  const clouds = new Map<string, Watch>()
+  const cloudOf = new Map<string, string>()
   const steps = new Set<Promise<void>>()
   let timer: NodeJS.Timeout | undefined
+  /** The time for which the timer is set. */
+  let alarm = Infinity
   let stopped = false
 
   /** A quarter of the time since the change, within the bounds: often at first, then less often. */
   const intervalOf = ({ since }: WatchedOperation) =>
     Math.min(maxInterval, Math.max(minInterval, (performance.now() - since) / 4))
 
-  const schedule = () => {
+  /** Sets the timer if nothing is due before this time. */
+  const schedule = (due: number) => {
+    if (stopped || due >= alarm) return
     clearTimeout(timer)
-    if (stopped) return
-    let next = Infinity
-    for (const { busy, due } of watched.values()) if (!busy) next = Math.min(next, due)
-    if (next === Infinity) return
-    timer = setTimeout(tick, Math.max(0, next - performance.now()))
+    alarm = due
+    timer = setTimeout(tick, Math.max(0, due - performance.now()))
     timer.unref()
   }
 
-  /** Adds the operations that are not due yet, if a list is read anyway: it shows their resources too. */
-  const addShared = (cloud: string, due: readonly string[]) => {
-    if (!due.some(isShared)) return due
-    const isDue = new Set(due)
-    const others = [...watched].flatMap(([id, operation]) =>
-      operation.cloud === cloud && !operation.busy && !isDue.has(id) && isShared(id) ? [id] : [])
-    return due.filter(isShared).length + others.length > maxSingleReads ? [...due, ...others] : due
+  const setDue = (watch: Watch, operation: WatchedOperation, due: number) => {
+    operation.due = due
+    watch.next = Math.min(watch.next, due)
+    schedule(due)
   }
 
-  const run = async (cloud: string, ids: readonly string[]) => {
-    const operations = ids.flatMap((id) => watched.get(id) ?? [])
+  const run = async (cloud: string, watch: Watch, ids: readonly string[]) => {
+    const operations = ids.flatMap((id) => watch.operations.get(id) ?? [])
     for (const operation of operations) operation.busy = true
     try {
       await step(cloud, ids)
@@ -74,34 +82,58 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
     }
     for (const operation of operations) {
       operation.busy = false
-      operation.due = performance.now() + intervalOf(operation)
+      setDue(watch, operation, performance.now() + intervalOf(operation))
     }
-    schedule()
+  }
+
+  /** Collects what is due at a cloud, and the operations that a list which is read anyway shows too. */
+  const collect = (watch: Watch, now: number) => {
+    const due: string[] = []
+    const others: string[] = []
+    let shared = 0
+    watch.next = Infinity
+    for (const [id, operation] of watch.operations) {
+      if (operation.busy) continue
+      const isDue = operation.due <= now
+      if (isDue) due.push(id)
+      else watch.next = Math.min(watch.next, operation.due)
+      if (!isShared(id)) continue
+      if (isDue) shared++
+      else others.push(id)
+    }
+    return shared > 0 && shared + others.length > maxSingleReads ? [...due, ...others] : due
   }
 
   const tick = () => {
+    alarm = Infinity
     const now = performance.now()
-    const dueByCloud = new Map<string, string[]>()
-    for (const [id, { cloud, due, busy }] of watched) {
-      if (due > now || busy) continue
-      const ids = dueByCloud.get(cloud)
-      if (ids === undefined) dueByCloud.set(cloud, [id])
-      else ids.push(id)
-    }
-    for (const [cloud, due] of dueByCloud) {
-      const running = run(cloud, addShared(cloud, due)).finally(() => steps.delete(running))
+    for (const [cloud, watch] of clouds) {
+      if (watch.next > now) continue
+      const ids = collect(watch, now)
+      if (ids.length === 0) continue
+      const running = run(cloud, watch, ids).finally(() => steps.delete(running))
       steps.add(running)
     }
-    schedule()
+    let next = Infinity
+    for (const watch of clouds.values()) next = Math.min(next, watch.next)
+    schedule(next)
   }
 
   return {
     watch (id, cloud) {
+      const watch = clouds.get(cloud) ?? { operations: new Map<string, WatchedOperation>(), next: Infinity }
       const now = performance.now()
-      watched.set(id, { cloud, since: now, due: now, busy: false })
-      schedule()
+      const operation = { since: now, due: now, busy: false }
+      clouds.set(cloud, watch)
+      cloudOf.set(id, cloud)
+      watch.operations.set(id, operation)
+      setDue(watch, operation, now)
     },
-    forget: (id) => { watched.delete(id) },
+    forget (id) {
+      const cloud = cloudOf.get(id)
+      cloudOf.delete(id)
+      clouds.get(cloud ?? '')?.operations.delete(id)
+    },
     stopped: () => stopped,
     async stop () {
       stopped = true

@@ -26,6 +26,18 @@ const outcomeUnknown = ({ failure }: OperationRow, finding: string) => {
   return new ProblemError('outcome_unknown', `${happened}. ${finding}`, { provider_error: failure?.provider_error })
 }
 
+/** Looks for what a create has made. Returns the error if the cloud has several resources that it may have made. */
+async function findCreated (
+  row: OperationRow, cloud: CloudHandle, service: SlowService<unknown, object, unknown>, input: object
+) {
+  try {
+    return await cloud.call((_, call) => service.findCreated!({ id: row.id, input }, new Date(row.created_at), call))
+  } catch (error) {
+    if (error instanceof ProblemError && error.code === 'outcome_unknown') return error
+    throw error
+  }
+}
+
 /** Finds out what came of changes whose outcome is unknown. */
 export function createReconciler ({ starter, transitions, log, isGivenUp }: ReconcilerOptions) {
   /** Looks for the resources of a create. Sends it again when it is certain that nothing was created. */
@@ -38,8 +50,8 @@ export function createReconciler ({ starter, transitions, log, isGivenUp }: Reco
         'It is not known whether the cloud acted, and this cloud cannot be searched for what it created. ' +
         'Look for the resource before you try again'))
     }
-    const found = await cloud.call((_, call) =>
-      service.findCreated!({ id: row.id, input }, new Date(row.created_at), call))
+    const found = await findCreated(row, cloud, service, input)
+    if (found instanceof ProblemError) return transitions.end(row.id, 'failed', found)
     if (found.length > 0) return transitions.accept(row, { resources: found, until: untilCreated[found[0]!.kind] })
     if (!isGivenUp(row)) return
     if (row.attempts >= maxAttempts) {

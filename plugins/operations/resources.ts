@@ -8,6 +8,9 @@ export const serviceOfKind = {
   node: 'nodes', volume: 'volumes', snapshot: 'snapshots', image: 'images'
 } as const satisfies Record<ResourceKind, ServiceName>
 
+/** The service that an operation changes: `nodes` of `nodes.stop`. */
+export const serviceOf = ({ kind }: { kind: string }) => kind.split('.', 1)[0] as ServiceName
+
 /** When a create has ended whose answer, which would have said so, was lost. */
 export const untilCreated: Record<ResourceKind, Until> = {
   node: { states: ['running'] },

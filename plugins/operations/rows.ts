@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely'
 import { v7 as uuid } from 'uuid'
 import type { Log } from '../../drivers/call.ts'
 import type { Until } from '../../drivers/driver.ts'
@@ -84,7 +85,7 @@ export interface OperationQuery {
 }
 
 /** The query of a page of operations, the newest first. Each of its filters has an index. */
-export function selectOperations (store: Store, query: OperationQuery) {
+export function selectOperations (store: Kysely<Tables>, query: OperationQuery) {
   const { limit, after, clouds, statuses, kinds, resource, createdAfter, createdBefore } = query
   let select = store.selectFrom('operations').selectAll()
     .orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
@@ -130,11 +131,11 @@ export function createRows (store: Store, log: Log) {
     }
   })
 
-  const linkResources = async (db: Store, row: OperationRow) => {
+  const linkResources = (row: OperationRow) => {
     const linked = [row.target, ...row.resources].filter((one) => one !== null)
     const values = linked.map(({ self, id }) => ({ operation_id: row.id, self, resource_id: id }))
-    if (values.length === 0) return
-    await db.insertInto('operation_resources').values(values).onConflict((conflict) => conflict.doNothing()).execute()
+    if (values.length === 0) return []
+    return [store.insertInto('operation_resources').values(values).onConflict((conflict) => conflict.doNothing())]
   }
 
   return {
@@ -160,22 +161,18 @@ export function createRows (store: Store, log: Log) {
     },
 
     /** Inserts a row and links it to its idempotency key. */
-    async insert (row: OperationRow, idempotencyKey?: IdempotencyKey) {
-      await store.transaction().execute(async (db) => {
-        await db.insertInto('operations').values(toColumns(row)).execute()
-        await linkResources(db, row)
-        if (idempotencyKey === undefined) return
-        await db.updateTable('idempotency_keys').set({ operation_id: row.id })
-          .where('caller', '=', idempotencyKey.caller).where('key', '=', idempotencyKey.key).execute()
-      })
+    async insert (row: OperationRow, key?: IdempotencyKey) {
+      const link = key === undefined
+        ? []
+        : [store.updateTable('idempotency_keys').set({ operation_id: row.id })
+            .where('caller', '=', key.caller).where('key', '=', key.key)]
+      await store.commit([store.insertInto('operations').values(toColumns(row)), ...linkResources(row), ...link])
     },
 
     async update (row: OperationRow) {
-      await store.transaction().execute(async (db) => {
-        await db.updateTable('operations').set(toColumns(row))
-          .where('id', '=', row.id).where('finished_at', 'is', null).execute()
-        await linkResources(db, row)
-      })
+      const change = store.updateTable('operations').set(toColumns(row))
+        .where('id', '=', row.id).where('finished_at', 'is', null)
+      await store.commit([change, ...linkResources(row)])
     },
 
     async get (id: string): Promise<OperationRow | undefined> {

@@ -5,7 +5,7 @@ import { toCallerRef } from '../auth/caller.ts'
 import type { CloudCall, CloudHandle } from '../clouds/cloud.ts'
 import { canonicalize, hashText } from '../fingerprint.ts'
 import type { IdempotencyKey } from '../store/tables.ts'
-import { toResource, toTarget } from './resources.ts'
+import { serviceOf, toResource, toTarget } from './resources.ts'
 import type { OperationRow, Rows } from './rows.ts'
 import type { Tracker } from './tracker.ts'
 import type { Transitions } from './transitions.ts'
@@ -62,7 +62,7 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
   /** Sends the change. Throws the cloud's refusal, which ends the operation. */
   const send = async (row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle) => {
     try {
-      const change = await cloud.with({ operation: row.id }).call(run)
+      const change = await cloud.with({ operation: row.id }).change(serviceOf(row), run)
       await transitions.accept(row, change)
       return change.secrets
     } catch (error) {
@@ -80,7 +80,7 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
   /** Sends a create again whose outcome is unknown. If the cloud cannot take it now, this is tried again later. */
   const sendAgain = async (row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle) => {
     try {
-      await transitions.accept(row, await cloud.with({ operation: row.id }).call(run))
+      await transitions.accept(row, await cloud.with({ operation: row.id }).change(serviceOf(row), run))
     } catch (error) {
       const problem = error as ProblemError
       if (problem.outcomeUnknown || toProblem(problem).retryable) return transitions.reconcile(row, problem)

@@ -1,15 +1,17 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Change } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type OperationStatus } from '../../openapi/model/index.ts'
+import type { Farm } from '../clouds/farm.ts'
 import { writeUntilDone } from '../store/index.ts'
 import type { Poller } from './poller.ts'
-import { toResource } from './resources.ts'
+import { serviceOf, toResource } from './resources.ts'
 import type { OperationRow, Rows } from './rows.ts'
 import type { Tracker } from './tracker.ts'
 
 export interface TransitionsOptions {
   rows: Rows
   tracker: Tracker
+  farm: Farm
   poller: Pick<Poller, 'watch' | 'forget' | 'stopped'>
   log: FastifyBaseLogger
   onEnd: (row: OperationRow) => void
@@ -19,7 +21,10 @@ export interface TransitionsOptions {
  * The steps in the life of an operation. Memory follows the store: a step is written first, then shown. If the store
  * fails, the step is retried in the background until it is written; a restart finds the step before it in the store.
  */
-export function createTransitions ({ rows, tracker, poller, log, onEnd }: TransitionsOptions) {
+export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: TransitionsOptions) {
+  /** Lets no read that is older than this step be shown after it. */
+  const touch = (row: OperationRow) => farm.get(row.cloud).freshness.touch(serviceOf(row))
+
   /** Writes changes of an operation, then shows them. Never throws. */
   const record = async (id: string, changes: Partial<OperationRow>, onWritten: (row: OperationRow) => void) => {
     const attempt = async () => {
@@ -46,6 +51,7 @@ export function createTransitions ({ rows, tracker, poller, log, onEnd }: Transi
     // From now on an equal request is a new operation, also while the store cannot record the end.
     tracker.hide(id)
     poller.forget(id)
+    touch(row)
     await record(id, {
       ...changes,
       status,
@@ -78,8 +84,19 @@ export function createTransitions ({ rows, tracker, poller, log, onEnd }: Transi
   return {
     end,
 
+    /** Shows what a look at the resources of an operation found. The step is the same, so nothing is written. */
+    show (row: OperationRow, resources: OperationRow['resources'], progress: number | null) {
+      const current = tracker.get(row.id)
+      if (current === undefined) return
+      const hasChanged = resources.some(({ state }, i) => state !== current.resources[i]?.state)
+      if (hasChanged) touch(row)
+      tracker.set({ ...current, resources, progress })
+    },
+
     /** Records that the cloud has accepted a change. Without anything to wait for, this ends the operation. */
-    async accept ({ id, cloud }: OperationRow, { resources: refs, until }: Change) {
+    async accept (row: OperationRow, { resources: refs, until }: Change) {
+      const { id, cloud } = row
+      touch(row)
       const resources = refs.map((ref) => toResource(cloud, ref))
       if (until.gone === true) await cancelOthers(id, { resources })
       const changes = { resources, until, input: null, sent_at: new Date().toISOString() }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { sql } from 'kysely'
 import { ProblemError } from '../../openapi/model/index.ts'
@@ -13,11 +13,12 @@ export async function backupStore (store: Store, file: string) {
     throw new ProblemError('already_exists', `The file ${file} exists already`, { hint: 'Choose another file name.' })
   }
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-  // SQLite creates the file during this call, which is synchronous, so that no other file gets this mode.
-  const umask = process.umask(0o177)
+  // SQLite writes into a file that is empty, and leaves its mode.
+  closeSync(openSync(file, 'wx', 0o600))
   try {
     await sql`vacuum into ${file}`.execute(store)
-  } finally {
-    process.umask(umask)
+  } catch (error) {
+    rmSync(file, { force: true })
+    throw error
   }
 }

@@ -24,7 +24,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   fastify.decorate('store', store)
   fastify.decorate('probeStore', async () => {
     const row = { id: 1, written_at: new Date().toISOString() }
-    await store.transaction().execute((db) => db.replaceInto('probes').values(row).execute())
+    await store.commit([store.replaceInto('probes').values(row)])
   })
 
   const purge = async () => {

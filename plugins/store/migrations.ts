@@ -143,11 +143,53 @@ const assignments: Migration = {
   }
 }
 
+const signIns: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('sign_ins')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('hash', 'varchar(64)', (column) => column.notNull().unique())
+      .addColumn('user_id', 'varchar(36)', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn('password_hash', 'varchar(64)', (column) => column.notNull())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .addColumn('expires_at', 'varchar(24)', (column) => column.notNull())
+      .execute()
+    await db.schema.createIndex('sign_ins_expiry').on('sign_ins').column('expires_at').execute()
+  }
+}
+
+/** Each index has the order of the list, for a caller, a cloud, an action or all. */
+const audit: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('audit')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .addColumn('caller', 'text')
+      .addColumn('action', 'varchar(128)', (column) => column.notNull())
+      .addColumn('cloud', 'varchar(63)')
+      .addColumn('outcome', 'varchar(16)', (column) => column.notNull())
+      .addColumn('operation', 'varchar(36)')
+      .addColumn('content', 'text', (column) => column.notNull())
+      .execute()
+    const indexes = {
+      audit_created: ['created_at', 'id'],
+      audit_by_caller: ['caller', 'created_at', 'id'],
+      audit_by_cloud: ['cloud', 'created_at', 'id'],
+      audit_by_action: ['action', 'created_at', 'id'],
+      audit_by_operation: ['operation']
+    }
+    for (const [name, columns] of Object.entries(indexes)) {
+      await db.schema.createIndex(name).on('audit').columns(columns).execute()
+    }
+  }
+}
+
 export const migrations: Record<string, Migration> = {
   '0001-operations': operations,
   '0002-probes': probes,
   '0003-operation-lists': operationLists,
   '0004-callers': callers,
   '0005-credentials': credentials,
+  '0006-audit': audit,
+  '0007-sign-ins': signIns,
   '0021-assignments': assignments
 }

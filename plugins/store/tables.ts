@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import type { Compilable, Kysely } from 'kysely'
 
 /** The tables of the store. Times are RFC 3339 in UTC. */
 export interface Tables {
@@ -72,6 +72,27 @@ export interface Tables {
     /** Why the last attempt failed, as JSON. */
     problem: string | null
   }
+  /** Tokens of users for /api/v1. `password_hash` is of the stored password: a new password ends the sign-in. */
+  sign_ins: {
+    id: string
+    hash: string
+    user_id: string
+    password_hash: string
+    created_at: string
+    expires_at: string
+  }
+  audit: {
+    id: string
+    created_at: string
+    /** The id of the caller. */
+    caller: string | null
+    action: string
+    cloud: string | null
+    outcome: string
+    operation: string | null
+    /** The other fields of the entry, as JSON. */
+    content: string
+  }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }
@@ -79,4 +100,11 @@ export interface Tables {
 /** The primary key of an idempotency key: the identity of the caller, and the text of the header. */
 export type IdempotencyKey = Pick<Tables['idempotency_keys'], 'caller' | 'key'>
 
-export type Store = Kysely<Tables>
+/** The store: queries of Kysely, and transactions that are committed together with others that wait. */
+export interface Store extends Kysely<Tables> {
+  /**
+   * Runs changes as one transaction, and resolves when it is on the disk. Throws store_unavailable. Many commits at the
+   * same time cost one sync of the disk, which `transaction()` cannot share.
+   */
+  commit (queries: readonly Compilable[]): Promise<void>
+}

@@ -4,7 +4,7 @@ import {
   paging,
   ProblemError, queryOf
 } from '../../openapi/model/index.ts'
-import { parseTime } from '../../plugins/lists/filters.ts'
+import { toStoredTime } from '../../plugins/lists/filters.ts'
 import { maxWait, parsePrefer } from '../../plugins/operations/index.ts'
 import { uuid } from '../../drivers/ids.ts'
 import { idParams, splitCommas } from '../collection.ts'
@@ -28,15 +28,13 @@ interface FilterQuery {
 
 /** Converts the filters that both lists have. Times are compared as text, so all have the form of the store. */
 function toFilters ({ limit, cursor, status, kind, created_after: after, created_before: before }: FilterQuery) {
-  const toTime = (field: string, time: string | undefined) =>
-    time === undefined ? undefined : new Date(parseTime(field, time)).toISOString()
   return {
     limit,
     cursor,
     statuses: status,
     kinds: kind,
-    createdAfter: toTime('created_after', after),
-    createdBefore: toTime('created_before', before)
+    createdAfter: toStoredTime('created_after', after),
+    createdBefore: toStoredTime('created_before', before)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { ok, QuotaList } from '../../openapi/model/index.ts'
+import { wantsFresh } from '../../plugins/http/answers.ts'
 import { cloudParams } from '../collection.ts'
 
 export default async function routes (fastify: FastifyInstance) {
@@ -12,9 +13,16 @@ export default async function routes (fastify: FastifyInstance) {
       params: cloudParams,
       response: ok(QuotaList, 'Quotas of compute, network and volumes.')
     }
-  }, async ({ cloud }) => {
+  }, async (request, reply) => {
+    const { cloud } = request
     cloud.require('quotas.list')
-    const quotas = await cloud.call(({ quotas }, call) => quotas!.list(call))
-    return { items: quotas, sources: quotas.sources }
+    const answer = await cloud.read({
+      service: 'quotas',
+      key: 'list',
+      fresh: wantsFresh(request),
+      run: ({ quotas }, call) => quotas!.list(call)
+    })
+    fastify.answers.allow(request, reply, [answer])
+    return { items: answer.value, sources: answer.value.sources }
   })
 }

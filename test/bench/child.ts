@@ -10,6 +10,8 @@ export interface Child {
   /** `http://127.0.0.1:PORT` */
   address: string
   usage (): Promise<Usage>
+  /** Watches its event loop from now on. */
+  watch (): Promise<void>
   /** Ends it, and resolves when it has ended. */
   stop (): Promise<void>
 }
@@ -46,6 +48,10 @@ function asChild (child: ChildProcess, address: string): Child {
       child.send('usage')
       return answer<Usage>(child)
     },
+    async watch () {
+      child.send('watch')
+      await answer<Usage>(child)
+    },
     async stop () {
       const ended = once(child, 'exit')
       child.kill('SIGTERM')
@@ -59,12 +65,15 @@ function asChild (child: ChildProcess, address: string): Child {
  * Starts one of the processes beside this file and waits until it listens. Its output goes to a file.
  */
 export async function startChild (script: string, args: readonly string[] = []): Promise<Child> {
-  const sink = openSync(path.join(folder, `${script}.log`), 'a')
-  const child = fork(path.join(here, script), args, { stdio: ['ignore', sink, 'inherit', 'ipc'] })
+  const sink = openSync(path.join(folder, `${path.basename(script)}.log`), 'a')
+  const child = fork(path.resolve(here, script), args, { stdio: ['ignore', sink, 'inherit', 'ipc'] })
   running.add(child)
   const { address } = await answer<{ address: string }>(child)
   return asChild(child, address)
 }
+
+/** The script of another build of the server, such as that of an earlier version, to measure it with the same bench. */
+const serverScript = process.env['BENCH_SERVER'] ?? 'server.js'
 
 let servers = 0
 
@@ -72,7 +81,7 @@ let servers = 0
 export function startServer (settings: object): Promise<Child> {
   const file = path.join(folder, `settings-${++servers}.json`)
   writeFileSync(file, JSON.stringify({ port: 0, store: { file: `./store-${servers}.db` }, ...settings }))
-  return startChild('server.js', [file])
+  return startChild(serverScript, [file])
 }
 
 /** The command line program with the default farm, in an empty folder; measured from its first instruction on. */

@@ -1,3 +1,9 @@
+/** Whether the bench shall take about a minute: fewer rounds and requests, with more noise. */
+export const isQuick = process.argv.includes('--quick')
+
+/** The number of requests of a measurement. */
+export const scaled = (requests: number) => isQuick ? Math.ceil(requests / 4) : requests
+
 /** The value below which this part of all values lies. */
 export function percentile (values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b)
@@ -15,7 +21,7 @@ export async function alternate<K extends string> (
 ): Promise<Record<K, number>> {
   const names = Object.keys(measurements) as K[]
   const found = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<K, number[]>
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < (isQuick ? Math.min(rounds, 3) : rounds); round++) {
     for (const name of names) found[name].push(await measurements[name]())
   }
   return Object.fromEntries(names.map((name) => [name, median(found[name])])) as Record<K, number>
@@ -41,8 +47,15 @@ function verdict ({ value, ratio = value, atMost, atLeast }: Figure): [goal: str
   return ['', '']
 }
 
+/** All figures that were printed, for the JSON result. */
+export const printed: (Figure & { title: string, met: boolean | null })[] = []
+
 /** Prints figures as a table. A goal is about the ratio where there is one. */
 export function print (title: string, figures: readonly Figure[]) {
+  for (const figure of figures) {
+    const [, met] = verdict(figure)
+    printed.push({ title, ...figure, met: met === '' ? null : met === 'met' })
+  }
   const head = ['', 'measured', 'ratio', 'goal', '']
   const rows = figures.map((figure) => [
     figure.what,

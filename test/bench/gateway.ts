@@ -19,6 +19,7 @@ export async function gateway () {
       default: {
         driver: 'openstack',
         max_in_flight: 64,
+        cache_seconds: 0,
         auth: { auth_url: `${upstream.address}/v3`, username: 'bench', password: 'bench', project_name: 'bench' }
       }
     }
@@ -33,7 +34,7 @@ export async function gateway () {
 
   print('A list of ten servers of OpenStack: two calls of the cloud for each request', [
     { what: 'bare proxy: node:http, undici, JSON', value: cpu.proxy, unit: 'µs' },
-    { what: 'server', value: cpu.server, unit: 'µs' },
+    { what: 'server', value: cpu.server, unit: 'µs', ratio: cpu.server / cpu.proxy, atMost: 2 },
     { what: 'added to the processor time', value: cpu.server - cpu.proxy, unit: 'µs' },
     { what: 'the same for each of the two calls', value: (cpu.server - cpu.proxy) / 2, unit: 'µs', atMost: 150 },
     { what: 'bare proxy, one caller: median', value: ms.proxy, unit: 'ms' },

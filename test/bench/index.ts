@@ -1,15 +1,23 @@
+import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { changes } from './changes.ts'
+import { folder } from './child.ts'
 import { clouds } from './clouds.ts'
+import { isQuick, printed } from './figures.ts'
 import { gateway } from './gateway.ts'
 import { lists } from './lists.ts'
 import { paging } from './paging.ts'
+import { shared } from './shared.ts'
 import { start } from './start.ts'
 
 const parts: Record<string, () => Promise<void>> = {
   lists,
   paging,
   gateway,
+  shared,
   clouds,
+  changes: () => changes(folder),
   start,
   // Amazon's client takes memory that is not to be counted before.
   ec2: async () => (await import('./ec2.ts')).ec2()
@@ -20,12 +28,20 @@ const named: typeof parts = {
 }
 const all = { ...parts, ...named }
 
-const wanted = process.argv.slice(2)
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true, options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } }
+})
 const unknown = wanted.filter((name) => !Object.hasOwn(all, name))
 if (unknown.length > 0) {
   process.stderr.write(`There is no ${unknown.join(', ')}; there are: ${Object.keys(all).join(', ')}\n`)
   process.exit(1)
 }
 
-process.stdout.write(`Node ${process.versions.node}, ${availableParallelism()} cores\n`)
-for (const name of wanted.length === 0 ? Object.keys(parts) : wanted) await all[name]!()
+const usual = Object.keys(parts).filter((name) => !isQuick || name !== 'ec2')
+process.stdout.write(`Node ${process.versions.node}, ${availableParallelism()} cores${isQuick ? ', quick' : ''}\n`)
+for (const name of wanted.length === 0 ? usual : wanted) await all[name]!()
+
+if (values.json !== undefined) {
+  const result = { at: new Date().toISOString(), node: process.versions.node, quick: isQuick, figures: printed }
+  writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`)
+}

@@ -11,12 +11,14 @@ export interface Load {
   spread?: number
   /** Status that every answer must have; 200 by default. */
   status?: number
+  /** Body of a POST; GET where not given. */
+  body?: string
 }
 
 /** Sends so many requests and reads every answer to its end. Resolves to the milliseconds that each took. */
 export async function send (
   { address }: Pick<Child, 'address'>,
-  { path, requests, connections, spread = 0, status = 200 }: Load
+  { path, requests, connections, spread = 0, status = 200, body }: Load
 ): Promise<number[]> {
   const pool = new Pool(address, { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
   const times: number[] = []
@@ -25,7 +27,9 @@ export async function send (
     if (spread > 0) await setTimeout((i / connections) * spread)
     while (left-- > 0) {
       const started = performance.now()
-      const response = await pool.request({ path, method: 'GET' })
+      const response = await pool.request(body === undefined
+        ? { path, method: 'GET' }
+        : { path, method: 'POST', body, headers: { 'content-type': 'application/json' } })
       if (response.statusCode !== status) { throw new Error(`GET ${path} answered ${response.statusCode}: ${await response.body.text()}`) }
       await response.body.arrayBuffer()
       times.push(performance.now() - started)

@@ -12,7 +12,7 @@ const limit = 100
  * 10,000 nodes through the pages of the API, beside the bare pages of the driver over node:http, all in one process.
  */
 export async function paging () {
-  const app = await createHere('paging', { clouds: { default: { driver: 'dummy', state_file: null, nodes } } })
+  const app = await createHere('paging', { clouds: { default: { driver: 'dummy', state_file: null, nodes, cache_seconds: 0 } } })
   const api = `${await app.listen({ host: '127.0.0.1', port: 0 })}/api/v2/clouds/default/nodes?limit=${limit}`
   const service = app.clouds['default']!.nodes!
 
@@ -36,6 +36,7 @@ export async function paging () {
   const stall = createStall()
   const found = await alternate(9, {
     pages: () => timed(() => whole(pages)),
+    sorted: () => timed(() => whole(`${api}&sort=-name`)),
     api: () => stall.during(() => timed(() => whole(api)))
   })
   await app.close()
@@ -44,6 +45,13 @@ export async function paging () {
   print(`${nodes} nodes through pages of ${limit}`, [
     { what: 'bare pages of the driver over node:http', value: found.pages, unit: 'ms' },
     { what: 'the same through the API', value: found.api, unit: 'ms', ratio: found.api / found.pages, atMost: 1.2 },
+    {
+      what: 'a sorted walk, against the unsorted one',
+      value: found.sorted,
+      unit: 'ms',
+      ratio: found.sorted / found.api,
+      atMost: 1.5
+    },
     { what: 'longest stall of the event loop meanwhile', value: stall.longest(), unit: 'ms', atMost: 50 },
     { what: 'memory of this process afterwards', value: process.memoryUsage().rss / 1e6, unit: 'MB' }
   ])

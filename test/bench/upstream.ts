@@ -74,22 +74,32 @@ function answers (base: string): Record<string, Buffer> {
   }).map(([path, body]) => [path, Buffer.from(JSON.stringify(body))]))
 }
 
+/** Milliseconds before each answer. */
+const delay = Number(process.argv[2] ?? 0)
+let count = 0
+
 let known: Record<string, Buffer> = {}
 const upstream = createServer((request, response) => {
   const path = request.url!.split('?', 1)[0]!
   const body = known[path] ?? known[`${path}/`]
   request.resume()
+  if (path === '/count') {
+    response.end(String(count))
+    return
+  }
+  count++
   if (body === undefined) {
     response.writeHead(404).end()
     return
   }
-  response.writeHead(request.method === 'POST' ? 201 : 200, {
+  const answer = () => response.writeHead(request.method === 'POST' ? 201 : 200, {
     'content-type': 'application/json',
     'content-length': body.length,
     'x-subject-token': 'token',
     'x-openstack-request-id': `req-${id(7, 0)}`
-  })
-  response.end(body)
+  }).end(body)
+  if (delay === 0) answer()
+  else setTimeout(answer, delay)
 })
 upstream.listen(0, '127.0.0.1', () => {
   const address = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`

@@ -298,7 +298,7 @@ t.test('a key or token that the cloud repeats is in no answer, log or store', as
   const body = { badRequest: { code: 400, message: `no: ${token} of ${fake.apiKey}` } }
   for (const match of [list, 'POST /servers']) fake.behaviour.rules.push({ match, answer: { status: 400, body } })
 
-  const listed = await api.get('/api/v2/clouds/default/nodes')
+  const listed = await api.get('/api/v2/clouds/default/nodes', { 'cache-control': 'no-cache' })
   t.match(listed.body, { code: 'provider_rejected', provider_error: { message: 'no: *** of ***' } })
   const input = { name: 'web', image_id: fake.state().images[0]!.id, size_id: '2' }
   const created = await api.post('/api/v2/clouds/default/nodes', input, { 'idempotency-key': 'repeated' })

@@ -30,6 +30,8 @@ async function findFreePort (): Promise<number> {
 export interface ToolServer {
   /** Name of the program. */
   name: string
+  /** Path of the program, if it is none of the Python tools. */
+  file?: string
   args: (port: number) => string[]
   env?: Record<string, string>
   /** Working directory. */
@@ -38,9 +40,11 @@ export interface ToolServer {
   readyPath: string
 }
 
-/** Starts a server of the Python tools on a free port. It ends with the test. Resolves with its address. */
-export async function startTool (t: Test, { name, args, env, cwd, readyPath }: ToolServer): Promise<string> {
-  const program = tool(name)
+/** Starts a server, of the Python tools by default, on a free port. It ends with the test. Resolves to its address. */
+export async function startTool (
+  t: Test, { name, file, args, env, cwd, readyPath }: ToolServer
+): Promise<string> {
+  const program = file ?? tool(name)
   const port = await findFreePort()
   const url = `http://127.0.0.1:${port}`
   const child = spawn(program, args(port), {

@@ -25,8 +25,17 @@ export interface Entry<T = BaseRecord> {
  */
 export type ChangeListener<T> = (before: T | undefined, after: T | undefined) => void
 
+/** A record that was removed, with the operation that created it. */
+export interface RemovedRecord {
+  id: string
+  operation: string | null
+}
+
+/** Records that are serialized in one turn of the event loop. */
+const linesInPart = 500
+
 /** How many removed records a collection remembers for lost creates. */
-const maxDeparted = 1000
+export const maxDeparted = 1000
 
 /** Schedules a change that starts now: spreads its stages evenly over the seconds, then comes its end. */
 export function scheduleSteps<Stage> (stages: Stage[], end: Stage, seconds: number) {
@@ -68,6 +77,9 @@ export function createCollection<T extends BaseRecord> (
   const changing = new Set<Entry<T>>()
   const departed = [...state.departed]
   let nextSeq = state.next_seq
+  /** The records that were changed and removed since `takeChanges`. */
+  const changed = new Set<Entry<T>>()
+  let removed: RemovedRecord[] = []
   /** The time of the first step of all. */
   let nextStep = Infinity
 
@@ -88,6 +100,8 @@ export function createCollection<T extends BaseRecord> (
     entries.splice(indexAfter(seq) - 1, 1)
     byId.delete(id)
     changing.delete(entry)
+    changed.delete(entry)
+    removed.push({ id, operation })
     if (operation !== null) departed.push({ operation, id })
     if (departed.length > maxDeparted) departed.shift()
     onChange(entry.data, undefined)
@@ -97,6 +111,7 @@ export function createCollection<T extends BaseRecord> (
     const before = entry.data
     entry.data = data
     entry.view = entry.line = undefined
+    changed.add(entry)
     onChange(before, data)
   }
 
@@ -128,6 +143,8 @@ export function createCollection<T extends BaseRecord> (
 
   for (const data of state.items) insert(data)
 
+  const lineOf = (entry: Entry<T>) => (entry.line ??= JSON.stringify(entry.data))
+
   return {
     entries: entries as ReadonlyArray<Entry<T>>,
     indexAfter,
@@ -149,6 +166,7 @@ export function createCollection<T extends BaseRecord> (
     /** Adds a record as the last one and applies its steps that are due. */
     add (data: T) {
       const entry = insert(data)
+      changed.add(entry)
       advance(entry, Date.now())
       return entry
     },
@@ -168,10 +186,24 @@ export function createCollection<T extends BaseRecord> (
         ...departed.filter((record) => record.operation === operation).map(({ id }) => id)
       ]
     },
-    /** Returns the JSON of the collection. Only changed records are serialized again. */
-    toJson (name: string) {
-      const lines = entries.map((entry) => (entry.line ??= JSON.stringify(entry.data)))
-      return `"next_seq":${nextSeq},"departed":${JSON.stringify(departed)},"${name}":[\n${lines.join(',\n')}\n]`
+    /** Returns the JSON of the changes since the last time; undefined if there are none. */
+    takeChanges () {
+      if (changed.size === 0 && removed.length === 0) return undefined
+      const set = [...changed].map(lineOf).join()
+      const gone = JSON.stringify(removed)
+      changed.clear()
+      removed = []
+      return `{"next_seq":${nextSeq},"set":[${set}],"gone":${gone}}`
+    },
+    /** Yields the JSON of the collection in parts. Only changed records are serialized again. */
+    * toJson (name: string) {
+      yield `"next_seq":${nextSeq},"departed":${JSON.stringify(departed)},"${name}":[\n`
+      // A copy, because records may come and go between two parts.
+      const all = [...entries]
+      for (let i = 0; i < all.length; i += linesInPart) {
+        yield `${i === 0 ? '' : ',\n'}${all.slice(i, i + linesInPart).map(lineOf).join(',\n')}`
+      }
+      yield '\n]'
     }
   }
 }

@@ -23,7 +23,7 @@ export function createEngine (
     const state = file === null ? undefined : await readStateFile(file)
     // Set the store before any caller continues: with two stores, changes would be lost.
     store = createStore(state ?? createState(settings), nodeGoneHandlers)
-    if (file !== null) writer = createStateWriter(file, store.toJson)
+    if (file !== null) writer = createStateWriter(file, store, state?.generation ?? 0)
     return store
   }
 
@@ -39,7 +39,7 @@ export function createEngine (
     volumesOf: (nodeId: string) => store!.volumesOf(nodeId),
     /** Resolves when the state file, if any, holds all changes up to now. */
     save: async () => writer?.save(),
-    close: async () => writer?.flush()
+    close: async () => writer?.close()
   }
 }
 

@@ -257,6 +257,8 @@ export type CollectionStates = { [Name in CollectionName]?: CollectionState<Reco
 export type StateFile = Static<typeof StateFile>
 export const StateFile = Type.Object({
   version: Type.Literal(1),
+  /** The number of the last rewrite of the file. Its log has the changes since. Files of earlier versions have none. */
+  generation: Type.Optional(integer),
   next_seq: integer,
   nodes: Type.Array(NodeRecord),
   departed: Departed,

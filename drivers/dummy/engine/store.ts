@@ -19,7 +19,10 @@ export interface Store extends Collections {
   /** Returns the volumes attached to a node, in the order of their devices. */
   volumesOf (nodeId: string): Array<Entry<VolumeRecord>>
   settle (): void
-  toJson (): string
+  /** Returns the JSON of the changes since the last time, by collection; undefined if there are none. */
+  takeChanges (): string | undefined
+  /** Yields the JSON of the whole state in parts. `generation` is its number. */
+  toJson (generation: number): Generator<string>
 }
 
 /** Runs after a node is removed, with its last record, to release what the node used. */
@@ -71,10 +74,24 @@ export function createStore (
       const now = Date.now()
       for (const collection of all) collection.settle(now)
     },
-    toJson () {
-      const parts = collectionNames.map((name) =>
-        `"${name}":{${collections[name].toJson('items')}}`)
-      return `{"version":1,${nodes.toJson('nodes')},"collections":{\n${parts.join(',\n')}\n}}\n`
+    takeChanges () {
+      const parts = [['nodes', nodes] as const, ...collectionNames.map((name) => [name, collections[name]] as const)]
+        .flatMap(([name, collection]) => {
+          const changes = collection.takeChanges()
+          return changes === undefined ? [] : [`"${name}":${changes}`]
+        })
+      return parts.length === 0 ? undefined : parts.join()
+    },
+    * toJson (generation) {
+      yield `{"version":1,"generation":${generation},`
+      yield * nodes.toJson('nodes')
+      yield ',"collections":{\n'
+      for (const [i, name] of collectionNames.entries()) {
+        yield `${i === 0 ? '' : ',\n'}"${name}":{`
+        yield * collections[name].toJson('items')
+        yield '}'
+      }
+      yield '\n}}\n'
     }
   }
   return store

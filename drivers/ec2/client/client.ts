@@ -149,6 +149,7 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
       const output = await untilAborted(sending, call.signal)
       const elapsed = Math.round(performance.now() - started)
       const { requestId } = output.$metadata
+      if (!read && requestId !== undefined) call.noteRequestId?.(requestId)
       call.log.debug({ action, request_id: requestId, elapsed_ms: elapsed }, 'call to the cloud')
       return output as ActionOutput<A>
     } catch (error) {

@@ -2,7 +2,7 @@ import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Catalog, CatalogEndpoint } from './keystone.ts'
 
 /** The services that this driver calls. */
-export type Service = 'compute' | 'image' | 'network' | 'volume'
+export type Service = 'compute' | 'image' | 'network' | 'volume' | 'identity'
 
 /**
  * The types of each service in the catalog, by preference. Block storage has had several: see `block-storage` in
@@ -12,6 +12,7 @@ const types: Record<Service, readonly string[]> = {
   compute: ['compute'],
   image: ['image'],
   network: ['network'],
+  identity: ['identity'],
   volume: ['volumev3', 'block-storage', 'block-store', 'volume', 'volumev2']
 }
 

@@ -7,6 +7,8 @@ export const metadataActions = {
 
 /** The calls of openstack-client that are used, and those that it lacks. */
 export const resources = {
+  /** The projects that the token's user could choose. */
+  authProject: defres('identity', '/auth/projects', 'project', { only: ['list'] }),
   server: nova.server,
   serverDetail: nova.serverDetail,
   serverAction: nova.serverAction,

@@ -21,6 +21,8 @@ export function createSession ({ settings, http, timeout, secrets }: SessionOpti
     region: settings.region_name,
     interface: (settings.interface ?? 'public').replace('URL', ''),
     overrides: {
+      // The catalog may have another version, or an address for the inside of the cloud.
+      identity: url.slice(0, -'/auth/tokens'.length),
       compute: settings.compute_endpoint_override,
       image: settings.image_endpoint_override,
       network: settings.network_endpoint_override,

@@ -56,6 +56,9 @@ export function nodeCapabilities (range: VersionRange | null | undefined, hasNeu
   })
 }
 
+/** The fields of a node that its ports have a part in. */
+export const portFields: ReadonlySet<string> = new Set(['addresses', 'public_ips', 'private_ips', 'security_group_ids'])
+
 export interface NodesOptions {
   client: Client
   /** Name of the driver. */

@@ -1,0 +1,60 @@
+import type { AuditEntry } from '../../openapi/model/index.ts'
+import type { Store, Tables } from '../store/index.ts'
+
+export interface AuditQuery {
+  limit: number
+  /** The entry after which the page begins. The newest comes first. */
+  after?: { created_at: string, id: string } | undefined
+  callers?: readonly string[] | undefined
+  clouds?: readonly string[] | undefined
+  actions?: readonly string[] | undefined
+  outcomes?: readonly string[] | undefined
+  operation?: string | undefined
+  /** RFC 3339 in UTC with milliseconds. */
+  createdAfter?: string | undefined
+  createdBefore?: string | undefined
+}
+
+function toColumns ({ id, created_at, action, cloud, outcome, operation, ...content }: AuditEntry): Tables['audit'] {
+  const caller = content.caller?.id ?? null
+  return { id, created_at, caller, action, cloud, outcome, operation, content: JSON.stringify(content) }
+}
+
+const fromColumns = ({ caller, content, ...columns }: Tables['audit']) =>
+  ({ ...columns, ...JSON.parse(content) as object }) as AuditEntry
+
+/** Reads and writes the audit. All methods throw store_unavailable if the store fails. */
+export function createAuditRows (store: Store) {
+  return {
+    /** Writes entries in one transaction, over those with the same ids. */
+    async write (entries: readonly AuditEntry[]) {
+      if (entries.length === 0) return
+      await store.transaction().execute(async (db) => {
+        for (const entry of entries) await db.replaceInto('audit').values(toColumns(entry)).execute()
+      })
+    },
+
+    /** Returns entries, the newest first. */
+    async list (query: AuditQuery): Promise<AuditEntry[]> {
+      const { limit, after, callers, clouds, actions, outcomes, operation, createdAfter, createdBefore } = query
+      let select = store.selectFrom('audit').selectAll()
+        .orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
+      if (after !== undefined) {
+        select = select.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('created_at', 'id'), '<', tuple(after.created_at, after.id)))
+      }
+      if (createdAfter !== undefined) select = select.where('created_at', '>=', createdAfter)
+      if (createdBefore !== undefined) select = select.where('created_at', '<', createdBefore)
+      if (callers !== undefined) select = select.where('caller', 'in', callers)
+      if (clouds !== undefined) select = select.where('cloud', 'in', clouds)
+      if (actions !== undefined) select = select.where('action', 'in', actions)
+      if (outcomes !== undefined) select = select.where('outcome', 'in', outcomes)
+      if (operation !== undefined) select = select.where('operation', '=', operation)
+      return (await select.execute()).map(fromColumns)
+    },
+
+    async purge (before: string) {
+      await store.deleteFrom('audit').where('created_at', '<', before).execute()
+    }
+  }
+}

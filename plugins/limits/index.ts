@@ -1,0 +1,73 @@
+import fp from 'fastify-plugin'
+import type { FastifyRequest } from 'fastify'
+import type { Settings } from '../../config/index.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
+import { addressOf } from './address.ts'
+import { createWindow, type Use } from './window.ts'
+
+const seconds = 60
+
+const isChange = ({ raw: { method } }: FastifyRequest) => method !== 'GET' && method !== 'HEAD'
+
+/** Anonymous callers are not one caller: each address has limits of its own. */
+const keyOf = (request: FastifyRequest) => {
+  const { caller } = request
+  return caller.kind === 'anonymous' ? `anonymous ${addressOf(request)}` : caller.identity
+}
+
+/**
+ * Limits the requests of each caller, in all and to each cloud, and its changes at once. The headers are those of
+ * draft-ietf-httpapi-ratelimit-headers-10. Without `auth` there are no callers, and no limits.
+ */
+export default fp(async (fastify, { settings: { limits } }: { settings: Settings }) => {
+  const { requests_per_minute: requests, cloud_requests_per_minute: cloudRequests, changes_at_once: maxChanges } =
+    limits.per_caller
+  if (!fastify.auth.enabled) return
+  const callers = createWindow({ quota: requests, seconds })
+  const clouds = createWindow({ quota: cloudRequests, seconds })
+  const changes = new Map<string, number>()
+  const refused = fastify.metrics.counter({
+    name: 'rate_limited_total', help: 'Requests that were refused by a limit of their caller.', labels: ['limit']
+  })
+
+  const callerPolicy = `"caller";q=${requests};w=${seconds}`
+  const cloudPolicy = `${callerPolicy}, "cloud";q=${cloudRequests};w=${seconds}`
+  const itemOf = (name: string, { remaining, reset }: Use) => `"${name}";r=${remaining};t=${reset}`
+
+  const tooMany = (limit: string, detail: string, wait: number) => {
+    refused({ limit })
+    return new ProblemError('rate_limited', detail, { retry_after: wait })
+  }
+
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.is404 || request.routeOptions.config.level === 'open') return done()
+    const key = keyOf(request)
+    const { cloud } = request.params as { cloud?: string }
+    const own = callers.take(key)
+    const ofCloud = cloud === undefined ? undefined : clouds.take(`${cloud} ${key}`)
+    reply.header('ratelimit-policy', ofCloud === undefined ? callerPolicy : cloudPolicy)
+    reply.header('ratelimit', ofCloud === undefined
+      ? itemOf('caller', own)
+      : `${itemOf('caller', own)}, ${itemOf('cloud', ofCloud)}`)
+    if (!own.isAllowed) {
+      return done(tooMany('caller', `A caller may send ${requests} requests in ${seconds} seconds`, own.reset))
+    }
+    if (ofCloud?.isAllowed === false) {
+      const detail = `A caller may send ${cloudRequests} requests to one cloud in ${seconds} seconds`
+      return done(tooMany('cloud', detail, ofCloud.reset))
+    }
+    if (!isChange(request)) return done()
+
+    const running = changes.get(key) ?? 0
+    if (running >= maxChanges) {
+      return done(tooMany('changes', `A caller may have ${maxChanges} changes under way at once`, 1))
+    }
+    changes.set(key, running + 1)
+    reply.raw.once('close', () => {
+      const left = changes.get(key)! - 1
+      if (left === 0) changes.delete(key)
+      else changes.set(key, left)
+    })
+    done()
+  })
+}, { name: 'limits', dependencies: ['auth', 'metrics'] })

@@ -1,0 +1,95 @@
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { openDatabase, type Statement, type StatementError, type StatementResult } from './database.ts'
+import type { StoreAnswer, StoreRequest } from './worker.ts'
+
+/** Runs statements of SQL in their order. Rejects with StatementErrors. */
+export interface Link {
+  run (statement: Statement): Promise<StatementResult>
+  /** Runs statements as one transaction. Transactions that wait together are committed together. */
+  commit (statements: readonly Statement[]): Promise<void>
+  close (): Promise<void>
+}
+
+type Distribute<T> = T extends unknown ? Omit<T, 'id'> : never
+
+/** Opens a store in memory, in this thread: it never waits for a disk. */
+function openHere (file: string): Link {
+  const database = openDatabase(file)
+  return {
+    run: async (statement) => database.run(statement),
+    async commit (statements) {
+      const [error] = database.commit([statements])
+      if (error !== undefined) throw error
+    },
+    close: async () => database.close()
+  }
+}
+
+const lost: StatementError = { code: 'SQLITE_IOERR', message: 'the thread of the store has ended' }
+
+/**
+ * Opens a file in a thread of its own, since each commit waits for the disk. Requests of one turn of the event loop go
+ * to the thread together.
+ */
+async function openThread (file: string): Promise<Link> {
+  const script = new URL(`worker${path.extname(import.meta.filename)}`, import.meta.url)
+  const worker = new Worker(script, {
+    workerData: { file },
+    // The thread has little to remember.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 }
+  })
+  const pending = new Map<number, { resolve: (result: StatementResult) => void, reject: (error: unknown) => void }>()
+  let lastId = 0
+  let waiting: StoreRequest[] = []
+  let hasEnded = false
+
+  const flush = () => {
+    worker.postMessage(waiting)
+    waiting = []
+  }
+
+  const ask = (request: Distribute<StoreRequest>) => new Promise<StatementResult>((resolve, reject) => {
+    if (hasEnded) return reject(lost)
+    const id = ++lastId
+    pending.set(id, { resolve, reject })
+    waiting.push({ id, ...request } as StoreRequest)
+    if (waiting.length === 1) setImmediate(flush)
+  })
+
+  const end = (error: unknown) => {
+    hasEnded = true
+    for (const { reject } of pending.values()) reject(error)
+    pending.clear()
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    worker.on('error', (error) => {
+      end(error)
+      reject(error)
+    })
+    worker.on('exit', () => end(lost))
+    worker.on('message', (answers: StoreAnswer) => {
+      for (const { id, result, error } of answers) {
+        if (id === 0) resolve()
+        const request = pending.get(id)
+        pending.delete(id)
+        if (error === undefined) request?.resolve(result!)
+        else request?.reject(error)
+      }
+    })
+  })
+
+  return {
+    run: (statement) => ask({ run: statement }),
+    commit: async (statements) => { await ask({ commit: statements }) },
+    async close () {
+      if (hasEnded) return
+      const exited = new Promise((resolve) => worker.once('exit', resolve))
+      await ask({ close: true })
+      await exited
+    }
+  }
+}
+
+export const openLink = async (file: string): Promise<Link> => file === ':memory:' ? openHere(file) : openThread(file)

@@ -1,0 +1,88 @@
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import { Type, type Static } from 'typebox'
+import type { Settings } from '../../config/index.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
+import { createCredentials } from './credentials.ts'
+import { documentV1 } from './document.ts'
+import { sendError } from './errors.ts'
+import { createFinder } from './find.ts'
+import { firewallRoutes } from './firewall.ts'
+import { listRoutes } from './lists.ts'
+import { machineRoutes } from './machines.ts'
+import { answer, bodyTypes, SignIn } from './schemas.ts'
+
+const malformed = () => new ProblemError('invalid_request', 'The body is not valid JSON')
+
+/** The day of the first version with /api/v2, in the form of RFC 9745. */
+const deprecated = `@${Date.UTC(2026, 10, 1) / 1000}`
+
+/** The headers that tell a client of v1 to move to v2 (RFC 9745, RFC 8594). */
+function deprecationHeaders ({ v1: { sunset } }: Settings): Record<string, string> {
+  const headers = { deprecation: deprecated, link: '</docs>; rel="successor-version"' }
+  return sunset === undefined ? headers : { ...headers, sunset: new Date(`${sunset}T00:00:00Z`).toUTCString() }
+}
+
+interface Options { settings: Settings }
+
+/**
+ * The API of the original Orchestrator, for its clients: the same paths, answers and errors. Everything else goes
+ * through the same plugins as /api/v2.
+ */
+export default async function v1 (fastify: FastifyInstance, options: Options) {
+  if (!options.settings.v1.enabled) return
+  await documentV1(fastify)
+  await fastify.register(routes, { ...options, prefix: '/api/v1' })
+}
+
+async function routes (fastify: FastifyInstance, { settings }: Options) {
+  const credentials = createCredentials(fastify, settings)
+  const finder = createFinder(fastify)
+  const headers = deprecationHeaders(settings)
+
+  fastify.setErrorHandler(sendError)
+  fastify.setNotFoundHandler(async () => { throw new ProblemError('route_not_found', 'Page not found') })
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser(bodyTypes, { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, body === '' ? {} : JSON.parse(body as string))
+    } catch {
+      done(malformed())
+    }
+  })
+  fastify.addHook('onRoute', (route: RouteOptions) => {
+    if (route.config?.v1 === undefined && route.schema?.hide !== true) {
+      throw new Error(`The route ${route.url} declares no level of v1. Add config: { v1: … }`)
+    }
+  })
+  fastify.addHook('onRequest', async (_request, reply) => { reply.headers(headers) })
+  // After the body was parsed, since it may contain the token, and before it is validated.
+  fastify.addHook('preValidation', credentials.authorize)
+
+  fastify.get('/', {
+    config: { level: 'open', v1: 'open' },
+    schema: { operationId: 'v1Ping', summary: 'Whether the server answers', tags: ['Server'], response: answer({}) }
+  }, async () => ({ status: 'ok' }))
+
+  fastify.post<{ Body: Static<typeof SignIn> }>('/auth', {
+    config: { level: 'open', v1: 'open' },
+    schema: {
+      operationId: 'v1SignIn',
+      summary: 'Get a token for a name and a password',
+      description: 'The token is valid for an hour by default (setting `v1.token_minutes`), and for /api/v1 only. A ' +
+        'server without `auth` in its settings answers a token for any name, and checks none.',
+      tags: ['Server'],
+      consumes: bodyTypes,
+      body: SignIn,
+      response: answer({ status_code: Type.Integer(), token: Type.String() })
+    }
+  }, async (request, reply) => {
+    const { username, password } = request.body
+    const token = await credentials.signIn(request, username, password)
+    reply.header('cache-control', 'no-store')
+    return { status: 'ok', status_code: 200, token }
+  })
+
+  listRoutes(fastify, finder)
+  machineRoutes(fastify, finder)
+  firewallRoutes(fastify, finder)
+}
