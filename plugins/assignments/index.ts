@@ -113,6 +113,9 @@ export default fp(async (fastify) => {
   const registry = await openRegistry(store)
   const served = new Set(farm.clouds.map(({ name }) => name))
 
+  // Kept answers show the assignments of before.
+  registry.onChange((cloud) => { if (served.has(cloud)) farm.get(cloud).freshness.touch('nodes') })
+
   const forget = async (cloud: string, node: string) => {
     const row = registry.of(cloud, node)
     if (row === undefined) return

@@ -58,8 +58,8 @@ export interface Registry {
   remove (id: string, check?: (present: AssignmentRow) => void): Promise<void>
   /** Keeps the claims of a caller's latest token with the assignments of that caller. */
   keepClaims (caller: Caller): Promise<void>
-  /** Calls the listener after an assignment was added, changed or removed. */
-  onChange (listener: () => void): void
+  /** Calls the listener with the cloud of an assignment that was added, changed or removed. */
+  onChange (listener: (cloud: string) => void): void
 }
 
 /**
@@ -69,7 +69,7 @@ export interface Registry {
 export async function openRegistry (store: Store): Promise<Registry> {
   const rows = new Map<string, AssignmentRow>()
   const byCloud = new Map<string, Map<string, AssignmentRow>>()
-  const listeners: (() => void)[] = []
+  const listeners: ((cloud: string) => void)[] = []
   let last: Promise<unknown> = Promise.resolve()
 
   const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
@@ -91,7 +91,7 @@ export async function openRegistry (store: Store): Promise<Registry> {
     if (nodes?.size === 0) byCloud.delete(cloud)
   }
 
-  const notify = () => { for (const listener of listeners) listener() }
+  const notify = (cloud: string) => { for (const listener of listeners) listener(cloud) }
   const of = (cloud: string, node: string) => byCloud.get(cloud)?.get(node)
 
   for (const columns of await store.selectFrom('assignments').selectAll().orderBy('id').execute()) {
@@ -113,7 +113,7 @@ export async function openRegistry (store: Store): Promise<Registry> {
       })
       if (present !== undefined) hide(present)
       show(row)
-      notify()
+      notify(row.cloud)
     }),
 
     change: (id, changes) => inTurn(async () => {
@@ -122,7 +122,7 @@ export async function openRegistry (store: Store): Promise<Registry> {
       const next = { ...row, ...changes }
       await store.updateTable('assignments').set(toColumns(next)).where('id', '=', id).execute()
       show(next)
-      notify()
+      notify(row.cloud)
       return next
     }),
 
@@ -132,7 +132,7 @@ export async function openRegistry (store: Store): Promise<Registry> {
       check?.(row)
       await store.deleteFrom('assignments').where('id', '=', id).execute()
       hide(row)
-      notify()
+      notify(row.cloud)
     }),
 
     keepClaims: ({ identity, claims }) => inTurn(async () => {
