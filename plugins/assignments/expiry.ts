@@ -188,7 +188,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     timer.unref()
   }
 
-  registry.onChange(schedule)
+  registry.onChange(() => schedule())
   fastify.addHook('onReady', async () => schedule())
   fastify.addHook('preClose', async () => {
     stopping.abort()

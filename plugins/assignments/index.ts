@@ -115,6 +115,9 @@ export default fp(async (fastify) => {
   // No answer that was kept before shows a node without its assignment.
   registry.onChange((cloud) => { if (served.has(cloud)) farm.get(cloud).freshness.touch('nodes') })
 
+  // Kept answers show the assignments of before.
+  registry.onChange((cloud) => { if (served.has(cloud)) farm.get(cloud).freshness.touch('nodes') })
+
   const forget = async (cloud: string, node: string) => {
     const row = registry.of(cloud, node)
     if (row === undefined) return
