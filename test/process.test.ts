@@ -215,7 +215,7 @@ t.test('an idle process is ended, and the next request starts another one', asyn
   t.equal((await api.get(nodes('default'))).status, 200)
   const pid = pidOf(lines)!
   t.ok(await isGone(pid))
-  t.equal((await api.get(nodes('default'))).status, 200)
+  t.equal((await api.get(nodes('default'), { 'cache-control': 'no-cache' })).status, 200)
   t.not(pidOf(lines), pid)
 })
 

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Type } from 'typebox'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { defineDriver } from '../driver.ts'
+import { defined } from '../original.ts'
 import { connectLazily, processSettings, type Launch } from '../process/public.ts'
 import { bridge, homeOf, installCommand, pythonOf } from './places.ts'
 
@@ -55,6 +56,16 @@ export default defineDriver({
     additionalProperties: true,
     description: "Other parameters of Libcloud's create_node, by their own names (`ex_…`). The capability " +
       'nodes.create lists them.'
+  }),
+  fromOriginal: ({ engine, user, password, extra: { region, ...others } }) => ({
+    settings: defined({
+      provider: engine,
+      key: user,
+      secret: password,
+      region,
+      arguments: Object.keys(others).length > 0 ? others : undefined
+    }),
+    notes: [`${engine} is served by Apache Libcloud: install it with \`${installCommand}\`.`]
   }),
   resolve (given, { directory, dataDirectory }) {
     const { provider, native = true } = given

@@ -2,10 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { accessFormats, type AccessFormat } from './format.ts'
 
+/** Writes a line about an answered request. */
+export type LogAccess = (request: FastifyRequest, reply: FastifyReply) => void
+
 declare module 'fastify' {
   interface FastifyInstance {
     /** Writes a line of the access log, if there is one, when the answer has ended. For requests without hooks. */
-    logAccess?: (request: FastifyRequest, reply: FastifyReply) => void
+    logAccess?: LogAccess
   }
 }
 

@@ -22,6 +22,8 @@ export async function connectClouds (
   drivers: ReadonlyMap<string, DriverPlugin>
 ): Promise<Farm> {
   if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
+  // `orchestrator check` connects clouds without the plugins that watch calls.
+  if (!fastify.hasDecorator('callWatchers')) fastify.decorate('callWatchers', [])
   const links = new Map<string, Connection | ProblemError>()
   for (const { name, driver, enabled, timeout, max_in_flight, settings: own, failure } of settings) {
     if (failure !== undefined) {

@@ -68,7 +68,7 @@ export function createSharedReads (options: SharedReadsOptions) {
   const flights = new Map<string, Flight>()
 
   const depart = (
-    key: string, { service, alias, run }: Read<object>, { requestId, log }: CallContext, keep: number
+    key: string, { service, alias, run }: Read<object>, { requestId, log, traceparent }: CallContext, keep: number
   ) => {
     const version = freshness.versionOf(service)
     const isCurrent = () => freshness.versionOf(service) === version
@@ -82,7 +82,7 @@ export function createSharedReads (options: SharedReadsOptions) {
 
     const fly = async (): Promise<Answer<object>> => {
       try {
-        const value = await call({ requestId, log, caller: signal }, run)
+        const value = await call({ requestId, log, traceparent, caller: signal }, run)
         const answer = { value, asOf: Date.now(), until: performance.now() + keep, isCurrent }
         if (!isWhole(value) || !isCurrent()) return { ...answer, until: 0 }
         kept.set(key, answer)

@@ -73,7 +73,8 @@ t.test('no form of a path reaches another cloud', async (t) => {
     let answer = ''
     socket.setEncoding('utf8').on('data', (text: string) => { answer += text })
     const head = `Host: localhost\r\nAuthorization: Bearer ${team.key}\r\nConnection: close`
-    socket.end(`GET /api/v2/${path} HTTP/1.1\r\n${head}\r\n\r\n`)
+    // Not end(): Node aborts the request of a client that closes its half of the connection.
+    socket.write(`GET /api/v2/${path} HTTP/1.1\r\n${head}\r\n\r\n`)
     await once(socket, 'close')
     t.match(answer, /^HTTP\/1\.1 (400|404)/, path)
     t.notMatch(answer, '"items"')

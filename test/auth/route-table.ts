@@ -17,7 +17,7 @@ const read = [
   ].flatMap((name) => [`list${name}s`, `get${name}`])
 ]
 const operated = ['start', 'stop', 'reboot', 'pause', 'suspend', 'resume']
-const operate = [...operated.flatMap((verb) => [`${verb}Node`, `${verb}Nodes`]), 'getNodeConsole']
+const operate = [...operated.flatMap((verb) => [`${verb}Node`, `${verb}Nodes`]), 'getNodeConsole', 'assignNode', 'releaseNode']
 const managed = [
   'shelve', 'rescue', 'unrescue', 'resize', 'confirmResize', 'revertResize', 'rebuild', 'restore', 'destroy'
 ]
@@ -36,7 +36,8 @@ export const onCloud: Record<Level, readonly string[]> = { read, operate, manage
 export const onServer: Record<'open' | 'any' | Level, readonly string[]> = {
   open: ['getLiveness', 'getReadiness'],
   any: [
-    'getMe', 'getMay', 'listClouds', 'listDrivers', 'getDriver', 'getDriverProvider', 'listOperations', 'getOperation', 'getSummary',
+    'getMe', 'getMay', 'listClouds', 'listDrivers', 'getDriver', 'getDriverProvider', 'listOperations',
+    'getOperation', 'getSummary', 'listAssignments',
     ...read.filter((id) => /^list(?!Node(Nics|Operations)|Quotas)/.test(id)).map((id) => id.replace('list', 'listAll'))
   ],
   read: [],
@@ -75,11 +76,15 @@ export async function start (t: Test) {
   }
   const routes = routesOf(app.swagger() as unknown as Document)
   const send = async ({ method, path, id }: Route, cloud: string, headers: Headers = {}) => {
-    const body = method === 'GET' ? undefined : id === 'uploadImage' ? '' : {}
+    const body = method === 'GET' ? undefined : bodyOf(id)
     return api.request(method, urlOf(path, cloud), { headers, body: method as string === 'DELETE' ? undefined : body })
   }
   return { app, api, routes, credentials, send }
 }
+
+/** A body with which an operation reaches the check of its permission, which may depend on the valid input. */
+export const bodyOf = (id: string) =>
+  id === 'uploadImage' ? '' : id === 'assignNode' ? { user: 'ada', application: 'billing' } : {}
 
 /** Whether an answer is a refusal for the lack of a permission. */
 export const isDenied = ({ body }: { body: { code?: string } }) => body?.code === 'permission_denied'

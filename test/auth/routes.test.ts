@@ -3,7 +3,7 @@ import type { Level } from '../../openapi/model/index.ts'
 import { build } from '../helper/app.ts'
 import { bearer, createKey, grant } from '../helper/callers.ts'
 import {
-  clouds, findWrong, isDenied, isOnCloud, levels, needed, onCloud, onServer, routesOf, start, testCredential, urlOf,
+  bodyOf, clouds, findWrong, isDenied, isOnCloud, levels, needed, onCloud, onServer, routesOf, start, testCredential, urlOf,
   type Document
 } from './route-table.ts'
 
@@ -36,7 +36,7 @@ t.test('anonymous callers have their grants, and a wrong credential is 401, neve
     const routes = routesOf(app.swagger() as unknown as Document).filter(isOnCloud)
     t.same(await findWrong(routes, async ({ id, path, method }) => {
       const isAllowed = levels.indexOf(level) >= levels.indexOf(needed(onCloud, id)!)
-      const body = ['GET', 'DELETE'].includes(method) ? undefined : id === 'uploadImage' ? '' : {}
+      const body = ['GET', 'DELETE'].includes(method) ? undefined : bodyOf(id)
       const own = await api.request(method, urlOf(path, 'own'), { body })
       const foreign = await api.request(method, urlOf(path, 'foreign'), { body })
       return (isDenied(own) === isAllowed || foreign.body.code !== 'cloud_not_found') && `${own.status} ${foreign.status}`

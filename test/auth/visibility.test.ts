@@ -169,7 +169,8 @@ t.test('the store of an earlier version keeps its idempotency keys for local cal
     'create table idempotency_keys (key varchar(255) primary key, fingerprint varchar(64) not null, ' +
       'operation_id varchar(36), answer text, created_at varchar(24) not null)',
     'insert into idempotency_keys select key, fingerprint, operation_id, answer, created_at from later',
-    'drop table later', 'alter table cursors drop column owner', 'drop table api_keys', 'drop table users', 'drop table audit',
+    'drop table later', 'alter table cursors drop column owner', 'drop table api_keys', 'drop table sign_ins', 'drop table users',
+    'drop table audit', 'drop table assignments',
     "delete from kysely_migration where name >= '0004'"
   ]
   for (const statement of statements) await sql.raw(statement).execute(app.store)
