@@ -3,8 +3,8 @@ import type { Level } from '../../openapi/model/index.ts'
 import { build } from '../helper/app.ts'
 import { bearer, createKey, grant } from '../helper/callers.ts'
 import {
-  bodyOf, clouds, findWrong, isDenied, isOnCloud, levels, needed, onCloud, onServer, routesOf, start, testCredential, urlOf,
-  type Document
+  bodyOf, clouds, findWrong, isDenied, isOnCloud, levels, needed, onCloud, onServer, routesOf, start, testCredential,
+  urlOf, type Document
 } from './route-table.ts'
 
 t.test('each operation of the document is in the table, and the document has its level', async (t) => {

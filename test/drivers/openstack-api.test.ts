@@ -73,6 +73,8 @@ t.test('a locked node refuses every action to a member, and allows them to an ad
       const { body: { token }, ...answer } = authenticate()
       return { ...answer, body: { token: { ...token, roles: [{ name: role }] } } }
     }
+    // The check of the cloud's health has a token of before.
+    await api.post('/api/v2/clouds/default/actions/refresh')
     const { body: node } = await api.get(`${nodes}/${id}`)
     t.equal(node.protected, true)
     const { status, body } = await api.post(`${nodes}/${id}/actions/reboot`, { type: 'hard' })

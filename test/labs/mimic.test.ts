@@ -53,7 +53,9 @@ async function start (t: Test) {
         auth_url: `${proxy.urls['mimic']}/identity/v2.0`,
         username: credentials.username,
         api_key: credentials.apiKey,
-        region
+        region,
+        cache_seconds: 0,
+        catalog_cache_seconds: 0
       }
     }
   })

@@ -62,6 +62,9 @@ export const motoCloud = (
   driver: 'ec2',
   location,
   endpoint: proxy.url,
+  // The tests change moto behind the server, and read the change at once.
+  cache_seconds: 0,
+  catalog_cache_seconds: 0,
   ...users[user],
   ...settings
 })

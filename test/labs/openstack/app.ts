@@ -10,6 +10,9 @@ export const labCloud = (lab: Lab, user: 'demo' | 'tight' | 'admin' = 'demo', se
   driver: 'openstack',
   auth: { auth_url: lab.authUrl, ...lab.users[user] },
   region_name: lab.region,
+  // The tests change the lab behind the server, and read the change at once.
+  cache_seconds: 0,
+  catalog_cache_seconds: 0,
   ...settings
 })
 
