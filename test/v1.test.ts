@@ -124,6 +124,33 @@ t.test('fw/open and fw/close create and delete a rule of the security group of a
   t.match(await put('/fw/open', { node: id, port: 0 }), errorOf(400, /port: must be >= 1/))
 })
 
+t.test('vm/action assigns a node, vm/status lists it, and release destroys it', async (t) => {
+  const { app } = await build(t)
+  const { get, post, put } = createV1(app)
+  t.same((await get('/vm/status')).body, { status: 'ok', nodes: {} })
+  const { body: { nodes: { id } } } = await post('/vm/start', machine)
+  const input = { hostname: 'web-1', user: 'ada', vm_type: 'billing' }
+  t.same((await put('/vm/action/assign', { ...input, emulate: true })).body, {
+    status: 'ok', id_vm: 'web-1', id: 'web-1', result: 'Node web-1 assigned'
+  })
+  t.same((await get('/vm/status')).body.nodes, {}, 'an emulated request changes nothing')
+  const assigned = await put('/vm/action/assign/default', input)
+  t.match(assigned.body, { status: 'ok', id_vm: id, id: /^[0-9a-f-]{36}$/, result: `Node ${id} assigned` })
+  t.match((await get('/vm/status')).body.nodes, [{ id }])
+  t.match((await app.inject('/api/v2/assignments')).json().items, [{ user: 'ada', application: 'billing' }])
+
+  t.match(await put('/vm/action/assign', { ...input, user: 'bob' }), errorOf(409, /assigned to ada/))
+  t.match(await put('/vm/action/assign', { hostname: 'web-1' }), errorOf(400, /user: is required; vm_type: is required/))
+  t.match(await put('/vm/action/release', { node: 'node-00000000' }), errorOf(400, /no node/))
+  t.match((await put('/vm/action/release', { node: id, emulate: true })).body, { result: /released and deleted/ })
+  t.equal((await get('/nodes')).body.nodes.length, 1)
+  t.match((await put('/vm/action/release', { node: id })).body, {
+    status: 'ok', id_vm: id, id: assigned.body.id, result: `Node ${id} released and deleted`
+  })
+  t.same((await get('/nodes')).body.nodes, [])
+  t.same((await get('/vm/status')).body.nodes, {})
+})
+
 /** A server with users: an administrator, and one who may read `default` only. */
 async function withUsers (t: Test, v1 = {}) {
   const clouds = { default: dummy({ nodes: 1 }), secret: dummy({ nodes: 1 }) }
@@ -188,6 +215,9 @@ t.test('callers of v1 have their grants and see their clouds only', async (t) =>
   t.match(await post('/vm/start', machine), errorOf(403, /needs the level manage on the cloud default/))
   t.match(await put('/vm/stop', { hostname: 'node-0001' }), errorOf(403, /manage/))
   t.match(await put('/fw/open', { hostname: 'node-0001', port: 22 }), errorOf(403, /manage/))
+  const assign = { hostname: 'node-0001', user: 'ada', vm_type: 'x' }
+  t.match(await put('/vm/action/assign', assign), errorOf(403, /needs the level operate/))
+  t.match(await put('/vm/action/release', { hostname: 'node-0001' }), errorOf(403, /manage/))
   t.equal((await get('/nodes')).body.nodes.length, 1, 'nothing was done')
 })
 

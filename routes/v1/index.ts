@@ -4,6 +4,7 @@ import { ProblemError } from '../../openapi/model/index.ts'
 import { createCredentials, type V1Options } from '../../plugins/v1/credentials.ts'
 import { deprecationHeaders } from '../../plugins/v1/deprecation.ts'
 import { documentV1 } from '../../plugins/v1/document.ts'
+import { assignmentRoutes } from './assignments.ts'
 import { sendError } from './errors.ts'
 import { createFinder } from './find.ts'
 import { firewallRoutes } from './firewall.ts'
@@ -73,5 +74,6 @@ async function routes (fastify: FastifyInstance, { settings }: V1Options) {
 
   listRoutes(fastify, finder)
   machineRoutes(fastify, finder)
+  assignmentRoutes(fastify, finder)
   firewallRoutes(fastify, finder)
 }

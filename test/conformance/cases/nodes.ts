@@ -470,7 +470,7 @@ export const general: Case[] = [
       t.match(body, { size, bootable: true, state: 'in_use' })
       await api.ended((await api.delete(made.self)).body)
       // The cloud may remove it after the end of the operation, so no kept answer must be read.
-        const gone = async () => (await api.get(body.self, { 'cache-control': 'no-cache' })).status === 404
+      const gone = async () => (await api.get(body.self, { 'cache-control': 'no-cache' })).status === 404
       for (let tries = 0; tries < 100 && !await gone(); tries++) continue
       t.ok(await gone(), 'it goes with the node')
     }
