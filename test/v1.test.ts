@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import { createUsers } from '../plugins/auth/users.ts'
 import { uuidOf } from '../routes/v1/libcloud.ts'
-import { build, dummy } from './helper/app.ts'
+import { build, dummy, root } from './helper/app.ts'
 
 interface Answer {
   status: number
@@ -232,4 +235,10 @@ t.test('v1 says that it is deprecated, has its own document, and can be switched
 
   const { app: without } = await build(t, { settings: { v1: { enabled: false } } })
   t.equal((await without.inject('/api/v1/')).statusCode, 404)
+})
+
+t.test('docs/v1-calls.sh calls every route with curl', async (t) => {
+  const { origin } = await build(t, { listen: true })
+  const { stdout } = await promisify(execFile)('bash', [path.join(root, 'docs/v1-calls.sh'), origin])
+  t.match(stdout, /All answers are as expected\.\n$/)
 })
