@@ -224,6 +224,22 @@ t.test('callers of v1 have their grants and see their clouds only', async (t) =>
   t.equal((await get('/nodes')).body.nodes.length, 1, 'nothing was done')
 })
 
+t.test('the audit has the changes of v1 and their refusals', async (t) => {
+  const { app, signIn } = await withUsers(t)
+  const { post, put } = createV1(app, { 'x-auth-token': await signIn('root') })
+  const { body: { nodes: { id } } } = await post('/vm/start', machine)
+  await put('/vm/stop', { node: id })
+  await createV1(app, { 'x-auth-token': await signIn('reader') }).put('/vm/stop', { hostname: 'node-0001' })
+  const { items } = await app.audit.page({ limit: 10 }, 'test')
+  const resource = `/api/v2/clouds/default/nodes/${id}`
+  const common = { cloud: 'default', caller: { kind: 'user', name: 'root' }, outcome: 'succeeded', resource, operation: String }
+  t.match(items, [
+    { action: 'nodes.destroy', cloud: 'default', caller: { name: 'reader' }, outcome: 'refused' },
+    { ...common, action: 'nodes.destroy' },
+    { ...common, action: 'nodes.create' }
+  ])
+})
+
 t.test('v1 says that it is deprecated, has its own document, and can be switched off', async (t) => {
   const { app } = await build(t, { settings: { v1: { sunset: '2030-12-31' } } })
   const { headers } = await createV1(app).get('/')

@@ -13,8 +13,8 @@ function resourceOf ({ url, params }: FastifyRequest): string | null {
 
 /** Creates the entry of a request of a known caller. It has no answer yet. */
 export function startEntry (request: FastifyRequest): AuditEntry {
-  const { caller, ip, routeOptions: { config: { action }, url = '' }, params, method } = request
-  const { cloud } = params as { cloud?: string }
+  const { caller, ip, routeOptions: { config: { action, v1 }, url = '' }, params, method } = request
+  const { cloud = v1 === undefined ? undefined : 'default' } = params as { cloud?: string }
   return {
     id: uuid(),
     created_at: new Date().toISOString(),
@@ -73,15 +73,17 @@ export interface Answered {
   body: object | undefined
   /** The ids of the cloud's requests by the operation that sent them; '' for a change without an operation. */
   providerIds: ReadonlyMap<string, string>
+  /** What the body does not tell. */
+  known: Pick<AuditEntry, 'operation' | 'resource'> | undefined
 }
 
 /** Completes an entry by the answer. A bulk action gets an entry for each node. */
-export function endEntry (entry: AuditEntry, { status, body = {}, providerIds }: Answered): AuditEntry[] {
+export function endEntry (entry: AuditEntry, { status, body = {}, providerIds, known: told }: Answered): AuditEntry[] {
   const complete = (one: AuditEntry, changes: Partial<AuditEntry>): AuditEntry => {
     const operation = changes.operation ?? one.operation
     const last = operation === null ? [...providerIds.values()].at(-1) : undefined
     const known = providerIds.get(operation ?? '') ?? last
-    return { ...one, ...(known !== undefined && { provider_request_id: known }), ...changes }
+    return { ...one, ...(known !== undefined && { provider_request_id: known }), ...changes, ...told }
   }
   const { items } = body as { items?: BulkItem[] }
   if (items === undefined || status >= 400) return [complete(entry, describe(body, status))]

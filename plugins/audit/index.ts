@@ -26,6 +26,13 @@ interface Trail {
   body: object | undefined
   /** The ids of the cloud's requests by the operation that sent them. */
   providerIds: Map<string, string>
+  /** What the answer of v1 does not tell. */
+  known: Pick<AuditEntry, 'operation' | 'resource'> | undefined
+}
+
+/** Tells the audit what a request of v1 has changed, since its answer does not. */
+export function noteChange ({ trail }: FastifyRequest, known: Pick<AuditEntry, 'operation' | 'resource'>) {
+  if (trail !== undefined) trail.known = known
 }
 
 export type AuditPageQuery = Omit<AuditQuery, 'after'> & { cursor?: string | undefined }
@@ -45,7 +52,7 @@ const day = 24 * 60 * 60_000
 
 /** A change, or the console, whose URL gives full access to a node. */
 const isAudited = ({ method, config }: RouteOptions) => {
-  const { level = 'open', action } = config ?? {}
+  const { level: own = 'open', v1: level = own, action } = config ?? {}
   if (level === 'open' || action === 'nodes.validate') return false
   return action === 'nodes.console' || ![method].flat().some((one) => ['GET', 'HEAD', 'OPTIONS'].includes(one))
 }
@@ -116,7 +123,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const begin = async (request: FastifyRequest) => {
     const entry = startEntry(request)
     await rows.write([entry])
-    request.trail = { entry, body: undefined, providerIds: new Map() }
+    request.trail = { entry, body: undefined, providerIds: new Map(), known: undefined }
   }
 
   const readBody = async ({ trail }: FastifyRequest, _reply: FastifyReply, payload: unknown) => {

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Node } from '../../openapi/model/index.ts'
+import { noteChange } from '../../plugins/audit/index.ts'
 import type { Finder } from './find.ts'
-import { toNode } from './libcloud.ts'
+import { pathOf, toNode } from './libcloud.ts'
 import { addRoute } from './route.ts'
 import { Assign, Release, V1Node } from './schemas.ts'
 
@@ -35,7 +36,9 @@ export function assignmentRoutes (fastify: FastifyInstance, { cloudOf, findNode,
       const target = { node, hostname }
       if (emulate === true) return emulated(target, 'assigned')
       const { id } = await findNode(request, target)
-      const assignment = await assignments.assign(cloudOf(request), id, { user, application }, request.caller)
+      const cloud = cloudOf(request)
+      const assignment = await assignments.assign(cloud, id, { user, application }, request.caller)
+      noteChange(request, { operation: null, resource: pathOf(cloud.name, id) })
       return { id_vm: id, id: assignment.id, result: `Node ${id} assigned` }
     }
   })
@@ -56,7 +59,9 @@ export function assignmentRoutes (fastify: FastifyInstance, { cloudOf, findNode,
       const target = { node, hostname }
       if (emulate === true) return emulated(target, 'released and deleted')
       const { id } = await findNode(request, target)
-      const { assignment } = await assignments.release(cloudOf(request), id, { destroy: true }, request.caller)
+      const cloud = cloudOf(request)
+      const { assignment, started } = await assignments.release(cloud, id, { destroy: true }, request.caller)
+      noteChange(request, { operation: started?.row.id ?? null, resource: pathOf(cloud.name, id) })
       return { id_vm: id, id: assignment?.id ?? id, result: `Node ${id} released and deleted` }
     }
   })

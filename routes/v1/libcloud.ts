@@ -22,6 +22,9 @@ export const uuidOf = (id: string, driver: string) =>
 /** The states that Libcloud names otherwise, by its NODE_STATE_MAP of OpenStack and EC2. */
 const states: Partial<Record<NodeState, string>> = { rescued: 'pending', terminating: 'unknown' }
 
+/** Path of a node in v2. */
+export const pathOf = (cloud: string, id: string) => `/api/v2/clouds/${cloud}/nodes/${encodeURIComponent(id)}`
+
 /** A node in the form of v1. `extra` has the raw fields of the cloud. */
 export function toNode (node: Node) {
   const { id, name, driver, public_ips, private_ips, state, extra = {} } = node

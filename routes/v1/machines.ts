@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ProblemError, type Node, type Operation } from '../../openapi/model/index.ts'
+import { noteChange } from '../../plugins/audit/index.ts'
 import { isEnded } from '../../plugins/operations/rows.ts'
 import type { StartedOperation } from '../../plugins/operations/start.ts'
 import type { Finder } from './find.ts'
-import { toNode } from './libcloud.ts'
+import { pathOf, toNode } from './libcloud.ts'
 import { addRoute } from './route.ts'
 import { Start, Stop, V1Node } from './schemas.ts'
 
@@ -55,6 +56,7 @@ export function machineRoutes (fastify: FastifyInstance, { cloudOf, findNamed, f
         ...metadata !== undefined && { tags: metadata }
       })
       const id = await createdNode(request, started)
+      noteChange(request, { operation: started.row.id, resource: pathOf(cloud.name, id) })
       const node = await cloud.call((connection, call): Promise<Node> =>
         connection.nodes!.get(id, { extra: true }, call))
       return { nodes: toNode(node) }
@@ -75,7 +77,9 @@ export function machineRoutes (fastify: FastifyInstance, { cloudOf, findNamed, f
     fields: { result: Type.String() },
     async run (request, target) {
       const { id } = await findNode(request, target)
-      await nodes.destroy(cloudOf(request), id)
+      const cloud = cloudOf(request)
+      const { row } = await nodes.destroy(cloud, id)
+      noteChange(request, { operation: row.id, resource: pathOf(cloud.name, id) })
       return { result: `Node ${id} deleted` }
     }
   })
