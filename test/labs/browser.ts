@@ -33,9 +33,28 @@ export async function launch (): Promise<Browser> {
   return chromium.launch({ executablePath, args })
 }
 
+/** Runs in the page, whose types this project does not have. */
+const scrollScript = `(async () => {
+  const { scrollHeight: height } = document.documentElement
+  const before = window.scrollY
+  window.scrollBy(0, window.innerHeight / 2)
+  for (let frames = 0; frames < 3; frames++) await new Promise((resolve) => { requestAnimationFrame(resolve) })
+  return window.scrollY === before && document.documentElement.scrollHeight === height
+})()`
+
+/** Scrolls down by less than a window, and waits until the page is drawn. Returns whether the end is reached. */
+const scrollOn = async (page: Page) => page.evaluate<boolean>(scrollScript)
+
+/** Scrolls through Swagger UI, which renders only the operations near the window, until `look` returns true. */
+export async function scrollThrough (page: Page, look: () => Promise<boolean>) {
+  await page.locator('.opblock').first().waitFor()
+  while (!await look() && !await scrollOn(page)) continue
+}
+
 /** Opens an operation in Swagger UI and returns it. */
 export async function openOperation (page: Page, tag: string, operationId: string): Promise<Locator> {
   const operation = page.locator(`#operations-${tag}-${operationId}`)
+  await scrollThrough(page, () => operation.isVisible())
   await operation.locator('.opblock-summary-control').click()
   return operation
 }
