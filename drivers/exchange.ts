@@ -93,7 +93,8 @@ class Receiver implements Dispatcher.DispatchHandler {
 
   onResponseError (_controller: Dispatcher.DispatchController | undefined, error: Error) {
     this.#end()
-    this.#reject(error)
+    // A part of a response is a fault of the cloud, not of the way to it, so the code of the connection is dropped.
+    this.#reject(this.#status === 0 ? error : new Error(`The response is incomplete: ${error.message}`))
   }
 }
 
