@@ -244,7 +244,7 @@ t.test('an answer that breaks off is an error, never half a list', async (t) => 
       response.write('{"servers":[]}', () => response.destroy())
     })
     const error = await failure(t, client(t).request({ method, url }, open()))
-    t.match(error, { code: /^provider_(error|unavailable)$/, outcomeUnknown: method === 'POST' }, method)
+    t.match(error, { code: 'provider_error', outcomeUnknown: method === 'POST' }, method)
     t.ok(got.length <= 4)
     if (method === 'POST') t.equal(got.length, 1, 'a change is sent once')
   }
