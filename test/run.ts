@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     jobs: { type: 'string', default: String(availableParallelism() * 2) },
-    timeout: { type: 'string', default: '120' },
+    timeout: { type: 'string', default: '300' },
     lint: { type: 'boolean', default: false }
   }
 })
