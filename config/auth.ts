@@ -54,7 +54,7 @@ export type IssuerSettings = Static<typeof Issuer>
 
 const anonymousLevels: readonly Level[] = ['read', 'operate']
 
-/** Whether nobody on the way can change the answer of a URL: https, or http to loopback. */
+/** Whether the connection to a URL is protected from changes: https, or http to loopback. */
 export const isSafeUrl = (text: string) => {
   if (!URL.canParse(text)) return false
   const { protocol, hostname } = new URL(text)

@@ -104,7 +104,7 @@ export interface SettingsSource {
   env: Readonly<Record<string, string | undefined>>
 }
 
-/** What `orchestrator install DRIVER` passes on. */
+/** The arguments of `orchestrator install DRIVER`. */
 export interface InstallOptions {
   dataDirectory: string
   /** Packages to install beside those that the driver needs. */

@@ -104,7 +104,7 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
       const value = read.then((answer) => answer.value)
       const shown = await (service === 'nodes' ? assignments.showRead(cloud.name, id, value, caller) : value)
       const answer = await read
-      // What a node shows of its assignment depends on the caller and on the time.
+      // The assignment of a node looks different to each caller, and changes with time.
       if (shown === answer.value) answers.allow(request, reply, [answer])
       return shown
     })

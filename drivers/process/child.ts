@@ -96,7 +96,7 @@ export function startChild ({ command, env, directory }: ChildOptions): Child {
   const ended = new Promise<string>((resolve) => {
     child.once('error', ({ message }) => resolve(`it could not be started: ${message}`))
     child.once('exit', (code, by) => {
-      // What the process has started must not outlive it.
+      // The children of the process must end with it.
       signal('SIGKILL')
       life.destroy()
       const reason = by === null ? `it ended with the exit code ${code}` : `it was ended by ${by}`

@@ -54,7 +54,7 @@ function addDefaults (value: Resource, defaults: readonly Default[]) {
 
 const isObject = (value: unknown): value is Resource => typeof value === 'object' && value !== null
 
-/** What the completion of a result needs. */
+/** The values from which a result is completed. */
 interface ResultContext {
   service: ServiceName
   location: string | null

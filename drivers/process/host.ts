@@ -32,7 +32,7 @@ export interface HostOptions extends ProcessOptions {
 const firstBackoff = 0.5
 const maxBackoff = 30
 
-/** What keys and settings are secrets before the driver has described them. */
+/** Names of settings that count as secrets before the driver has described its settings. */
 const secretName = /secret|passw|token|key|credential/i
 
 function * findLikelySecrets (value: unknown, name = ''): Generator<string> {

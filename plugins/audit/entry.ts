@@ -73,7 +73,7 @@ export interface Answered {
   body: object | undefined
   /** The ids of the cloud's requests by the operation that sent them; '' for a change without an operation. */
   providerIds: ReadonlyMap<string, string>
-  /** What the body does not tell. */
+  /** Fields that the body does not have. */
   known: Pick<AuditEntry, 'operation' | 'resource'> | undefined
 }
 

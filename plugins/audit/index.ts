@@ -20,13 +20,13 @@ declare module 'fastify' {
   }
 }
 
-/** What the audit knows of a change while it runs. */
+/** The data about a change while it runs. */
 interface Trail {
   entry: AuditEntry
   body: object | undefined
   /** The ids of the cloud's requests by the operation that sent them. */
   providerIds: Map<string, string>
-  /** What the answer of v1 does not tell. */
+  /** The operation and the resource of a change of v1, whose answer does not have them. */
   known: Pick<AuditEntry, 'operation' | 'resource'> | undefined
 }
 

@@ -4,7 +4,7 @@ import type { ServiceName } from '../../drivers/driver.ts'
 import type { CallContext, CloudCall } from './cloud.ts'
 import { isCatalog, type Freshness } from './freshness.ts'
 
-/** What a cloud answered to a read. */
+/** The answer of a cloud to a read. */
 export interface Answer<T> {
   value: T
   /** When the cloud answered, in milliseconds since 1970. */

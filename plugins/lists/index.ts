@@ -188,7 +188,7 @@ export default fp(async (fastify) => {
 
     const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, kept)
     if (pick !== undefined) reply.type(partialType)
-    // What a node shows of its assignment depends on the caller and on the time.
+    // The assignment of a node looks different to each caller, and changes with time.
     const isPersonal = (cloud: string) => service === 'nodes' && assignments.registry.onCloud(cloud) !== undefined
     fastify.answers.allow(request, reply, page.reads.map(({ cloud, answer }) => isPersonal(cloud) ? undefined : answer))
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)

@@ -54,7 +54,7 @@ function handle (requests: readonly StoreRequest[]) {
 
 port.on('message', (first: StoreRequest[]) => {
   const requests = [...first]
-  // What came while the disk was busy goes to the disk together.
+  // Requests that arrived while the disk was busy are written together.
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
     requests.push(...next.message as StoreRequest[])
   }

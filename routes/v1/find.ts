@@ -30,7 +30,7 @@ export function createFinder ({ farm }: FastifyInstance) {
       until: Infinity,
       filters,
       extra: true,
-      // What is found before a change must be as it is now.
+      // A change needs the present state.
       fresh: request.method !== 'GET'
     }, name, () => {})
     if (error !== undefined) throw error

@@ -104,7 +104,7 @@ export function createStateWriter (
     await log?.close()
     log = undefined
     await mkdir(dirname(file), { recursive: true })
-    // What changes from here on is in the log, too.
+    // Later changes are in the log, too.
     takeChanges()
     size = await writeParts(file, joinParts(toJson(generation + 1)))
     generation++
@@ -126,7 +126,7 @@ export function createStateWriter (
       if (!isLogged || logSize > Math.max(minLogSize, 2 * size)) await rewrite()
       await append()
     } catch (cause) {
-      // What is missing in the log is in the next whole file.
+      // The next whole file has the changes that the log lacks.
       isLogged = false
       const { code } = cause as NodeJS.ErrnoException
       throw fileError(file, `cannot be written (${code})`, {

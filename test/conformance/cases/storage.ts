@@ -245,7 +245,7 @@ export const storageCases: Record<string, Case> = {
     async run ({ t, api, base, node, quotas = [] }) {
       const of = async (resource: string) =>
         (await api.get(`${base}/quotas`)).body.items.find((item: { resource: string }) => item.resource === resource)
-      /** What earlier cases destroyed may leave the count while this case runs, so one rise of three is enough. */
+      /** Nodes of earlier cases may leave the count while this case runs, so one rise in three tries is enough. */
       const seen: Array<{ before: number, after: number }> = []
       while (seen.length < 3 && !seen.some(({ before, after }) => after > before)) {
         const before = (await of('nodes')).used
