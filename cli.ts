@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
-import { stringify } from 'yaml'
+import { stringify } from '#yaml'
 import { backup } from './backup.ts'
 import { CommandError, runKeys, runUsers, type CommandOutput } from './callers.ts'
 import { convertSettings, loadServer, SettingsError } from './config/index.ts'

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { levels, type Level } from '../openapi/model/caller.ts'
 import type { Report } from './report.ts'
 

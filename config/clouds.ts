@@ -1,4 +1,4 @@
-import type { TObject } from 'typebox'
+import type { TObject } from '#typebox'
 import type { Driver, SettingsSource } from '../drivers/driver.ts'
 import type { OutsideDriver } from '../drivers/load.ts'
 import { splitOriginal } from '../drivers/original.ts'

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { parseDocument } from 'yaml'
+import { parseDocument } from '#yaml'
 
 /** The settings of a server without a settings file: one dummy cloud with a sample, for trying out the API. */
 export const defaultSettings = { clouds: { default: { driver: 'dummy', sample: true } } }

@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox'
+import type { TSchema } from '#typebox'
 import { schemaAt, type SettingError } from '../drivers/settings.ts'
 
 /** Every error of the settings, one in each line: file, path, the value found, the value expected. */

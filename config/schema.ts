@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { Auth } from './auth.ts'
 
 /** The pattern of cloud names, which are part of paths. */

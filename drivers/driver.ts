@@ -1,7 +1,7 @@
 import path from 'node:path'
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import type { Static, TObject } from 'typebox'
+import type { Static, TObject } from '#typebox'
 import type { Capability, DriverProvider, ProblemError } from '../openapi/model/index.ts'
 import { withDefaults, type BareConnection } from './bare.ts'
 import type { Call, Log } from './call.ts'
@@ -136,7 +136,11 @@ export interface Driver<Settings extends TObject = TObject> {
   install? (options: InstallOptions): Promise<void>
   /** The providers that the driver reaches, if they are many. Undefined if the driver is not installed. */
   providers? (dataDirectory: string): Promise<Omit<DriverProvider, 'self'>[] | undefined>
-  connect (settings: Static<Settings>, context: Context): Connection
+  /**
+   * Connects to the cloud, without a call. A driver that imports its code for this only when the first cloud needs it
+   * returns a promise.
+   */
+  connect (settings: Static<Settings>, context: Context): Connection | Promise<Connection>
 }
 
 export interface DriverOptions {
@@ -181,7 +185,7 @@ export const driverMark = Symbol.for('cloud-orchestrator.driver')
  */
 export function defineDriver<Settings extends TObject> (driver: Driver<Settings>): DriverPlugin {
   const plugin = async (fastify: FastifyInstance, options: DriverOptions) => {
-    const connection = addCloud(fastify, driver as Driver, options)
+    const connection = await addCloud(fastify, driver as Driver, options)
     fastify.addHook('onClose', async () => connection.close?.())
   }
   return Object.assign(fp(plugin, { name: `driver-${driver.name}`, fastify: '5.x' }), {
@@ -193,7 +197,9 @@ export function defineDriver<Settings extends TObject> (driver: Driver<Settings>
  * Connects a cloud and adds it to `fastify.clouds`. Throws if the settings are not valid, or if the driver does not
  * return a connection.
  */
-export function addCloud (fastify: FastifyInstance, driver: Driver, options: DriverOptions): Connection {
+export async function addCloud (
+  fastify: FastifyInstance, driver: Driver, options: DriverOptions
+): Promise<Connection> {
   const { name, timeout = 30, max_in_flight: maxInFlight = 32, ...given } = options
   // The server passes settings that are resolved already. Resolving them again changes nothing.
   const source = { cloud: name, directory: process.cwd(), dataDirectory: path.resolve('data'), env: process.env }
@@ -209,16 +215,18 @@ export function addCloud (fastify: FastifyInstance, driver: Driver, options: Dri
   const context = createContext({
     driver: driver.name, cloud: name, timeout: timeout * 1000, maxInFlight, log: fastify.log, secrets
   }, limiters)
-  const connection = connect(driver, settings, context, secrets)
+  const connection = await connect(driver, settings, context, secrets)
   secretsOf.set(connection, secrets)
   limitersOf.set(connection, limiters)
   fastify.clouds[name] = withDefaults(connection, context)
   return connection
 }
 
-function connect (driver: Driver, settings: unknown, context: Context, secrets: Secrets): Connection {
+async function connect (
+  driver: Driver, settings: unknown, context: Context, secrets: Secrets
+): Promise<Connection> {
   try {
-    const connection = driver.connect(settings as Static<TObject>, context)
+    const connection = await driver.connect(settings as Static<TObject>, context)
     const faults = connectionFaults(connection)
     if (faults.length > 0) throw new Error(`the driver ${driver.name} has a defect: ${faults.join('; ')}`)
     return connection

@@ -2,7 +2,7 @@
  * `cloud-orchestrator/driver`: what a driver in a package of its own needs. The built-in drivers import the files
  * themselves.
  */
-export { Type, type Static } from 'typebox'
+export { Type, type Static } from '#typebox'
 export { openCall, within, type Call, type CallOptions, type Log, type OpenCall } from './call.ts'
 export { toChange, untilGone } from './changes.ts'
 export {

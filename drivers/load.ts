@@ -3,7 +3,6 @@ import { readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { resolve as resolvePackage } from 'import-meta-resolve'
 import { declarationFaults, kindOf } from './declaration.ts'
 import { contractVersion, defineDriver, driverMark, type DriverPlugin } from './driver.ts'
 
@@ -47,7 +46,7 @@ export async function loadOutsideDrivers (
   for (const reference of new Set(references)) {
     let isLoading = false
     try {
-      const url = locate(reference, directory)
+      const url = await locate(reference, directory)
       if (url === undefined) continue
       isLoading = true
       const plugin = urls.get(url) ?? await load(url, reference)
@@ -77,13 +76,14 @@ function claimNames ({ driver }: DriverPlugin, reference: string, owners: Map<st
 }
 
 /** Returns the URL of the code; undefined if the reference is no path and no package. Throws if there is none. */
-function locate (reference: string, directory: string): string | undefined {
+async function locate (reference: string, directory: string): Promise<string | undefined> {
   if (isPath(reference)) {
     const file = path.resolve(directory, reference)
     if (!existsSync(file)) throw new Error(`the file ${file} does not exist`)
     // Finds the file of a folder too.
     return pathToFileURL(createRequire(path.join(directory, 'settings')).resolve(file)).href
   }
+  const { resolve: resolvePackage } = await import('import-meta-resolve')
   const parents = [pathToFileURL(path.join(directory, 'settings')).href, import.meta.url]
   for (const parent of parents) {
     try {

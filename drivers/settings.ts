@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import type { TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
-import { Default, Clone } from 'typebox/value'
+import type { TSchema } from '#typebox'
+import { Compile } from '#typebox/compile'
+import { Default, Clone } from '#typebox/value'
 
 export interface SettingError {
   /** Dotted, as in the settings file: `auth.password`. */

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '#typebox'
 import fp from 'fastify-plugin'
 import { ok, ProblemError } from '../openapi/model/index.ts'
 

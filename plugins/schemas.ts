@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin'
-import type { TObject } from 'typebox'
+import type { TObject } from '#typebox'
 import type { DriverPlugin } from '../drivers/driver.ts'
 import { models } from '../openapi/model/index.ts'
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { TSchema } from 'typebox'
+import type { TSchema } from '#typebox'
 import type { Call } from '../drivers/call.ts'
 import { pathOf, type CollectionName, type Connection } from '../drivers/driver.ts'
 import {

@@ -1,6 +1,7 @@
-import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '#typebox'
 import type { preValidationHookHandler } from 'fastify'
-import type { TObject, TProperties, TSchema } from 'typebox'
+import type { TObject, TProperties, TSchema } from '#typebox'
 import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
 import { wantsFresh } from '../plugins/http/answers.ts'
 import {

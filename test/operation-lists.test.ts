@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { Kysely, Migrator, sql, SqliteDialect, type SqliteDatabase } from 'kysely'
+import { Kysely, Migrator, sql, SqliteDialect, type SqliteDatabase } from '#kysely'
 import Database from 'libsql'
 import t from 'tap'
 import { selectOperations, type OperationQuery } from '../plugins/operations/rows.ts'

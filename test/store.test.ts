@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { sql } from '#kysely'
 import t from 'tap'
 import { build, dummy } from './helper/app.ts'
 

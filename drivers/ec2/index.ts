@@ -1,6 +1,5 @@
 import { defineDriver } from '../driver.ts'
 import { createOptions } from './compute/node-options.ts'
-import { connect } from './connection.ts'
 import { aliases, fromOriginal, resolve, Settings } from './settings.ts'
 
 /** Amazon EC2: one account in one region. */
@@ -13,5 +12,5 @@ export default defineDriver({
   resolve,
   fromOriginal,
   createOptions,
-  connect
+  connect: async (settings, context) => (await import('./connection.ts')).connect(settings, context)
 })

@@ -1,5 +1,5 @@
 import type { RunInstancesCommandInput } from '@aws-sdk/client-ec2'
-import type { TObject } from 'typebox'
+import type { TObject } from '#typebox'
 import type { Size } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { Connection, Services } from '../driver.ts'

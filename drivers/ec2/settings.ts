@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import type { SettingsSource } from '../driver.ts'
 import { defined, renameParameters, type ConvertedEntry, type OriginalEntry } from '../original.ts'
 import { resolvePrices } from './compute/prices.ts'

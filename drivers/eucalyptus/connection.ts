@@ -1,15 +1,12 @@
-import { Type } from 'typebox'
 import type { Connection, Context } from '../driver.ts'
 import {
-  commonOptions, createClient, createCloud, createConnection, createPrices, ids,
+  createClient, createCloud, createConnection, createPrices, ids,
   toCommonParameters, type Dialect
 } from '../ec2/public.ts'
 import { requireVpcs } from './network-mode.ts'
+import { createOptions } from './node-options.ts'
 import type { Settings } from './settings.ts'
 import { readSizes } from './sizes.ts'
-
-/** The options of a node's creation that Eucalyptus has. */
-export const createOptions = Type.Object(commonOptions, { additionalProperties: false })
 
 /** Eucalyptus 4 lacks these parts of Amazon's protocol. */
 const dialect: Dialect = {

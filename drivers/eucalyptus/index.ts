@@ -1,5 +1,5 @@
 import { defineDriver } from '../driver.ts'
-import { connect, createOptions } from './connection.ts'
+import { createOptions } from './node-options.ts'
 import { fromOriginal, resolve, Settings } from './settings.ts'
 
 /** Eucalyptus 4, by its dialect of Amazon's protocol. */
@@ -11,5 +11,5 @@ export default defineDriver({
   resolve,
   fromOriginal,
   createOptions,
-  connect
+  connect: async (settings, context) => (await import('./connection.ts')).connect(settings, context)
 })

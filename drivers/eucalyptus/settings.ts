@@ -1,6 +1,6 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import type { SettingsSource } from '../driver.ts'
-import { commonSettings, keyFromOriginal, resolvePrices, secret } from '../ec2/public.ts'
+import { commonSettings, keyFromOriginal, resolvePrices, secret } from '../ec2/public-settings.ts'
 import { renameParameters, type ConvertedEntry, type OriginalEntry } from '../original.ts'
 
 /** The settings of a Eucalyptus cloud: an account, and the address of the compute service. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { Type } from 'typebox'
+import { Type } from '#typebox'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { defineDriver } from '../driver.ts'
 import { defined } from '../original.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { parse } from 'yaml'
+import { parse } from '#yaml'
 import type { SettingsSource } from '../driver.ts'
 import { isFields, type Fields } from './client/errors.ts'
 import { Settings } from './client/settings.ts'

@@ -1,7 +1,6 @@
 import { defineDriver } from '../driver.ts'
 import { resolve } from './clouds-yaml.ts'
-import { connect } from './connection.ts'
-import { createOptions } from './compute/node-create.ts'
+import { createOptions } from './compute/node-options.ts'
 import { Settings } from './client/settings.ts'
 import { fromOriginal } from './original.ts'
 
@@ -14,5 +13,5 @@ export default defineDriver({
   resolve,
   fromOriginal,
   createOptions,
-  connect
+  connect: async (settings, context) => (await import('./connection.ts')).connect(settings, context)
 })

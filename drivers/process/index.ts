@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { Type } from 'typebox'
+import { Type } from '#typebox'
 import { defineDriver } from '../driver.ts'
 import { connectLazily } from './lazy.ts'
 import { processSettings } from './settings.ts'

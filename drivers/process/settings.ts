@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '#typebox'
 
 /** The settings of every cloud whose driver is a process. */
 export const processSettings = {

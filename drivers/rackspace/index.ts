@@ -1,6 +1,5 @@
 import { defineDriver } from '../driver.ts'
-import { connect } from './connection.ts'
-import { createOptions } from './nodes.ts'
+import { createOptions } from './node-options.ts'
 import { aliases, fromOriginal, resolve, Settings } from './settings.ts'
 
 /**
@@ -16,5 +15,5 @@ export default defineDriver({
   resolve,
   fromOriginal,
   createOptions,
-  connect
+  connect: async (settings, context) => (await import('./connection.ts')).connect(settings, context)
 })

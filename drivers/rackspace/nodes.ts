@@ -1,4 +1,3 @@
-import { Type } from 'typebox'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import { describe, type Change, type Identity, type NodeService } from '../driver.ts'
@@ -33,17 +32,6 @@ export const capabilities = describe<NodeService>({
   attach_nic: { parameters: ['network_id'], required: ['network_id'] },
   console: { parameters: ['kind.url'] }
 })
-
-/** Create options that only this cloud has, under Nova's names. */
-export const createOptions = Type.Object({
-  config_drive: Type.Optional(Type.Boolean({
-    description: 'Provide metadata and user data on a drive of the node.'
-  })),
-  disk_config: Type.Optional(Type.Enum(['AUTO', 'MANUAL'], {
-    type: 'string',
-    description: 'AUTO: the root partition takes the whole disk. MANUAL: as in the image.'
-  }))
-}, { additionalProperties: false })
 
 /**
  * Nova's actions that Rackspace documents, and `os-start` and `os-stop`, which servers of some

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import type { SettingsSource } from '../driver.ts'
 import { defined, renameParameters, type ConvertedEntry, type OriginalEntry } from '../original.ts'
 

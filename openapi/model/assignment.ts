@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { CallerRef } from './caller.ts'
 import { inputObject, integer, nullableInteger, nullableRef, nullableString, openEnum, Timestamp } from './common.ts'
 import { model } from './model.ts'

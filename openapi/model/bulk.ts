@@ -1,4 +1,4 @@
-import { Type, type Static, type TSchema } from 'typebox'
+import { Type, type Static, type TSchema } from '#typebox'
 import { Id, inputObject, noFields, nullableRef } from './common.ts'
 import { definitionOf, model } from './model.ts'
 import { Operation } from './operation.ts'

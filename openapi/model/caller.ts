@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { inputObject, map, nullableInteger, nullableString, openEnum, Timestamp } from './common.ts'
 import { model } from './model.ts'
 

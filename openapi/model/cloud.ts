@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { decimal, map, nullable, nullableRef, nullableString, openEnum, strings, Timestamp } from './common.ts'
 import { model } from './model.ts'
 import { Problem } from './problem.ts'

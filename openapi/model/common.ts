@@ -1,6 +1,6 @@
 import {
   Type, type Static, type TNumberOptions, type TObject, type TOptional, type TProperties, type TSchema, type TUnsafe
-} from 'typebox'
+} from '#typebox'
 import { model } from './model.ts'
 
 /** An integer of at most 32 bits. Generated clients choose their type by the format. */

@@ -1,4 +1,4 @@
-import { Type, type TProperties } from 'typebox'
+import { Type, type TProperties } from '#typebox'
 import { decimal } from './common.ts'
 import { anyOf } from './query.ts'
 

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { integer, map, nullable, nullableInteger, nullableRef, nullableString, openEnum, Timestamp } from './common.ts'
 import { CallerRef } from './caller.ts'
 import { model } from './model.ts'

@@ -1,4 +1,4 @@
-import { Type, type Static, type TSchema } from 'typebox'
+import { Type, type Static, type TSchema } from '#typebox'
 import { model } from './model.ts'
 import { decimal, integer, nullableInteger, nullableRef, map, nullableString, openEnum, Timestamp } from './common.ts'
 import { Problem } from './problem.ts'

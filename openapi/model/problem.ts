@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { decimal, integer, nullableString, openEnum } from './common.ts'
 import { model } from './model.ts'
 

@@ -1,4 +1,4 @@
-import { Type, type Static, type TProperties, type TSchema } from 'typebox'
+import { Type, type Static, type TProperties, type TSchema } from '#typebox'
 import { decimal, inputObject, integer } from './common.ts'
 import { propertiesOf, sortableFieldsOf } from './models.ts'
 import { partialType } from './page.ts'

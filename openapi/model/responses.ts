@@ -1,4 +1,4 @@
-import { Type, type TSchema } from 'typebox'
+import { Type, type TSchema } from '#typebox'
 import { Operation } from './operation.ts'
 import { PartialPage, partialType } from './page.ts'
 

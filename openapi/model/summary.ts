@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { integer, map, nullableRef } from './common.ts'
 import { model } from './model.ts'
 import { Source } from './page.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
-import { v7 as uuid } from 'uuid'
+import { v7 as uuid } from '#uuid'
 import type { Settings } from '../../config/index.ts'
 import {
   nodeActionDetails, ProblemError, toProblem, type ExpiryAction, type Operation, type Problem

@@ -1,4 +1,4 @@
-import { v7 as uuid } from 'uuid'
+import { v7 as uuid } from '#uuid'
 import type { FastifyRequest } from 'fastify'
 import type { AuditEntry } from '../../openapi/model/index.ts'
 import { toCallerRef } from '../auth/caller.ts'

@@ -1,4 +1,4 @@
-import { v7 as uuid } from 'uuid'
+import { v7 as uuid } from '#uuid'
 import type { AuditEntry } from '../../openapi/model/index.ts'
 
 /** Addresses of one minute that are counted each; the others are counted together. */

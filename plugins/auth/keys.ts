@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { v7 as uuid } from 'uuid'
+import { v7 as uuid } from '#uuid'
 import { fieldError, rejectFields } from '../../drivers/invalid.ts'
 import { ProblemError, type ApiKey, type ApiKeyCreate, type CallerRef, type Grant } from '../../openapi/model/index.ts'
 import { hashText } from '../fingerprint.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { v7 as uuid } from 'uuid'
+import { v7 as uuid } from '#uuid'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { hashText } from '../fingerprint.ts'
 import type { Store } from '../store/tables.ts'

@@ -1,4 +1,4 @@
-import { v7 as uuid } from 'uuid'
+import { v7 as uuid } from '#uuid'
 import { ProblemError, type Grant } from '../../openapi/model/index.ts'
 import type { Store, Tables } from '../store/tables.ts'
 import { createCaller, type Caller } from './caller.ts'

@@ -37,7 +37,7 @@ export async function connectClouds (
     if (!enabled) continue
     const options = { ...own, name, timeout, max_in_flight }
     if (plugin.outside !== undefined || plugin.driver.isGuarded === true) {
-      links.set(name, connectOutside(fastify, plugin, options))
+      links.set(name, await connectOutside(fastify, plugin, options))
     } else {
       await fastify.register(plugin, options)
       links.set(name, watchConnection(connectionOf(fastify.clouds[name]!), fastify.callWatchers))
@@ -46,10 +46,10 @@ export async function connectClouds (
   return createFarm(settings, links, cacheSize * 2 ** 20)
 }
 
-function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugin, options: DriverOptions) {
+async function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugin, options: DriverOptions) {
   const { name: cloud, timeout = 30 } = options
   try {
-    const connection = addCloud(fastify, driver, options)
+    const connection = await addCloud(fastify, driver, options)
     fastify.addHook('onClose', () => closeInTime(connection))
     const guarded = guard(connection, timeout * 1000)
     const secrets = secretsOf.get(connection)

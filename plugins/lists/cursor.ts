@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { Type, type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Type, type Static } from '#typebox'
+import { Compile } from '#typebox/compile'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Store } from '../store/index.ts'
 

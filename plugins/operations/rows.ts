@@ -1,5 +1,5 @@
-import type { Kysely } from 'kysely'
-import { v7 as uuid } from 'uuid'
+import type { Kysely } from '#kysely'
+import { v7 as uuid } from '#uuid'
 import type { Log } from '../../drivers/call.ts'
 import type { Until } from '../../drivers/driver.ts'
 import {

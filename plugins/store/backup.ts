@@ -1,6 +1,6 @@
 import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { sql } from 'kysely'
+import { sql } from '#kysely'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Store } from './tables.ts'
 

@@ -1,7 +1,7 @@
 import {
   SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler,
   type CompiledQuery, type DatabaseConnection, type Dialect, type Driver, type Kysely, type QueryResult
-} from 'kysely'
+} from '#kysely'
 import type { Link } from './link.ts'
 
 /** The connection of Kysely to the store. While a transaction of Kysely is open, all others wait. */

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { openDatabase, type Statement, type StatementError, type StatementResult } from './database.ts'
+import type { Statement, StatementError, StatementResult } from './database.ts'
 import type { StoreAnswer, StoreRequest } from './worker.ts'
 
 /** Runs statements of SQL in their order. Rejects with StatementErrors. */
@@ -14,7 +14,9 @@ export interface Link {
 type Distribute<T> = T extends unknown ? Omit<T, 'id'> : never
 
 /** Opens a store in memory, in this thread: it never waits for a disk. */
-function openHere (file: string): Link {
+async function openHere (file: string): Promise<Link> {
+  // The database is loaded by the thread that opens it.
+  const { openDatabase } = await import('./database.ts')
   const database = openDatabase(file)
   return {
     run: async (statement) => database.run(statement),

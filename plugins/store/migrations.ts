@@ -1,4 +1,4 @@
-import type { Kysely, Migration } from 'kysely'
+import type { Kysely, Migration } from '#kysely'
 
 /** Uses only portable column types, so that other SQL databases can have the same schema. Times are RFC 3339 in UTC. */
 const operations: Migration = {

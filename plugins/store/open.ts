@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import { Kysely, Migrator } from 'kysely'
+import { Kysely, Migrator } from '#kysely'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { StatementError } from './database.ts'
 import { createDialect } from './dialect.ts'

@@ -1,4 +1,4 @@
-import type { Compilable, Kysely } from 'kysely'
+import type { Compilable, Kysely } from '#kysely'
 
 /** The tables of the store. Times are RFC 3339 in UTC. */
 export interface Tables {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '#typebox'
 import type { Node } from '../../openapi/model/index.ts'
 import { noteChange } from '../../plugins/audit/index.ts'
 import type { Finder } from './find.ts'

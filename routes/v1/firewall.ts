@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { ProblemError, type SecurityGroup, type SecurityGroupRule } from '../../openapi/model/index.ts'
 import type { Finder } from './find.ts'
 import { addRoute } from './route.ts'

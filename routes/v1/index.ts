@@ -1,5 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { createCredentials, type V1Options } from '../../plugins/v1/credentials.ts'
 import { deprecationHeaders } from '../../plugins/v1/deprecation.ts'

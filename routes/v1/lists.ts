@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '#typebox'
 import type { Image, Node, Size } from '../../openapi/model/index.ts'
 import type { Finder } from './find.ts'
 import { providerOf, toNode } from './libcloud.ts'

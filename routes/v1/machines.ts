@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '#typebox'
 import { ProblemError, type Node, type Operation } from '../../openapi/model/index.ts'
 import { noteChange } from '../../plugins/audit/index.ts'
 import { isEnded } from '../../plugins/operations/rows.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Static, TObject, TSchema } from 'typebox'
+import type { Static, TObject, TSchema } from '#typebox'
 import type { Level } from '../../openapi/model/index.ts'
 import { answer, bodyTypes, cloudParams, tokenQuery } from './schemas.ts'
 

@@ -1,4 +1,4 @@
-import { Type, type TSchema } from 'typebox'
+import { Type, type TSchema } from '#typebox'
 
 /** Old clients send JSON with the type of their HTTP library: curl sends that of a form. */
 export const bodyTypes = [

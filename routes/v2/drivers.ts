@@ -1,4 +1,5 @@
-import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '#typebox'
 import type { Driver } from '../../drivers/driver.ts'
 import type { Caller } from '../../plugins/auth/index.ts'
 import { settingsForm } from '../../plugins/settings-form.ts'

@@ -1,4 +1,5 @@
-import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '#typebox'
 import {
   ApiKey, ApiKeyCreate, ApiKeyPage, created, createHeaders, noContent, ok, pageAnswer, paging, queryOf
 } from '../../openapi/model/index.ts'

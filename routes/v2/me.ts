@@ -1,4 +1,5 @@
-import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '#typebox'
 import { fieldError } from '../../drivers/invalid.ts'
 import { MayAnswer, Me, ok, ProblemError, queryOf } from '../../openapi/model/index.ts'
 

@@ -1,4 +1,5 @@
-import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '#typebox'
 import {
   anyOf, createdFilters, createHeaders, Node, nodeActionDetails, NodeCreate, NodeDestroy, NodePage, nodeStates,
   NodeUpdate, nodeVerbDetails, nodeVerbs, ok, operationAnswer, preferHeader, stateFilters, Validation

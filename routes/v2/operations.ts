@@ -1,4 +1,5 @@
-import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '#typebox'
 import {
   anyOf, cloudFilter, createdFilters, integer, ok, Operation, OperationId, OperationPage, operationStatuses, pageAnswer,
   paging,

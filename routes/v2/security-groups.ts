@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '#typebox'
 import type { FastifyInstance } from 'fastify'
 import { fieldError, rejectFields } from '../../drivers/invalid.ts'
 import {

@@ -161,7 +161,7 @@ t.test('while the store fails, a key checked within five minutes still reads; an
 
 t.test('10,000 keys do not change the time of a look-up', async (t) => {
   const { app } = await build(t, { clouds, settings })
-  const { sql } = await import('kysely')
+  const { sql } = await import('#kysely')
   await sql`insert into api_keys (id, name, hash, grants, created_at, created_by)
     with recursive n(i) as (select 1 union all select i + 1 from n where i < 10000)
     select 'id-' || i, 'name-' || i, 'hash-' || i, '[]', '2026-01-01T00:00:00.000Z', '{}' from n`.execute(app.store)

@@ -163,7 +163,7 @@ t.test('the store of an earlier version keeps its idempotency keys for local cal
     to.post('/api/v2/clouds/prod/networks', { name: 'n' }, { 'idempotency-key': 'k' })
   const { body: { id } } = await send(api)
   // Back to the tables of the version before callers.
-  const { sql } = await import('kysely')
+  const { sql } = await import('#kysely')
   const statements = [
     'alter table idempotency_keys rename to later',
     'create table idempotency_keys (key varchar(255) primary key, fingerprint varchar(64) not null, ' +

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { parse, stringify } from 'yaml'
+import { parse, stringify } from '#yaml'
 import { build, dummy, makeDirectory, root } from '../helper/app.ts'
 import { startTool } from './python.ts'
 

@@ -1,4 +1,4 @@
-import { Type, type Static, type TNumber, type TOptional } from 'typebox'
+import { Type, type Static, type TNumber, type TOptional } from '#typebox'
 import { nodeVerbs, nullable } from '../../../openapi/model/index.ts'
 import { services } from '../../services.ts'
 

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Compile } from 'typebox/compile'
+import { Compile } from '#typebox/compile'
 import { ProblemError, type ProblemDetails } from '../../../openapi/model/index.ts'
 import { StateFile } from './records.ts'
 import { applyLog, parseLog } from './state-log.ts'

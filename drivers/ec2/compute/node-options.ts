@@ -1,5 +1,5 @@
 import type { RunInstancesCommandInput } from '@aws-sdk/client-ec2'
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 
 const flag = (description: string) => Type.Optional(Type.Boolean({ description }))
 

@@ -1,5 +1,5 @@
 import type { Instance, RunInstancesCommandInput } from '@aws-sdk/client-ec2'
-import type { TObject } from 'typebox'
+import type { TObject } from '#typebox'
 import type { Call } from '../../call.ts'
 import { describe, type NodeService, type ReadOptions } from '../../driver.ts'
 import { runSteps, step } from '../../steps.ts'

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import type { Size } from '../../../openapi/model/index.ts'
 import { readSettings } from '../../settings.ts'
 import path from 'node:path'

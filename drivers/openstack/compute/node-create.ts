@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { Type, type Static } from 'typebox'
 import { ProblemError, type NodeCreate } from '../../../openapi/model/index.ts'
 import type { NodeService, ResourceRef } from '../../driver.ts'
 import { invalid } from '../../invalid.ts'
@@ -10,26 +9,10 @@ import { microversions, type Microversion } from '../client/microversions.ts'
 import { resources } from '../client/resources.ts'
 import { novaTags } from '../client/tags.ts'
 import { secretsOf } from './actions.ts'
+import type { CreateOptions } from './node-options.ts'
 import type { NodePorts } from './node-ports.ts'
 import { createFields } from './refusals.ts'
 import type { NameQuery, Servers } from './servers.ts'
-
-/** Create options that only Nova has, under Nova's names. */
-export const createOptions = Type.Object({
-  config_drive: Type.Optional(Type.Boolean({ description: 'Provide the metadata on a drive of the node.' })),
-  scheduler_hints: Type.Optional(Type.Unsafe<Record<string, unknown>>({
-    type: 'object',
-    additionalProperties: true,
-    description: 'Where to place the node: `group`, `same_host`, `different_host` and others.'
-  })),
-  disk_config: Type.Optional(Type.Enum(['AUTO', 'MANUAL'], {
-    type: 'string',
-    description: 'AUTO: the root partition takes the whole disk. MANUAL: as in the image.'
-  })),
-  description: Type.Optional(Type.String({ maxLength: 255, description: 'Needs Nova 2.19.' }))
-}, { additionalProperties: false })
-
-type CreateOptions = Static<typeof createOptions>
 
 /** Nova accepts 65,535 characters of base64, which encodes three bytes as four characters. */
 export const userDataBytes = Math.floor(65_535 / 4) * 3

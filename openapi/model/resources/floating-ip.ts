@@ -1,4 +1,4 @@
-import type { Static } from 'typebox'
+import type { Static } from '#typebox'
 import { Id, inputObject, Ip, IpVersion, nullableString, openEnum, requireAny, resourceModel, Tags } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'

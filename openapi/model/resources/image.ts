@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import {
   Id, inputObject, integer, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableInteger, nullableLong,
   nullableString, openEnum, patchObject, resourceModel, Tags

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { inputObject, map, Name, nullable, nullableString, openEnum, resourceModel } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { availability, nullableBoolean, nullableString, resourceModel } from '../common.ts'
 import { pageOf } from '../page.ts'
 

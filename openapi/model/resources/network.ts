@@ -1,4 +1,4 @@
-import type { Static } from 'typebox'
+import type { Static } from '#typebox'
 import {
   Cidr, inputObject, integer, Name, nameAndTagsPatch, nullableBoolean, nullableInteger, openEnum, patchObject,
   resourceModel, strings, Tags

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { Id, inputObject, Ip, nullableBoolean, nullableString, requireAny, strings } from '../common.ts'
 import { model } from '../model.ts'
 import { NetworkState } from './network.ts'

@@ -1,4 +1,4 @@
-import { Type, type Static, type TSchema } from 'typebox'
+import { Type, type Static, type TSchema } from '#typebox'
 import { Id, inputObject, noFields, openEnum } from '../common.ts'
 import type { Level } from '../caller.ts'
 import { model } from '../model.ts'

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { Assignment } from '../assignment.ts'
 import {
   Id, inputObject, integer, Name, nameAndTagsPatch, nullable, nullableBoolean, nullableString, openEnum, patchObject,

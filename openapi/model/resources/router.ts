@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import {
   Id, inputObject, Name, nameAndTagsPatch, nullable, nullableString, patchObject, resourceModel, Tags
 } from '../common.ts'

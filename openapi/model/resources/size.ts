@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import { availability, integer, nullableInteger, nullableRef, nullableString, resourceModel } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'

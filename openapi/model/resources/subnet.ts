@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static } from '#typebox'
 import {
   Cidr, Id, inputObject, Ip, IpVersion, Name, nameAndTagsPatch, nullable, nullableString, patchObject, resourceModel,
   strings, Tags

@@ -1,4 +1,4 @@
-import type { Static } from 'typebox'
+import type { Static } from '#typebox'
 import { availability, nullableBoolean, nullableString, resourceModel } from '../common.ts'
 import { pageOf } from '../page.ts'
 
