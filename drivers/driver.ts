@@ -112,7 +112,8 @@ export interface InstallOptions {
   print (message: string): void
 }
 
-export interface Driver<Settings extends TObject = TObject> {
+/** What a driver says of itself. */
+export interface Declaration<Settings extends TObject = TObject> {
   name: string
   /** The kind of cloud, in a few words. */
   title: string
@@ -136,12 +137,19 @@ export interface Driver<Settings extends TObject = TObject> {
   install? (options: InstallOptions): Promise<void>
   /** The providers that the driver reaches, if they are many. Undefined if the driver is not installed. */
   providers? (dataDirectory: string): Promise<Omit<DriverProvider, 'self'>[] | undefined>
-  /**
-   * Connects to the cloud, without a call. A driver that imports its code for this only when the first cloud needs it
-   * returns a promise.
-   */
-  connect (settings: Static<Settings>, context: Context): Connection | Promise<Connection>
 }
+
+export interface Connector<Settings extends TObject = TObject> {
+  /** Connects to the cloud, without a call. */
+  connect (settings: Static<Settings>, context: Context): Connection
+}
+
+/**
+ * A driver connects, or imports the code that connects. With `load`, a server without such a cloud does not load the
+ * code. A driver from outside has `connect`.
+ */
+export type Driver<Settings extends TObject = TObject> = Declaration<Settings> &
+  (Connector<Settings> | { load (): Promise<Connector<Settings>> })
 
 export interface DriverOptions {
   /** Name of the cloud. */
@@ -226,7 +234,8 @@ async function connect (
   driver: Driver, settings: unknown, context: Context, secrets: Secrets
 ): Promise<Connection> {
   try {
-    const connection = await driver.connect(settings as Static<TObject>, context)
+    const { connect } = 'connect' in driver ? driver : await driver.load()
+    const connection = connect(settings as Static<TObject>, context)
     const faults = connectionFaults(connection)
     if (faults.length > 0) throw new Error(`the driver ${driver.name} has a defect: ${faults.join('; ')}`)
     return connection

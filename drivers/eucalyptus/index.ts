@@ -11,5 +11,5 @@ export default defineDriver({
   resolve,
   fromOriginal,
   createOptions,
-  connect: async (settings, context) => (await import('./connection.ts')).connect(settings, context)
+  load: () => import('./connection.ts')
 })
