@@ -109,7 +109,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(nodes)
   app.register(metricsExporter, options)
   app.register(expiry, options)
-  app.register(sweep)
+  app.register(sweep, options)
   app.register(health)
   app.register(index)
   app.register(problemPages)

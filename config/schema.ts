@@ -169,6 +169,12 @@ export const ServerSettings = Type.Object({
       minimum: 0.01,
       default: 60,
       description: 'Seconds before a failed expiry is tried again. The pause doubles with each failure, up to an hour.'
+    }),
+    check_seconds: Type.Number({
+      minimum: 0.01,
+      maximum: 86_400,
+      default: 900,
+      description: 'Seconds between two checks whether the assigned nodes still exist.'
     })
   }, { additionalProperties: false, default: {} }),
   health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })

@@ -65,7 +65,7 @@ t.test('without settings there is one dummy cloud, on a loopback address', async
     log_requests: true,
     store: { file: path.join(directory, 'data/orchestrator.db') },
     operations: { keep_days: 7, max_hours: 2, reconcile_seconds: 30, poll_ms: 200 },
-    assignments: { claims_days: 30, retry_seconds: 60 },
+    assignments: { claims_days: 30, retry_seconds: 60, check_seconds: 900 },
     health_seconds: 60
   })
   t.match(settings.clouds, [{ name: 'default', driver: 'dummy', enabled: true, timeout: 30, max_in_flight: 32 }])

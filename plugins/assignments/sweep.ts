@@ -1,15 +1,13 @@
 import fp from 'fastify-plugin'
+import type { Settings } from '../../config/index.ts'
 import type { CloudHandle } from '../clouds/cloud.ts'
 import { readStatus } from '../operations/follow.ts'
-
-/** Milliseconds between two checks of all assigned nodes. */
-const sweepMs = 15 * 60_000
 
 /**
  * Ends the assignments of nodes that do not exist any more: after their destruction by this server at once, after any
  * other by a slow check of all assigned nodes.
  */
-export default fp(async (fastify) => {
+export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   const { assignments: { registry, forget }, farm, log, operations } = fastify
 
   operations.onEnd(({ kind, status, cloud, target }) => {
@@ -36,7 +34,17 @@ export default fp(async (fastify) => {
     }
   }
 
-  const timer = setInterval(checkAll, sweepMs)
-  timer.unref()
-  fastify.addHook('onClose', async () => clearInterval(timer))
+  let timer: NodeJS.Timeout | undefined
+  /** Plans the next check, which begins only after the end of this one. */
+  const plan = () => {
+    timer = setTimeout(async () => {
+      await checkAll()
+      if (timer !== undefined) plan()
+    }, settings.assignments.check_seconds * 1000).unref()
+  }
+  plan()
+  fastify.addHook('onClose', async () => {
+    clearTimeout(timer)
+    timer = undefined
+  })
 }, { name: 'sweep', dependencies: ['assignments', 'operations'] })

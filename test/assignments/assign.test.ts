@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { build, dummy } from '../helper/app.ts'
 import { createKey, grant } from '../helper/callers.ts'
@@ -143,6 +144,18 @@ t.test('a node that disappears has no assignment any more', async (t) => {
   t.same(await left(), [second], 'the server has not noticed yet')
   t.equal((await api.get(second, headers)).status, 404)
   t.same(await left(), [], 'after a read that did not find it')
+})
+
+t.test('the periodic check ends the assignment of a node that was destroyed elsewhere', async (t) => {
+  const { app, api, admin: { headers }, paths } = await open(t, { assignments: { check_seconds: 0.05 } })
+  const [kept, lost] = paths as [string, string, string]
+  for (const path of [kept, lost]) await api.post(`${path}/actions/assign`, input, headers)
+  const held = () => app.assignments.registry.all().map(({ node }) => node)
+  t.equal(held().length, 2)
+  await app.clouds['team-a']!.nodes!.destroy!(lost.split('/').at(-1)!)
+  const end = performance.now() + 10_000
+  while (held().length > 1 && performance.now() < end) await sleep(10)
+  t.same(held(), [kept.split('/').at(-1)])
 })
 
 t.test('lists of nodes are filtered by assignment, and by user', async (t) => {

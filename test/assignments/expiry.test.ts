@@ -3,6 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { serve, type Serving } from '../fixtures/process.ts'
+import { createUsers } from '../../plugins/auth/users.ts'
 import { build, dummy, makeDirectory } from '../helper/app.ts'
 import type { Api } from '../helper/api.ts'
 import { bearer, createKey, grant } from '../helper/callers.ts'
@@ -133,6 +134,37 @@ t.test('a key that was revoked, or has lost its level, only releases', async (t)
   await app.store.updateTable('api_keys').set({ grants }).where('id', '=', reduced.id).execute()
   t.equal((await untilFree()).state, 'running')
   t.same(await operations(), [])
+})
+
+t.test('a user with a password has the grants of the store at the time of the expiry', async (t) => {
+  const { app, node, untilFree, operations } = await open(t)
+  const users = createUsers(app.store)
+  const assignAs = async (name: string) => {
+    await users.create({ name, password: 'a password', grants: [grant('manage', 'team-a')] })
+    const payload = { username: name, password: 'a password' }
+    const { token } = (await app.inject({ method: 'POST', url: '/api/v1/auth', payload })).json()
+    const answer = await app.inject({
+      method: 'PUT',
+      url: '/api/v1/vm/action/assign/team-a',
+      headers: { 'x-auth-token': token },
+      payload: { node: node.split('/').at(-1), user: 'ada', vm_type: 'billing' }
+    })
+    t.equal(answer.statusCode, 200, answer.body)
+  }
+  // An assignment of the original's API has no end, so the test sets it.
+  const expire = async (action: 'stop' | 'destroy') => {
+    const [row] = app.assignments.registry.all()
+    await app.assignments.registry.change(row!.id, { on_expiry: action, expires_at: new Date().toISOString() })
+    return untilFree()
+  }
+  await assignAs('grace')
+  t.equal((await expire('stop')).state, 'stopped')
+  t.match(await operations(), [{ kind: 'nodes.stop', status: 'succeeded', started_by: { kind: 'user' } }])
+
+  await assignAs('linus')
+  await users.remove('linus')
+  t.equal((await expire('destroy')).state, 'stopped', 'a user that was removed only releases')
+  t.equal((await operations()).length, 1)
 })
 
 t.test('an anonymous caller can assign, and only releases', async (t) => {
