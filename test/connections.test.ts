@@ -49,8 +49,6 @@ async function isClosed (t: Test, { ended, socket }: Connected, title: string) {
   socket.destroy()
 }
 
-t.setTimeout(100_000)
-
 t.test('a connection that says nothing, or half of the headers, is closed', async (t) => {
   const { connect } = await start(t)
   const mute = await connect()

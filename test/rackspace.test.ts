@@ -17,8 +17,6 @@ const cloudOf = ({ url, username, apiKey }: Rackspace) => ({
   region: 'DFW'
 })
 
-t.setTimeout(120_000)
-
 t.test('Rackspace conforms', async (t) => {
   t.setTimeout(120_000)
   const full = 'performance1-8'

@@ -5,12 +5,13 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 
 /**
- * Runs compiled test files, each in a process of its own, and prints what fails:
+ * Runs compiled test files and prints what fails:
  *
  *     node dist/test/run.js [--jobs N] [--timeout SECONDS] [--lint] [FILE or FOLDER ...]
  *
  * Without a file it runs all of test/ except test/labs. It does what tap's own command does, without the loader for
- * coverage that costs a second of CPU for each file.
+ * coverage that costs a second of CPU for each file. A named file has a process of its own. A run of all files shares
+ * processes among the short ones, since the start of a process costs about a second of CPU.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,17 +26,23 @@ const timeoutSeconds = Number(values.timeout)
 
 const root = path.resolve(import.meta.dirname, '../..')
 
-/** The slowest files start first, so that none of them runs alone at the end. */
+/** The slowest files, which start first and alone, so that none of them runs alone at the end. */
 const slowest = [
   'package', 'auth/routes', 'auth/routes-oidc', 'eucalyptus', 'operations', 'rackspace', 'crash', 'settings', 'lists',
-  'conformance', 'bad-input'
+  'conformance', 'bad-input', 'assignments/expiry', 'access-log', 'backup', 'process', 'fuzz', 'v1'
 ]
   .map((name) => `test/${name}.test.ts`)
 
+/** The number of processes that the other files share. */
+const sharedProcesses = 8
+
 interface Job {
   name: string
+  /** The number of test files. */
+  files: number
   command: string
   args: readonly string[]
+  env?: Record<string, string>
 }
 
 interface Result extends Job {
@@ -55,30 +62,42 @@ function findTests (at: string): string[] {
     .sort()
 }
 
-function selectTests () {
-  if (positionals.length > 0) return positionals.flatMap(findTests)
-  const files = findTests('test').filter((file) => !file.startsWith('test/labs/'))
-  const first = slowest.filter((file) => files.includes(file))
-  return [...first, ...files.filter((file) => !first.includes(file))]
-}
+const compiled = (source: string) => path.join(root, 'dist', source.replace(/\.ts$/, '.js'))
 
 const testJob = (source: string): Job => ({
-  name: source,
-  command: process.execPath,
-  args: ['--enable-source-maps', path.join(root, 'dist', source.replace(/\.ts$/, '.js'))]
+  name: source, files: 1, command: process.execPath, args: ['--enable-source-maps', compiled(source)]
 })
 
-const lintJob: Job = { name: 'npm run lint', command: 'npm', args: ['run', '--silent', 'lint'] }
+/** Runs several files in one process. */
+const sharedJob = (sources: readonly string[]): Job => ({
+  name: sources.map((source) => source.replace(/^test\/|\.test\.ts$/g, '')).join(' '),
+  files: sources.length,
+  command: process.execPath,
+  args: ['--enable-source-maps', path.join(import.meta.dirname, 'import-files.js')],
+  env: { TEST_FILES: sources.map(compiled).join(path.delimiter) }
+})
+
+function selectTests (): Job[] {
+  if (positionals.length > 0) return positionals.flatMap(findTests).map(testJob)
+  const files = findTests('test').filter((file) => !file.startsWith('test/labs/'))
+  const short = files.filter((file) => !slowest.includes(file))
+  const shares = Array.from({ length: sharedProcesses }, (_, share) =>
+    short.filter((_file, index) => index % sharedProcesses === share))
+  return [...slowest.filter((file) => files.includes(file)).map(testJob), ...shares.map(sharedJob)]
+}
+
+const lintJob: Job = { name: 'npm run lint', files: 0, command: 'npm', args: ['run', '--silent', 'lint'] }
 
 /** Runs one job to its end, with all that it writes. */
 async function run (job: Job): Promise<Result> {
   const started = performance.now()
-  const env = { ...process.env, TAP: '1', TAP_TIMEOUT: String(timeoutSeconds) }
+  const limit = timeoutSeconds * (job.files > 1 ? 3 : 1)
+  const env = { ...process.env, ...job.env, TAP: '1', TAP_TIMEOUT: String(limit) }
   const child = spawn(job.command, job.args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const chunks: string[] = []
   for (const stream of [child.stdout, child.stderr]) { stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text)) }
   // tap ends a test file at its timeout; this is for a file that hangs outside of its tests.
-  const timer = setTimeout(() => child.kill('SIGKILL'), (timeoutSeconds + 10) * 1000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), (limit + 10) * 1000)
   const code = await new Promise<number | string>((resolve) => {
     child.on('close', (exitCode, signal) => resolve(exitCode ?? signal ?? 'unknown'))
     child.on('error', (error) => resolve(error.message))
@@ -112,7 +131,7 @@ const countPassed = (output: string) =>
   output.split('\n').filter((line) => /^\s*ok \d+/.test(line) && !/# time=/.test(line)).length
 
 const started = performance.now()
-const queue = [...values.lint ? [lintJob] : [], ...selectTests().map(testJob)]
+const queue = [...values.lint ? [lintJob] : [], ...selectTests()]
 const results: Result[] = []
 
 async function work () {
@@ -129,9 +148,8 @@ const failed = results.filter(({ passed }) => !passed)
 for (const { name, command, output } of failed) {
   console.log(`\n=== ${name} failed\n${command === process.execPath ? readFailures(output) : output}`)
 }
-const passed = results.reduce((sum, { output }) => sum + countPassed(output), 0)
+const total = (count: (result: Result) => number) => results.reduce((sum, result) => sum + count(result), 0)
 const seconds = (performance.now() - started) / 1000
-console.log(
-  `\n${results.length - failed.length} of ${results.length} files passed, ${passed} assertions, ${seconds.toFixed(0)} s`
-)
+console.log(`\n${results.length - failed.length} of ${results.length} processes passed, ${total(({ files }) => files)} ` +
+  `files, ${total(({ output }) => countPassed(output))} assertions, ${seconds.toFixed(0)} s`)
 process.exitCode = failed.length === 0 ? 0 : 1
