@@ -1,14 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
-import { build, root } from '../helper/app.ts'
+import { build } from '../helper/app.ts'
+import { folder, installed, python, sources } from './libcloud/installed.ts'
 
-const folder = path.join(root, '.tools/libcloud')
-const python = path.join(folder, 'data/libcloud/venv/bin/python')
-if (!existsSync(python)) throw new Error(`${python} is missing: run bash test/labs/libcloud/install`)
-
-const here = path.join(root, 'test/labs/libcloud')
-const recorded = JSON.parse(readFileSync(path.join(here, 'recorded.json'), 'utf8')) as Record<string, {
+const recorded = JSON.parse(readFileSync(path.join(sources, 'recorded.json'), 'utf8')) as Record<string, {
   test: [module: string, name: string]
   /** Id → the status in the file of the recorded answer, and the state that it means. */
   nodes: Record<string, [status: string, state: string]>
@@ -19,7 +15,7 @@ const collections = ['nodes', 'sizes', 'images', 'locations', 'volumes', 'key-pa
 t.test('the drivers of Libcloud answer from its recorded answers', async (t) => {
   const clouds = Object.fromEntries(Object.entries(recorded).map(([name, { test }]) => [
     name.toLowerCase().replaceAll('_', '-'),
-    { driver: 'process', command: [python, path.join(here, 'recorded.py'), ...test], start_seconds: 120, timeout: 60 }
+    { driver: 'process', command: [python, path.join(sources, 'recorded.py'), ...test], start_seconds: 120, timeout: 60 }
   ]))
   const { api } = await build(t, { clouds })
   const table: string[] = []
@@ -56,33 +52,6 @@ t.test('the drivers of Libcloud answer from its recorded answers', async (t) => 
   await Promise.all([next(), next(), next()])
   t.ok(right >= 45, 'the nodes of 45 classes or more are listed with the right states', { right })
   t.comment(['class | nodes | sizes | images | locations | volumes | key pairs', ...table.sort()].join('\n'))
-})
-
-const installed = { driver: 'libcloud', directory: path.join(folder, 'data/libcloud') }
-
-t.test("Libcloud's DUMMY creates, lists and destroys nodes; its gaps are refused", async (t) => {
-  // It gives every node a name of its own, has no start and stop, and never ends a reboot.
-  const { api } = await build(t, { clouds: { default: { ...installed, provider: 'dummy', key: 'creds' } } })
-  const nodes = '/api/v2/clouds/default/nodes'
-  const { body: { capabilities } } = await api.get('/api/v2/clouds/default')
-  t.notOk('nodes.stop' in capabilities || 'nodes.start' in capabilities)
-  t.match((await api.post(`${nodes}/1/actions/stop`)).body, { status: 501, capability: 'nodes.stop' })
-  const { items } = await api.walk(nodes)
-  t.match(items, [{ id: '1', name: 'dummy-1', state: 'running', driver: 'libcloud' }, { id: '2' }])
-  t.match((await api.get(`${nodes}?limit=1`)).body.sources, [{ complete_scan: true }])
-  t.same((await api.walk(`${nodes}?limit=1`)).items.map(({ id }) => id), ['1', '2'])
-  const made = await api.post(nodes, { name: 'web', image_id: '1', size_id: '1' })
-  const operation = await api.ended(made.body)
-  t.match(operation, { status: 'succeeded', resource: { kind: 'node' } })
-  t.match((await api.post(nodes, { name: 'web', image_id: 'none', size_id: '1' })).body, {
-    code: 'validation_failed', errors: [{ pointer: '/image_id' }]
-  })
-  const self: string = operation.resource.self
-  t.match(await api.ended((await api.delete(self)).body), { status: 'succeeded' })
-  t.equal((await api.get(self)).status, 404)
-  t.equal((await api.get(`${nodes}/none`)).status, 404)
-  t.match((await api.post(`${nodes}/1/actions/reboot`)).body, { kind: 'nodes.reboot' })
-  t.match((await api.get(`${nodes}/1`)).body, { state: 'rebooting', transitioning: true })
 })
 
 t.test("Libcloud's LIBVIRT lists, stops, starts and reboots a domain of libvirt", async (t) => {
