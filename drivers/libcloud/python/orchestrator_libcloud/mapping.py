@@ -2,6 +2,7 @@
 import datetime
 import ipaddress
 import json
+import threading
 
 from . import facts
 from .states import state_of
@@ -120,11 +121,19 @@ def id_of(thing):
     return str(id if id is not None else thing.name)
 
 
+class RawFields(threading.local):
+    """Whether the call of this thread asks for the raw fields."""
+    wanted = True
+
+
+raw_fields = RawFields()
+
+
 def resource(thing, id=None, **fields):
+    raw = {'extra': {} if isinstance(thing, str) else plain(extra_of(thing))} if raw_fields.wanted else {}
     if isinstance(thing, str):
-        return {'id': thing, 'name': thing, 'extra': {}, **fields}
-    return {'id': str(id if id is not None else id_of(thing)), 'name': text(getattr(thing, 'name', None)),
-            'extra': plain(extra_of(thing)), **fields}
+        return {'id': thing, 'name': thing, **raw, **fields}
+    return {'id': str(id if id is not None else id_of(thing)), 'name': text(getattr(thing, 'name', None)), **raw, **fields}
 
 
 def location_id(thing):
