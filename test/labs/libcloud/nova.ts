@@ -37,7 +37,7 @@ const body = async (request: IncomingMessage) => {
 }
 
 /** Starts it. It ends with the test. `count` servers are there from the start. */
-export async function startNova (t: Test, count = 0): Promise<Nova> {
+export async function startNova (t: Pick<Test, 'teardown'>, count = 0): Promise<Nova> {
   let origin = ''
   const timestamp = '2026-01-31T12:00:00Z'
   const toServer = ({ id, name, metadata, imageRef, flavorRef }: Server) => ({

@@ -21,6 +21,12 @@ export const findBridges = () => readdirSync('/proc').map(Number).filter((pid) =
 /** Bytes of resident memory of a process. */
 export const memoryOf = (pid: number) => Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
 
+/** Milliseconds of processor time of a process. A tick of the kernel is 10 ms. */
+export function processorTimeOf (pid: number) {
+  const fields = read(`/proc/${pid}/stat`).replace(/^.*\) /, '').split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
 export function kill (pid: number, signal: NodeJS.Signals = 'SIGKILL') {
   try {
     process.kill(pid, signal)

@@ -398,9 +398,9 @@ class Call:
         for one in nodes:
             shown = mapping.node(one, self.provider)
             same = shown['name'] == given['name'] and all(
-                shown[field] in (None, given[field]) for field in ('image_id', 'size_id'))
-            is_new = shown['created_at'] is None or shown['created_at'] >= _before(since)
-            if same and is_new and not (tagged and shown['tags']):
+                shown.get(field) in (None, given[field]) for field in ('image_id', 'size_id'))
+            is_new = shown.get('created_at', since) >= _before(since)
+            if same and is_new and not (tagged and shown.get('tags')):
                 found.append({'kind': 'node', 'id': shown['id']})
         if len(found) > 1:
             raise Problem('outcome_unknown', f"{len(found)} nodes have the name {given['name']}, so it is not known which one was made")
@@ -495,7 +495,7 @@ class Call:
     def volumes_find_created(self, params):
         given, since = params['input'], params['since']
         found = [one for one in map(mapping.volume, self.things('volumes')) if one['name'] == given.get('name')
-                 and one['size'] in (None, given.get('size')) and (one['created_at'] or since) >= _before(since)]
+                 and one.get('size') in (None, given.get('size')) and one.get('created_at', since) >= _before(since)]
         if len(found) > 1:
             raise Problem('outcome_unknown', f"{len(found)} volumes have the name {given.get('name')}, so it is not known which one was made")
         return [{'kind': 'volume', 'id': one['id']} for one in found]
