@@ -77,6 +77,16 @@ t.test('the drivers of Libcloud answer from its recorded answers', async (t) => 
   t.ok(right >= 45, 'the nodes of 45 classes or more are listed with the right states', { right })
   t.comment(`${right} classes list their nodes with the right states`)
   checkTable(t, table)
+
+  // The recorded answers do not change, so only the answer to the request shows the new tags.
+  for (const name of ['ec2nodedriver', 'cloudstacknodedriver']) {
+    const { body: { items: [{ self, tags }] } } = await api.get(`/api/v2/clouds/${name}/nodes`)
+    const [old] = Object.keys(tags)
+    const { status, body } = await api.patch(self, { tags: { env: 'test', ...old !== undefined && { [old]: null } } })
+    const { [old ?? '']: _, ...others } = tags
+    t.match({ status, tags: body.tags }, { status: 200, tags: { ...others, env: 'test' } }, name)
+    t.notOk(Object.keys(body.tags ?? {}).includes(old ?? 'none'), 'a tag that is null is removed')
+  }
 })
 
 t.test("Libcloud's LIBVIRT lists, stops, starts and reboots a domain of libvirt", async (t) => {
@@ -113,6 +123,13 @@ t.test('providers are listed with their arguments and capabilities', async (t) =
     capabilities: { 'nodes.create': { parameters: Array }, 'nodes.stop': {} }
   })
   t.match((await api.get('/api/v2/drivers/libcloud/providers/ec2')).body, { native: 'ec2' })
+  const providers = body.providers as { name: string, capabilities: Record<string, { parameters: string[] }> }[]
+  const withTags = providers.filter(({ capabilities }) => capabilities['nodes.update']?.parameters.includes('tags'))
+    .map(({ name }) => name)
+  t.same(withTags, [
+    'aurora_compute', 'azure_arm', 'cloudstack', 'ec2', 'eucalyptus', 'exoscale', 'ikoula', 'ktucloud', 'openstack',
+    'outscale_inc', 'outscale_sas', 'rackspace'
+  ], 'tags are changed where the signature of the method is known, and where it does something')
   t.match((await api.get('/api/v2/drivers/libcloud/providers/none')).body, {
     code: 'resource_not_found', hint: /lists its providers/
   })

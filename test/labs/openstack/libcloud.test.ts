@@ -64,6 +64,12 @@ t.test("Libcloud's OpenStack driver lists, creates, reboots and destroys on a re
   t.match(server, { name, status: 'ACTIVE', metadata: { team: 'a', 'orchestrator-operation': made.body.id } })
   t.ok((await api.walk(`${cloud}/nodes`)).items.some(({ id }) => id === node.id), 'it is in the list')
 
+  const { status: patched, body: changed } = await api.patch(node.self, { name: `${name}-new`, tags: { team: null, env: 'test' } })
+  t.match({ patched, changed }, { patched: 200, changed: { name: `${name}-new`, tags: { env: 'test' } } })
+  t.match((await lab.nova('demo', 'GET', `/servers/${node.id}`)).server, { name: `${name}-new` })
+  const { metadata } = await lab.nova('demo', 'GET', `/servers/${node.id}/metadata`)
+  t.same(metadata, { env: 'test', 'orchestrator-operation': made.body.id }, 'the tag of the operation stays')
+
   const act = async (verb: string, state: string) => {
     const answer = await api.post(`${node.self}/actions/${verb}`)
     const ended = await api.ended(answer.body)

@@ -13,7 +13,7 @@ from libcloud.pricing import DEFAULT_PRICING_FILE_PATH
 from . import facts, mapping, states
 from .errors import Problem, invalid, not_found
 from .introspect import (capabilities, class_for, constructor, create_parameters, field_parameter, find, has, is_required,
-                         provider_of, signature, takes)
+                         provider_of, signature, tag_methods, takes)
 from .walks import Walks
 
 # Seconds for which images, sizes and locations are kept for creates, and nodes for actions.
@@ -440,9 +440,34 @@ class Call:
         return change('nodes', params['id'], 'running')
 
     def nodes_update(self, params):
-        accepted(getattr(self.driver, find(self.cls, 'rename', object(), object()))(self.known('nodes', params['id']), params['input']['name']),
-                 'rename the node')
-        return {**self.show('nodes', self.thing('nodes', params['id'])), 'name': params['input']['name']}
+        given = params['input']
+        # The present tags count, so a node that was seen a moment ago is not enough.
+        node = self.read('nodes', params['id'])
+        after = {}
+        if given.get('name') is not None:
+            accepted(getattr(self.driver, find(self.cls, 'rename', object(), object()))(node, given['name']), 'rename the node')
+            after['name'] = given['name']
+        if given.get('tags') is not None:
+            after['tags'] = self.set_tags(node, given['tags'])
+        # Some clouds show a change only after a moment.
+        return {**self.show('nodes', self.thing('nodes', params['id'])), **after}
+
+    def set_tags(self, node, changes):
+        """Changes the tags of a node by a merge patch. Returns its tags afterwards."""
+        name, names, mode, delete = tag_methods(self.cls, self.provider)
+        before = mapping.tags_of(mapping.extra_of(node), hidden=False)
+        wanted = {key: value for key, value in {**before, **changes}.items() if value is not None}
+        target = ([node.id], 'UserVm') if names[0] == 'resource_ids' else (node,)
+        if mode == 'whole':
+            accepted(getattr(self.driver, name)(*target, wanted, *([True] if 'replace' in names else [])), 'set the tags')
+        else:
+            added = {key: value for key, value in changes.items() if value is not None}
+            removed = {key: before[key] for key, value in changes.items() if value is None and key in before}
+            if added:
+                accepted(getattr(self.driver, name)(*target, added), 'set the tags')
+            if removed:
+                accepted(getattr(self.driver, delete[0])(*target, list(removed) if 'tag_keys' in delete[1] else removed), 'delete tags')
+        return {key: value for key, value in wanted.items() if key != mapping.OPERATION}
 
     def nodes_console(self, params):
         if params['kind'] != 'text':
