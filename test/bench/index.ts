@@ -19,6 +19,8 @@ const parts: Record<string, () => Promise<void>> = {
   clouds,
   changes: () => changes(folder),
   start,
+  // Needs Libcloud.
+  process: async () => (await import('./process.ts')).processes(),
   // Amazon's client takes memory that is not to be counted before.
   ec2: async () => (await import('./ec2.ts')).ec2()
 }

@@ -1,12 +1,13 @@
 """Reads requests, runs them on worker threads, writes answers."""
+import collections
 import json
 import os
-import queue
 import threading
 import time
 import traceback
 import sys
 
+from .encoding import encode
 from .errors import Problem, to_problem
 
 # Threads that work on calls at once. Libcloud's drivers are not thread-safe, so each thread has a driver of its own.
@@ -31,16 +32,14 @@ class Worker(threading.Thread):
         super().__init__(daemon=True)
         self.bridge = bridge
         self.driver = None
+        # Its call is past its deadline, so another worker has its place.
         self.stuck = False
 
     def run(self):
-        while not self.stuck:
-            task = self.bridge.tasks.get()
-            task.worker = self
-            if task.answered:
-                continue
+        task = self.bridge.next_task(self)
+        while task is not None:
             self.bridge.answer(task, lambda: self.work(task))
-            self.bridge.leave(self)
+            task = self.bridge.next_task(self)
 
     def work(self, task):
         if self.driver is None:
@@ -53,8 +52,11 @@ class Bridge:
 
     def __init__(self, out, make_cloud=None):
         self.out = out
+        self.write_lock = threading.Lock()
+        # Of all that follows, except `cloud`.
         self.lock = threading.Lock()
-        self.tasks = queue.Queue()
+        self.wakes = threading.Condition(self.lock)
+        self.waiting = collections.deque()
         self.running = {}
         self.workers = 0
         self.idle = 0
@@ -77,17 +79,31 @@ class Bridge:
             return self.answer(task, lambda: self.describe(task.params))
         with self.lock:
             self.running[task.id] = task
-            if self.workers < self.cloud.max_workers and self.tasks.qsize() >= self.idle:
-                self.workers += 1
-                Worker(self).start()
-            else:
-                self.idle -= 1
-        self.tasks.put(task)
+            self.waiting.append(task)
+            self.staff()
 
-    def leave(self, worker):
+    def staff(self):
+        """Gives the waiting calls to workers. The caller holds the lock."""
+        if len(self.waiting) > self.idle and self.workers < self.cloud.max_workers:
+            self.workers += 1
+            Worker(self).start()
+        self.wakes.notify()
+
+    def next_task(self, worker):
+        """Waits for a call. Returns None to a worker whose last call ended after its deadline."""
         with self.lock:
-            if not worker.stuck:
+            if worker.stuck:
+                self.stuck -= 1
+                return None
+            while True:
                 self.idle += 1
+                while not self.waiting:
+                    self.wakes.wait()
+                self.idle -= 1
+                task = self.waiting.popleft()
+                if not task.answered:
+                    task.worker = worker
+                    return task
 
     def describe(self, params):
         if self.make_cloud is None:
@@ -103,22 +119,31 @@ class Bridge:
             return
         with self.lock:
             task = self.running.get(message['params']['id'])
-            # If the caller has left before the deadline, the call may end by itself.
-            if task is None or task.deadline is None or time.monotonic() < task.deadline - 0.05:
-                return
-        self.answer(task, overdue)
-        if task.worker is not None:
-            self.abandon(task.worker)
+        if task is None or task.deadline is None:
+            return
+        left = task.deadline - time.monotonic()
+        if left <= 0.05:
+            return self.give_up(task)
+        # The caller has left before the deadline. The call may end by itself until then.
+        timer = threading.Timer(left, self.give_up, (task,))
+        timer.daemon = True
+        timer.start()
 
-    def abandon(self, worker):
+    def give_up(self, task):
         """A call past its deadline ends its worker. The thread itself cannot be ended."""
         with self.lock:
-            worker.stuck = True
-            self.workers -= 1
-            self.stuck += 1
-            ends = self.stuck >= MAX_STUCK
-        print(f'a call did not end in time, so its worker is given up ({self.stuck})', file=sys.stderr)
-        if ends:
+            if task.answered:
+                return
+            if task.worker is not None:
+                task.worker.stuck = True
+                self.workers -= 1
+                self.stuck += 1
+                self.staff()
+            stuck = self.stuck
+        self.answer(task, overdue)
+        if task.worker is not None:
+            print(f'{task.method} did not end in time, so its worker is given up ({stuck})', file=sys.stderr)
+        if stuck >= MAX_STUCK:
             os._exit(70)
 
     def answer(self, task, work):
@@ -129,12 +154,13 @@ class Bridge:
             if not isinstance(error, Problem):
                 traceback.print_exc(file=sys.stderr, limit=-3)
             reply = {'error': problem.to_rpc()}
-        text = json.dumps({'jsonrpc': '2.0', 'id': task.id, **reply}, ensure_ascii=False, default=str).encode() + b'\n'
+        text = encode({'jsonrpc': '2.0', 'id': task.id, **reply}).encode() + b'\n'
         with self.lock:
             if task.answered:
                 return
             task.answered = True
             self.running.pop(task.id, None)
+        with self.write_lock:
             view = memoryview(text)
             while view:
                 view = view[self.out.write(view):]

@@ -1,4 +1,5 @@
 """The methods of the protocol on a driver of Libcloud."""
+import contextlib
 import datetime
 import inspect
 import json
@@ -12,7 +13,7 @@ from libcloud.pricing import DEFAULT_PRICING_FILE_PATH
 from . import facts, mapping, states
 from .errors import Problem, invalid, not_found
 from .introspect import (capabilities, class_for, constructor, create_parameters, field_parameter, find, has, is_required,
-                         provider_of, signature, takes)
+                         provider_of, signature, tag_methods, takes)
 from .walks import Walks
 
 # Seconds for which images, sizes and locations are kept for creates, and nodes for actions.
@@ -153,6 +154,16 @@ def change(service, id, *ends, gone=False):
     return {'resources': [{'kind': KINDS[service], 'id': str(id)}], 'until': {'states': list(ends), **({'gone': True} if gone else {})}}
 
 
+@contextlib.contextmanager
+def before_change():
+    """Marks the errors of a block: they are of reads before a change, so the change was not sent."""
+    try:
+        yield
+    except Exception as error:
+        error.changed_nothing = True
+        raise
+
+
 def accepted(result, what):
     """Some drivers return False where the cloud refused."""
     if result is False:
@@ -174,7 +185,10 @@ class Call:
         if method == 'check':
             return self.check()
         if name == 'list':
-            return self.cloud.walks.page(params['query'], lambda: [self.show(service, one) for one in self.things(service)])
+            # The raw fields are large, and are asked for rarely.
+            mapping.raw_fields.wanted = params['query'].get('extra', False)
+            return self.cloud.walks.page(params['query'], lambda: (self.show(service, one) for one in self.things(service)))
+        mapping.raw_fields.wanted = (params.get('options') or {}).get('extra', True)
         if name == 'get':
             return self.show(service, self.thing(service, params['id']))
         handler = getattr(self, f'{service}_{name}', None)
@@ -222,7 +236,8 @@ class Call:
 
     def default_location(self):
         region = self.cloud.settings.get('region')
-        found = self.things('locations')
+        with before_change():
+            found = self.things('locations')
         return next((one for one in found if region in (str(one.id), one.name)), found[0] if found else None)
 
     def nodes(self):
@@ -283,14 +298,19 @@ class Call:
                 return one
         raise not_found(KINDS.get(service, service[:-1].replace('_', ' ')), id)
 
+    def read(self, service, id):
+        """Returns one resource before a change. An error of this says that nothing was changed."""
+        with before_change():
+            return self.thing(service, id)
+
     def known(self, service, id):
-        """Returns a resource that was seen a moment ago, or reads it."""
-        return self.cloud.catalogs[service].get(id) or self.thing(service, id)
+        """Returns a resource that was seen a moment ago, or reads it before a change."""
+        return self.cloud.catalogs[service].get(id) or self.read(service, id)
 
     def chosen(self, service, id, pointer):
         """Returns the resource that a field of a request names. Raises validation_failed."""
         try:
-            return self.known(service, id) if service in self.cloud.catalogs else self.thing(service, id)
+            return self.known(service, id) if service in self.cloud.catalogs else self.read(service, id)
         except Problem as error:
             if error.data['code'] != 'resource_not_found':
                 raise
@@ -378,9 +398,9 @@ class Call:
         for one in nodes:
             shown = mapping.node(one, self.provider)
             same = shown['name'] == given['name'] and all(
-                shown[field] in (None, given[field]) for field in ('image_id', 'size_id'))
-            is_new = shown['created_at'] is None or shown['created_at'] >= _before(since)
-            if same and is_new and not (tagged and shown['tags']):
+                shown.get(field) in (None, given[field]) for field in ('image_id', 'size_id'))
+            is_new = shown.get('created_at', since) >= _before(since)
+            if same and is_new and not (tagged and shown.get('tags')):
                 found.append({'kind': 'node', 'id': shown['id']})
         if len(found) > 1:
             raise Problem('outcome_unknown', f"{len(found)} nodes have the name {given['name']}, so it is not known which one was made")
@@ -420,9 +440,34 @@ class Call:
         return change('nodes', params['id'], 'running')
 
     def nodes_update(self, params):
-        accepted(getattr(self.driver, find(self.cls, 'rename', object(), object()))(self.known('nodes', params['id']), params['input']['name']),
-                 'rename the node')
-        return {**self.show('nodes', self.thing('nodes', params['id'])), 'name': params['input']['name']}
+        given = params['input']
+        # The present tags count, so a node that was seen a moment ago is not enough.
+        node = self.read('nodes', params['id'])
+        after = {}
+        if given.get('name') is not None:
+            accepted(getattr(self.driver, find(self.cls, 'rename', object(), object()))(node, given['name']), 'rename the node')
+            after['name'] = given['name']
+        if given.get('tags') is not None:
+            after['tags'] = self.set_tags(node, given['tags'])
+        # Some clouds show a change only after a moment.
+        return {**self.show('nodes', self.thing('nodes', params['id'])), **after}
+
+    def set_tags(self, node, changes):
+        """Changes the tags of a node by a merge patch. Returns its tags afterwards."""
+        name, names, mode, delete = tag_methods(self.cls, self.provider)
+        before = mapping.tags_of(mapping.extra_of(node), hidden=False)
+        wanted = {key: value for key, value in {**before, **changes}.items() if value is not None}
+        target = ([node.id], 'UserVm') if names[0] == 'resource_ids' else (node,)
+        if mode == 'whole':
+            accepted(getattr(self.driver, name)(*target, wanted, *([True] if 'replace' in names else [])), 'set the tags')
+        else:
+            added = {key: value for key, value in changes.items() if value is not None}
+            removed = {key: before[key] for key, value in changes.items() if value is None and key in before}
+            if added:
+                accepted(getattr(self.driver, name)(*target, added), 'set the tags')
+            if removed:
+                accepted(getattr(self.driver, delete[0])(*target, list(removed) if 'tag_keys' in delete[1] else removed), 'delete tags')
+        return {key: value for key, value in wanted.items() if key != mapping.OPERATION}
 
     def nodes_console(self, params):
         if params['kind'] != 'text':
@@ -441,7 +486,7 @@ class Call:
         return change('images', made.id, 'available')
 
     def images_destroy(self, params):
-        accepted(self.driver.delete_image(self.thing('images', params['id'])), 'delete the image')
+        accepted(self.driver.delete_image(self.read('images', params['id'])), 'delete the image')
         return change('images', params['id'], gone=True)
 
     def key_pairs_create(self, params):
@@ -453,7 +498,7 @@ class Call:
         return {**mapping.key_pair(made), **({'secrets': {'private_key': private}} if private else {})}
 
     def key_pairs_destroy(self, params):
-        accepted(self.driver.delete_key_pair(self.thing('key_pairs', params['id'])), 'delete the key pair')
+        accepted(self.driver.delete_key_pair(self.read('key_pairs', params['id'])), 'delete the key pair')
 
     # Volumes, snapshots
 
@@ -475,29 +520,29 @@ class Call:
     def volumes_find_created(self, params):
         given, since = params['input'], params['since']
         found = [one for one in map(mapping.volume, self.things('volumes')) if one['name'] == given.get('name')
-                 and one['size'] in (None, given.get('size')) and (one['created_at'] or since) >= _before(since)]
+                 and one.get('size') in (None, given.get('size')) and one.get('created_at', since) >= _before(since)]
         if len(found) > 1:
             raise Problem('outcome_unknown', f"{len(found)} volumes have the name {given.get('name')}, so it is not known which one was made")
         return [{'kind': 'volume', 'id': one['id']} for one in found]
 
     def volumes_destroy(self, params):
-        accepted(self.driver.destroy_volume(self.thing('volumes', params['id'])), 'delete the volume')
+        accepted(self.driver.destroy_volume(self.read('volumes', params['id'])), 'delete the volume')
         return change('volumes', params['id'], gone=True)
 
     def volumes_attach(self, params):
         given = params['input']
         node = self.chosen('nodes', given['node_id'], '/node_id')
         device = {'device': given['device']} if given.get('device') else {}
-        accepted(self.driver.attach_volume(node, self.thing('volumes', params['id']), **device), 'attach the volume')
+        accepted(self.driver.attach_volume(node, self.read('volumes', params['id']), **device), 'attach the volume')
         return change('volumes', params['id'], 'in_use')
 
     def volumes_detach(self, params):
-        accepted(self.driver.detach_volume(self.thing('volumes', params['id'])), 'detach the volume')
+        accepted(self.driver.detach_volume(self.read('volumes', params['id'])), 'detach the volume')
         return change('volumes', params['id'], 'available')
 
     def volumes_extend(self, params):
         name = find(self.cls, 'extend_volume', object(), object())
-        accepted(getattr(self.driver, name)(self.thing('volumes', params['id']), params['input']['size']), 'extend the volume')
+        accepted(getattr(self.driver, name)(self.read('volumes', params['id']), params['input']['size']), 'extend the volume')
         return change('volumes', params['id'], 'available', 'in_use')
 
     def snapshots_create(self, params):
@@ -510,7 +555,7 @@ class Call:
         return change('snapshots', made.id, 'available')
 
     def snapshots_destroy(self, params):
-        accepted(self.driver.destroy_volume_snapshot(self.thing('snapshots', params['id'])), 'delete the snapshot')
+        accepted(self.driver.destroy_volume_snapshot(self.read('snapshots', params['id'])), 'delete the snapshot')
         return change('snapshots', params['id'], gone=True)
 
     # Networks, security groups
@@ -521,7 +566,7 @@ class Call:
         return mapping.network(getattr(self.driver, find(self.cls, 'create_network', *values))(*values))
 
     def networks_destroy(self, params):
-        accepted(getattr(self.driver, find(self.cls, 'delete_network', object()))(self.thing('networks', params['id'])), 'delete the network')
+        accepted(getattr(self.driver, find(self.cls, 'delete_network', object()))(self.read('networks', params['id'])), 'delete the network')
 
     def security_groups_create(self, params):
         given = params['input']
@@ -531,7 +576,7 @@ class Call:
         return mapping.security_group(made)
 
     def security_groups_destroy(self, params):
-        found = self.thing('security_groups', params['id'])
+        found = self.read('security_groups', params['id'])
         accepted(getattr(self.driver, find(self.cls, 'delete_group', object()))(found), 'delete the security group')
 
 

@@ -45,7 +45,7 @@ def to_problem(error, method):
     """Converts an exception of Libcloud, of its driver, or of the network."""
     from libcloud.common.types import InvalidCredsError, MalformedResponseError, ServiceUnavailableError
     from libcloud.compute.types import KeyPairDoesNotExistError
-    is_read = method.split('.')[-1] in READS
+    is_read = method.split('.')[-1] in READS or getattr(error, 'changed_nothing', False)
     name = type(error).__name__
     text = (str(error) or repr(error)).strip()[:500]
     own = {'code': name, 'message': text, 'request_id': None}

@@ -168,6 +168,22 @@ EX = {
     'delete_group': ('ex_delete_security_group',),
 }
 
+# The common ex_ methods that change the tags of a node, best first: the first parameters of each, by which it is
+# recognized, and how it works. `whole` replaces all tags, `add` keeps the others and has a method that deletes some.
+TAGS = (
+    ('ex_set_metadata', ('node', 'metadata'), 'whole'),
+    ('ex_create_tags', ('resource', 'tags', 'replace'), 'whole'),
+    ('ex_create_tags', ('resource', 'tags'), 'add'),
+    ('ex_create_tags', ('resource_ids', 'resource_type', 'tags'), 'add'),
+)
+# What such a method deletes: a map of tags, or their names.
+DELETE_TAGS = (
+    ('ex_delete_tags', ('resource', 'tags')),
+    ('ex_delete_tags', ('resource_ids', 'resource_type', 'tag_keys')),
+)
+# Drivers whose methods for tags do nothing.
+NO_TAGS = {'nimbus'}
+
 # The field of a create → the names of the parameter of create_node.
 CREATE = {
     'key_pair_name': ('ex_keyname', 'ex_key_name', 'ex_keypair', 'keypairs'),

@@ -60,6 +60,26 @@ def find(cls, purpose, *args, **kwargs):
     return None
 
 
+def _has_parameters(cls, name, names):
+    """Whether the method has exactly these required parameters, or optional ones, in this order."""
+    found = [value for value in signature(cls, name).parameters.values() if value.name != 'self'] if has(cls, name) else []
+    return tuple(one.name for one in found[:len(names)]) == names and not any(map(is_required, found[len(names):]))
+
+
+def tag_methods(cls, provider):
+    """Returns the method that sets the tags of a node, how it works, and the method that deletes some; None if there is
+    none whose signature is known."""
+    for name, names, mode in facts.TAGS if provider not in facts.NO_TAGS else ():
+        if not _has_parameters(cls, name, names):
+            continue
+        if mode == 'whole':
+            return name, names, mode, None
+        delete = next((one for one in facts.DELETE_TAGS if _has_parameters(cls, *one) and one[1][0] == names[0]), None)
+        if delete is not None:
+            return name, names, mode, delete
+    return None
+
+
 def create_parameters(cls):
     """Returns the parameters of create_node by name. Those of a base class, if the method has only **kwargs."""
     for one in cls.__mro__:
@@ -164,8 +184,9 @@ def node_capabilities(cls, provider, add):
         add('nodes.resize', parameters=['size_id'])
     if find(cls, 'rebuild', none, none):
         add('nodes.rebuild', parameters=['image_id'])
-    if find(cls, 'rename', none, none):
-        add('nodes.update', parameters=['name'])
+    updates = [*(['name'] if find(cls, 'rename', none, none) else []), *(['tags'] if tag_methods(cls, provider) else [])]
+    if updates:
+        add('nodes.update', parameters=updates)
     if find(cls, 'console', none):
         add('nodes.console', parameters=['kind'])
 

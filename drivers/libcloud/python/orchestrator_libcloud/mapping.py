@@ -1,7 +1,9 @@
 """Objects of Libcloud as resources of the API. Fields that are left out are null: the server adds them."""
 import datetime
+import functools
 import ipaddress
 import json
+import threading
 
 from . import facts
 from .states import state_of
@@ -14,6 +16,8 @@ PRIVATE = [ipaddress.ip_network(one) for one in ('10.0.0.0/8', '172.16.0.0/12', 
 
 def text(value):
     """Returns a text; None for what stands for nothing."""
+    if type(value) is str:
+        return value or None
     if value is None or isinstance(value, (dict, list, tuple, set, bool)) or value == '':
         return None
     return str(value)
@@ -68,31 +72,42 @@ def first(extra, *names):
     """Returns the first of these fields that is a text."""
     for name in names:
         found = extra.get(name)
-        found = getattr(found, 'id', found)
-        if text(found) is not None:
-            return text(found)
+        if found is not None:
+            found = text(found if type(found) is str else getattr(found, 'id', found))
+            if found is not None:
+                return found
     return None
 
 
+CREATED = ('created_at', 'created', 'creation_time', 'creation_date', 'creationTimestamp', 'launch_time', 'launchdatetime',
+           'create_time', 'date_created', 'added')
+
+
 def created(thing):
+    """Returns the time of the creation: that of Libcloud, or the first field of the driver that is a time."""
+    found = timestamp(getattr(thing, 'created_at', None)) or timestamp(getattr(thing, 'created', None))
     extra = extra_of(thing)
-    names = ('created_at', 'created', 'creation_time', 'creation_date', 'creationTimestamp', 'launch_time', 'launchdatetime',
-             'create_time', 'date_created', 'added')
-    found = [getattr(thing, 'created_at', None), getattr(thing, 'created', None), *(extra.get(one) for one in names)]
-    return next((one for one in map(timestamp, found) if one is not None), None)
+    return found or next(filter(None, (timestamp(extra[name]) for name in CREATED if name in extra)), None)
 
 
 def addresses(ips, scope):
     found = []
     for ip in ips or []:
-        try:
-            address = ipaddress.ip_address(str(ip).split('/')[0])
-        except ValueError:
-            continue
-        is_private = scope == 'private' or any(address in one for one in PRIVATE)
-        found.append({'address': str(address), 'version': address.version, 'kind': 'fixed',
-                      'scope': 'private' if is_private else 'public'})
+        address, version, is_private = parse_address(str(ip))
+        if address is not None:
+            found.append({'address': address, 'version': version, 'kind': 'fixed',
+                          'scope': 'private' if scope == 'private' or is_private else 'public'})
     return found
+
+
+@functools.lru_cache(maxsize=10_000)
+def parse_address(ip):
+    """Returns an address in its usual form, its version, and whether it is of a private network; None if it is none."""
+    try:
+        address = ipaddress.ip_address(ip.split('/')[0])
+    except ValueError:
+        return None, None, None
+    return str(address), address.version, any(address in one for one in PRIVATE)
 
 
 def tags_of(extra, hidden=True):
@@ -120,11 +135,20 @@ def id_of(thing):
     return str(id if id is not None else thing.name)
 
 
+class RawFields(threading.local):
+    """Whether the call of this thread asks for the raw fields."""
+    wanted = True
+
+
+raw_fields = RawFields()
+
+
 def resource(thing, id=None, **fields):
+    raw = {'extra': {} if isinstance(thing, str) else plain(extra_of(thing))} if raw_fields.wanted else {}
     if isinstance(thing, str):
-        return {'id': thing, 'name': thing, 'extra': {}, **fields}
-    return {'id': str(id if id is not None else id_of(thing)), 'name': text(getattr(thing, 'name', None)),
-            'extra': plain(extra_of(thing)), **fields}
+        return {'id': thing, 'name': thing, **raw, **fields}
+    known = {name: value for name, value in fields.items() if value is not None}
+    return {'id': str(id if id is not None else id_of(thing)), 'name': text(getattr(thing, 'name', None)), **raw, **known}
 
 
 def location_id(thing):

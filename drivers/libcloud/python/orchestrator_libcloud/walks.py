@@ -1,11 +1,23 @@
 """Libcloud lists whole. One list serves all pages of a walk through it."""
+import bisect
 import threading
 import time
 import uuid
 
+from .encoding import Page, encode_item
+
 MAX_AGE = 900
 # The number of items of all walks together. The oldest walk is forgotten first; its next page lists again.
 MAX_ITEMS = 50_000
+# The server handles a page in one go, so a larger one would keep its event loop busy.
+MAX_PAGE = 200
+
+
+def encode_all(items):
+    """Returns the ids in order, and the resources as JSON."""
+    unique = {one['id']: one for one in items}
+    ids = sorted(unique)
+    return ids, [encode_item(unique[id]) for id in ids]
 
 
 class Walks:
@@ -17,21 +29,17 @@ class Walks:
         """Returns a page. `read` lists all as resources. Pages are in the order of the ids, so that a list which is
         read again continues at the same place."""
         walk, _, after = (query.get('token') or '').partition(':')
-        items = self.find(walk)
-        if items is None:
-            items = sorted(read(), key=lambda one: one['id'])
-            unique = {one['id']: one for one in items}
-            items = list(unique.values())
-        start = next((at for at, one in enumerate(items) if one['id'] > after), len(items)) if after else 0
-        end = start + min(query['limit'], 500)
-        result = {'items': items[start:end], 'next': None, 'total': len(items), 'complete_scan': True}
-        if end < len(items):
-            walk = walk if self.find(walk) is items else self.keep(items)
-            result['next'] = f"{walk}:{items[end - 1]['id']}"
+        ids, texts = self.find(walk) or encode_all(read())
+        start = bisect.bisect_right(ids, after) if after else 0
+        end = start + min(query['limit'], MAX_PAGE)
+        following = None
+        if end < len(ids):
+            walk = walk if self.find(walk) is not None else self.keep((ids, texts))
+            following = f'{walk}:{ids[end - 1]}'
         elif walk:
             with self.lock:
                 self.lists.pop(walk, None)
-        return result
+        return Page(texts[start:end], next=following, total=len(ids), complete_scan=True)
 
     def find(self, walk):
         with self.lock:
@@ -43,7 +51,7 @@ class Walks:
         with self.lock:
             self.lists[walk] = (time.monotonic(), items)
             for name, (born, _) in list(self.lists.items()):
-                total = sum(len(one) for _, one in self.lists.values())
+                total = sum(len(ids) for _, (ids, _) in self.lists.values())
                 if name != walk and (born < time.monotonic() - MAX_AGE or total > MAX_ITEMS):
                     del self.lists[name]
         return walk
