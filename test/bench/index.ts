@@ -6,6 +6,7 @@ import { folder } from './child.ts'
 import { clouds } from './clouds.ts'
 import { isQuick, printed } from './figures.ts'
 import { gateway } from './gateway.ts'
+import { keys } from './keys.ts'
 import { lists } from './lists.ts'
 import { paging } from './paging.ts'
 import { shared } from './shared.ts'
@@ -16,6 +17,7 @@ const parts: Record<string, () => Promise<void>> = {
   paging,
   gateway,
   shared,
+  keys,
   clouds,
   changes: () => changes(folder),
   start,
