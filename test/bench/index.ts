@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { callers } from './callers.ts'
 import { changes } from './changes.ts'
 import { folder } from './child.ts'
 import { clouds } from './clouds.ts'
@@ -17,6 +18,7 @@ const parts: Record<string, () => Promise<void>> = {
   paging,
   gateway,
   shared,
+  callers,
   keys,
   clouds,
   changes: () => changes(folder),
