@@ -34,6 +34,7 @@ import openapi from './plugins/openapi/index.ts'
 import operations from './plugins/operations/index.ts'
 import origins from './plugins/http/origins.ts'
 import overload from './plugins/http/overload.ts'
+import plainConnections from './plugins/http/plain-connections.ts'
 import permissions from './plugins/auth/permissions.ts'
 import preconditions from './plugins/http/preconditions.ts'
 import schemas from './plugins/schemas.ts'
@@ -81,6 +82,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   // Before all that may refuse a request without its body, so that the body has a time limit.
   app.register(connections, { connections: limits })
   app.register(caching)
+  app.register(plainConnections, options)
   app.register(origins, options)
   app.register(methods)
   app.register(cors, options)

@@ -2,10 +2,15 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { runOnStore } from './admin-client.ts'
 import type { Settings } from './config/index.ts'
-import { levels, type ApiKey, type ApiKeyCreate, type Grant, type Level } from './openapi/model/index.ts'
+import {
+  levels, type ApiKey, type ApiKeyCreate, type AuditEntry, type Grant, type Level
+} from './openapi/model/index.ts'
 import { localCaller, toCallerRef } from './plugins/auth/caller.ts'
+import { recordCommand, type CallerCommand } from './plugins/audit/commands.ts'
+import { appendToAuditFile } from './plugins/audit/file.ts'
 import { createKeys } from './plugins/auth/keys.ts'
 import { createUsers, type User } from './plugins/auth/users.ts'
+import type { Store } from './plugins/store/tables.ts'
 
 /** An error of the command line, whose text says what is expected. */
 export class CommandError extends Error {}
@@ -63,6 +68,18 @@ function toTable (rows: readonly (readonly string[])[]): string {
 const grantsText = (grants: readonly Grant[]) =>
   grants.map(({ level, clouds }) => `${level}:${clouds.join(',')}`).join(' ')
 
+/** Runs a change on the store, as the server does on its admin socket: with an entry of the audit. */
+const recorded = <T extends { id: string }> (
+  { audit }: Settings, action: CallerCommand<T>['action'], name: string, run: (store: Store) => Promise<T>
+) => (store: Store) => recordCommand(store, { action, name, run: () => run(store) }, (entry: AuditEntry) => {
+    if (audit?.file === undefined) return
+    try {
+      appendToAuditFile(audit.file, entry)
+    } catch (error) {
+      process.stderr.write(`The file of the audit has no line of this command: ${(error as Error).message}\n`)
+    }
+  })
+
 const pageSize = 1000
 
 async function listKeys (settings: Settings): Promise<ApiKey[]> {
@@ -101,7 +118,8 @@ export async function runKeys (
       method: 'POST',
       path: '/keys',
       body: input,
-      run: (store) => createKeys(store).create(input, toCallerRef(localCaller))
+      run: recorded(settings, 'keys.create', input.name, (store) =>
+        createKeys(store).create(input, toCallerRef(localCaller)))
     })
     const off = settings.auth === undefined
       ? ' The settings have no `auth`, so the server checks no keys: add `auth: {}` and restart it.'
@@ -111,7 +129,9 @@ export async function runKeys (
   }
   if (command === 'revoke' && operand !== undefined) {
     const { name, id } = await runOnStore(settings, 'The key was not revoked', {
-      method: 'DELETE', path: `/keys/${encodeURIComponent(operand)}`, run: (store) => createKeys(store).revoke(operand)
+      method: 'DELETE',
+      path: `/keys/${encodeURIComponent(operand)}`,
+      run: recorded(settings, 'keys.revoke', operand, (store) => createKeys(store).revoke(operand))
     })
     return { result: '', note: `The key ${name} (${id}) is revoked.` }
   }
@@ -151,7 +171,10 @@ export async function runUsers (
     const user = { name: checkName(operand, 'user'), grants: parseGrants(grant) }
     const input = { ...user, password: await readPassword() }
     const { name, id } = await runOnStore(settings, 'The user was not created', {
-      method: 'POST', path: '/users', body: input, run: (store) => createUsers(store).create(input)
+      method: 'POST',
+      path: '/users',
+      body: input,
+      run: recorded(settings, 'users.create', input.name, (store) => createUsers(store).create(input))
     })
     return { result: '', note: `The user ${name} has the id ${id}.` }
   }
@@ -161,7 +184,7 @@ export async function runUsers (
       method: 'POST',
       path: '/passwords',
       body: { name: operand, password },
-      run: (store) => createUsers(store).setPassword(operand, password)
+      run: recorded(settings, 'users.password', operand, (store) => createUsers(store).setPassword(operand, password))
     })
     return { result: '', note: `The user ${name} has a new password.` }
   }
@@ -169,7 +192,7 @@ export async function runUsers (
     const { name, id } = await runOnStore(settings, 'The user was not removed', {
       method: 'DELETE',
       path: `/users/${encodeURIComponent(operand)}`,
-      run: (store) => createUsers(store).remove(operand)
+      run: recorded(settings, 'users.remove', operand, (store) => createUsers(store).remove(operand))
     })
     return { result: '', note: `The user ${name} (${id}) is removed.` }
   }

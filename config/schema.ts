@@ -55,7 +55,7 @@ export const ServerSettings = Type.Object({
   trust_proxy: Type.Array(Type.String(), {
     default: [],
     description: 'Addresses, or networks such as 10.0.0.0/8, of proxies whose X-Forwarded-Host and X-Forwarded-Proto ' +
-      'are true.'
+      'are true. With `auth` and without `tls`, other addresses than these and loopback are refused.'
   }),
   tls: Type.Optional(Type.Object({
     cert: Type.String({ minLength: 1, description: 'File of the certificate and its chain, in PEM.' }),

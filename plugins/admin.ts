@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, realpathSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -9,9 +9,15 @@ import { createUsers } from './auth/users.ts'
 import { sendProblem } from './errors.ts'
 import { backupStore } from './store/backup.ts'
 
-/** The Unix socket of the server that uses this store; undefined for a store in memory. */
-export const adminSocketOf = (storeFile: string) =>
-  storeFile === ':memory:' ? undefined : path.join(path.dirname(path.resolve(storeFile)), 'orchestrator.sock')
+/**
+ * The Unix socket of the server that uses this store, beside its file: `orchestrator.db.sock`. Undefined for a store in
+ * memory. Links to the file lead to the same socket.
+ */
+export function adminSocketOf (storeFile: string): string | undefined {
+  if (storeFile === ':memory:') return undefined
+  const file = existsSync(storeFile) ? realpathSync(storeFile) : path.resolve(storeFile)
+  return `${file}.sock`
+}
 
 const BackupRequest = Type.Object({ file: Type.String({ minLength: 1 }) }, { additionalProperties: false })
 const NamedRequest = Type.Object({ name: Type.String({ minLength: 1 }) })
@@ -19,7 +25,7 @@ const PasswordRequest = Type.Object({ ...NamedRequest.properties, password: Type
 type PasswordRequest = Static<typeof PasswordRequest>
 
 /** The commands of the socket. The client, a command of the same package, has checked their input. */
-function addCommands (admin: FastifyInstance, { store, auth: { keys }, log }: FastifyInstance) {
+function addCommands (admin: FastifyInstance, { store, audit, auth: { keys }, log }: FastifyInstance) {
   const users = createUsers(store)
 
   admin.post<{ Body: { file: string } }>('/backup', { schema: { body: BackupRequest } }, async ({ body: { file } }) => {
@@ -29,34 +35,21 @@ function addCommands (admin: FastifyInstance, { store, auth: { keys }, log }: Fa
   })
 
   admin.get<{ Querystring: { after?: string } }>('/keys', async ({ query: { after } }) => keys.list(1000, after))
-  admin.post<{ Body: ApiKeyCreate }>('/keys', { schema: { body: NamedRequest } }, async ({ body }) => {
-    const key = await keys.create(body, toCallerRef(localCaller))
-    log.info({ key: key.id, name: key.name }, 'a key was created')
-    return key
-  })
-  admin.delete<{ Params: { key: string } }>('/keys/:key', async ({ params }) => {
-    const key = await keys.revoke(params.key)
-    log.info({ key: key.id, name: key.name }, 'a key was revoked')
-    return key
-  })
+  admin.post<{ Body: ApiKeyCreate }>('/keys', { schema: { body: NamedRequest } }, async ({ body }) =>
+    audit.command({
+      action: 'keys.create', name: body.name, run: () => keys.create(body, toCallerRef(localCaller))
+    }))
+  admin.delete<{ Params: { key: string } }>('/keys/:key', async ({ params: { key: name } }) =>
+    audit.command({ action: 'keys.revoke', name, run: () => keys.revoke(name) }))
 
   admin.get('/users', async () => users.list())
   admin.post<{ Body: PasswordRequest & { grants: Grant[] } }>('/users', { schema: { body: PasswordRequest } },
-    async ({ body }) => {
-      const user = await users.create(body)
-      log.info({ user: user.id, name: user.name }, 'a user was created')
-      return user
-    })
-  admin.post<{ Body: PasswordRequest }>('/passwords', { schema: { body: PasswordRequest } }, async ({ body }) => {
-    const user = await users.setPassword(body.name, body.password)
-    log.info({ user: user.id, name: user.name }, 'the password of a user was changed')
-    return user
-  })
-  admin.delete<{ Params: { name: string } }>('/users/:name', async ({ params }) => {
-    const user = await users.remove(params.name)
-    log.info({ user: user.id, name: user.name }, 'a user was removed')
-    return user
-  })
+    async ({ body }) => audit.command({ action: 'users.create', name: body.name, run: () => users.create(body) }))
+  admin.post<{ Body: PasswordRequest }>('/passwords', { schema: { body: PasswordRequest } },
+    async ({ body: { name, password } }) =>
+      audit.command({ action: 'users.password', name, run: () => users.setPassword(name, password) }))
+  admin.delete<{ Params: { name: string } }>('/users/:name', async ({ params: { name } }) =>
+    audit.command({ action: 'users.remove', name, run: () => users.remove(name) }))
 }
 
 /**
@@ -77,4 +70,4 @@ export default fp(async (fastify, { storeFile }: { storeFile: string }) => {
   } catch (err) {
     fastify.log.warn({ err, socket }, 'the server accepts no commands such as backup: its socket cannot be used')
   }
-}, { name: 'admin', dependencies: ['store', 'auth'] })
+}, { name: 'admin', dependencies: ['store', 'auth', 'audit'] })

@@ -28,7 +28,7 @@ t.test('a running server copies its store to a new file, which serves as a store
   const cwd = folder(t)
   const server = await serve(t, [], { cwd })
   const { id } = await createNode(server.url)
-  t.equal(statSync(path.join(cwd, 'data/orchestrator.sock')).mode & 0o777, 0o600, 'only its user may command it')
+  t.equal(statSync(path.join(cwd, 'data/orchestrator.db.sock')).mode & 0o777, 0o600, 'only its user may command it')
   t.match(await run(t, ['backup', 'copy/store.db'], { cwd }), { code: 0, stdout: /^The store was copied to .*copy\/store\.db\n$/ })
   t.equal(statSync(path.join(cwd, 'copy/store.db')).mode & 0o777, 0o600, 'and read the copy')
   t.match(await run(t, ['backup', 'copy/store.db'], { cwd }), { code: 1, stderr: /exists already/ }, 'no file is overwritten')
@@ -46,6 +46,30 @@ t.test('without a server the store is copied directly; a crash leaves no socket 
   await serve(t, [], { cwd })
   t.match(await run(t, ['backup', 'b.db'], { cwd }), { code: 0 })
   t.match(await run(t, ['backup'], { cwd }), { code: 1, stderr: /needs the name of one new file/ })
+})
+
+t.test('two servers whose stores are in one folder take their commands each on its own socket', async (t) => {
+  const cwd = folder(t)
+  const stores = ['one.db', 'two.db']
+  const auth = { port: 0, log_level: 'silent', auth: {}, clouds: { default: { driver: 'dummy', delay: 0 } } }
+  writeFileSync(path.join(cwd, 'orchestrator.json'), JSON.stringify(auth))
+  const envs = stores.map((name) => ({ STORE_FILE: `data/${name}` }))
+  const servers: Awaited<ReturnType<typeof serve>>[] = []
+  for (const env of envs) servers.push(await serve(t, [], { cwd, env }))
+  const keys: string[] = []
+  for (const env of envs) {
+    const created = await run(t, ['keys', 'create', 'ci', '--grant', 'read:*'], { cwd, env })
+    t.equal(created.code, 0, created.stderr)
+    keys.push(created.stdout.trim())
+  }
+  for (const [i, { url }] of servers.entries()) {
+    const statuses = await Promise.all(keys.map(async (key) =>
+      (await fetch(`${url}/api/v2/me`, { headers: { authorization: `Bearer ${key}` } })).status))
+    t.same(statuses, i === 0 ? [200, 401] : [401, 200], 'each server has the key that was made for it')
+  }
+  servers[0]!.child.kill('SIGTERM')
+  await servers[0]!.ended
+  t.match(await run(t, ['keys', 'list'], { cwd, env: envs[1]! }), { code: 0, stdout: /ci/ }, 'the other one still listens')
 })
 
 t.test('a store file that is deleted or replaced under the server is noticed', async (t) => {

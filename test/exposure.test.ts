@@ -31,6 +31,30 @@ t.test('an address that others reach needs callers and a protected connection, o
   }
 })
 
+t.test('behind a proxy and without TLS, plain HTTP is served to the proxy and to the same machine only', async (t) => {
+  const { app } = await build(t, { settings: { host: '0.0.0.0', auth: {}, trust_proxy: ['10.0.0.0/30', 'fd00::1'] } })
+  const send = async (remoteAddress: string, url = '/api/v2/nodes', headers = {}) => {
+    const answer = await app.inject({ url, remoteAddress, headers })
+    const { code, detail, hint } = answer.json() as { code?: string, detail?: string, hint?: string }
+    return { status: answer.statusCode, code, detail, hint }
+  }
+  for (const proxy of ['10.0.0.2', '::ffff:10.0.0.2', 'fd00::1', '127.0.0.1', '::1']) {
+    t.match(await send(proxy), { status: 401, code: 'unauthenticated' }, proxy)
+    t.equal((await send(proxy, '/health/live')).status, 200, proxy)
+  }
+  for (const other of ['10.0.0.4', '::ffff:203.0.113.5', '203.0.113.5', 'fd00::2']) {
+    for (const url of ['/api/v2/nodes', '/api/v1/nodes', '/health/live', '/docs', '/api/v2/nowhere']) {
+      const answer = await send(other, url, { 'x-forwarded-for': '10.0.0.2', 'x-forwarded-proto': 'https' })
+      t.equal(answer.status, 421, `${other} ${url}`)
+    }
+    t.match(await send(other), {
+      code: 'connection_not_protected', detail: new RegExp(`${other} is not one of .trust_proxy.`), hint: /HTTPS address/
+    })
+  }
+  const open = await build(t, { settings: { host: '0.0.0.0', insecure: true, trust_proxy: ['10.0.0.1'] } })
+  t.equal((await open.app.inject({ url: '/api/v2/nodes', remoteAddress: '203.0.113.5' })).statusCode, 200, 'without callers as before')
+})
+
 t.test('the host is checked unless every request needs a credential', async (t) => {
   const host = { host: 'evil.example.org' }
   const grants = [{ clouds: ['*'], level: 'read' }]

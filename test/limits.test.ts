@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { build, dummy } from './helper/app.ts'
+import { createUsers } from '../plugins/auth/users.ts'
 import { createKey, grant } from './helper/callers.ts'
 import { addressOf } from '../plugins/limits/address.ts'
 
@@ -21,6 +22,48 @@ t.test('the headers tell the limits of a caller, and how much of them is left', 
   t.equal(all['ratelimit-policy'], '"caller";q=3;w=60')
   t.match(all['ratelimit'], /^"caller";r=1;t=\d+$/)
   t.notOk('ratelimit' in (await api.get('/health/live', from('192.0.2.1'))).headers, 'open paths have no limit')
+})
+
+t.test('GET /me tells the limits of the caller, as the headers do', async (t) => {
+  const per_caller = { requests_per_minute: 7, cloud_requests_per_minute: 5, changes_at_once: 3 }
+  const { api } = await start(t, { per_caller })
+  const { body, headers } = await api.get('/api/v2/me', from('192.0.2.1'))
+  t.same(body.limits, { window_seconds: 60, requests: 7, cloud_requests: 5, changes_at_once: 3 })
+  t.equal(headers['ratelimit-policy'], '"caller";q=7;w=60')
+  const { api: open } = await build(t)
+  t.equal((await open.get('/api/v2/me')).body.limits, null, 'without callers there are no limits')
+})
+
+t.test('requests of /api/v1 count for their caller', async (t) => {
+  const { app, api } = await start(t, { per_caller: { requests_per_minute: 2, cloud_requests_per_minute: 1 } }, {
+    default: dummy(), lab: dummy()
+  })
+  const users = createUsers(app.store)
+  for (const name of ['ada', 'bob']) await users.create({ name, password: 'a password', grants: [grant('read', '*')] })
+  const signIn = async (username: string) => (await app.inject({
+    method: 'POST', url: '/api/v1/auth', body: { username, password: 'a password' }
+  })).json().token as string
+  const ada = await signIn('ada')
+  const get = async (token: string, url: string) => app.inject({ url, headers: { 'x-auth-token': token } })
+  const first = await get(ada, '/api/v1/nodes')
+  t.match(first, { statusCode: 200, headers: { ratelimit: '"caller";r=1;t=60, "cloud";r=0;t=60' } })
+  t.match(await get(ada, '/api/v1/nodes/default'), { statusCode: 429, headers: { 'retry-after': String } }, 'the same cloud')
+  t.match((await get(ada, '/api/v1/nodes/lab')).json(), { status: 'error', status_code: 429 }, 'all requests')
+  t.equal((await get(await signIn('bob'), '/api/v1/nodes')).statusCode, 200)
+  t.equal((await api.get('/api/v2/nodes')).status, 200)
+})
+
+t.test('an address that guesses passwords at /api/v1/auth is slowed down, and others are not', async (t) => {
+  const { app } = await start(t, { failures_per_minute: 2 })
+  await createUsers(app.store).create({ name: 'ada', password: 'a password', grants: [grant('read', '*')] })
+  const signIn = async (address: string, password: string) => (await app.inject({
+    method: 'POST', url: '/api/v1/auth', headers: from(address), body: { username: 'ada', password }
+  })).statusCode
+  for (let n = 0; n < 3; n++) t.equal(await signIn('192.0.2.1', `guess ${n}`), 403)
+  const statuses = await Promise.all(Array.from({ length: 20 }, async (_, n) => signIn('192.0.2.1', `more ${n}`)))
+  t.ok(statuses.filter((status) => status === 403).length <= 2, 'one in a second is checked', { statuses })
+  t.ok(statuses.includes(429))
+  t.equal(await signIn('192.0.2.2', 'a password'), 200)
 })
 
 t.test('a caller over its limit is refused with the time to wait, another caller is served', async (t) => {

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { build, dummy, type BuildOptions } from './helper/app.ts'
+import { startEucalyptus } from './labs/eucalyptus/index.ts'
 import { startRackspace } from './labs/rackspace/index.ts'
 
 interface Span {
@@ -92,6 +93,31 @@ t.test('a request continues the trace of its client, and each call to a cloud is
   const text = JSON.stringify(spans)
   t.notOk(text.includes(fake.apiKey) || text.includes('include=extra'), 'spans have no secret and no query')
 })
+
+for (const driver of ['ec2', 'eucalyptus']) {
+  t.test(`calls of the driver ${driver} send traceparent, and their signature is accepted`, async (t) => {
+    const { spans } = await startCollector(t)
+    const fake = await startEucalyptus({ behaviour: { delay: 0 } })
+    t.teardown(fake.close)
+    const { host, port, path, region, url, accessKeyId: access_key_id, secretAccessKey: secret_access_key } = fake
+    const place = driver === 'ec2' ? { endpoint: url } : { host, port, path, secure: false }
+    const cloud = { driver, ...place, location: region, access_key_id, secret_access_key }
+    const { app, api } = await start(t, { clouds: { old: cloud } })
+    t.equal((await api.get('/api/v2/clouds/old/nodes', { traceparent })).status, 200)
+    t.equal((await api.post('/api/v2/clouds/old/key-pairs', { name: 'k' }, { traceparent })).status, 201)
+    await app.close()
+
+    const ours = spans.filter((span) => span.traceId === traceId)
+    for (const [action, name] of [['DescribeInstances', 'old nodes.list'], ['CreateKeyPair', 'old key-pairs.create']] as const) {
+      const call = ours.find((span) => span.name.toLowerCase().replaceAll(/[-_]/g, '') === name.replaceAll('-', ''))
+      const asked = fake.requests.find((one) => one.action === action)
+      t.ok(call, `${name} has a span`, { spans: ours.map((span) => span.name) })
+      t.match(asked, {
+        status: 200, trace: { parent: `00-${traceId}-${call?.spanId}-01`, isSigned: false }
+      }, `${action} names the span of its call`)
+    }
+  })
+}
 
 t.test('a traceparent that is not valid begins a new trace', async (t) => {
   await startCollector(t)

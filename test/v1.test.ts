@@ -187,6 +187,52 @@ t.test('a token is needed, also if anonymous callers may read', async (t) => {
   await app.close()
 })
 
+t.test('each route of v1 needs a token and its level on its cloud, before its input is checked', async (t) => {
+  const levels = ['read', 'operate', 'manage', 'admin']
+  const needed: Record<string, string> = {
+    'POST /vm/start': 'manage',
+    'PUT /vm/stop': 'manage',
+    'PUT /vm/action/assign': 'operate',
+    'PUT /vm/action/release': 'manage',
+    'PUT /fw/open': 'manage',
+    'PUT /fw/close': 'manage',
+    ...Object.fromEntries(['cloud', 'nodes', 'sizes', 'flavors', 'images', 'tenants', 'vm/status'].map((path) => [`GET /${path}`, 'read']))
+  }
+  const { app } = await build(t, { settings: { auth: {} }, clouds: { default: dummy(), foreign: dummy() } })
+  const { paths } = (await app.inject('/openapi-v1.json')).json() as { paths: Record<string, Record<string, object>> }
+  const routes = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => ({
+    path, method: method.toUpperCase() as 'GET', name: `${method.toUpperCase()} ${path.replace('/api/v1', '').replace('/{cloud}', '')}`
+  }))).filter(({ name }) => !['GET ', 'GET /', 'POST /auth'].includes(name))
+  t.same([...new Set(routes.map(({ name }) => name))].sort(), Object.keys(needed).sort(), 'this test has a row for each route')
+
+  const users = createUsers(app.store)
+  const wrong: string[] = []
+  for (const level of [undefined, ...levels]) {
+    const headers: Record<string, string> = {}
+    if (level !== undefined) {
+      await users.create({ name: level, password: 'a password', grants: [{ clouds: ['default'], level: level as 'read' }] })
+      const { body } = await createV1(app).post('/auth', { username: level, password: 'a password' })
+      headers['x-auth-token'] = body.token
+    }
+    for (const { path, method, name } of routes) {
+      const send = async (cloud: string) => {
+        const url = path.replace('{cloud}', cloud)
+        const { statusCode, body } = await app.inject({ method, url, headers, ...method !== 'GET' && { body: {} } })
+        return { status: statusCode, body }
+      }
+      const own = await send('default')
+      const isAllowed = level !== undefined && levels.indexOf(level) >= levels.indexOf(needed[name]!)
+      if ((own.status !== 403) !== isAllowed) wrong.push(`${level} ${method} ${path}: ${own.status}`)
+      if (level === undefined || !path.includes('{cloud}')) continue
+      const [foreign, unknown] = [await send('foreign'), await send('unknown')]
+      if (foreign.body.replace('foreign', 'unknown') !== unknown.body || foreign.status !== 400) {
+        wrong.push(`${level} ${method} ${path} on a foreign cloud: ${foreign.status} ${foreign.body}`)
+      }
+    }
+  }
+  t.same(wrong, [])
+})
+
 t.test('a token in the query is accepted if the settings say so', async (t) => {
   const { app, signIn } = await withUsers(t, { query_token: true })
   t.match(await createV1(app).get(`/nodes?auth_token=${await signIn('reader')}`), { status: 200 })

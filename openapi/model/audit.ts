@@ -13,12 +13,14 @@ export const AuditEntry = model('AuditEntry', Type.Object({
   }),
   caller: nullableRef(CallerRef),
   credential: nullableString('Id of the key or the token, which is no secret.'),
-  address: Type.String({ description: 'Address of the client, as `trust_proxy` says.' }),
+  address: Type.String({
+    description: 'Address of the client, as `trust_proxy` says; `local` for a command on the machine of the server.'
+  }),
   action: Type.String({ examples: ['nodes.stop', 'authenticate'] }),
   cloud: nullableString(),
-  resource: nullableString('Path of the resource.'),
+  resource: nullableString('Path of the resource; `/users/NAME` for a user, whom no path of the API shows.'),
   operation: nullableString('Id of the operation that the request started or joined.'),
-  request_id: nullableString('X-Request-Id of the request; null for counted refusals.'),
+  request_id: nullableString('X-Request-Id of the request; null for counted refusals and commands.'),
   provider_request_id: nullableString("The cloud's own id of the last request that changes something."),
   outcome: openEnum(auditOutcomes, 'started: the request has no answer yet, or the server stopped before it; ' +
     'accepted: the operation tells the end; succeeded: the change was made; refused: nothing was changed; failed: ' +

@@ -1,5 +1,7 @@
 import { Type, type Static } from '#typebox'
-import { inputObject, map, nullableInteger, nullableString, openEnum, Timestamp } from './common.ts'
+import {
+  inputObject, integer, map, nullableInteger, nullableRef, nullableString, openEnum, Timestamp
+} from './common.ts'
 import { model } from './model.ts'
 
 /** The levels of permission, lowest first. Each includes those before it. */
@@ -30,6 +32,17 @@ export const CallerRef = model('CallerRef', Type.Object({
   name: Type.String({ description: 'For people. Only kind, issuer and id together identify a caller.' })
 }, { description: 'A caller of this server.' }))
 
+export type CallerLimits = Static<typeof CallerLimits>
+export const CallerLimits = model('CallerLimits', Type.Object({
+  window_seconds: integer({ minimum: 1, description: 'Length of the window of time in which requests are counted.' }),
+  requests: integer({ minimum: 1, description: 'Requests in one window.' }),
+  cloud_requests: integer({ minimum: 1, description: 'Requests to one cloud in one window.' }),
+  changes_at_once: integer({ minimum: 1, description: 'Changes that are under way at once.' })
+}, {
+  description: 'The limits of a caller. The headers RateLimit of each answer tell how much is left.',
+  examples: [{ window_seconds: 60, requests: 6000, cloud_requests: 3000, changes_at_once: 50 }]
+}))
+
 export type Me = Static<typeof Me>
 export const Me = model('Me', Type.Object({
   kind: openEnum(callerKinds, 'The kind of credential. local: the server checks no callers.'),
@@ -38,7 +51,8 @@ export const Me = model('Me', Type.Object({
   name: Type.String({ description: 'For people. Only kind, issuer and id together identify a caller.' }),
   credential: nullableString('Id of the key or the token, which is no secret.'),
   expires_at: Timestamp('When the credential expires.'),
-  grants: Type.Array(Grant, { description: 'All of them apply.' })
+  grants: Type.Array(Grant, { description: 'All of them apply.' }),
+  limits: nullableRef(CallerLimits, 'The limits of the caller; null: the server checks no callers and has none.')
 }, { description: 'The caller of the request.' }))
 
 export type MayAnswer = Static<typeof MayAnswer>

@@ -145,6 +145,11 @@ export const problems = {
     title: 'The server does not answer to this host name',
     hint: 'Use an IP address or localhost, or add the name to `allowed_hosts` in the settings of the server.'
   },
+  connection_not_protected: {
+    status: 421,
+    title: 'The connection to the server is not protected',
+    hint: 'Use the HTTPS address of the proxy. To serve HTTPS without one, set `tls` in the settings of the server.'
+  },
   rate_limited: {
     status: 429,
     title: 'Too many requests to this server',

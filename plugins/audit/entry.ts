@@ -13,8 +13,8 @@ function resourceOf ({ url, params }: FastifyRequest): string | null {
 
 /** Creates the entry of a request of a known caller. It has no answer yet. */
 export function startEntry (request: FastifyRequest): AuditEntry {
-  const { caller, ip, routeOptions: { config: { action, v1 }, url = '' }, params, method } = request
-  const { cloud = v1 === undefined ? undefined : 'default' } = params as { cloud?: string }
+  const { caller, ip, routeOptions: { config: { action, cloudOf }, url = '' }, params, method } = request
+  const cloud = cloudOf?.(request) ?? (params as { cloud?: string }).cloud
   return {
     id: uuid(),
     created_at: new Date().toISOString(),

@@ -1,10 +1,20 @@
 import { once } from 'node:events'
+import { appendFileSync, mkdirSync } from 'node:fs'
+import path from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import type { AuditEntry } from '../../openapi/model/index.ts'
 
 export interface AuditFile {
   write (entry: AuditEntry): void
   close (): Promise<void>
+}
+
+const toLine = (entry: AuditEntry) => `${JSON.stringify(entry)}\n`
+
+/** Adds one entry to the file, for a command that runs without a server. Throws the error of the file system. */
+export function appendToAuditFile (file: string, entry: AuditEntry) {
+  mkdirSync(path.dirname(file), { recursive: true })
+  appendFileSync(file, toLine(entry), { mode: 0o600 })
 }
 
 /**
@@ -19,7 +29,7 @@ export async function openAuditFile (file: string, log: FastifyBaseLogger): Prom
   const reopen = () => stream.reopen()
   process.on('SIGHUP', reopen)
   return {
-    write (entry) { stream.write(`${JSON.stringify(entry)}\n`) },
+    write (entry) { stream.write(toLine(entry)) },
     async close () {
       process.off('SIGHUP', reopen)
       stream.end()

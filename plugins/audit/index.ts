@@ -5,6 +5,7 @@ import type { AuditEntry } from '../../openapi/model/index.ts'
 import { asProblemError } from '../errors.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor } from '../lists/cursor.ts'
 import { writeUntilDone } from '../store/index.ts'
+import { recordCommand, type CallerCommand } from './commands.ts'
 import { endEntry, startEntry } from './entry.ts'
 import { openAuditFile } from './file.ts'
 import { createRefusalCounts } from './refusals.ts'
@@ -40,6 +41,8 @@ export type AuditPageQuery = Omit<AuditQuery, 'after'> & { cursor?: string | und
 export interface Audit {
   /** Entries, the newest first. Throws invalid_request for a cursor of another query. */
   page (query: AuditPageQuery, owner: string): Promise<{ items: AuditEntry[], next_cursor: string | null }>
+  /** Runs a command of the admin socket and records it. */
+  command<T extends { id: string }> (command: CallerCommand<T>): Promise<T>
 }
 
 /** Milliseconds between two writes of refusals. They are written together, so that an attack does not fill the disk. */
@@ -52,7 +55,7 @@ const day = 24 * 60 * 60_000
 
 /** A change, or the console, whose URL gives full access to a node. */
 const isAudited = ({ method, config }: RouteOptions) => {
-  const { level: own = 'open', v1: level = own, action } = config ?? {}
+  const { level = 'open', action } = config ?? {}
   if (level === 'open' || action === 'nodes.validate') return false
   return action === 'nodes.console' || ![method].flat().some((one) => ['GET', 'HEAD', 'OPTIONS'].includes(one))
 }
@@ -71,6 +74,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const rows = createAuditRows(fastify.store)
   fastify.decorateRequest('trail')
   let flush = async () => {}
+  let publish = (entry: AuditEntry) => fastify.log.info({ audit: entry }, 'audit')
 
   fastify.decorate('audit', {
     async page ({ limit, cursor, ...query }, owner) {
@@ -87,7 +91,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
         ? null
         : await writeCursor({ query: bound, after: [last.created_at, last.id] }, kept)
       return { items, next_cursor: next }
-    }
+    },
+    command: async (command) => recordCommand(fastify.store, command, publish)
   } satisfies Audit)
   if (audit === undefined) return
 
@@ -95,8 +100,9 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const counts = createRefusalCounts()
   let waiting: AuditEntry[] = []
 
-  const publish = (entry: AuditEntry) => {
-    fastify.log.info({ audit: entry }, 'audit')
+  const toLog = publish
+  publish = (entry) => {
+    toLog(entry)
     file?.write(entry)
   }
 

@@ -1,18 +1,13 @@
 import type { AuditEntry } from '../../openapi/model/index.ts'
 import type { Store, Tables } from '../store/index.ts'
+import { newestFirst, type NewestFirst } from '../store/newest-first.ts'
 
-export interface AuditQuery {
-  limit: number
-  /** The entry after which the page begins. The newest comes first. */
-  after?: { created_at: string, id: string } | undefined
+export interface AuditQuery extends NewestFirst {
   callers?: readonly string[] | undefined
   clouds?: readonly string[] | undefined
   actions?: readonly string[] | undefined
   outcomes?: readonly string[] | undefined
   operation?: string | undefined
-  /** RFC 3339 in UTC with milliseconds. */
-  createdAfter?: string | undefined
-  createdBefore?: string | undefined
 }
 
 function toColumns ({ id, created_at, action, cloud, outcome, operation, ...content }: AuditEntry): Tables['audit'] {
@@ -36,15 +31,8 @@ export function createAuditRows (store: Store) {
 
     /** Returns entries, the newest first. */
     async list (query: AuditQuery): Promise<AuditEntry[]> {
-      const { limit, after, callers, clouds, actions, outcomes, operation, createdAfter, createdBefore } = query
-      let select = store.selectFrom('audit').selectAll()
-        .orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
-      if (after !== undefined) {
-        select = select.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('created_at', 'id'), '<', tuple(after.created_at, after.id)))
-      }
-      if (createdAfter !== undefined) select = select.where('created_at', '>=', createdAfter)
-      if (createdBefore !== undefined) select = select.where('created_at', '<', createdBefore)
+      const { callers, clouds, actions, outcomes, operation, ...page } = query
+      let select = newestFirst(store.selectFrom('audit').selectAll(), page)
       if (callers !== undefined) select = select.where('caller', 'in', callers)
       if (clouds !== undefined) select = select.where('cloud', 'in', clouds)
       if (actions !== undefined) select = select.where('action', 'in', actions)

@@ -1,13 +1,16 @@
 import fp from 'fastify-plugin'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type {
+  FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction
+} from 'fastify'
 import type { IssuerSettings, Settings } from '../../config/index.ts'
-import { ProblemError } from '../../openapi/model/index.ts'
+import type { ProblemError } from '../../openapi/model/index.ts'
 import { createAnonymous, localCaller, type Caller } from './caller.ts'
 import { createKeyCheck } from './key-check.ts'
 import { createKeys, looksLikeKey, type Keys } from './keys.ts'
 import { actionsOf, levelOf, type Action } from './levels.ts'
 import { createFindPresent, type FindPresent } from './present-grants.ts'
 import { createRefusals, type RefusalListener } from './refusals.ts'
+import { createBearerSource, createSources, type CredentialSource } from './sources.ts'
 
 export type { Caller } from './caller.ts'
 
@@ -31,6 +34,10 @@ export interface Auth {
   keys: Keys
   /** Reads the credential of a request again, after a long wait. Throws unauthenticated if it is not valid any more. */
   renew (request: FastifyRequest): Promise<void>
+  /** Adds a source of credentials for the routes that name it in `config.credential`. */
+  addSource (name: string, source: CredentialSource): void
+  /** When the credential of a request with this route is read, and its permission is checked. */
+  stageOf (config: FastifyContextConfig): CredentialSource['stage']
   /** Calls the listener with the caller of each token that is verified, which is at most once a minute for a token. */
   onAcceptedToken (listener: (caller: Caller) => void): void
   /** Returns a caller with its present grants, for what the server does later in its name. See present-grants.ts. */
@@ -39,25 +46,6 @@ export interface Auth {
   onRefusal (listener: RefusalListener): void
   /** Tells the listeners about a refusal, and returns its problem. */
   refuse (request: FastifyRequest, caller: Caller | undefined, problem: ProblemError): ProblemError
-}
-
-/** RFC 6750, section 3: a request without a credential gets no error code. */
-const challenge = (isGiven: boolean) =>
-  `Bearer realm="Cloud Orchestrator"${isGiven ? ', error="invalid_token"' : ''}`
-
-const bearer = /^bearer +(\S+) *$/i
-
-/** Longer than any token of a usual provider. */
-const maxTokenLength = 8192
-
-/** Reads the token of a request; undefined without the header. Throws unauthenticated. */
-function readToken ({ raw: { headers: { authorization } } }: FastifyRequest): string | undefined {
-  if (authorization === undefined) return undefined
-  const [, token] = authorization.length > maxTokenLength ? [] : bearer.exec(authorization) ?? []
-  if (token === undefined) {
-    throw new ProblemError('unauthenticated', 'The header Authorization is not valid; expected: Bearer TOKEN')
-  }
-  return token
 }
 
 /** A server without issuers does not load the library. */
@@ -70,8 +58,9 @@ async function loadTokenCheck (
 }
 
 /**
- * Finds out who sends a request, from `Authorization: Bearer`. Permissions are checked by permissions.ts. Other plugins
- * use `request.caller` in their own onRequest hooks if they are registered later, and `fastify.auth.onRefusal`.
+ * Finds out who sends a request, from `Authorization: Bearer` or from the source that its route names. Permissions are
+ * checked by permissions.ts. Other plugins use `request.caller` in their own hooks of the same stage if they are
+ * registered later, and `fastify.auth.onRefusal`.
  */
 export default fp(async (fastify, { settings: { auth } }: { settings: Settings }) => {
   const refusals = createRefusals()
@@ -93,7 +82,14 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
     for (const [name, action] of actionsOf(route)) if (actions.get(name)?.isOnCloud !== true) actions.set(name, action)
   })
   if (auth === undefined) {
-    fastify.decorate('auth', { ...common, enabled: false, hasAnonymous: false, async renew () {} })
+    fastify.decorate('auth', {
+      ...common,
+      enabled: false,
+      hasAnonymous: false,
+      async renew () {},
+      addSource () {},
+      stageOf: () => 'onRequest'
+    })
     fastify.decorateRequest('caller', { getter: () => localCaller })
     return
   }
@@ -104,44 +100,51 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
     for (const listener of tokenListeners) listener(caller)
   })
 
-  const findCaller = (request: FastifyRequest): Caller | Promise<Caller> => {
-    const token = readToken(request)
-    if (token === undefined) {
-      if (auth.anonymous.length > 0) return anonymous
-      throw new ProblemError('unauthenticated', 'The request has no credential')
-    }
-    if (looksLikeKey(token) || checkToken === undefined) return keyCheck.find(token)
-    return checkToken(token)
-  }
+  const hasAnonymous = auth.anonymous.length > 0
+  const sources = createSources(createBearerSource(hasAnonymous ? anonymous : undefined, (token) =>
+    looksLikeKey(token) || checkToken === undefined ? keyCheck.find(token) : checkToken(token)))
+  const sourceOf = ({ routeOptions: { config } }: FastifyRequest) => sources.of(config.credential)
 
   fastify.decorate('auth', {
     ...common,
     enabled: true,
-    hasAnonymous: auth.anonymous.length > 0,
-    async renew (request) { request.caller = await findCaller(request) }
+    hasAnonymous,
+    async renew (request) { request.caller = await sourceOf(request).find(request) },
+    addSource: sources.add,
+    stageOf: ({ credential }) => sources.of(credential).stage
   })
 
-  const refuse = (request: FastifyRequest, reply: FastifyReply, error: ProblemError) => {
-    if (error.code !== 'unauthenticated') return error
-    reply.header('www-authenticate', challenge(request.raw.headers.authorization !== undefined))
-    return refusals.refuse(request, undefined, error)
-  }
-
-  fastify.addHook('onRequest', (request, reply, done) => {
-    request.caller = anonymous
-    if (request.is404 || request.routeOptions.config.level === 'open') return done()
+  const authenticate = (
+    source: CredentialSource, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction
+  ) => {
     const accept = (caller: Caller) => {
       request.caller = caller
       done()
     }
-    const reject = (error: unknown) => done(refuse(request, reply, error as ProblemError))
+    const reject = (error: unknown) => {
+      const problem = error as ProblemError
+      if (problem.code !== 'unauthenticated') return done(problem)
+      source.challenge?.(request, reply)
+      done(refusals.refuse(request, undefined, problem))
+    }
     try {
-      const found = findCaller(request)
+      const found = source.find(request)
       // Not awaited: a promise for each request costs a few percent of a small list.
       if (found instanceof Promise) found.then(accept, reject)
       else accept(found)
     } catch (error) {
       reject(error)
     }
-  })
+  }
+
+  const authenticateAt = (stage: CredentialSource['stage']) =>
+    (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
+      if (stage === 'onRequest') request.caller = anonymous
+      if (request.is404 || request.routeOptions.config.level === 'open') return done()
+      const source = sourceOf(request)
+      if (source.stage !== stage) return done()
+      authenticate(source, request, reply, done)
+    }
+  fastify.addHook('onRequest', authenticateAt('onRequest'))
+  fastify.addHook('preValidation', authenticateAt('preValidation'))
 }, { name: 'auth', dependencies: ['store'] })

@@ -7,7 +7,7 @@ const second = 1000
 const timeoutMs = 5 * second
 /** Milliseconds between two tries while the issuer has never answered. */
 const retryMs = 5 * second
-/** Milliseconds between two fetches: a token with an unknown `kid` must not cause more of them. */
+/** Milliseconds between two fetches for tokens with an unknown `kid`, which anybody can make. */
 const pauseMs = 60 * second
 /** Milliseconds after which the keys are fetched again in the background, so that withdrawn keys are noticed. */
 const staleMs = 600 * second
@@ -30,18 +30,24 @@ async function fetchKeys (issuer: string): Promise<JWTVerifyGetKey> {
 /**
  * The keys of an issuer: fetched at the first token, again at most once a minute if a token names an unknown key, and
  * in the background from time to time. While the issuer cannot be reached, the last keys stay in use. The returned
- * function throws issuer_unavailable if there are none.
+ * function throws issuer_unavailable if there are none, or if a token names an unknown key and the keys could not be
+ * fetched again.
  */
 export function createKeySet (issuer: string, log: FastifyBaseLogger): JWTVerifyGetKey {
   let keys: JWTVerifyGetKey | undefined
+  let isOutdated = false
   let triedAt = -Infinity
+  /** When a token with an unknown key last made the server fetch the keys. */
+  let askedAt = -Infinity
   let running: Promise<void> | undefined
 
   const refresh = async () => {
     triedAt = performance.now()
     try {
       keys = await fetchKeys(issuer)
+      isOutdated = false
     } catch (err) {
+      isOutdated = true
       log.warn({ err, issuer }, 'the keys of an issuer could not be fetched; this is tried again')
     }
   }
@@ -50,23 +56,33 @@ export function createKeySet (issuer: string, log: FastifyBaseLogger): JWTVerify
     running ??= refresh().finally(() => { running = undefined })
     return running
   }
-  const sinceTry = () => performance.now() - triedAt
+  const since = (time: number) => performance.now() - time
+  const unavailable = (waitMs: number) =>
+    new ProblemError('issuer_unavailable', `The keys of the issuer ${issuer} cannot be fetched`, {
+      retry_after: Math.ceil(waitMs / second)
+    })
+
+  /** Fetches the keys for a token that names an unknown one. The first fetch of all does not count for the pause. */
+  const refreshForUnknown = async (error: unknown) => {
+    if (running !== undefined) return running
+    if (since(askedAt) >= pauseMs) {
+      askedAt = performance.now()
+      return refreshOnce()
+    }
+    throw isOutdated ? unavailable(pauseMs - since(askedAt)) : error
+  }
 
   return async (header, token) => {
-    if (keys === undefined && (running !== undefined || sinceTry() > retryMs)) await refreshOnce()
-    if (keys === undefined) {
-      throw new ProblemError('issuer_unavailable', `The keys of the issuer ${issuer} cannot be fetched`, {
-        retry_after: retryMs / second
-      })
-    }
+    if (keys === undefined && (running !== undefined || since(triedAt) > retryMs)) await refreshOnce()
+    if (keys === undefined) throw unavailable(retryMs)
     // Not awaited: the keys at hand are still good.
-    if (sinceTry() > staleMs) refreshOnce()
+    if (since(triedAt) > staleMs) refreshOnce()
     try {
       return await keys(header, token)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
-      if (running === undefined && sinceTry() < pauseMs) throw error
-      await refreshOnce()
+      await refreshForUnknown(error)
+      if (isOutdated) throw unavailable(pauseMs - since(askedAt))
       return keys(header, token)
     }
   }

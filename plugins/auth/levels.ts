@@ -14,6 +14,10 @@ declare module 'fastify' {
     level?: RouteLevel
     /** The name of the action in `/me/may` and in the audit: `nodes.stop`. */
     action?: string
+    /** Tells the cloud of a request whose path is not /clouds/{cloud}. The level is then needed on it. */
+    cloudOf?: (request: FastifyRequest) => string
+    /** The name of the source of the credential (see sources.ts). Without it: `Authorization: Bearer`. */
+    credential?: string
   }
 }
 
@@ -41,20 +45,26 @@ export interface Action {
   isOnCloud: boolean
 }
 
-export const hasCloud = (url: string) => /\/clouds\/:cloud(\/|$)/.test(url)
+/** Whether the level of a route is needed on one cloud. */
+export const isOnCloud = ({ url, config }: Pick<RouteOptions, 'url' | 'config'>) =>
+  config?.cloudOf !== undefined || /\/clouds\/:cloud(\/|$)/.test(url)
+
+/** The cloud of a request of such a route. */
+export const cloudOf = (request: FastifyRequest): string =>
+  request.routeOptions.config.cloudOf?.(request) ?? (request.params as { cloud: string }).cloud
 
 /**
  * Returns the actions of a route by their names. If the level depends on the input, each case is an action as well:
  * `nodes.console` needs the lowest level, `nodes.console.url` that of its case.
  */
-export function actionsOf ({ url, config }: RouteOptions): [string, Action][] {
-  const { level, action } = config ?? {}
+export function actionsOf (route: RouteOptions): [string, Action][] {
+  const { level, action } = route.config ?? {}
   if (action === undefined || level === undefined || level === 'open') return []
-  const isOnCloud = hasCloud(url)
-  const own: [string, Action] = [action, { level: lowestLevel(level), isOnCloud }]
+  const place = { isOnCloud: isOnCloud(route) }
+  const own: [string, Action] = [action, { level: lowestLevel(level), ...place }]
   if (typeof level === 'string') return [own]
   return [own, ...Object.entries(level.cases).map(([name, level]): [string, Action] =>
-    [`${action}.${name}`, { level, isOnCloud }])]
+    [`${action}.${name}`, { level, ...place }])]
 }
 
 /** Swagger UI, whose plugin cannot declare a level, and the answers to preflights. */

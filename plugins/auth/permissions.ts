@@ -1,12 +1,10 @@
 import fp from 'fastify-plugin'
-import type { FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { FastifyRequest, HookHandlerDoneFunction, RouteOptions } from 'fastify'
 import { ProblemError, type Level } from '../../openapi/model/index.ts'
 import { cloudNotFound } from '../clouds/farm.ts'
-import { hasCloud, lowestLevel, type RouteLevel } from './levels.ts'
+import { cloudOf, isOnCloud, lowestLevel, type RouteLevel } from './levels.ts'
 
 type Hook = (request: FastifyRequest, reply: unknown, done: HookHandlerDoneFunction) => void
-
-const cloudOf = ({ params }: FastifyRequest) => (params as { cloud: string }).cloud
 
 const denied = ({ caller: { name } }: FastifyRequest, level: Level, place: string) =>
   new ProblemError('permission_denied', `${name} needs the level ${level} on ${place} for this`, {
@@ -42,14 +40,20 @@ export default fp(async (fastify) => {
     done(auth.refuse(request, caller, denied(request, level, '* (all clouds)')))
   }
 
+  /** Adds a check directly after the caller is known. */
+  const addCheck = (route: RouteOptions, hook: Hook) => {
+    const stage = auth.stageOf(route.config!)
+    route[stage] = withFirst<any>(hook, route[stage])
+  }
+
   fastify.addHook('onRoute', (route) => {
     const level = route.config!.level as RouteLevel
     if (level === 'open') return
-    if (!hasCloud(route.url)) {
-      if (level !== 'read') route.onRequest = withFirst(requireEverywhere(lowestLevel(level)), route.onRequest)
+    if (!isOnCloud(route)) {
+      if (level !== 'read') addCheck(route, requireEverywhere(lowestLevel(level)))
       return
     }
-    route.onRequest = withFirst(requireOnCloud(typeof level === 'string' ? level : 'read'), route.onRequest)
+    addCheck(route, requireOnCloud(typeof level === 'string' ? level : 'read'))
     if (typeof level === 'string') return
     const byCase: Hook = (request, _reply, done) => done(check(request, level.cases[level.caseOf(request)]!))
     route.preHandler = withFirst(byCase, route.preHandler)

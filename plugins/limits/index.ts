@@ -1,9 +1,16 @@
 import fp from 'fastify-plugin'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Settings } from '../../config/index.ts'
-import { ProblemError } from '../../openapi/model/index.ts'
+import { ProblemError, type CallerLimits } from '../../openapi/model/index.ts'
 import { addressOf } from './address.ts'
 import { createWindow, type Use } from './window.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The limits of each caller; null if there are none. */
+    callerLimits: CallerLimits | null
+  }
+}
 
 const seconds = 60
 
@@ -22,7 +29,11 @@ const keyOf = (request: FastifyRequest) => {
 export default fp(async (fastify, { settings: { limits } }: { settings: Settings }) => {
   const { requests_per_minute: requests, cloud_requests_per_minute: cloudRequests, changes_at_once: maxChanges } =
     limits.per_caller
-  if (!fastify.auth.enabled) return
+  const { auth } = fastify
+  fastify.decorate('callerLimits', auth.enabled
+    ? { window_seconds: seconds, requests, cloud_requests: cloudRequests, changes_at_once: maxChanges }
+    : null)
+  if (!auth.enabled) return
   const callers = createWindow({ quota: requests, seconds })
   const clouds = createWindow({ quota: cloudRequests, seconds })
   const changes = new Map<string, number>()
@@ -39,10 +50,10 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     return new ProblemError('rate_limited', detail, { retry_after: wait })
   }
 
-  fastify.addHook('onRequest', (request, reply, done) => {
-    if (request.is404 || request.routeOptions.config.level === 'open') return done()
+  const limit = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
     const key = keyOf(request)
-    const { cloud } = request.params as { cloud?: string }
+    const { cloudOf } = request.routeOptions.config
+    const cloud = cloudOf?.(request) ?? (request.params as { cloud?: string }).cloud
     const own = callers.take(key)
     const ofCloud = cloud === undefined ? undefined : clouds.take(`${cloud} ${key}`)
     reply.header('ratelimit-policy', ofCloud === undefined ? callerPolicy : cloudPolicy)
@@ -69,5 +80,14 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
       else changes.set(key, left)
     })
     done()
-  })
+  }
+
+  // Directly after the caller is known.
+  for (const stage of ['onRequest', 'preValidation'] as const) {
+    fastify.addHook(stage, (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
+      const { is404, routeOptions: { config } } = request
+      if (is404 || config.level === 'open' || auth.stageOf(config) !== stage) return done()
+      limit(request, reply, done)
+    })
+  }
 }, { name: 'limits', dependencies: ['auth', 'metrics'] })

@@ -54,7 +54,8 @@ export function createWindow ({ quota, seconds }: WindowOptions) {
       return {
         isAllowed: count.used <= quota,
         remaining: Math.max(0, quota - count.used),
-        reset: Math.ceil((count.endsAt - now) / 1000)
+        // The difference of two decimals may be a little more than the window.
+        reset: Math.min(seconds, Math.ceil((count.endsAt - now) / 1000))
       }
     },
     /** Whether a key has been used more often than its quota in a window that has not ended. */

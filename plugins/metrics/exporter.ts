@@ -9,6 +9,7 @@ import type { Auth } from '../auth/index.ts'
 import { sendProblem } from '../errors.ts'
 import { followCertificate, listenerOptions } from '../http/tls.ts'
 import { createHostCheck, hostRefused } from '../http/origins.ts'
+import { createConnectionCheck } from '../http/plain-connections.ts'
 import type { Sample } from './registry.ts'
 
 declare module 'fastify' {
@@ -70,6 +71,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     ? () => {}
     : followCertificate(settings.tls, listener.server as unknown as tls.Server, fastify.log)
   listener.setErrorHandler(sendProblem)
+  const checkConnection = createConnectionCheck(host, settings)
+  if (checkConnection !== undefined) listener.addHook('onRequest', checkConnection)
   if (isLoopback(host)) checkHost(listener, [host, ...settings.allowed_hosts])
   else requireAdmin(listener, fastify.auth)
   listener.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))

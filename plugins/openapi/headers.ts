@@ -13,6 +13,10 @@ export const headers = {
   Link: text('The next page, `rel="next"`, if there is one.'),
   'Preference-Applied': text('The part of `Prefer` that was applied: `wait=30`.'),
   'Idempotency-Replayed': text('`true` if this is the response of the first request with the same Idempotency-Key.'),
+  RateLimit: text('The limits of the caller by their names, with the requests that are left (`r`) and the seconds ' +
+    'until the window ends (`t`): `"caller";r=5999;t=60, "cloud";r=2999;t=60`. Only if the server checks callers.'),
+  'RateLimit-Policy': text('The same limits with their requests (`q`) and the seconds of their window (`w`): ' +
+    '`"caller";q=6000;w=60, "cloud";q=3000;w=60`. Only if the server checks callers.'),
   'Retry-After': {
     schema: { type: 'integer', format: 'int32', minimum: 0 },
     description: 'Seconds to wait before the next request: for an operation that has not ended, and with problems ' +
@@ -24,8 +28,11 @@ type Header = keyof typeof headers
 
 const refTo = (name: Header) => [name, { $ref: `#/components/headers/${name}` }] as const
 
-/** The headers of every problem. */
-export const problemHeaders = Object.fromEntries((['X-Request-Id', 'Retry-After'] as const).map(refTo))
+const limitHeaders = ['RateLimit', 'RateLimit-Policy'] as const
+
+/** The headers of a problem. One that is found before the caller is known has no limits. */
+export const problemHeaders = (hasLimits: boolean) => Object.fromEntries(
+  (['X-Request-Id', ...hasLimits ? limitHeaders : [], 'Retry-After'] as const).map(refTo))
 
 /** A new rule is a part of its group and has no path of its own. */
 const withoutLocation = new Set(['createSecurityGroupRule'])
@@ -36,6 +43,7 @@ function headersOf (status: string, route: Route): Header[] {
   const isChange = operation.responses['202'] !== undefined
   const found: (Header | false)[] = [
     'X-Request-Id',
+    ...operation['x-required-level'] === undefined ? [] : limitHeaders,
     isTagged(route) && status === '200' && 'ETag',
     (status === '201' || isChange) && !withoutLocation.has(operation.operationId) && 'Location',
     takes(operation, 'cursor') && 'Link',

@@ -32,7 +32,8 @@ export const problemResponses = {
   PayloadTooLarge: ['payload_too_large'],
   UriTooLong: ['uri_too_long'],
   UnsupportedMediaType: ['unsupported_media_type'],
-  HostNotAllowed: ['host_not_allowed'],
+  HostNotAllowed: ['host_not_allowed', 'connection_not_protected'],
+  ConnectionNotProtected: ['connection_not_protected'],
   Invalid: ['validation_failed'],
   Rejected: ['validation_failed', 'provider_rejected'],
   CreateRejected: ['validation_failed', 'provider_rejected', 'idempotency_mismatch'],
@@ -85,7 +86,7 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     mayHaveBody && 'PayloadTooLarge',
     hasId && 'UriTooLong',
     mayHaveBody && 'UnsupportedMediaType',
-    !isHealth && 'HostNotAllowed',
+    isHealth ? 'ConnectionNotProtected' : 'HostNotAllowed',
     isCreate ? 'CreateRejected' : callsCloud || listsAll ? 'Rejected' : 'Invalid',
     needsCaller && 'RateLimited',
     'InternalError',
@@ -102,9 +103,14 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
 /** Returns the HTTP status of a problem response. */
 export const statusOf = (name: ProblemResponse) => problems[problemResponses[name][0]].status
 
+/** Problems that are found before the caller of a request is known. */
+const beforeCaller = new Set<ProblemResponse>([
+  'Unauthenticated', 'NotAcceptable', 'UriTooLong', 'HostNotAllowed', 'ConnectionNotProtected'
+])
+
 const any: Response = {
   description: 'Another problem.',
-  headers: problemHeaders,
+  headers: problemHeaders(true),
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
 }
 
@@ -112,7 +118,8 @@ const any: Response = {
 export function describeProblems (): Record<string, Response> {
   const known = Object.entries(problemResponses).map(([name, codes]) => {
     const description = codes.map((code) => `\`${code}\`: ${problems[code].title}.`).join(' ')
-    return [name, { ...any, description, 'x-problem-codes': codes }] as const
+    const headers = problemHeaders(!beforeCaller.has(name as ProblemResponse))
+    return [name, { ...any, description, headers, 'x-problem-codes': codes }] as const
   })
   return { ...Object.fromEntries(known), Problem: any }
 }

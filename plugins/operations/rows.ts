@@ -9,6 +9,7 @@ import {
 import { showActions } from '../auth/actions-shown.ts'
 import { identityOf, type Caller } from '../auth/caller.ts'
 import type { Store, Tables } from '../store/index.ts'
+import { newestFirst, type NewestFirst } from '../store/newest-first.ts'
 import type { IdempotencyKey } from '../store/tables.ts'
 
 /** An operation in the store. */
@@ -69,32 +70,18 @@ export function toOperation (row: OperationRow, caller: Caller): Operation {
   }
 }
 
-export interface OperationQuery {
-  limit: number
-  /** The operation after which the page begins. The newest comes first; ids decide between equal times. */
-  after?: { created_at: string, id: string } | undefined
+export interface OperationQuery extends NewestFirst {
   clouds?: readonly string[] | undefined
   statuses?: readonly string[] | undefined
   kinds?: readonly string[] | undefined
   /** Path or id of a resource. */
   resource?: string | undefined
-  /** RFC 3339 in UTC with milliseconds: created at this time or later. */
-  createdAfter?: string | undefined
-  /** Created before this time. */
-  createdBefore?: string | undefined
 }
 
 /** The query of a page of operations, the newest first. Each of its filters has an index. */
 export function selectOperations (store: Kysely<Tables>, query: OperationQuery) {
-  const { limit, after, clouds, statuses, kinds, resource, createdAfter, createdBefore } = query
-  let select = store.selectFrom('operations').selectAll()
-    .orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
-  if (after !== undefined) {
-    select = select.where(({ eb, refTuple, tuple }) =>
-      eb(refTuple('created_at', 'id'), '<', tuple(after.created_at, after.id)))
-  }
-  if (createdAfter !== undefined) select = select.where('created_at', '>=', createdAfter)
-  if (createdBefore !== undefined) select = select.where('created_at', '<', createdBefore)
+  const { clouds, statuses, kinds, resource, ...page } = query
+  let select = newestFirst(store.selectFrom('operations').selectAll(), page)
   if (clouds !== undefined) select = select.where('cloud', 'in', clouds)
   if (statuses !== undefined) select = select.where('status', 'in', statuses)
   if (kinds !== undefined) select = select.where('kind', 'in', kinds)

@@ -57,13 +57,13 @@ export async function documentV1 (fastify: FastifyInstance) {
       components: { securitySchemes: { token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' } } }
     },
     transform: ({ schema, url, route }) => {
-      const security = route.config?.v1 === 'open' ? [] : [{ token: [] }]
+      const security = route.config?.level === 'open' ? [] : [{ token: [] }]
       return { schema: { ...schema, deprecated: true, security }, url }
     }
   } as Parameters<typeof swagger>[1])
 
   let document: string | undefined
-  const hidden = { config: { level: 'open' as const, v1: 'open' as const }, schema: { hide: true } }
+  const hidden = { config: { level: 'open' as const }, schema: { hide: true } }
   const { swaggerV1 } = fastify as unknown as { swaggerV1 (): object }
   fastify.get('/openapi-v1.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')

@@ -30,7 +30,8 @@ function messageOf ({ message, code, details: { errors = [], hint } }: ProblemEr
   if (errors.length > 0) {
     return errors.map(({ pointer, message }) => `${pointer.replace(/^\//, '') || 'body'}: ${message}`).join('; ')
   }
-  return hint === undefined ? message : `${message}. ${hint}`
+  // A hint for a missing permission names paths of v2, which the caller cannot use.
+  return hint === undefined || code === 'permission_denied' ? message : `${message}. ${hint}`
 }
 
 export interface V1Error {

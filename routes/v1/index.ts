@@ -1,7 +1,7 @@
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from '#typebox'
 import { ProblemError } from '../../openapi/model/index.ts'
-import { createCredentials, type V1Options } from '../../plugins/v1/credentials.ts'
+import { createSignIn, type V1Options } from '../../plugins/v1/credentials.ts'
 import { deprecationHeaders } from '../../plugins/v1/deprecation.ts'
 import { documentV1 } from '../../plugins/v1/document.ts'
 import { assignmentRoutes } from './assignments.ts'
@@ -25,7 +25,7 @@ export default async function v1 (fastify: FastifyInstance, options: V1Options) 
 }
 
 async function routes (fastify: FastifyInstance, { settings }: V1Options) {
-  const credentials = createCredentials(fastify, settings)
+  const signIn = createSignIn(fastify, settings)
   const finder = createFinder(fastify)
   const headers = deprecationHeaders(settings)
 
@@ -39,22 +39,15 @@ async function routes (fastify: FastifyInstance, { settings }: V1Options) {
       done(malformed())
     }
   })
-  fastify.addHook('onRoute', (route: RouteOptions) => {
-    if (route.config?.v1 === undefined && route.schema?.hide !== true) {
-      throw new Error(`The route ${route.url} declares no level of v1. Add config: { v1: … }`)
-    }
-  })
   fastify.addHook('onRequest', async (_request, reply) => { reply.headers(headers) })
-  // After the body was parsed, since it may contain the token, and before it is validated.
-  fastify.addHook('preValidation', credentials.authorize)
 
   fastify.get('/', {
-    config: { level: 'open', v1: 'open' },
+    config: { level: 'open' },
     schema: { operationId: 'v1Ping', summary: 'Whether the server answers', tags: ['Server'], response: answer({}) }
   }, async () => ({ status: 'ok' }))
 
   fastify.post<{ Body: Static<typeof SignIn> }>('/auth', {
-    config: { level: 'open', v1: 'open' },
+    config: { level: 'open' },
     schema: {
       operationId: 'v1SignIn',
       summary: 'Get a token for a name and a password',
@@ -67,7 +60,7 @@ async function routes (fastify: FastifyInstance, { settings }: V1Options) {
     }
   }, async (request, reply) => {
     const { username, password } = request.body
-    const token = await credentials.signIn(request, username, password)
+    const token = await signIn(request, username, password)
     reply.header('cache-control', 'no-store')
     return { status: 'ok', status_code: 200, token }
   })

@@ -13,7 +13,7 @@ const originOf = (driver: string) => ({ provider: providerOf(driver), cloud_type
 /** The lists of v1. A list is whole: v1 has no pages. */
 export function listRoutes (fastify: FastifyInstance, { cloudOf, listAll }: Finder) {
   fastify.get('/cloud', {
-    config: { level: 'open', v1: 'read' },
+    config: { level: 'read', credential: 'v1' },
     schema: {
       operationId: 'v1ListClouds',
       summary: 'List the clouds, `default` first',

@@ -21,6 +21,8 @@ export interface V1Route<Body extends TObject> {
   run (request: FastifyRequest, body: Static<Body>): Promise<object>
 }
 
+const cloudOf = ({ params }: FastifyRequest) => (params as { cloud?: string }).cloud ?? 'default'
+
 /** Registers a route of v1 for the cloud `default`, and one for a cloud in the path. */
 export function addRoute<Body extends TObject> (fastify: FastifyInstance, route: V1Route<Body>) {
   const { method, path, level, action, operationId, summary, description, tag, body, fields, run } = route
@@ -39,7 +41,7 @@ export function addRoute<Body extends TObject> (fastify: FastifyInstance, route:
     fastify.route({
       method,
       url,
-      config: { level: 'open', v1: level, action },
+      config: { level, action, credential: 'v1', cloudOf },
       schema,
       handler: async (request) => ({ status: 'ok', ...await run(request, request.body as Static<Body>) })
     })

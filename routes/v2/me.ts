@@ -21,7 +21,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     config: { level: 'read', action: 'me.get' },
     schema: {
       operationId: 'getMe',
-      summary: 'Get the caller of this request and its grants',
+      summary: 'Get the caller of this request, its grants and its limits',
       description: 'Without `auth` in the settings, the caller of every request is `local`, who may do everything.',
       tags,
       response: ok(Me, 'The caller.')
@@ -33,7 +33,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     name,
     credential,
     expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
-    grants: [...grants]
+    grants: [...grants],
+    limits: fastify.callerLimits
   }))
 
   fastify.get('/me/may', {

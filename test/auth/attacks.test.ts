@@ -2,8 +2,11 @@ import { request as httpRequest } from 'node:http'
 import net from 'node:net'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
+import { createUsers } from '../../plugins/auth/users.ts'
+import { parsePrefer } from '../../plugins/operations/index.ts'
 import { build, dummy } from '../helper/app.ts'
 import { bearer, createKey, grant } from '../helper/callers.ts'
+import { moveClock } from '../helper/clock.ts'
 
 const secretSetting = 'hunter2-of-the-settings'
 const clouds = { prod: dummy({ nodes: 1 }), 'prod-2': dummy({ nodes: 1 }), secret: dummy({ nodes: 1 }) }
@@ -117,6 +120,35 @@ t.test('a key that is revoked while its request waits for an operation gets 401,
   const waiting = api.get(`${operation.self}?wait=2`, team.headers)
   t.equal((await api.delete(`/api/v2/keys/${team.id}`, admin.headers)).status, 204)
   t.equal((await waiting).status, 401)
+})
+
+t.test('no wait lasts longer than a minute, so that a grant removed during it ends within one', async (t) => {
+  const { app, api } = await start(t)
+  t.equal(parsePrefer('wait=3600'), 60)
+  const admin = await createKey(app, grant('admin', '*'))
+  const { body: { items: [node] } } = await api.get('/api/v2/clouds/prod/nodes', admin.headers)
+  const { body: operation } = await api.post(`${node.self}/actions/stop`, {}, admin.headers)
+  t.equal((await api.get(`${operation.self}?wait=61`, admin.headers)).status, 422)
+})
+
+t.test('a sign-in of a user that is removed ends within a minute, and so does a key', async (t) => {
+  const { app, api, team } = await start(t)
+  const move = moveClock(t)
+  const users = createUsers(app.store)
+  await users.create({ name: 'ada', password: 'a password', grants: [grant('read', 'prod')] })
+  const signedIn = await app.inject({
+    method: 'POST', url: '/api/v1/auth', body: { username: 'ada', password: 'a password' }
+  })
+  const { token } = signedIn.json() as { token: string }
+  const nodes = async () => (await app.inject({ url: '/api/v1/nodes/prod', headers: { 'x-auth-token': token } })).statusCode
+  t.equal(await nodes(), 200)
+  t.equal((await api.get('/api/v2/clouds/prod', team.headers)).status, 200)
+  // As a command does on a store that another process has changed: the server is not told.
+  await app.store.deleteFrom('users').execute()
+  await app.store.deleteFrom('api_keys').execute()
+  move(59_000)
+  t.equal(await nodes(), 403)
+  t.equal((await api.get('/api/v2/clouds/prod', team.headers)).status, 401)
 })
 
 t.test('100 guesses do not change what others get', async (t) => {

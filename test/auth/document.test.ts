@@ -1,6 +1,7 @@
 import t from 'tap'
 import { build } from '../helper/app.ts'
-import { grant } from '../helper/callers.ts'
+import { createKey, grant } from '../helper/callers.ts'
+import { start } from './route-table.ts'
 
 interface Document {
   components: { securitySchemes: Record<string, { type: string, openIdConnectUrl?: string }> }
@@ -24,6 +25,39 @@ t.test('the document has the security schemes, and each operation its requiremen
     type: 'openIdConnect', openIdConnectUrl: 'https://id.example.org/.well-known/openid-configuration'
   })
   t.same(security, [{ bearer: [] }, { oidc: ['openid'] }])
+})
+
+interface Described { $ref?: string, headers?: Record<string, object> }
+
+t.test('each answer has the headers of limits exactly if the document says so', async (t) => {
+  const { app, routes, send } = await start(t)
+  const { paths, components: { responses } } = app.swagger() as unknown as {
+    paths: Record<string, Record<string, { responses: Record<string, Described> }>>
+    components: { responses: Record<string, Described> }
+  }
+  const limited = ['RateLimit', 'RateLimit-Policy']
+  const documented = ({ path, method }: typeof routes[number], status: number) => {
+    const { responses: own } = paths[path]![method.toLowerCase()]!
+    const found = own[status] ?? own[`${Math.floor(status / 100)}XX`]
+    const { headers = {} } = found?.$ref === undefined ? found ?? {} : responses[found.$ref.split('/').at(-1)!]!
+    return limited.filter((name) => name in headers)
+  }
+  const wrong: string[] = []
+  const seen = new Set<number>()
+  const credentials = [undefined, (await createKey(app, grant('read', 'own'))).headers, (await createKey(app, grant('admin', '*'))).headers]
+  for (const headers of credentials) {
+    for (const route of routes) {
+      const answer = await send(route, 'own', headers)
+      seen.add(answer.status)
+      const sent = limited.filter((name) => name.toLowerCase() in answer.headers)
+      const told = documented(route, answer.status)
+      if (sent.join() !== told.join()) wrong.push(`${route.id} ${answer.status}: sent ${sent.join()}, documented ${told.join()}`)
+    }
+  }
+  t.same(wrong, [])
+  for (const status of [200, 401, 403, 404, 422]) t.ok(seen.has(status), `some answer is ${status}`)
+  const { headers } = responses['RateLimited']!
+  t.match(Object.keys(headers!), ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After'])
 })
 
 t.test('wrong settings of auth are told by their paths', async (t) => {

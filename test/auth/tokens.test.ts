@@ -98,16 +98,19 @@ t.test('an unknown key makes the server fetch the keys, at most once a minute', 
   const move = moveClock(t)
   t.equal((await me(await issuer.sign())).status, 200)
   t.equal(issuer.fetches(), 1)
+  await issuer.rotate()
+  t.equal((await me(await issuer.sign())).status, 200, 'a rotation directly after the first fetch')
+  t.equal(issuer.fetches(), 2)
   for (let i = 0; i < 20; i++) t.equal((await me(await issuer.sign({}, { kid: `forged-${i}` }))).status, 401)
-  t.equal(issuer.fetches(), 1)
+  t.equal(issuer.fetches(), 2)
   move(61_000)
   await Promise.all(Array.from({ length: 20 }, async (_, i) => me(await issuer.sign({}, { kid: `forged-${i}` }))))
-  t.equal(issuer.fetches(), 2)
+  t.equal(issuer.fetches(), 3)
 
   await issuer.rotate()
   move(61_000)
   t.equal((await me(await issuer.sign())).status, 200, 'the key after a rotation')
-  t.equal(issuer.fetches(), 3)
+  t.equal(issuer.fetches(), 4)
 })
 
 t.test('while the issuer is down, its last keys are used; without any the answer is 503', async (t) => {

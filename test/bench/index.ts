@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { callers } from './callers.ts'
 import { changes } from './changes.ts'
 import { folder } from './child.ts'
 import { clouds } from './clouds.ts'
 import { isQuick, printed } from './figures.ts'
 import { gateway } from './gateway.ts'
+import { keys } from './keys.ts'
 import { lists } from './lists.ts'
 import { paging } from './paging.ts'
 import { shared } from './shared.ts'
@@ -16,6 +18,8 @@ const parts: Record<string, () => Promise<void>> = {
   paging,
   gateway,
   shared,
+  callers,
+  keys,
   clouds,
   changes: () => changes(folder),
   start,

@@ -13,12 +13,13 @@ export interface Load {
   status?: number
   /** Body of a POST; GET where not given. */
   body?: string
+  headers?: Record<string, string>
 }
 
 /** Sends so many requests and reads every answer to its end. Resolves to the milliseconds that each took. */
 export async function send (
   { address }: Pick<Child, 'address'>,
-  { path, requests, connections, spread = 0, status = 200, body }: Load
+  { path, requests, connections, spread = 0, status = 200, body, headers = {} }: Load
 ): Promise<number[]> {
   const pool = new Pool(address, { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })
   const times: number[] = []
@@ -28,8 +29,8 @@ export async function send (
     while (left-- > 0) {
       const started = performance.now()
       const response = await pool.request(body === undefined
-        ? { path, method: 'GET' }
-        : { path, method: 'POST', body, headers: { 'content-type': 'application/json' } })
+        ? { path, method: 'GET', headers }
+        : { path, method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } })
       if (response.statusCode !== status) { throw new Error(`GET ${path} answered ${response.statusCode}: ${await response.body.text()}`) }
       await response.body.arrayBuffer()
       times.push(performance.now() - started)

@@ -141,7 +141,9 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
     const Command = (sdk as Record<string, unknown>)[`${action}Command`] as CommandClass
     // A copy, because the middleware identifies a call by its input object.
     const command = new Command({ ...input })
-    const attempts = middleware.track(command.input, { action, repeatable: read || idempotent, onBody })
+    const attempts = middleware.track(command.input, {
+      action, repeatable: read || idempotent, onBody, traceparent: call.traceparent
+    })
     const started = performance.now()
     try {
       // Reading the credentials does not end with the signal, so the call does not wait for it.

@@ -7,6 +7,8 @@ export interface TrackOptions {
   action: string
   /** Whether the request may be sent twice. */
   repeatable: boolean
+  /** The header `traceparent` of the call, if the server makes traces. */
+  traceparent?: string | undefined
   /** Receives the body of a successful response. */
   onBody?: (body: string) => void
 }
@@ -24,6 +26,8 @@ export interface Attempts {
 interface TrackedCall extends Attempts, TrackOptions {
   repeats: number
 }
+
+interface SdkRequest { headers: Record<string, string> }
 
 interface SdkResponse {
   statusCode: number
@@ -102,6 +106,13 @@ export function createMiddleware (strip: Readonly<Record<string, readonly string
           throw mayRepeat(error, call) ? error : new UnrepeatableError(error)
         }
       }, { step: 'finalizeRequest', priority: 'low', name: 'orchestratorRepeats' })
+
+      // After the signature, which must not cover it: proxies on the way may change it (W3C Trace Context, section 3).
+      middlewareStack.add((next) => async (args) => {
+        const traceparent = calls.get(args.input)?.traceparent
+        if (traceparent !== undefined) (args.request as SdkRequest).headers['traceparent'] = traceparent
+        return next(args)
+      }, { step: 'deserialize', priority: 'low', name: 'orchestratorTrace' })
 
       middlewareStack.add((next) => async (args) => {
         const result = await next(args)

@@ -51,6 +51,8 @@ export interface Asked {
   status: number
   /** of the fault */
   code?: string
+  /** the header traceparent, and whether the signature covers it */
+  trace?: { parent: string, isSigned: boolean }
 }
 
 export type Eucalyptus = Awaited<ReturnType<typeof startEucalyptus>>
@@ -122,6 +124,8 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
     const namespace = parameters.get('Version') ?? '2013-10-15'
     for (const name of ['Action', 'Operation', 'Version']) parameters.delete(name)
     const asked: Asked = { action: action ?? '', parameters: Object.fromEntries(parameters), status: 200 }
+    const { traceparent: parent, authorization = '' } = req.headers
+    if (typeof parent === 'string') asked.trace = { parent, isSigned: /SignedHeaders=[^,]*\btraceparent\b/.test(authorization) }
     requests.push(asked)
     try {
       bind(action, parameters)
