@@ -1,8 +1,9 @@
 import type { Log } from '../../drivers/call.ts'
 
 interface WatchedOperation {
-  /** Times of the monotonic clock, in milliseconds. */
+  /** Times of the monotonic clock, in milliseconds: when it began, when its last step began, when the next is due. */
   since: number
+  stepped: number
   due: number
   /** Whether a step of it is under way. */
   busy: boolean
@@ -36,13 +37,16 @@ export interface Poller {
 /** The operations of one cloud. */
 interface Watch {
   operations: Map<string, WatchedOperation>
-  /** The time of the monotonic clock at which the first of them is due; Infinity if none waits. */
+  /** The operations that have had no step. */
+  fresh: Set<string>
+  /** The time of the monotonic clock at which the first of the others is due; Infinity if none waits. */
   next: number
 }
 
 /**
  * Calls `step` with the operations that are due. An operation that is slow, or whose cloud hangs, delays no other. A
- * turn looks only at the clouds that have operations which are due, so that many waiting operations cost little.
+ * turn looks only at the clouds that have operations which are due, and a new operation makes no step of the others
+ * necessary, so that many waiting operations cost little.
  */
 export function createPoller ({ step, isShared, log, minInterval }: PollerOptions): Poller {
   const clouds = new Map<string, Watch>()
@@ -74,7 +78,11 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
 
   const run = async (cloud: string, watch: Watch, ids: readonly string[]) => {
     const operations = ids.flatMap((id) => watch.operations.get(id) ?? [])
-    for (const operation of operations) operation.busy = true
+    const now = performance.now()
+    for (const operation of operations) {
+      operation.busy = true
+      operation.stepped = now
+    }
     try {
       await step(cloud, ids)
     } catch (err) {
@@ -86,7 +94,10 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
     }
   }
 
-  /** Collects what is due at a cloud, and the operations that a list which is read anyway shows too. */
+  /**
+   * Collects what is due at a cloud. If a list is read anyway, it shows the operations too that have waited for half of
+   * their interval, so that they are due together from then on.
+   */
   const collect = (watch: Watch, now: number) => {
     const due: string[] = []
     const others: string[] = []
@@ -99,20 +110,24 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
       else watch.next = Math.min(watch.next, operation.due)
       if (!isShared(id)) continue
       if (isDue) shared++
-      else others.push(id)
+      else if (now - operation.stepped >= intervalOf(operation) / 2) others.push(id)
     }
     return shared > 0 && shared + others.length > maxSingleReads ? [...due, ...others] : due
+  }
+
+  const start = (cloud: string, watch: Watch, ids: readonly string[]) => {
+    if (ids.length === 0) return
+    const running = run(cloud, watch, ids).finally(() => steps.delete(running))
+    steps.add(running)
   }
 
   const tick = () => {
     alarm = Infinity
     const now = performance.now()
     for (const [cloud, watch] of clouds) {
-      if (watch.next > now) continue
-      const ids = collect(watch, now)
-      if (ids.length === 0) continue
-      const running = run(cloud, watch, ids).finally(() => steps.delete(running))
-      steps.add(running)
+      start(cloud, watch, [...watch.fresh])
+      watch.fresh.clear()
+      if (watch.next <= now) start(cloud, watch, collect(watch, now))
     }
     let next = Infinity
     for (const watch of clouds.values()) next = Math.min(next, watch.next)
@@ -121,18 +136,22 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
 
   return {
     watch (id, cloud) {
-      const watch = clouds.get(cloud) ?? { operations: new Map<string, WatchedOperation>(), next: Infinity }
+      const watch = clouds.get(cloud) ??
+        { operations: new Map<string, WatchedOperation>(), fresh: new Set<string>(), next: Infinity }
       const now = performance.now()
-      const operation = { since: now, due: now, busy: false }
       clouds.set(cloud, watch)
       cloudOf.set(id, cloud)
-      watch.operations.set(id, operation)
-      setDue(watch, operation, now)
+      // Until its first step it is not due.
+      watch.operations.set(id, { since: now, stepped: now, due: now, busy: true })
+      watch.fresh.add(id)
+      schedule(now)
     },
     forget (id) {
       const cloud = cloudOf.get(id)
       cloudOf.delete(id)
-      clouds.get(cloud ?? '')?.operations.delete(id)
+      const watch = clouds.get(cloud ?? '')
+      watch?.operations.delete(id)
+      watch?.fresh.delete(id)
     },
     stopped: () => stopped,
     async stop () {
