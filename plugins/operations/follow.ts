@@ -59,10 +59,12 @@ function createStatusReader (cloud: CloudHandle, operations: readonly OperationR
   const listOnce = (kind: ResourceKind) => {
     if (lists.has(kind)) return lists.get(kind)
     const ids = idsOf(kind)
-    const list = ids.size <= maxSingleReads ? undefined : listStatuses(cloud, kind, [...ids]).catch((err: unknown) => {
-      log.warn({ err, cloud: cloud.name }, 'the resources of many operations could not be listed')
-      return undefined
-    })
+    const list = ids.size <= maxSingleReads
+      ? undefined
+      : listStatuses(cloud, kind, [...ids]).catch((err: unknown) => {
+        log.warn({ err, cloud: cloud.name }, 'the resources of many operations could not be listed')
+        return undefined
+      })
     lists.set(kind, list)
     return list
   }
