@@ -18,12 +18,17 @@ function positionOf (token: string | null) {
 
 const limitOf = ({ limit }: ListQuery, pageSize: number) => Math.max(1, Math.min(limit, pageSize))
 
+/** Returns the entries with these ids, in the order of creation. */
+function pick<T extends BaseRecord> ({ find }: Collection<T>, ids: readonly string[]): Array<Entry<T>> {
+  return ids.flatMap((id) => find(id) ?? []).sort((a, b) => a.data.seq - b.data.seq)
+}
+
 /**
- * Reads one page of a collection in the order of creation. With `matches`, other items are skipped. The token holds the
- * position of the last item that was read, so it stays valid when that item is removed.
+ * Reads one page of a collection in the order of creation. With `matches` and with ids, others are skipped. The token
+ * holds the position of the last item that was read, so it stays valid when that item is removed.
  */
 export function pageOf<T extends BaseRecord, Model> (
-  { entries, indexAfter }: Collection<T>,
+  collection: Collection<T>,
   query: ListQuery,
   pageSize: number,
   view: (entry: Entry<T>, extra?: boolean) => Model,
@@ -31,7 +36,11 @@ export function pageOf<T extends BaseRecord, Model> (
 ): ListResult<Model> {
   const limit = limitOf(query, pageSize)
   const items: Model[] = []
-  let i = indexAfter(positionOf(query.token))
+  const { ids, token } = query
+  const after = positionOf(token)
+  const entries = ids === undefined ? collection.entries : pick(collection, ids)
+  const isRead = ({ data }: Entry<T>) => data.seq <= after
+  let i = ids === undefined ? collection.indexAfter(after) : entries.filter(isRead).length
   for (; i < entries.length && items.length < limit; i++) {
     const item = view(entries[i]!)
     if (matches === undefined || matches(item)) {
@@ -39,7 +48,8 @@ export function pageOf<T extends BaseRecord, Model> (
     }
   }
   const next = i < entries.length ? tokenOf(entries[i - 1]!.data.seq) : null
-  return { items, next, total: matches === undefined ? entries.length : undefined }
+  const isWhole = matches === undefined && ids === undefined
+  return { items, next, total: isWhole ? entries.length : undefined }
 }
 
 /** An item of a list with its position in the order of the list. */
