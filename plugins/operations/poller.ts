@@ -53,6 +53,7 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
   const cloudOf = new Map<string, string>()
   const steps = new Set<Promise<void>>()
   let timer: NodeJS.Timeout | undefined
+  let first: NodeJS.Immediate | undefined
   /** The time for which the timer is set. */
   let alarm = Infinity
   let stopped = false
@@ -68,6 +69,15 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
     alarm = due
     timer = setTimeout(tick, Math.max(0, due - performance.now()))
     timer.unref()
+  }
+
+  /** Starts the first steps of new operations in the next turn of the event loop. */
+  const scheduleFirst = () => {
+    if (stopped || first !== undefined) return
+    first = setImmediate(() => {
+      first = undefined
+      for (const [cloud, watch] of clouds) startFresh(cloud, watch)
+    })
   }
 
   const setDue = (watch: Watch, operation: WatchedOperation, due: number) => {
@@ -121,12 +131,15 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
     steps.add(running)
   }
 
+  const startFresh = (cloud: string, watch: Watch) => {
+    start(cloud, watch, [...watch.fresh])
+    watch.fresh.clear()
+  }
+
   const tick = () => {
     alarm = Infinity
     const now = performance.now()
     for (const [cloud, watch] of clouds) {
-      start(cloud, watch, [...watch.fresh])
-      watch.fresh.clear()
       if (watch.next <= now) start(cloud, watch, collect(watch, now))
     }
     let next = Infinity
@@ -144,7 +157,7 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
       // Until its first step it is not due.
       watch.operations.set(id, { since: now, stepped: now, due: now, busy: true })
       watch.fresh.add(id)
-      schedule(now)
+      scheduleFirst()
     },
     forget (id) {
       const cloud = cloudOf.get(id)
@@ -157,6 +170,7 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
     async stop () {
       stopped = true
       clearTimeout(timer)
+      clearImmediate(first)
       await Promise.all(steps)
     }
   }

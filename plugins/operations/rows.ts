@@ -134,10 +134,10 @@ export function createRows (store: Store, log: Log) {
     }
   })
 
-  const { id: name, ...others } = namesOf(columnNames)
-  const insert = prepare(store.insertInto('operations').values({ id: name, ...others }))
-  const update = prepare(store.updateTable('operations').set(others)
-    .where('id', '=', name).where('finished_at', 'is', null))
+  const insert = prepare(store.insertInto('operations').values(namesOf(columnNames)))
+  // Only what changes: SQLite writes each index again that has a column of the list.
+  const update = prepare(store.updateTable('operations').set(namesOf(['status', 'finished_at', 'content']))
+    .where('id', '=', 'id').where('finished_at', 'is', null))
   const link = prepare<keyof Tables['operation_resources']>(store.insertInto('operation_resources')
     .values(namesOf(['operation_id', 'self', 'resource_id'])).onConflict((conflict) => conflict.doNothing()))
 
