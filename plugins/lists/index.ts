@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
+import { mapInTurns, sortInTurns } from '../../drivers/turns.ts'
 import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
@@ -113,11 +114,9 @@ export default fp(async (fastify) => {
     const reads = await Promise.all(clouds.map((cloud) => readAllPages(request, cloud, count)))
     throwIfFailed(request, reads, false)
     const { match } = request
-    const keyed = reads.flatMap(({ items }) => items)
-      .filter((item) => match === undefined || match(item))
-      .map((item) => ({ item, keys: keysOf(item, sort) }))
-      .sort((a, b) => compareKeys(a.keys, b.keys, sort))
-    return { keyed, reads }
+    const items = reads.flatMap((read) => read.items).filter((item) => match === undefined || match(item))
+    const keyed = await mapInTurns(items, (item) => ({ item, keys: keysOf(item, sort) }))
+    return { keyed: await sortInTurns(keyed, (a, b) => compareKeys(a.keys, b.keys, sort)), reads }
   }
 
   /**
