@@ -5,9 +5,9 @@ import {
   nodeActionDetails, ProblemError, type NodeAction, type NodeState, type ResourceKind
 } from '../openapi/model/index.ts'
 import type { CloudCall, CloudHandle } from './clouds/cloud.ts'
+import type { FirstAnswer } from './operations/first-answer.ts'
 import { serviceOf, serviceOfKind } from './operations/resources.ts'
 import type { StartedOperation } from './operations/start.ts'
-import type { IdempotencyKey } from './store/tables.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -43,7 +43,7 @@ export interface Actions {
   callDirect<T> (cloud: CloudHandle, capability: string, input: object, run: CloudCall<T>): Promise<T>
   /** Starts the creation of a resource. */
   create (
-    cloud: CloudHandle, service: ServiceName, input: object, idempotencyKey?: IdempotencyKey
+    cloud: CloudHandle, service: ServiceName, input: object, first?: FirstAnswer
   ): Promise<StartedOperation>
   /**
    * Starts an action on a resource. Joins the same action if it is under way, and does nothing if the resource is in
@@ -52,7 +52,11 @@ export interface Actions {
   run (cloud: CloudHandle, request: ActionRequest): Promise<StartedOperation>
   /** Starts a change that is neither joined nor repeated, such as a change to a part of a resource. */
   start (
-    cloud: CloudHandle, capability: string, input: object, run: CloudCall<Change>, target?: ResourceRef
+    cloud: CloudHandle,
+    capability: string,
+    input: object,
+    run: CloudCall<Change>,
+    options?: { target?: ResourceRef | null, first?: FirstAnswer | undefined }
   ): Promise<StartedOperation>
   /** Starts an upload, which has no time limit. Its progress is that of the bytes read, if the size is known. */
   upload (
@@ -131,11 +135,11 @@ export default fp(async (fastify) => {
       }
     },
 
-    async create (cloud, service, input, idempotencyKey) {
+    async create (cloud, service, input, first) {
       const kind = `${service}.create`
       cloud.require(kind, input)
       const { create } = cloud.connection[service] as SlowService<unknown, object, object>
-      const request = { kind, target: null, fromState: null, input, idempotencyKey }
+      const request = { kind, target: null, fromState: null, input, first }
       return operations.start(request, (_, call) => create!(input, call), cloud)
     },
 
@@ -162,9 +166,9 @@ export default fp(async (fastify) => {
         callMethod(connection, service, method, id, input, call), cloud)
     },
 
-    async start (cloud, capability, input, run, target) {
+    async start (cloud, capability, input, run, { target = null, first } = {}) {
       cloud.require(capability, input)
-      return operations.start({ kind: capability, target: target ?? null, fromState: null, input }, run, cloud)
+      return operations.start({ kind: capability, target, fromState: null, input, first }, run, cloud)
     },
 
     async upload (cloud, capability, input, { body, size }, run) {

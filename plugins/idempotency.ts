@@ -3,21 +3,24 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ProblemError, toProblem, type Problem } from '../openapi/model/index.ts'
 import { forbidStorage, hasSecrets } from './http/caching.ts'
 import { canonicalize, hashText } from './fingerprint.ts'
-import { writeUntilDone } from './store/index.ts'
-import type { IdempotencyKey } from './store/tables.ts'
+import type { FirstAnswer } from './operations/first-answer.ts'
+import { parsePrefer } from './operations/index.ts'
+import { writeUntilDone, type Tables } from './store/index.ts'
+import { namesOf, prepare } from './store/prepared.ts'
+import type { IdempotencyKey, StoreChange } from './store/tables.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Answers a creating request once for each Idempotency-Key: the same request with the same key gets the first
-     * answer again. Each caller has keys of its own. `run` passes the key on to the operation that it starts. With
-     * `direct` there is no operation: if the server stops during the first request, the second is answered with
+     * answer again. Each caller has keys of its own. `run` passes the first answer on to the operation that it starts.
+     * With `direct` there is no operation: if the server stops during the first request, the second is answered with
      * outcome_unknown.
      */
     idempotent (
       request: FastifyRequest,
       reply: FastifyReply,
-      run: (key: IdempotencyKey | undefined) => Promise<Answer>,
+      run: (first: FirstAnswer | undefined) => Promise<Answer>,
       options?: { direct: boolean }
     ): Promise<never>
   }
@@ -74,7 +77,23 @@ export default fp(async (fastify) => {
   const find = ({ caller, key }: IdempotencyKey) =>
     store.selectFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
   const remove = ({ caller, key }: IdempotencyKey) =>
-    store.deleteFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key).execute()
+    store.deleteFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
+  const insert = prepare<keyof Tables['idempotency_keys']>(store.insertInto('idempotency_keys')
+    .values(namesOf(['caller', 'key', 'fingerprint', 'operation_id', 'answer', 'created_at'])))
+  const update = prepare<'answer' | 'caller' | 'key'>(store.updateTable('idempotency_keys').set(namesOf(['answer']))
+    .where('caller', '=', 'caller').where('key', '=', 'key'))
+
+  const claim = (key: IdempotencyKey, fingerprint: string, operation: string) => insert({
+    ...key, fingerprint, operation_id: operation, answer: null, created_at: new Date().toISOString()
+  })
+  const keep = (key: IdempotencyKey, answer: Answer) =>
+    update({ ...key, answer: JSON.stringify(withoutSecrets(answer)) })
+
+  /** Keeps a refusal, or frees the key if the same request may succeed later. */
+  const refuse = (key: IdempotencyKey, path: string, error: ProblemError) => {
+    const problem = toProblem(error, { instance: path })
+    return problem.retryable ? remove(key) : keep(key, { status: problem.status, headers: {}, body: problem })
+  }
 
   /** Returns the answer for a key that was used before; undefined if this counts as the first request. */
   const findAnswer = async (
@@ -87,7 +106,8 @@ export default fp(async (fastify) => {
     }
     if (row.answer !== null) return JSON.parse(row.answer) as Answer
     if (row.operation_id === null) {
-      await remove(key)
+      // From an earlier version, which stopped before it had sent anything.
+      await remove(key).execute()
       return undefined
     }
     if (row.operation_id === direct) {
@@ -101,12 +121,14 @@ export default fp(async (fastify) => {
   const runFirst = async (
     key: IdempotencyKey,
     fingerprint: string,
-    path: string,
-    run: (key: IdempotencyKey) => Promise<Answer>,
+    request: FastifyRequest,
+    run: (first: FirstAnswer) => Promise<Answer>,
     isDirect: boolean
   ): Promise<Answer> => {
+    const path = request.url.split('?', 1)[0]!
     /** Writes the outcome, in the background if the store fails: the caller gets the answer in any case. */
-    const settle = async (write: () => Promise<unknown>) => {
+    const settle = async (change: StoreChange) => {
+      const write = () => store.commit([change])
       try {
         await write()
       } catch (err) {
@@ -115,28 +137,23 @@ export default fp(async (fastify) => {
         writeUntilDone(write, () => fastify.closing).then(() => unwritten.delete(nameOf(key)))
       }
     }
-    const keep = (answer: Answer) => store.updateTable('idempotency_keys').set({ answer: JSON.stringify(answer) })
-      .where('caller', '=', key.caller).where('key', '=', key.key).execute()
-    const findOperation = () => find(key).select('operation_id').executeTakeFirst()
-    await store.insertInto('idempotency_keys').values({
-      ...key, fingerprint, operation_id: isDirect ? direct : null, answer: null, created_at: new Date().toISOString()
-    }).execute()
+    const waits = isDirect || parsePrefer(request.headers.prefer) !== undefined
+    const first: FirstAnswer = {
+      isClaimed: isDirect,
+      isKept: false,
+      claim: (operation) => [claim(key, fingerprint, operation)],
+      keep: waits ? undefined : (row) => [keep(key, fastify.operations.toAnswer(row, request.caller))],
+      refuse: (problem) => [refuse(key, path, problem)]
+    }
+    if (isDirect) await store.commit([claim(key, fingerprint, direct)])
     try {
-      const answer = await run(key)
-      await settle(() => keep(withoutSecrets(answer)))
+      const answer = await run(first)
+      if (!first.isKept) await settle(keep(key, answer))
       return answer
     } catch (error) {
-      await settle(async () => {
-        const { operation_id: operation = null } = await findOperation() ?? {}
-        // Nothing was sent to the cloud.
-        if (operation === null) return remove(key)
-        // A defect of the server: what the cloud did is unknown, so the key stays with its operation.
-        if (!(error instanceof ProblemError)) return
-        const problem = toProblem(error, { instance: path })
-        // The same request may succeed later, so the key is free again.
-        if (problem.retryable) return remove(key)
-        await keep({ status: problem.status, headers: {}, body: problem })
-      })
+      // Without the key, nothing was sent to the cloud. After a defect of the server it is unknown what the cloud did,
+      // so the key stays with its operation.
+      if (first.isClaimed && !first.isKept && error instanceof ProblemError) await settle(refuse(key, path, error))
       throw error
     }
   }
@@ -155,8 +172,7 @@ export default fp(async (fastify) => {
       const fingerprint = requestFingerprint(request)
       const first = await findAnswer(key, fingerprint, request)
       if (first === undefined) {
-        const path = request.url.split('?', 1)[0]!
-        return send(reply, await runFirst(key, fingerprint, path, run, options?.direct ?? false))
+        return send(reply, await runFirst(key, fingerprint, request, run, options?.direct ?? false))
       }
       reply.header('idempotency-replayed', 'true')
       // A problem has the id of the request that it answers.

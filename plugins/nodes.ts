@@ -5,8 +5,8 @@ import {
 import { invalidState, type ActionTarget } from './actions.ts'
 import type { CloudHandle } from './clouds/cloud.ts'
 import { toChecks, validateNode } from './node-validation.ts'
+import type { FirstAnswer } from './operations/first-answer.ts'
 import type { StartedOperation } from './operations/start.ts'
-import type { IdempotencyKey } from './store/tables.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 /** The changes that only nodes have. All methods throw ProblemError. */
 export interface Nodes {
-  create (cloud: CloudHandle, input: NodeCreate, idempotencyKey?: IdempotencyKey): Promise<StartedOperation>
+  create (cloud: CloudHandle, input: NodeCreate, first?: FirstAnswer): Promise<StartedOperation>
   /** Checks a create without creating anything. `schemaErrors` is the result of the schema validation. */
   validate (cloud: CloudHandle, input: NodeCreate, schemaErrors: readonly FieldError[]): Promise<Validation>
   /** Destroys a node. With `ifState`, only if the node is in that state; throws precondition_failed otherwise. */
@@ -50,9 +50,9 @@ export default fp(async (fastify) => {
   const { actions } = fastify
 
   fastify.decorate('nodes', {
-    async create (cloud, input, idempotencyKey) {
+    async create (cloud, input, first) {
       checkCreate(cloud, input)
-      return actions.create(cloud, 'nodes', input, idempotencyKey)
+      return actions.create(cloud, 'nodes', input, first)
     },
 
     async validate (cloud, input, schemaErrors) {

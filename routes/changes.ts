@@ -113,8 +113,8 @@ export function slowRoutes (fastify: FastifyInstance, routes: SlowRoutes) {
       body: create,
       response: operationAnswer()
     }
-  }, async (request, reply) => fastify.idempotent(request, reply, async (key) =>
-    operations.answer(await actions.create(request.cloud, service, request.body, key), request)))
+  }, async (request, reply) => fastify.idempotent(request, reply, async (first) =>
+    operations.answer(await actions.create(request.cloud, service, request.body, first), request)))
 
   updateRoute(fastify, routes)
 

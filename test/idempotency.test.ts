@@ -190,3 +190,44 @@ t.test('any printable text is a key', async (t) => {
     t.equal((await create(api, value)).body.id, first.body.id)
   }
 })
+
+t.test('a create costs two commits up to its answer, also with a key, and one for its end', async (t) => {
+  const { api, app } = await build(t, one({ delay: 0.05 }))
+  const commits = t.capture(app.store, 'commit', app.store.commit.bind(app.store))
+  const others = t.capture(app.store, 'transaction', app.store.transaction.bind(app.store))
+  for (const send of [() => create(api, 'a'), () => api.post(nodes, input())]) {
+    const started = await send()
+    t.match([started.status, started.body.status], [202, 'running'])
+    t.equal(commits().length, 2)
+    await api.ended(started.body)
+    t.equal(commits().length, 1)
+  }
+  t.equal(others().length, 0)
+})
+
+t.test('a refusal of the cloud costs two commits with a key: the operation, and its end with the answer', async (t) => {
+  const faults = [
+    { on: 'nodes.create', kind: 'permission_denied', times: 1 }, { on: 'nodes.create', kind: 'unavailable', times: 1 }
+  ]
+  const { api, app } = await build(t, one({ faults }))
+  const commits = t.capture(app.store, 'commit', app.store.commit.bind(app.store))
+  for (const value of ['a', 'b']) {
+    t.equal((await create(api, value)).headers['idempotency-replayed'], undefined)
+    t.equal(commits().length, 2)
+  }
+  t.equal((await create(api, 'a')).headers['idempotency-replayed'], 'true')
+  t.equal((await create(api, 'b')).status, 202, 'a key is free again after a refusal that may pass')
+})
+
+t.test('a NIC that is attached with a key is attached once', async (t) => {
+  const { api } = await build(t, one())
+  const { body: { items: [network] } } = await api.get('/api/v2/clouds/default/networks')
+  const made = await api.ended((await create(api, 'node')).body)
+  const path = `${made.resource.self}/nics`
+  const attach = () => api.post(path, { network_id: network.id }, key('nic'))
+  const first = await attach()
+  const again = await attach()
+  t.match([first.status, again.status, again.headers['idempotency-replayed']], [200, 200, 'true'])
+  t.same(again.body, first.body)
+  t.equal((await api.get(path)).body.items.length, 2)
+})

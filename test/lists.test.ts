@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { deflateRawSync } from 'node:zlib'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
@@ -438,20 +440,39 @@ t.test('with partial=false the failure of any cloud is that of the list', async 
 const many = (count: number, settings: object) =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`a-cloud-with-a-rather-long-name-${i}`, dummy(settings)]))
 
+/** Names that cannot be compressed. */
+const unlike = (count: number, settings: object) => Object.fromEntries(Array.from({ length: count }, (_, i) =>
+  [createHash('sha512').update(String(i)).digest('hex').slice(0, 60), dummy(settings)]))
+
+t.test('the cursor of a walk through many clouds is compressed and needs no place in the store', async (t) => {
+  const { api, app } = await build(t, { clouds: many(100, { nodes: 3 }) })
+  const { body: { next_cursor: cursor } } = await api.get('/api/v2/nodes?limit=100')
+  t.ok(cursor.length <= 2048)
+  t.equal(unique((await api.walk('/api/v2/nodes?limit=100')).items), 300)
+  t.same(await app.store.selectFrom('cursors').selectAll().execute(), [])
+
+  const bomb = deflateRawSync(Buffer.from(JSON.stringify({ query: 'a'.repeat(2 * 1024 * 1024) })))
+  const damaged = [`${cursor.slice(0, -20)}`, 'z.', 'z.AAAA', `z.${bomb.toString('base64url')}`]
+  for (const one of damaged) {
+    const { status, body } = await api.get(`/api/v2/nodes?limit=100&cursor=${one}`)
+    t.match([status, body.code], [400, 'invalid_request'], one.slice(0, 20))
+  }
+})
+
 t.test('a cursor too long for a URL is kept by the server, over a restart, and for a while', async (t) => {
   const directory = t.testdir()
-  const first = await build(t, { clouds: many(40, { nodes: 3 }), directory })
-  const { body } = await first.api.get('/api/v2/nodes?limit=40')
+  const first = await build(t, { clouds: unlike(60, { nodes: 3 }), directory })
+  const { body } = await first.api.get('/api/v2/nodes?limit=60')
   t.ok(body.next_cursor.length < 100, 'it is short')
-  const { items } = await first.api.walk('/api/v2/nodes?limit=40')
-  t.equal(unique(items), 120)
+  const { items } = await first.api.walk('/api/v2/nodes?limit=60')
+  t.equal(unique(items), 180)
   await first.app.close()
 
-  const second = await build(t, { clouds: many(40, { nodes: 3 }), directory })
-  const next = await second.api.get(`/api/v2/nodes?limit=40&cursor=${body.next_cursor}`)
-  t.equal(unique([...body.items, ...next.body.items]), 80)
+  const second = await build(t, { clouds: unlike(60, { nodes: 3 }), directory })
+  const next = await second.api.get(`/api/v2/nodes?limit=60&cursor=${body.next_cursor}`)
+  t.equal(unique([...body.items, ...next.body.items]), 120)
   t.equal(
-    (await second.api.get(`/api/v2/nodes?limit=40&cursor=${body.next_cursor}`)).status,
+    (await second.api.get(`/api/v2/nodes?limit=60&cursor=${body.next_cursor}`)).status,
     200,
     'it may be used again'
   )
@@ -459,8 +480,8 @@ t.test('a cursor too long for a URL is kept by the server, over a restart, and f
 
   const now = Date.now()
   t.intercept(Date, 'now', { value: () => now + 16 * 60_000 })
-  const third = await build(t, { clouds: many(40, { nodes: 3 }), directory })
-  const old = await third.api.get(`/api/v2/nodes?limit=40&cursor=${body.next_cursor}`)
+  const third = await build(t, { clouds: unlike(60, { nodes: 3 }), directory })
+  const old = await third.api.get(`/api/v2/nodes?limit=60&cursor=${body.next_cursor}`)
   t.match([old.status, old.body.code], [400, 'invalid_request'])
   t.match(old.body.hint, /without a cursor/)
 })

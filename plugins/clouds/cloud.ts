@@ -2,6 +2,7 @@ import type { CloudSettings } from '../../config/index.ts'
 import { openCall, type Call, type Log, type OpenCall } from '../../drivers/call.ts'
 import { secretsOf, type Connection, type ServiceName } from '../../drivers/driver.ts'
 import { MaskingLog } from '../../drivers/secrets.ts'
+import { mapInTurns } from '../../drivers/turns.ts'
 import { ProblemError, toKnownProblem, toProblem, type Health } from '../../openapi/model/index.ts'
 import { showActions } from '../auth/actions-shown.ts'
 import type { Caller } from '../auth/caller.ts'
@@ -83,6 +84,9 @@ interface Line {
   read<T extends object> (read: Read<T>, context: CallContext): Promise<Answer<T>>
   freshness: Freshness
 }
+
+/** Items of a list that are masked in one turn of the event loop. */
+const maxAtOnce = 100
 
 /** A class, because every request makes one: an object literal with closures costs a tenth of a small list. */
 class Handle implements CloudHandle {
@@ -166,7 +170,9 @@ export function createCloud (
       if (to.prepare !== undefined) await to.prepare(open)
       const result = await run(to, open)
       if (health.status === 'down') health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
-      return showActions(maskResult(result), rankIn(context))
+      const masking = maskResult(result)
+      if (masking !== undefined) await masking
+      return showActions(result, rankIn(context))
     } catch (error) {
       secrets?.maskError(error)
       const problem = showActions(nameCloud(error, to), rankIn(context))
@@ -178,16 +184,22 @@ export function createCloud (
     }
   }
 
-  /** Masks the texts of the cloud: raw fields, faults, the reason of a partial list. Drivers map all other fields. */
-  const maskResult = <T>(result: T): T => {
-    if (typeof result !== 'object' || result === null || secrets === undefined) return result
-    const { items = [result], partial } = result as { items?: unknown[], partial?: ProblemError }
+  const maskItem = (item: { extra?: object, fault?: object | null }) => {
+    if (item?.extra !== undefined) item.extra = secrets!.maskDeep(item.extra)
+    if (item?.fault) item.fault = secrets!.maskDeep(item.fault)
+  }
+
+  /**
+   * Masks the texts of the cloud in a result: raw fields, faults, the reason of a partial list. Drivers map all other
+   * fields. A long list takes several turns of the event loop.
+   */
+  const maskResult = (result: unknown): Promise<unknown> | undefined => {
+    if (typeof result !== 'object' || result === null || secrets === undefined) return undefined
+    const { items = [result], partial } = result as { items?: object[], partial?: ProblemError }
     if (partial !== undefined) secrets.maskError(partial)
-    for (const item of items as { extra?: object, fault?: object | null }[]) {
-      if (item?.extra !== undefined) item.extra = secrets.maskDeep(item.extra)
-      if (item?.fault) item.fault = secrets.maskDeep(item.fault)
-    }
-    return result
+    if (items.length > maxAtOnce) return mapInTurns(items, maskItem)
+    for (const item of items) maskItem(item)
+    return undefined
   }
 
   const check = async (to: Connection, context: CallContext) => {

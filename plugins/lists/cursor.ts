@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { Type, type Static } from '#typebox'
 import { Compile } from '#typebox/compile'
 import { ProblemError } from '../../openapi/model/index.ts'
@@ -26,6 +27,13 @@ const walkSchema = Compile(Walk)
 /** The store keeps longer cursors for a while, because they do not fit into every URL. */
 const maxCursorLength = 2048
 const keptPrefix = 's.'
+/**
+ * A longer cursor is compressed first, since it is mostly the same words for each cloud: a walk through 100 clouds
+ * needs no write to the disk.
+ */
+const packedPrefix = 'z.'
+/** Bytes of the longest content that is unpacked: a forged cursor must not fill the memory. */
+const maxContent = 1024 * 1024
 
 /** Binds a cursor to its query. */
 export const fingerprint = (...parts: unknown[]) =>
@@ -44,8 +52,11 @@ export const foreignCursor = () => invalidCursor('The cursor belongs to another 
 export interface KeptCursors { store: Store, owner: string }
 
 export async function writeCursor (content: Walk, { store, owner }: KeptCursors): Promise<string> {
-  const text = Buffer.from(JSON.stringify(content)).toString('base64url')
+  const bytes = Buffer.from(JSON.stringify(content))
+  const text = bytes.toString('base64url')
   if (text.length <= maxCursorLength) return text
+  const packed = packedPrefix + deflateRawSync(bytes, { level: 1 }).toString('base64url')
+  if (bytes.length <= maxContent && packed.length <= maxCursorLength) return packed
   const id = randomUUID()
   await store.insertInto('cursors').values({ id, owner, content: text, created_at: new Date().toISOString() }).execute()
   return keptPrefix + id
@@ -56,13 +67,20 @@ export async function readCursor (cursor: string, query: string, kept: KeptCurso
   const text = cursor.startsWith(keptPrefix) ? await readKept(cursor.slice(keptPrefix.length), kept) : cursor
   let content: unknown
   try {
-    content = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
+    content = JSON.parse(unpack(text).toString('utf8'))
   } catch {
     throw invalidCursor('The cursor is not valid')
   }
   if (!walkSchema.Check(content)) throw invalidCursor('The cursor is not valid')
   if (content.query !== query) throw foreignCursor()
   return content
+}
+
+/** Throws an Error if the cursor is damaged. */
+function unpack (text: string) {
+  if (!text.startsWith(packedPrefix)) return Buffer.from(text, 'base64url')
+  const bytes = Buffer.from(text.slice(packedPrefix.length), 'base64url')
+  return inflateRawSync(bytes, { maxOutputLength: maxContent })
 }
 
 async function readKept (id: string, { store, owner }: KeptCursors) {

@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
+import { mapInTurns, sortInTurns } from '../../drivers/turns.ts'
 import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
@@ -10,6 +11,7 @@ import { throwIfFailed, type FailureRules } from './failures.ts'
 import { driverFilters, fieldsOf, filtersOf, matcher } from './filters.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
 import { pickerOf } from './fields.ts'
+import { serialize } from './serialize.ts'
 import { countNodes } from './summary.ts'
 import {
   compareKeys, createItemCount, createSortedLists, keysOf, parseSort, readAllPages,
@@ -26,11 +28,14 @@ export interface Collection {
   service: ServiceName
 }
 
+/** A page to send. A long one is JSON already. */
+type PageAnswer = Page<object> | string
+
 export interface Lists {
   /** Lists one cloud. If the cloud fails, throws its error. */
-  one (collection: Collection, cloud: string, request: FastifyRequest, reply: FastifyReply): Promise<Page<object>>
+  one (collection: Collection, cloud: string, request: FastifyRequest, reply: FastifyReply): Promise<PageAnswer>
   /** Lists all clouds, or those of `?cloud=`. If a cloud fails, `sources` reports it. */
-  all (collection: Collection, request: FastifyRequest, reply: FastifyReply): Promise<Page<object>>
+  all (collection: Collection, request: FastifyRequest, reply: FastifyReply): Promise<PageAnswer>
   /** Counts the nodes of all clouds, or of those of `?cloud=`, by state. If a cloud fails, `sources` reports it. */
   summarize (request: FastifyRequest): Promise<Summary>
 }
@@ -113,11 +118,9 @@ export default fp(async (fastify) => {
     const reads = await Promise.all(clouds.map((cloud) => readAllPages(request, cloud, count)))
     throwIfFailed(request, reads, false)
     const { match } = request
-    const keyed = reads.flatMap(({ items }) => items)
-      .filter((item) => match === undefined || match(item))
-      .map((item) => ({ item, keys: keysOf(item, sort) }))
-      .sort((a, b) => compareKeys(a.keys, b.keys, sort))
-    return { keyed, reads }
+    const items = reads.flatMap((read) => read.items).filter((item) => match === undefined || match(item))
+    const keyed = await mapInTurns(items, (item) => ({ item, keys: keysOf(item, sort) }))
+    return { keyed: await sortInTurns(keyed, (a, b) => compareKeys(a.keys, b.keys, sort)), reads }
   }
 
   /**
@@ -192,12 +195,12 @@ export default fp(async (fastify) => {
     const isPersonal = (cloud: string) => service === 'nodes' && assignments.registry.onCloud(cloud) !== undefined
     fastify.answers.allow(request, reply, page.reads.map(({ cloud, answer }) => isPersonal(cloud) ? undefined : answer))
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
-    return {
+    return serialize({
       items: pick === undefined ? page.items : page.items.map(pick),
       next_cursor: cursor,
       total: page.total,
       sources: page.reads.map(({ source }) => source)
-    }
+    }, reply)
   }
 
   /** Returns the names of the clouds of a list over all clouds. Throws cloud_not_found. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { turnOver } from '../../drivers/turns.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
 
@@ -56,6 +57,8 @@ export async function readAllPages (
   const items = [...page.items]
   count(items.length)
   while (page.error === undefined && page.next !== null) {
+    // A cloud that answers from memory would hold the event loop for all of its pages.
+    await turnOver()
     page = await readPage(request, { cloud, token: page.next, skip: 0 }, 1000)
     items.push(...page.items)
     count(page.items.length)

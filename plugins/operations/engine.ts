@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
@@ -10,6 +11,9 @@ import type { OperationRow, Rows } from './rows.ts'
 import { createStarter } from './start.ts'
 import { createTracker } from './tracker.ts'
 import { createTransitions } from './transitions.ts'
+
+/** Operations whose step begins in one turn of the event loop. */
+const maxTogether = 200
 
 export interface EngineOptions {
   farm: Farm
@@ -36,14 +40,19 @@ export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOption
       farm.handle(name, { requestId: `operation-${id}`, log: log.child({ operation: id }), operation: id })
     const waiting = due.filter(({ phase }) => phase === 'waiting')
     const follow = waiting.length === 0 ? undefined : follower.prepare(cloudOf(waiting[0]!), waiting)
-    await Promise.all(due.map((row) => stepOne(row, cloudOf(row), follow)))
+    const steps: Promise<void>[] = []
+    for (const [i, row] of due.entries()) {
+      if (i > 0 && i % maxTogether === 0) await nextTurn()
+      steps.push(stepOne(row, () => cloudOf(row), follow))
+    }
+    await Promise.all(steps)
   }
 
   type Follow = ReturnType<typeof follower.prepare>
 
-  const stepOne = async (row: OperationRow, cloud: CloudHandle, follow: Follow | undefined) => {
+  const stepOne = async (row: OperationRow, cloud: () => CloudHandle, follow: Follow | undefined) => {
     try {
-      await (row.phase === 'reconciling' ? reconcile(row, cloud) : follow?.(row, cloud))
+      await (row.phase === 'reconciling' ? reconcile(row, cloud()) : follow?.(row, cloud))
       await endIfOverdue(row.id, `The cloud did not end this within ${maxHours} hours`)
     } catch (err) {
       log.warn({ err, operation: row.id }, 'the operation could not be followed; this is tried again')

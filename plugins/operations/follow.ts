@@ -50,25 +50,30 @@ function progressOf (statuses: readonly (ResourceStatus | null)[]): number | nul
 /** Reads the status of each resource of the operations under way, once, as cheaply as the cloud allows. */
 function createStatusReader (cloud: CloudHandle, operations: readonly OperationRow[], log: FastifyBaseLogger) {
   const resources = operations.flatMap((row) => row.resources)
-  const lists = new Map<ResourceKind, Promise<Map<string, ResourceStatus> | undefined>>()
+  const lists = new Map<ResourceKind, Promise<Map<string, ResourceStatus> | undefined> | undefined>()
   const reads = new Map<string, Promise<ResourceStatus | null>>()
 
+  const idsOf = (kind: ResourceKind) =>
+    new Set(resources.filter((resource) => resource.kind === kind).map(({ id }) => id))
+
   const listOnce = (kind: ResourceKind) => {
-    const ids = new Set(resources.filter((resource) => resource.kind === kind).map(({ id }) => id))
-    if (ids.size <= maxSingleReads) return undefined
-    const list = lists.get(kind) ?? listStatuses(cloud, kind, [...ids]).catch((err: unknown) => {
-      log.warn({ err, cloud: cloud.name }, 'the resources of many operations could not be listed')
-      return undefined
-    })
+    if (lists.has(kind)) return lists.get(kind)
+    const ids = idsOf(kind)
+    const list = ids.size <= maxSingleReads
+      ? undefined
+      : listStatuses(cloud, kind, [...ids]).catch((err: unknown) => {
+        log.warn({ err, cloud: cloud.name }, 'the resources of many operations could not be listed')
+        return undefined
+      })
     lists.set(kind, list)
     return list
   }
 
-  return async (ref: ResourceRef, own: CloudHandle): Promise<ResourceStatus | null> => {
+  return async (ref: ResourceRef, own: () => CloudHandle): Promise<ResourceStatus | null> => {
     const listed = (await listOnce(ref.kind))?.get(ref.id)
     if (listed !== undefined) return listed
     // A list may omit a resource that exists, so a get decides.
-    const read = reads.get(keyOf(ref)) ?? readStatus(own, ref)
+    const read = reads.get(keyOf(ref)) ?? readStatus(own(), ref)
     reads.set(keyOf(ref), read)
     return read
   }
@@ -103,7 +108,7 @@ export function createFollower ({ tracker, transitions, log }: FollowerOptions) 
     /** Returns a function that follows one of these operations. Operations on the same resources share the reads. */
     prepare (cloud: CloudHandle, operations: readonly OperationRow[]) {
       const read = createStatusReader(cloud, operations, log)
-      return (row: OperationRow, own: CloudHandle) => follow(row, (ref) => read(ref, own))
+      return (row: OperationRow, own: () => CloudHandle) => follow(row, (ref) => read(ref, own))
     }
   }
 }

@@ -41,6 +41,8 @@ export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 
   wait (id: string, seconds: number, signal: AbortSignal): Promise<void>
   /** The operations that the caller may see, newest first. Throws invalid_request for a cursor of another query. */
   page (query: OperationPageQuery, caller: Caller): Promise<OperationsPage>
+  /** The answer that shows an operation as it is now to the caller who started it. */
+  toAnswer (row: OperationRow, caller: Caller): OperationAnswer
   /** The answer to a request that started or joined an operation, after `Prefer: wait`. */
   answer (started: StartedOperation, request: FastifyRequest): Promise<OperationAnswer>
 }
@@ -58,6 +60,13 @@ export const maxWait = 60
 export function parsePrefer (header: string | string[] | undefined): number | undefined {
   const wait = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?/i.exec([header ?? ''].flat().join(','))?.[1]
   return wait === undefined ? undefined : Math.min(Number(wait), maxWait)
+}
+
+function toAnswer (operation: Operation): OperationAnswer {
+  const headers: Record<string, string> = { location: operation.self }
+  if (isEnded(operation)) return { status: 200, headers, body: operation }
+  headers['retry-after'] = '1'
+  return { status: 202, headers, body: operation }
 }
 
 /** Changes that take time: recorded in the store, followed until they end, continued after a restart. */
@@ -118,15 +127,15 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
         : await writeCursor({ query: bound, after: [last.created_at, last.id] }, kept)
       return { items, next_cursor: next, total: null }
     },
-    async answer ({ row: { id }, secrets }, request) {
+    toAnswer: (row, caller) => toAnswer(toOperation(row, caller)),
+    async answer ({ row, isLatest = false, secrets }, request) {
+      const { caller } = request
       const seconds = parsePrefer(request.headers.prefer)
-      if (seconds !== undefined) await wait(id, seconds, request.signal)
-      const operation = await get(id, request.caller)
-      const ended = isEnded(operation)
-      const headers: Record<string, string> = { location: operation.self }
-      if (!ended) headers['retry-after'] = '1'
-      if (seconds !== undefined) headers['preference-applied'] = `wait=${seconds}`
-      return { status: ended ? 200 : 202, headers, body: secrets === undefined ? operation : { ...operation, secrets } }
+      if (seconds !== undefined) await wait(row.id, seconds, request.signal)
+      const isKnown = isLatest && seconds === undefined
+      const answer = toAnswer(isKnown ? toOperation(row, caller) : await get(row.id, caller))
+      if (seconds !== undefined) answer.headers['preference-applied'] = `wait=${seconds}`
+      return secrets === undefined ? answer : { ...answer, body: { ...answer.body, secrets } }
     }
   } satisfies Operations)
 

@@ -1,8 +1,9 @@
 import type { Log } from '../../drivers/call.ts'
 
 interface WatchedOperation {
-  /** Times of the monotonic clock, in milliseconds. */
+  /** Times of the monotonic clock, in milliseconds: when it began, when its last step began, when the next is due. */
   since: number
+  stepped: number
   due: number
   /** Whether a step of it is under way. */
   busy: boolean
@@ -36,19 +37,23 @@ export interface Poller {
 /** The operations of one cloud. */
 interface Watch {
   operations: Map<string, WatchedOperation>
-  /** The time of the monotonic clock at which the first of them is due; Infinity if none waits. */
+  /** The operations that have had no step. */
+  fresh: Set<string>
+  /** The time of the monotonic clock at which the first of the others is due; Infinity if none waits. */
   next: number
 }
 
 /**
  * Calls `step` with the operations that are due. An operation that is slow, or whose cloud hangs, delays no other. A
- * turn looks only at the clouds that have operations which are due, so that many waiting operations cost little.
+ * turn looks only at the clouds that have operations which are due, and a new operation makes no step of the others
+ * necessary, so that many waiting operations cost little.
  */
 export function createPoller ({ step, isShared, log, minInterval }: PollerOptions): Poller {
   const clouds = new Map<string, Watch>()
   const cloudOf = new Map<string, string>()
   const steps = new Set<Promise<void>>()
   let timer: NodeJS.Timeout | undefined
+  let first: NodeJS.Immediate | undefined
   /** The time for which the timer is set. */
   let alarm = Infinity
   let stopped = false
@@ -66,6 +71,15 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
     timer.unref()
   }
 
+  /** Starts the first steps of new operations in the next turn of the event loop. */
+  const scheduleFirst = () => {
+    if (stopped || first !== undefined) return
+    first = setImmediate(() => {
+      first = undefined
+      for (const [cloud, watch] of clouds) startFresh(cloud, watch)
+    })
+  }
+
   const setDue = (watch: Watch, operation: WatchedOperation, due: number) => {
     operation.due = due
     watch.next = Math.min(watch.next, due)
@@ -74,7 +88,11 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
 
   const run = async (cloud: string, watch: Watch, ids: readonly string[]) => {
     const operations = ids.flatMap((id) => watch.operations.get(id) ?? [])
-    for (const operation of operations) operation.busy = true
+    const now = performance.now()
+    for (const operation of operations) {
+      operation.busy = true
+      operation.stepped = now
+    }
     try {
       await step(cloud, ids)
     } catch (err) {
@@ -86,7 +104,10 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
     }
   }
 
-  /** Collects what is due at a cloud, and the operations that a list which is read anyway shows too. */
+  /**
+   * Collects what is due at a cloud. If a list is read anyway, it shows the operations too that have waited for half of
+   * their interval, so that they are due together from then on.
+   */
   const collect = (watch: Watch, now: number) => {
     const due: string[] = []
     const others: string[] = []
@@ -99,20 +120,27 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
       else watch.next = Math.min(watch.next, operation.due)
       if (!isShared(id)) continue
       if (isDue) shared++
-      else others.push(id)
+      else if (now - operation.stepped >= intervalOf(operation) / 2) others.push(id)
     }
     return shared > 0 && shared + others.length > maxSingleReads ? [...due, ...others] : due
+  }
+
+  const start = (cloud: string, watch: Watch, ids: readonly string[]) => {
+    if (ids.length === 0) return
+    const running = run(cloud, watch, ids).finally(() => steps.delete(running))
+    steps.add(running)
+  }
+
+  const startFresh = (cloud: string, watch: Watch) => {
+    start(cloud, watch, [...watch.fresh])
+    watch.fresh.clear()
   }
 
   const tick = () => {
     alarm = Infinity
     const now = performance.now()
     for (const [cloud, watch] of clouds) {
-      if (watch.next > now) continue
-      const ids = collect(watch, now)
-      if (ids.length === 0) continue
-      const running = run(cloud, watch, ids).finally(() => steps.delete(running))
-      steps.add(running)
+      if (watch.next <= now) start(cloud, watch, collect(watch, now))
     }
     let next = Infinity
     for (const watch of clouds.values()) next = Math.min(next, watch.next)
@@ -121,23 +149,28 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
 
   return {
     watch (id, cloud) {
-      const watch = clouds.get(cloud) ?? { operations: new Map<string, WatchedOperation>(), next: Infinity }
+      const watch = clouds.get(cloud) ??
+        { operations: new Map<string, WatchedOperation>(), fresh: new Set<string>(), next: Infinity }
       const now = performance.now()
-      const operation = { since: now, due: now, busy: false }
       clouds.set(cloud, watch)
       cloudOf.set(id, cloud)
-      watch.operations.set(id, operation)
-      setDue(watch, operation, now)
+      // Until its first step it is not due.
+      watch.operations.set(id, { since: now, stepped: now, due: now, busy: true })
+      watch.fresh.add(id)
+      scheduleFirst()
     },
     forget (id) {
       const cloud = cloudOf.get(id)
       cloudOf.delete(id)
-      clouds.get(cloud ?? '')?.operations.delete(id)
+      const watch = clouds.get(cloud ?? '')
+      watch?.operations.delete(id)
+      watch?.fresh.delete(id)
     },
     stopped: () => stopped,
     async stop () {
       stopped = true
       clearTimeout(timer)
+      clearImmediate(first)
       await Promise.all(steps)
     }
   }

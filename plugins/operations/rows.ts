@@ -10,7 +10,8 @@ import { showActions } from '../auth/actions-shown.ts'
 import { identityOf, type Caller } from '../auth/caller.ts'
 import type { Store, Tables } from '../store/index.ts'
 import { newestFirst, type NewestFirst } from '../store/newest-first.ts'
-import type { IdempotencyKey } from '../store/tables.ts'
+import { namesOf, prepare } from '../store/prepared.ts'
+import type { StoreChange } from '../store/tables.ts'
 
 /** An operation in the store. */
 export interface OperationRow {
@@ -90,6 +91,8 @@ export function selectOperations (store: Kysely<Tables>, query: OperationQuery) 
     .where(resource.startsWith('/') ? 'self' : 'resource_id', '=', resource))
 }
 
+const columnNames = ['id', 'kind', 'status', 'cloud', 'created_at', 'finished_at', 'content'] as const
+
 function toColumns (row: OperationRow): Tables['operations'] {
   const { id, kind, status, cloud, created_at, finished_at, ...content } = row
   return { id, kind, status, cloud, created_at, finished_at, content: JSON.stringify(content) }
@@ -118,11 +121,19 @@ export function createRows (store: Store, log: Log) {
     }
   })
 
-  const linkResources = (row: OperationRow) => {
-    const linked = [row.target, ...row.resources].filter((one) => one !== null)
-    const values = linked.map(({ self, id }) => ({ operation_id: row.id, self, resource_id: id }))
-    if (values.length === 0) return []
-    return [store.insertInto('operation_resources').values(values).onConflict((conflict) => conflict.doNothing())]
+  const insert = prepare(store.insertInto('operations').values(namesOf(columnNames)))
+  // Only what changes: SQLite writes each index again that has a column of the list.
+  const update = prepare(store.updateTable('operations').set(namesOf(['status', 'finished_at', 'content']))
+    .where('id', '=', 'id').where('finished_at', 'is', null))
+  const link = prepare<keyof Tables['operation_resources']>(store.insertInto('operation_resources')
+    .values(namesOf(['operation_id', 'self', 'resource_id'])).onConflict((conflict) => conflict.doNothing()))
+
+  /** Links a row to its resources, but for those that an earlier state of the row has. */
+  const linkResources = (row: OperationRow, before?: OperationRow) => {
+    const known = before === undefined ? [] : [before.target, ...before.resources].map((one) => one?.self)
+    const linked = (before === undefined ? [row.target, ...row.resources] : row.resources).filter((one) => one !== null)
+    return linked.filter(({ self }) => !known.includes(self))
+      .map(({ self, id }) => link({ operation_id: row.id, self, resource_id: id }))
   }
 
   return {
@@ -147,19 +158,14 @@ export function createRows (store: Store, log: Log) {
       }
     },
 
-    /** Inserts a row and links it to its idempotency key. */
-    async insert (row: OperationRow, key?: IdempotencyKey) {
-      const link = key === undefined
-        ? []
-        : [store.updateTable('idempotency_keys').set({ operation_id: row.id })
-            .where('caller', '=', key.caller).where('key', '=', key.key)]
-      await store.commit([store.insertInto('operations').values(toColumns(row)), ...linkResources(row), ...link])
+    /** Inserts a row, with other changes of the store. */
+    async insert (row: OperationRow, others: readonly StoreChange[] = []) {
+      await store.commit([insert(toColumns(row)), ...linkResources(row), ...others])
     },
 
-    async update (row: OperationRow) {
-      const change = store.updateTable('operations').set(toColumns(row))
-        .where('id', '=', row.id).where('finished_at', 'is', null)
-      await store.commit([change, ...linkResources(row)])
+    /** Writes the next state of a row that has not ended, with other changes of the store. */
+    async update (row: OperationRow, before: OperationRow, others: readonly StoreChange[] = []) {
+      await store.commit([update(toColumns(row)), ...linkResources(row, before), ...others])
     },
 
     async get (id: string): Promise<OperationRow | undefined> {

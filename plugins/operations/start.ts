@@ -4,7 +4,7 @@ import { ProblemError, toProblem } from '../../openapi/model/index.ts'
 import { toCallerRef } from '../auth/caller.ts'
 import type { CloudCall, CloudHandle } from '../clouds/cloud.ts'
 import { canonicalize, hashText } from '../fingerprint.ts'
-import type { IdempotencyKey } from '../store/tables.ts'
+import type { FirstAnswer } from './first-answer.ts'
 import { serviceOf, toResource, toTarget } from './resources.ts'
 import type { OperationRow, Rows } from './rows.ts'
 import type { Tracker } from './tracker.ts'
@@ -19,13 +19,16 @@ export interface ChangeRequest {
   fromState: string | null
   /** The body of the request. */
   input: object
-  idempotencyKey?: IdempotencyKey
+  /** The first answer to the request, if it has an Idempotency-Key. */
+  first?: FirstAnswer | undefined
   /** The id of the operation, if it was chosen before; otherwise a new one. */
   operationId?: string
 }
 
 export interface StartedOperation {
   row: OperationRow
+  /** Whether the row is as the store has it after the last step of the request. Otherwise it may have changed since. */
+  isLatest?: boolean
   /** Shown once, in the first answer. */
   secrets?: Record<string, string>
 }
@@ -45,12 +48,13 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
   /** Rows that are being inserted. Equal requests join an operation only after it is in the store. */
   const inserting = new Map<string, Promise<void>>()
 
-  const insert = async (row: OperationRow, idempotencyKey?: IdempotencyKey) => {
+  const insert = async (row: OperationRow, first?: FirstAnswer) => {
     tracker.set(row)
-    const inserted = rows.insert(row, idempotencyKey)
+    const inserted = rows.insert(row, first?.claim(row.id))
     inserting.set(row.id, inserted)
     try {
       await inserted
+      if (first !== undefined) first.isClaimed = true
     } catch (error) {
       tracker.remove(row.id)
       throw error
@@ -60,20 +64,25 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
   }
 
   /** Sends the change. Throws the cloud's refusal, which ends the operation. */
-  const send = async (row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle) => {
+  const send = async (
+    row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle, first?: FirstAnswer
+  ): Promise<StartedOperation> => {
+    const started = (written: OperationRow | undefined, secrets?: Change['secrets']): StartedOperation => {
+      if (first !== undefined) first.isKept = written !== undefined && first.keep !== undefined
+      return { row: written ?? row, isLatest: written !== undefined, secrets }
+    }
     try {
       const change = await cloud.with({ operation: row.id }).change(serviceOf(row), run)
-      await transitions.accept(row, change)
-      return change.secrets
+      return started(await transitions.accept(row, change, first), change.secrets)
     } catch (error) {
       const problem = error as ProblemError
       if (!problem.outcomeUnknown) {
-        await transitions.end(row.id, 'failed', problem)
+        const written = await transitions.end(row.id, 'failed', problem, {}, () => first?.refuse(problem) ?? [])
+        if (first !== undefined) first.isKept = written !== undefined
         throw problem
       }
       log.warn({ err: problem, operation: row.id }, 'it is not known whether the cloud has made the change')
-      await transitions.reconcile(row, problem)
-      return undefined
+      return started(await transitions.reconcile(row, problem, first))
     }
   }
 
@@ -121,8 +130,8 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
     /** Starts an operation. Resolves when the cloud has accepted the change, or when its outcome is unknown. */
     async start (request: ChangeRequest, run: CloudCall<Change>, cloud: CloudHandle): Promise<StartedOperation> {
       const row = createRow(cloud, request)
-      await insert(row, request.idempotencyKey)
-      return { row, secrets: await send(row, run, cloud) }
+      await insert(row, request.first)
+      return send(row, run, cloud, request.first)
     },
 
     /** Records an operation that has nothing to do, because the resource is in the end state already. */
@@ -139,7 +148,7 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
       await rows.insert(finished)
       onEnd(finished)
       log.info({ operation: row.id, kind: row.kind, cloud: row.cloud, status: 'succeeded' }, 'operation ended')
-      return { row: finished }
+      return { row: finished, isLatest: true }
     }
   }
 }

@@ -3,6 +3,8 @@ import type { Change } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type OperationStatus } from '../../openapi/model/index.ts'
 import type { Farm } from '../clouds/farm.ts'
 import { writeUntilDone } from '../store/index.ts'
+import type { StoreChange } from '../store/tables.ts'
+import type { FirstAnswer } from './first-answer.ts'
 import type { Poller } from './poller.ts'
 import { serviceOf, toResource } from './resources.ts'
 import type { OperationRow, Rows } from './rows.ts'
@@ -25,34 +27,48 @@ export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: 
   /** Lets no read that is older than this step be shown after it. */
   const touch = (row: OperationRow) => farm.get(row.cloud).freshness.touch(serviceOf(row))
 
-  /** Writes changes of an operation, then shows them. Never throws. */
-  const record = async (id: string, changes: Partial<OperationRow>, onWritten: (row: OperationRow) => void) => {
-    const attempt = async () => {
+  /**
+   * Writes changes of an operation, then shows them. Returns the row that is in the store then; undefined if the store
+   * failed. Never throws. `withStep` returns other changes for the same commit; they are not tried again.
+   */
+  const record = async (
+    id: string,
+    changes: Partial<OperationRow>,
+    onWritten: (row: OperationRow) => void,
+    withStep: (row: OperationRow) => readonly StoreChange[] = () => []
+  ) => {
+    const attempt = async (others: typeof withStep) => {
       const row = tracker.get(id)
-      if (row === undefined) return
+      if (row === undefined) return undefined
       const next = { ...row, ...changes }
-      await rows.update(next)
+      await rows.update(next, row, others(next))
       tracker.set(next)
       onWritten(next)
+      return next
     }
     try {
-      await attempt()
+      return await attempt(withStep)
     } catch (err) {
       log.error({ err, operation: id }, 'the store did not accept a step of an operation; this is tried again')
-      writeUntilDone(attempt, poller.stopped)
+      writeUntilDone(() => attempt(() => []), poller.stopped)
+      return undefined
     }
   }
 
   const end = async (
-    id: string, status: OperationStatus, error: ProblemError | null = null, changes: Partial<OperationRow> = {}
+    id: string,
+    status: OperationStatus,
+    error: ProblemError | null = null,
+    changes: Partial<OperationRow> = {},
+    withStep?: (row: OperationRow) => readonly StoreChange[]
   ) => {
     const row = tracker.get(id)
-    if (row === undefined) return
+    if (row === undefined) return undefined
     // From now on an equal request is a new operation, also while the store cannot record the end.
     tracker.hide(id)
     poller.forget(id)
     touch(row)
-    await record(id, {
+    return record(id, {
       ...changes,
       status,
       phase: null,
@@ -66,7 +82,7 @@ export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: 
       tracker.remove(id)
       onEnd(ended)
       log.info({ operation: id, kind, cloud, status, code: error?.code }, 'operation ended')
-    })
+    }, withStep)
   }
 
   /** Cancels the other operations on resources that an operation destroys. */
@@ -93,20 +109,28 @@ export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: 
       tracker.set({ ...current, resources, progress })
     },
 
-    /** Records that the cloud has accepted a change. Without anything to wait for, this ends the operation. */
-    async accept (row: OperationRow, { resources: refs, until }: Change) {
+    /**
+     * Records that the cloud has accepted a change. Without anything to wait for, this ends the operation. Returns the
+     * row that is in the store then, with its first answer; undefined if the store failed.
+     */
+    async accept (row: OperationRow, { resources: refs, until }: Change, first?: FirstAnswer) {
       const { id, cloud } = row
       touch(row)
       const resources = refs.map((ref) => toResource(cloud, ref))
       if (until.gone === true) await cancelOthers(id, { resources })
       const changes = { resources, until, input: null, sent_at: new Date().toISOString() }
-      if (until.states.length === 0 && until.gone !== true) return end(id, 'succeeded', null, changes)
-      await record(id, { ...changes, status: 'running', phase: 'waiting' }, () => poller.watch(id, cloud))
+      if (until.states.length === 0 && until.gone !== true) return end(id, 'succeeded', null, changes, first?.keep)
+      return record(
+        id, { ...changes, status: 'running', phase: 'waiting' }, () => poller.watch(id, cloud), first?.keep)
     },
 
-    /** Records that the outcome of a change is unknown, or that a create was not sent and is still to be sent. */
-    async reconcile ({ id, cloud }: OperationRow, problem: ProblemError) {
-      await record(id, { phase: 'reconciling', failure: toProblem(problem) }, () => poller.watch(id, cloud))
+    /**
+     * Records that the outcome of a change is unknown, or that a create was not sent and is still to be sent. Returns
+     * the same as `accept`.
+     */
+    async reconcile ({ id, cloud }: OperationRow, problem: ProblemError, first?: FirstAnswer) {
+      return record(
+        id, { phase: 'reconciling', failure: toProblem(problem) }, () => poller.watch(id, cloud), first?.keep)
     },
 
     /** Records that a create is sent again. Throws if the store fails: then it must not be sent. */
@@ -114,7 +138,7 @@ export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: 
       const next: OperationRow = {
         ...row, phase: 'calling', attempts: row.attempts + 1, sent_at: new Date().toISOString()
       }
-      await rows.update(next)
+      await rows.update(next, row)
       poller.forget(row.id)
       tracker.set(next)
       return next

@@ -94,7 +94,14 @@ export function openDatabase (file: string): SyncDatabase {
     return { rows: [], changes, lastId: lastInsertRowid }
   }
 
-  const command = (sql: string) => { database.exec(sql) }
+  const commands = new Map<string, Database.Statement>()
+
+  /** Runs a command of a transaction. Its text is parsed once. */
+  const command = (sql: string) => {
+    const statement = commands.get(sql) ?? database.prepare(sql)
+    commands.set(sql, statement)
+    statement.run()
+  }
 
   /** After a full disk SQLite has rolled back by itself. The error that caused that is the one to report. */
   const rollback = () => {
@@ -116,6 +123,13 @@ export function openDatabase (file: string): SyncDatabase {
     }
   }
 
+  /** A group alone needs no savepoint: the transaction is its own. */
+  const runGroups = (groups: readonly (readonly Statement[])[]) => {
+    if (groups.length > 1) return groups.map(runGroup)
+    for (const statement of groups.flat()) execute(statement)
+    return [undefined]
+  }
+
   return {
     run (statement) {
       if (/^begin/i.test(statement.sql)) checkFile()
@@ -130,7 +144,7 @@ export function openDatabase (file: string): SyncDatabase {
       try {
         checkFile()
         command('begin immediate')
-        const errors = groups.map(runGroup)
+        const errors = runGroups(groups)
         command('commit')
         return errors
       } catch (error) {
@@ -142,6 +156,7 @@ export function openDatabase (file: string): SyncDatabase {
       try {
         // SQLite keeps an exclusive lock as long as the journal is a WAL. libsql closes only after garbage collection.
         prepared.clear()
+        commands.clear()
         database.pragma('journal_mode = DELETE')
         database.pragma('locking_mode = NORMAL')
         database.prepare('select count(*) from sqlite_master').get()

@@ -6,7 +6,7 @@ import type { StatementError } from './database.ts'
 import { createDialect } from './dialect.ts'
 import { openLink, type Link } from './link.ts'
 import { migrations } from './migrations.ts'
-import type { Store, Tables } from './tables.ts'
+import type { Store, StoreChange, Tables } from './tables.ts'
 
 /** SQLite's result codes (sqlite.org/rescode.html) that the operator can act on, with the next step. */
 const hints: ReadonlyArray<readonly [RegExp, string]> = [
@@ -58,9 +58,10 @@ export async function openStore (file: string): Promise<Store> {
   const { dialect, gate } = createDialect(link, translate)
   const kysely = new Kysely<Tables>({ dialect })
   const store: Store = Object.assign(kysely, {
-    async commit (queries: Parameters<Store['commit']>[0]) {
-      const statements = queries.map((query) => {
-        const { sql, parameters } = query.compile()
+    async commit (changes: readonly StoreChange[]) {
+      const statements = changes.map((change) => {
+        if (!('compile' in change)) return change
+        const { sql, parameters } = change.compile()
         return { sql, parameters }
       })
       for (let open = gate.closed(); open !== undefined; open = gate.closed()) await open

@@ -1,4 +1,5 @@
 import type { Compilable, Kysely } from '#kysely'
+import type { Statement } from './database.ts'
 
 /** The tables of the store. Times are RFC 3339 in UTC. */
 export interface Tables {
@@ -100,11 +101,14 @@ export interface Tables {
 /** The primary key of an idempotency key: the identity of the caller, and the text of the header. */
 export type IdempotencyKey = Pick<Tables['idempotency_keys'], 'caller' | 'key'>
 
+/** A change of the store: a query of Kysely, or a statement whose text is compiled already. */
+export type StoreChange = Compilable | Statement
+
 /** The store: queries of Kysely, and transactions that are committed together with others that wait. */
 export interface Store extends Kysely<Tables> {
   /**
    * Runs changes as one transaction, and resolves when it is on the disk. Throws store_unavailable. Many commits at the
    * same time cost one sync of the disk, which `transaction()` cannot share.
    */
-  commit (queries: readonly Compilable[]): Promise<void>
+  commit (changes: readonly StoreChange[]): Promise<void>
 }

@@ -51,10 +51,10 @@ export default async function routes (fastify: FastifyInstance) {
       body: ImageImport,
       response: operationAnswer()
     }
-  }, async (request, reply) => fastify.idempotent(request, reply, async () => {
+  }, async (request, reply) => fastify.idempotent(request, reply, async (first) => {
     const { cloud, body } = request
     const started = await actions.start(cloud, 'images.import', body, (connection, call) =>
-      connection.images!.import!(body, call))
+      connection.images!.import!(body, call), { first })
     return operations.answer(started, request)
   }))
 

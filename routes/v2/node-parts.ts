@@ -50,10 +50,10 @@ export default async function routes (fastify: FastifyInstance) {
       body: NicCreate,
       response: operationAnswer()
     }
-  }, async (request, reply) => fastify.idempotent(request, reply, async () => {
+  }, async (request, reply) => fastify.idempotent(request, reply, async (first) => {
     const { cloud, params: { id }, body } = request
     const started = await actions.start(cloud, 'nodes.attach_nic', body, ({ nodes }, call) =>
-      nodes!.attach_nic!(id, body, call), { kind: 'node', id })
+      nodes!.attach_nic!(id, body, call), { target: { kind: 'node', id }, first })
     return operations.answer(started, request)
   }))
 
@@ -69,7 +69,7 @@ export default async function routes (fastify: FastifyInstance) {
     }
   }, async ({ cloud, params: { id, nic } }, reply) =>
     reply.operation(await actions.start(cloud, 'nodes.detach_nic', {}, ({ nodes }, call) =>
-      nodes!.detach_nic!(id, nic, call), { kind: 'node', id })))
+      nodes!.detach_nic!(id, nic, call), { target: { kind: 'node', id } })))
 
   fastify.post<{ Params: IdParams, Body: NodeSecurityGroup }>(`${nodePath}/security-groups`, {
     config: { level: 'manage', action: 'nodes.add_security_group' },

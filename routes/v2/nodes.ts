@@ -42,8 +42,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
       body: NodeCreate,
       response: operationAnswer()
     }
-  }, async (request, reply) => fastify.idempotent(request, reply, async (key) =>
-    operations.answer(await nodes.create(request.cloud, request.body, key), request)))
+  }, async (request, reply) => fastify.idempotent(request, reply, async (first) =>
+    operations.answer(await nodes.create(request.cloud, request.body, first), request)))
 
   fastify.post('/clouds/:cloud/nodes/validate', {
     config: { level: 'manage', action: 'nodes.validate' },

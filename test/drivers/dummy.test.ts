@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setImmediate as immediate } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import t, { type Test } from 'tap'
 import { openCall } from '../../drivers/call.ts'
 import { capabilitiesOf, type Change, type Connection, type NodeService } from '../../drivers/driver.ts'
 import dummy from '../../drivers/dummy/index.ts'
+import { turnOver } from '../../drivers/turns.ts'
 import {
   models, nodeVerbs, ProblemError, type Node, type NodeAction, type NodeCreate, type NodeUpdate
 } from '../../openapi/model/index.ts'
@@ -751,4 +752,52 @@ t.test('invalid settings are reported by name', async (t) => {
   for (const path of ['delay', 'nodes', 'faults.0.on', 'delays.nap']) {
     await t.rejects(start(t, bad), { message: new RegExp(`${path} `) })
   }
+})
+
+t.test('nodes that end while a list is read in several turns cost it no other node', async (t) => {
+  const { list, nodes } = await start(t, { nodes: 200, page_size: 1000 })
+  const { items: before } = await list({ limit: 1000 })
+  t.equal(before.length, 200)
+  const ids = before.map(({ id }) => id)
+  // A list that begins in a turn which others have used up continues in the next one.
+  turnOver()
+  const end = performance.now() + 50
+  while (performance.now() < end);
+  const listing = list({ limit: 1000 })
+  await Promise.all(ids.slice(0, 20).map((id) => nodes.destroy(id, call())))
+  const { items, next } = await listing
+  t.same(items.map(({ id }) => id).slice(-180), ids.slice(20), 'all others, in their order')
+  t.equal(new Set(items.map(({ id }) => id)).size, items.length)
+  t.equal(next, null)
+})
+
+t.test('a list of given ids has these nodes alone, in the order of creation', async (t) => {
+  const { list } = await start(t, { nodes: 30 })
+  const all = (await list()).items.map(({ id }) => id)
+  const wanted = [all[20]!, all[3]!, 'node-none', all[11]!]
+  const ordered = [all[3], all[11], all[20]]
+  const whole = await list({ ids: wanted })
+  t.same([whole.items.map(({ id }) => id), whole.next], [ordered, null])
+  const first = await list({ ids: wanted, limit: 2 })
+  t.same(first.items.map(({ id }) => id), ordered.slice(0, 2))
+  const second = await list({ ids: wanted, limit: 2, token: first.next })
+  t.same([second.items.map(({ id }) => id), second.next], [ordered.slice(2), null])
+})
+
+t.test('steps that were due before a restart are not in the log, and are taken after it', async (t) => {
+  const advance = stopClock(t)
+  const directory = t.testdir()
+  const file = join(directory, 'cloud.json')
+  const first = await start(t, { state_file: file, delay: 10 })
+  const id = await first.created()
+  advance(11)
+  t.equal((await first.get(id)).state, 'running')
+  const shown = await first.get(id, true)
+  // A copy of the files as a kill would leave them.
+  const copy = join(directory, 'copy.json')
+  copyFileSync(file, copy)
+  copyFileSync(`${file}.log`, `${copy}.log`)
+  t.notMatch(readFileSync(`${copy}.log`, 'utf8'), /"status":"ACTIVE"/)
+  const second = await start(t, { state_file: copy, delay: 10 })
+  t.same((await second.get(id, true)).extra, shown.extra)
 })

@@ -1,3 +1,4 @@
+import { createDueQueue } from './due-queue.ts'
 import { newId } from './random.ts'
 import type { CollectionState } from './records.ts'
 
@@ -17,6 +18,8 @@ export interface Entry<T = BaseRecord> {
   view?: unknown
   /** The JSON for the state file. */
   line?: string | undefined
+  /** The time of its next step, in milliseconds since 1970. */
+  due?: number | undefined
 }
 
 /**
@@ -73,15 +76,16 @@ export function createCollection<T extends BaseRecord> (
 ) {
   const entries: Entry<T>[] = []
   const byId = new Map<string, Entry<T>>()
-  /** The entries that have steps. */
-  const changing = new Set<Entry<T>>()
+  /** The entries by the times of their next steps. An item whose time is not that of its entry is out of date. */
+  const changing = createDueQueue<{ at: number, entry: Entry<T> }>()
   const departed = [...state.departed]
   let nextSeq = state.next_seq
-  /** The records that were changed and removed since `takeChanges`. */
+  /**
+   * The records that were changed and removed since `takeChanges`. A step that is due changes none: it follows from the
+   * record that has the step, also after the state file is read.
+   */
   const changed = new Set<Entry<T>>()
   let removed: RemovedRecord[] = []
-  /** The time of the first step of all. */
-  let nextStep = Infinity
 
   /** Returns the index of the first record created after this one. */
   const indexAfter = (seq: number) => {
@@ -99,7 +103,7 @@ export function createCollection<T extends BaseRecord> (
     const { id, seq, operation } = entry.data
     entries.splice(indexAfter(seq) - 1, 1)
     byId.delete(id)
-    changing.delete(entry)
+    entry.due = undefined
     changed.delete(entry)
     removed.push({ id, operation })
     if (operation !== null) departed.push({ operation, id })
@@ -111,18 +115,19 @@ export function createCollection<T extends BaseRecord> (
     const before = entry.data
     entry.data = data
     entry.view = entry.line = undefined
-    changed.add(entry)
     onChange(before, data)
+  }
+
+  const change = (entry: Entry<T>, data: T) => {
+    changed.add(entry)
+    replace(entry, data)
   }
 
   const track = (entry: Entry<T>) => {
     const [next] = entry.data.steps
-    if (next === undefined) {
-      changing.delete(entry)
-      return
-    }
-    changing.add(entry)
-    nextStep = Math.min(nextStep, next.at)
+    if (entry.due === next?.at) return
+    entry.due = next?.at
+    if (next !== undefined) changing.add({ at: next.at, entry })
   }
 
   const advance = (entry: Entry<T>, now: number) => {
@@ -152,9 +157,9 @@ export function createCollection<T extends BaseRecord> (
     find: (id: string) => byId.get(id),
     /** Applies the steps of all records that are due. */
     settle (now: number) {
-      if (now < nextStep) return
-      nextStep = Infinity
-      for (const entry of [...changing]) advance(entry, now)
+      for (let next = changing.take(now); next !== undefined; next = changing.take(now)) {
+        if (next.entry.due === next.at) advance(next.entry, now)
+      }
     },
     /** Returns the common fields of a new record. `add` adds it. */
     newRecord (prefix: string, operation?: string) {
@@ -171,11 +176,11 @@ export function createCollection<T extends BaseRecord> (
       return entry
     },
     set (entry: Entry<T>, fields: Partial<T>) {
-      replace(entry, { ...entry.data, ...fields, updated_at: Date.now() })
+      change(entry, { ...entry.data, ...fields, updated_at: Date.now() })
     },
     /** Replaces the steps of a record and applies those that are due. */
     setSteps (entry: Entry<T>, steps: T['steps']) {
-      replace(entry, { ...entry.data, steps })
+      change(entry, { ...entry.data, steps })
       advance(entry, Date.now())
     },
     remove,

@@ -1,5 +1,6 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { ListQuery, ListResult, ReadService } from '../../driver.ts'
+import { turnOver } from '../../turns.ts'
 import type { BaseRecord, Collection, Entry } from './collection.ts'
 
 const tokenPattern = /^after-(\d{1,15})$/
@@ -16,30 +17,52 @@ function positionOf (token: string | null) {
   )
 }
 
+/** Items between two looks at the clock. */
+const atOnce = 50
+
 const limitOf = ({ limit }: ListQuery, pageSize: number) => Math.max(1, Math.min(limit, pageSize))
 
+/** Returns the entries with these ids, in the order of creation. */
+function pick<T extends BaseRecord> ({ find }: Collection<T>, ids: readonly string[]): Array<Entry<T>> {
+  return ids.flatMap((id) => find(id) ?? []).sort((a, b) => a.data.seq - b.data.seq)
+}
+
 /**
- * Reads one page of a collection in the order of creation. With `matches`, other items are skipped. The token holds the
- * position of the last item that was read, so it stays valid when that item is removed.
+ * Reads one page of a collection in the order of creation. With `matches` and with ids, others are skipped. The token
+ * holds the position of the last item that was read, so it stays valid when that item is removed.
  */
-export function pageOf<T extends BaseRecord, Model> (
-  { entries, indexAfter }: Collection<T>,
+export async function pageOf<T extends BaseRecord, Model> (
+  collection: Collection<T>,
   query: ListQuery,
   pageSize: number,
   view: (entry: Entry<T>, extra?: boolean) => Model,
   matches?: (item: Model) => boolean
-): ListResult<Model> {
+): Promise<ListResult<Model>> {
   const limit = limitOf(query, pageSize)
   const items: Model[] = []
-  let i = indexAfter(positionOf(query.token))
+  const { ids, token } = query
+  const after = positionOf(token)
+  const entries = ids === undefined ? collection.entries : pick(collection, ids)
+  const isRead = ({ data }: Entry<T>) => data.seq <= after
+  let i = ids === undefined ? collection.indexAfter(after) : entries.filter(isRead).length
+  let last: Entry<T> | undefined
+  let read = 0
   for (; i < entries.length && items.length < limit; i++) {
-    const item = view(entries[i]!)
-    if (matches === undefined || matches(item)) {
-      items.push(query.extra ? view(entries[i]!, true) : item)
+    const over = read++ % atOnce === 0 ? turnOver() : undefined
+    if (over !== undefined) {
+      const seq = last?.data.seq ?? after
+      await over
+      // Records may have come and gone meanwhile.
+      if (ids === undefined) i = collection.indexAfter(seq)
+      if (i >= entries.length) break
     }
+    last = entries[i]!
+    const item = view(last)
+    if (matches === undefined || matches(item)) items.push(query.extra ? view(last, true) : item)
   }
-  const next = i < entries.length ? tokenOf(entries[i - 1]!.data.seq) : null
-  return { items, next, total: matches === undefined ? entries.length : undefined }
+  const next = last !== undefined && i < entries.length ? tokenOf(last.data.seq) : null
+  const isWhole = matches === undefined && ids === undefined
+  return { items, next, total: isWhole ? entries.length : undefined }
 }
 
 /** An item of a list with its position in the order of the list. */

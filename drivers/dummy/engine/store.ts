@@ -42,8 +42,24 @@ export function createStore (
   const items = state.nodes.map(upgradeNode)
   const nodes = createCollection({ next_seq: nextSeq, departed, items }, updateNode)
 
+  /** The ids of the volumes that are attached to each node. */
+  const attached = new Map<string, Set<string>>()
+
+  const attach = ({ id, attachment }: VolumeRecord) => {
+    if (attachment === null) return
+    const ids = attached.get(attachment.node_id) ?? new Set()
+    attached.set(attachment.node_id, ids.add(id))
+  }
+
+  const detach = ({ id, attachment }: VolumeRecord) => {
+    const ids = attached.get(attachment?.node_id ?? '')
+    if (ids?.delete(id) === true && ids.size === 0) attached.delete(attachment!.node_id)
+  }
+
   /** A node shows its volumes, so a change of these clears its cached view. */
   const updateVolume: ChangeListener<VolumeRecord> = (before, after) => {
+    if (before !== undefined) detach(before)
+    if (after !== undefined) attach(after)
     for (const volume of [before, after]) {
       const node = nodes.find(volume?.attachment?.node_id ?? '')
       if (node !== undefined) node.view = undefined
@@ -67,8 +83,7 @@ export function createStore (
     nodes,
     ...collections,
     usedAddresses,
-    volumesOf: (nodeId) => collections.volumes.entries
-      .filter(({ data: { attachment } }) => attachment?.node_id === nodeId)
+    volumesOf: (nodeId) => [...attached.get(nodeId) ?? []].map((id) => collections.volumes.find(id)!)
       .sort((a, b) => a.data.attachment!.device < b.data.attachment!.device ? -1 : 1),
     settle () {
       const now = Date.now()

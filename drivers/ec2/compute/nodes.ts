@@ -3,6 +3,7 @@ import type { TObject } from '#typebox'
 import type { Call } from '../../call.ts'
 import { describe, type NodeService, type ReadOptions } from '../../driver.ts'
 import { runSteps, step } from '../../steps.ts'
+import { mapInTurns } from '../../turns.ts'
 import {
   checkEc2Tags, createRecentIds, exactRule, filterNames, labelSteps, nameRule, tagLimits,
   toFilters, toIdFilter, toPageParameters, type Cloud, type Dialect
@@ -82,7 +83,7 @@ export function createNodes ({ cloud, toParameters, hasSize }: NodesOptions): No
       const page = toPageParameters(cloud, { limit, token }, instancePageSizes)
       const input = { Filters: toFilters(filters, filterRules, toIdFilter('instance-id', ids)), ...page }
       const { items, next = null } = await readInstances(client, input, call)
-      return { items: items.map((instance) => toItem(instance, null, extra)), next }
+      return { items: await mapInTurns(items, (instance) => toItem(instance, null, extra)), next }
     },
 
     get,

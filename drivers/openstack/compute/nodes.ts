@@ -1,6 +1,7 @@
 import type { Node } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type NodeService } from '../../driver.ts'
+import { mapInTurns } from '../../turns.ts'
 import type { Client } from '../client/client.ts'
 import { atLeast, microversions, type Microversion, type VersionRange } from '../client/microversions.ts'
 import { tagLimits } from '../client/tags.ts'
@@ -101,7 +102,7 @@ export function createNodes (
     async list ({ limit, token, filters, extra, brief = false }, call) {
       const { items, next } = await servers.page({ ...toServerQuery(filters, nameQuery), limit }, token, call)
       const { ports, problem } = await readPortsUnless(brief, items.map(({ id }) => id), call)
-      return { items: items.map((server) => convert(server, ports, extra)), next, partial: problem }
+      return { items: await mapInTurns(items, (server) => convert(server, ports, extra)), next, partial: problem }
     },
     get: readNode,
     ...createNodeCreate({ servers, driver, ports, nameQuery }),
