@@ -3,16 +3,21 @@ import type { FastifyRequest } from 'fastify'
 import type { CallContext } from './cloud.ts'
 
 /** The context of a read: it ends when the client disconnects. */
-export const readContext = (request: FastifyRequest): CallContext => ({
-  requestId: request.id,
-  log: request.log,
-  traceparent: request.traceparent,
-  caller () {
-    // A list over many clouds has one call of each waiting for this signal. Node warns at more than ten listeners.
-    setMaxListeners(0, request.signal)
-    return request.signal
+export function readContext (request: FastifyRequest): CallContext {
+  let signal: AbortSignal | undefined
+  return {
+    requestId: request.id,
+    log: request.log,
+    traceparent: request.traceparent,
+    caller () {
+      if (signal !== undefined) return signal
+      signal = request.signal
+      // A list over many clouds has one call of each waiting for this signal. Node warns at more than ten listeners.
+      setMaxListeners(0, signal)
+      return signal
+    }
   }
-})
+}
 
 /** The context of a change: it continues when the client disconnects. */
 export const writeContext = (request: FastifyRequest): CallContext => ({

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { Type, type Static } from '#typebox'
 import { Compile } from '#typebox/compile'
@@ -37,7 +37,7 @@ const maxContent = 1024 * 1024
 
 /** Binds a cursor to its query. */
 export const fingerprint = (...parts: unknown[]) =>
-  createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 16)
+  hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 16)
 
 const invalidCursor = (detail: string) => new ProblemError('invalid_request', detail, {
   errors: [{
