@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -247,14 +248,35 @@ for (const mode of ['fork', 'hang']) {
   })
 }
 
-t.test('a farm without such clouds loads none of the code', async (t) => {
+t.test('a farm without such clouds starts no process and loads none of the code', async (t) => {
   const coverage = path.join(makeDirectory(t), 'coverage')
-  const directory = makeDirectory(t)
-  spawnSync(process.execPath, [path.join(root, 'dist/cli.js'), 'check'], {
-    cwd: directory, env: { PATH: process.env['PATH'], NODE_V8_COVERAGE: coverage }
+  const server = spawn(process.execPath, [path.join(root, 'dist/cli.js'), 'serve'], {
+    cwd: makeDirectory(t),
+    env: { PATH: process.env['PATH'], PORT: '0', NODE_V8_COVERAGE: coverage },
+    stdio: ['ignore', 'pipe', 'inherit']
   })
+  const ended = once(server, 'exit')
+  t.teardown(() => { server.kill('SIGKILL') })
+  let output = ''
+  let origin: string | undefined
+  for await (const chunk of server.stdout) {
+    output += String(chunk)
+    origin = /API +(http:\/\/[^/]+)/.exec(output)?.[1]
+    if (origin !== undefined) break
+  }
+  for (const path of ['/api/v2/nodes', '/api/v2/clouds', '/api/v2/drivers', '/api/v2/drivers/process', '/health/ready']) {
+    t.equal((await fetch(origin + path)).status, 200, path)
+  }
+  const threads = readdirSync(`/proc/${server.pid}/task`)
+  t.same(threads.map((id) => readFileSync(`/proc/${server.pid}/task/${id}/children`, 'utf8')).join(''), '', 'no process')
+  server.kill('SIGTERM')
+  await ended
   const loaded = readdirSync(coverage).flatMap((file) =>
     (JSON.parse(readFileSync(path.join(coverage, file), 'utf8')) as { result: { url: string }[] }).result.map(({ url }) => url))
-  t.ok(loaded.some((url) => url.endsWith('/drivers/process/index.js')))
-  t.same(loaded.filter((url) => /drivers\/process\/(connection|host|session|child)\.js|json-rpc/.test(url)), [])
+  const ofDrivers = loaded.flatMap((url) => /dist\/drivers\/((?:process|libcloud)\/.*)$/.exec(url)?.[1] ?? []).sort()
+  t.same([...new Set(ofDrivers)], [
+    'libcloud/index.js', 'libcloud/places.js', 'process/index.js', 'process/lazy.js', 'process/public.js',
+    'process/settings.js'
+  ], 'only the descriptions of their settings')
+  t.same(loaded.filter((url) => /json-rpc/.test(url)), [])
 })

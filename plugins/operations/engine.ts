@@ -13,7 +13,7 @@ import { createTracker } from './tracker.ts'
 import { createTransitions } from './transitions.ts'
 
 /** Operations whose step begins in one turn of the event loop. */
-const maxTogether = 200
+const maxTogether = 50
 
 export interface EngineOptions {
   farm: Farm

@@ -31,6 +31,12 @@ async function openHere (file: string): Promise<Link> {
 const lost: StatementError = { code: 'SQLITE_IOERR', message: 'the thread of the store has ended' }
 
 /**
+ * Answers that are handed out in one turn of the event loop. A group of commits ends at one moment, and what each of
+ * them waits for may take long.
+ */
+const answersInTurn = 8
+
+/**
  * Opens a file in a thread of its own, since each commit waits for the disk. Requests of one turn of the event loop go
  * to the thread together.
  */
@@ -44,6 +50,8 @@ async function openThread (file: string): Promise<Link> {
   const pending = new Map<number, { resolve: (result: StatementResult) => void, reject: (error: unknown) => void }>()
   let lastId = 0
   let waiting: StoreRequest[] = []
+  /** Answers that nobody has got yet. */
+  const arrived: StoreAnswer = []
   let hasEnded = false
 
   const flush = () => {
@@ -59,8 +67,21 @@ async function openThread (file: string): Promise<Link> {
     if (waiting.length === 1) setImmediate(flush)
   })
 
+  const settle = ({ id, result, error }: StoreAnswer[number]) => {
+    const request = pending.get(id)
+    pending.delete(id)
+    if (error === undefined) request?.resolve(result!)
+    else request?.reject(error)
+  }
+
+  const deliver = () => {
+    for (const answer of arrived.splice(0, answersInTurn)) settle(answer)
+    if (arrived.length > 0) setImmediate(deliver)
+  }
+
   const end = (error: unknown) => {
     hasEnded = true
+    for (const answer of arrived.splice(0)) settle(answer)
     for (const { reject } of pending.values()) reject(error)
     pending.clear()
   }
@@ -72,13 +93,10 @@ async function openThread (file: string): Promise<Link> {
     })
     worker.on('exit', () => end(lost))
     worker.on('message', (answers: StoreAnswer) => {
-      for (const { id, result, error } of answers) {
-        if (id === 0) resolve()
-        const request = pending.get(id)
-        pending.delete(id)
-        if (error === undefined) request?.resolve(result!)
-        else request?.reject(error)
-      }
+      if (answers[0]?.id === 0) resolve()
+      const isDelivering = arrived.length > 0
+      arrived.push(...answers)
+      if (!isDelivering) deliver()
     })
   })
 

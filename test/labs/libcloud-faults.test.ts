@@ -217,6 +217,25 @@ print(len(walks.page({'limit': 100, 'token': last.others['next']}, lambda: 1 / 0
   t.same(stdout.trim().split('\n'), ['50000', '100'], 'the last walk goes on without another list')
 })
 
+t.test('a page of long items has fewer, so that no message is over the limit of the protocol', async (t) => {
+  const { stdout } = await run(python, ['-E', '-s', '-B', '-c', `
+import sys
+sys.path.insert(0, sys.argv[1])
+from orchestrator_libcloud.walks import Walks
+walks = Walks()
+query = {'limit': 1000, 'token': None}
+sizes = []
+while True:
+    page = walks.page(query, lambda: ({'id': f'n{i:05}', 'extra': 'x' * (3_000_000 if i == 7 else 99_000)} for i in range(25)))
+    sizes.append(len(page.items))
+    query['token'] = page.others['next']
+    if query['token'] is None:
+        break
+print(sizes)
+`, path.dirname(bridge)])
+  t.equal(stdout.trim(), '[7, 1, 10, 7]')
+})
+
 t.test('10,000 nodes in one list: no stall over 50 ms, and the memory of both processes is bounded', async (t) => {
   t.setTimeout(300_000)
   const nova = await startNova(t, 10_000)

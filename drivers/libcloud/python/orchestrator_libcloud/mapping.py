@@ -51,7 +51,14 @@ def plain(value, depth=0):
 
 def timestamp(value):
     """Returns a time in RFC 3339; None if it is none."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 1e8:
+    is_time = isinstance(value, (str, int, float, datetime.datetime)) and not isinstance(value, bool)
+    return _timestamp(value) if is_time else None
+
+
+# The times of a resource are the same in each list.
+@functools.lru_cache(maxsize=20_000)
+def _timestamp(value):
+    if isinstance(value, (int, float)) and value > 1e8:
         value = datetime.datetime.fromtimestamp(value / 1000 if value > 1e11 else value, datetime.timezone.utc)
     if isinstance(value, str):
         try:

@@ -1,5 +1,6 @@
 """Libcloud lists whole. One list serves all pages of a walk through it."""
 import bisect
+import itertools
 import threading
 import time
 import uuid
@@ -9,8 +10,9 @@ from .encoding import Page, encode_item
 MAX_AGE = 900
 # The number of items of all walks together. The oldest walk is forgotten first; its next page lists again.
 MAX_ITEMS = 50_000
-# The server handles a page in one go, so a larger one would keep its event loop busy.
-MAX_PAGE = 200
+MAX_PAGE = 1000
+# The number of characters of a page. The server handles a page in one go, which keeps its event loop busy.
+MAX_LENGTH = 1_000_000
 
 
 def encode_all(items):
@@ -18,6 +20,12 @@ def encode_all(items):
     unique = {one['id']: one for one in items}
     ids = sorted(unique)
     return ids, [encode_item(unique[id]) for id in ids]
+
+
+def fitting(texts):
+    """Returns how many of these texts fit in one page; at least one."""
+    lengths = itertools.accumulate(map(len, texts))
+    return max(1, sum(1 for one in lengths if one <= MAX_LENGTH))
 
 
 class Walks:
@@ -31,7 +39,7 @@ class Walks:
         walk, _, after = (query.get('token') or '').partition(':')
         ids, texts = self.find(walk) or encode_all(read())
         start = bisect.bisect_right(ids, after) if after else 0
-        end = start + min(query['limit'], MAX_PAGE)
+        end = start + fitting(texts[start:start + min(query['limit'], MAX_PAGE)])
         following = None
         if end < len(ids):
             walk = walk if self.find(walk) is not None else self.keep((ids, texts))
