@@ -6,13 +6,16 @@ import { pathToFileURL } from 'node:url'
 import { declarationFaults, kindOf } from './declaration.ts'
 import { contractVersion, defineDriver, driverMark, type DriverPlugin } from './driver.ts'
 
-/** Loads the built-in drivers by name: the default exports of the folders beside this file. */
+/** Loads the built-in drivers by name: the default exports of the folders beside this file that have an index. */
 export async function loadDrivers (): Promise<Map<string, DriverPlugin>> {
   const here = import.meta.dirname
   // The extension of this file shows whether sources or compiled files run.
   const index = `index${path.extname(import.meta.filename)}`
   const entries = await readdir(here, { withFileTypes: true })
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name).sort()
+  const folders = entries
+    .filter((entry) => entry.isDirectory() && existsSync(path.join(here, entry.name, index)))
+    .map(({ name }) => name)
+    .sort()
   const plugins = await Promise.all(folders.map(async (folder) =>
     (await import(new URL(`${folder}/${index}`, import.meta.url).href) as { default: DriverPlugin }).default))
   return new Map(plugins.map((plugin) => [plugin.driver.name, plugin]))

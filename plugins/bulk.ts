@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { createLimiter } from '../drivers/limiter.ts'
+import { createLimiter } from '../drivers/common/limiter.ts'
 import { ProblemError } from '../openapi/model/index.ts'
 
 /** Actions that one bulk request runs at the same time. `max_in_flight` of the cloud limits its calls as well. */

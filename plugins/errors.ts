@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { escapeStep } from '../drivers/invalid.ts'
+import { escapeStep } from '../drivers/common/invalid.ts'
 import { ProblemError, toProblem, type FieldError, type ProblemCode } from '../openapi/model/index.ts'
 
 /** Maps Fastify's error codes to problem codes. */

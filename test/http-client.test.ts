@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { openCall, type OpenCall } from '../drivers/call.ts'
-import { createHttpClient, parseRetryAfter, type HttpOptions, type HttpRequest } from '../drivers/http.ts'
-import { createLimiter } from '../drivers/limiter.ts'
+import { createHttpClient, parseRetryAfter, type HttpOptions, type HttpRequest } from '../drivers/common/http.ts'
+import { createLimiter } from '../drivers/common/limiter.ts'
 import { ProblemError } from '../openapi/model/index.ts'
 
 const log = Fastify().log

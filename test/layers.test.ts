@@ -23,10 +23,10 @@ function importsOf (file: string): string[] {
     .map((name) => name.startsWith('.') ? path.posix.join(path.posix.dirname(file), name) : name)
 }
 
-const isDriver = (file: string) => /^drivers\/[^/]+\//.test(file)
+const isDriver = (file: string) => /^drivers\/(?!common\/)[^/]+\//.test(file)
 const driverOf = (file: string) => file.split('/')[1]
-/** The drivers' own contract: what lies beside their folders. */
-const isContract = (file: string) => /^drivers\/[^/]+\.ts$/.test(file)
+/** The drivers' own contract, which lies beside their folders, and the code that they share. */
+const isContract = (file: string) => /^drivers\/(common\/)?[^/]+\.ts$/.test(file)
 const within = (...places: string[]) => (file: string) => places.some((place) => file.startsWith(place))
 const isOurs = (file: string) => sources.includes(file) || within(...folders.map((folder) => `${folder}/`))(file)
 
@@ -155,7 +155,7 @@ t.test('the rules refuse what they are there to refuse', async (t) => {
     ['openapi/model/resources/node.ts', 'drivers/driver.ts'],
     ['openapi/model/resources/node.ts', 'fastify'],
     ['openapi/model/resources/node.ts', 'node:fs'],
-    ['drivers/http.ts', 'drivers/openstack/client.ts'],
+    ['drivers/common/http.ts', 'drivers/openstack/client.ts'],
     ['drivers/driver.ts', 'plugins/clouds/farm.ts'],
     ['drivers/dummy/nodes.ts', 'plugins/errors.ts'],
     ['drivers/dummy/nodes.ts', 'config/index.ts'],

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import Fastify from 'fastify'
 import t from 'tap'
 import { openCall } from '../drivers/call.ts'
-import { createHttpClient } from '../drivers/http.ts'
-import { isOutcomeUnknown, outcomeOf, outcomeRules, type CallEnd } from '../drivers/outcome.ts'
+import { createHttpClient } from '../drivers/common/http.ts'
+import { isOutcomeUnknown, outcomeOf, outcomeRules, type CallEnd } from '../drivers/common/outcome.ts'
 
 t.test('each failure has one outcome, with a reason', async (t) => {
   const change = (end: Omit<CallEnd, 'read'>) => outcomeOf({ read: false, ...end }).outcome

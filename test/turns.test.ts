@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import { mapInTurns, sortInTurns } from '../drivers/turns.ts'
+import { mapInTurns, sortInTurns } from '../drivers/common/turns.ts'
 
 /** Keeps the processor busy. */
 function work (ms: number) {

@@ -2,7 +2,7 @@ import { ProblemError } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
 import type { Context } from '../driver.ts'
 import type { Client } from '../ec2/public.ts'
-import { createSingleFlight } from '../single-flight.ts'
+import { createSingleFlight } from '../common/single-flight.ts'
 
 /** The attribute of an account that names the modes of networks: `VPC` in VPCMIDO, `EC2` in EDGE and older ones. */
 const attributeName = 'supported-platforms'

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../openapi/model/index.ts'
-import { createSingleFlight } from '../single-flight.ts'
+import { createSingleFlight } from '../common/single-flight.ts'
 import type { Call } from '../call.ts'
 import type { Context } from '../driver.ts'
 import { findProgram, startChild, type Child } from './child.ts'

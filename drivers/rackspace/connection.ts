@@ -1,6 +1,6 @@
 import { readAuthority } from '../settings.ts'
 import { describe, type Connection, type Context, type ReadService, type ServiceName } from '../driver.ts'
-import { printableName } from '../ids.ts'
+import { printableName } from '../common/ids.ts'
 import {
   bind,
   cinderV1,

@@ -1,6 +1,6 @@
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import type { HttpClient, HttpResponse } from '../http.ts'
+import type { HttpClient, HttpResponse } from '../common/http.ts'
 import { problemOf } from '../openstack/public.ts'
 import type { Catalog } from './catalog.ts'
 import type { Settings } from './settings.ts'

@@ -1,4 +1,4 @@
-import { checkTags, rejectTags, type TagRules } from '../tags.ts'
+import { checkTags, rejectTags, type TagRules } from '../common/tags.ts'
 
 /**
  * Nova passes the metadata of an image to Glance as names of HTTP headers. Case is lost, `-`

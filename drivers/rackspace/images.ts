@@ -1,12 +1,12 @@
 import { defres } from 'openstack-client'
 import { ProblemError, type Image, type ImageState } from '../../openapi/model/index.ts'
 import type { Call } from '../call.ts'
-import { toChange, untilGone } from '../changes.ts'
+import { toChange, untilGone } from '../common/changes.ts'
 import { describe, type Identity, type ImageService } from '../driver.ts'
-import { toExactName, type FilterRule } from '../filters.ts'
+import { toExactName, type FilterRule } from '../common/filters.ts'
 import { bind, createImageOfNode, createReadService, type Client, type FindImage } from '../openstack/public.ts'
-import type { FieldRefusal } from '../refusals.ts'
-import { runSteps, type Step } from '../steps.ts'
+import type { FieldRefusal } from '../common/refusals.ts'
+import { runSteps, type Step } from '../common/steps.ts'
 import { checkImageTags, imageOperationKey, toImageTags, withoutOperation } from './image-tags.ts'
 
 export const capabilities = describe<ImageService>({

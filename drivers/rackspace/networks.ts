@@ -2,7 +2,7 @@ import { defres } from 'openstack-client'
 import { ProblemError, type Network } from '../../openapi/model/index.ts'
 import { describe, type Identity, type NetworkService } from '../driver.ts'
 import { bind, createReadService, type Client, type RefusalContext } from '../openstack/public.ts'
-import { pointToField, type FieldRefusal } from '../refusals.ts'
+import { pointToField, type FieldRefusal } from '../common/refusals.ts'
 
 export const capabilities = describe<NetworkService>({
   create: { parameters: ['name', 'cidr'], required: ['cidr'] }

@@ -1,9 +1,9 @@
 import { defres } from 'openstack-client'
 import { ProblemError, type Nic, type ProblemCode } from '../../openapi/model/index.ts'
-import { toChange } from '../changes.ts'
+import { toChange } from '../common/changes.ts'
 import type { NodeService } from '../driver.ts'
 import { bind, toFixedAddress, type Client } from '../openstack/public.ts'
-import { explainFields, explaining, type FieldRefusal } from '../refusals.ts'
+import { explainFields, explaining, type FieldRefusal } from '../common/refusals.ts'
 
 /** A virtual interface of a server. A server has one for each of its networks. */
 export interface VirtualInterface {

@@ -10,7 +10,7 @@ import {
   userDataBytes,
   type Client
 } from '../openstack/public.ts'
-import { explaining } from '../refusals.ts'
+import { explaining } from '../common/refusals.ts'
 import { createNics } from './nics.ts'
 
 export const capabilities = describe<NodeService>({

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseRetryAfter, type HttpClient, type HttpResponse } from '../http.ts'
+import { parseRetryAfter, type HttpClient, type HttpResponse } from '../common/http.ts'
 import { problemOf } from '../openstack/public.ts'
 
 const maxRetries = 3

@@ -1,5 +1,5 @@
 import type { Context } from '../driver.ts'
-import type { HttpClient } from '../http.ts'
+import type { HttpClient } from '../common/http.ts'
 import {
   createAccess,
   createTokenCache,

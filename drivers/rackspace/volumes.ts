@@ -6,7 +6,7 @@ import {
   type SnapshotService,
   type VolumeService
 } from '../driver.ts'
-import { invalid } from '../invalid.ts'
+import { invalid } from '../common/invalid.ts'
 import {
   bind,
   cinder,
@@ -17,7 +17,7 @@ import {
   type CinderType,
   type Client
 } from '../openstack/public.ts'
-import { pointerOf } from '../tags.ts'
+import { pointerOf } from '../common/tags.ts'
 
 export const capabilities = describe<VolumeService>({
   list: { filters: ['name'], limits: { limit: 1000 } },

@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
 import { v7 as uuid } from '#uuid'
-import { fieldError, rejectFields } from '../../drivers/invalid.ts'
+import { fieldError, rejectFields } from '../../drivers/common/invalid.ts'
 import { ProblemError, type Assignment, type NodeAssign, type NodeRelease } from '../../openapi/model/index.ts'
 import type { ActionTarget } from '../actions.ts'
 import { toCallerRef, type Caller } from '../auth/caller.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { v7 as uuid } from '#uuid'
-import { fieldError, rejectFields } from '../../drivers/invalid.ts'
+import { fieldError, rejectFields } from '../../drivers/common/invalid.ts'
 import { ProblemError, type ApiKey, type ApiKeyCreate, type CallerRef, type Grant } from '../../openapi/model/index.ts'
 import { hashText } from '../fingerprint.ts'
 import type { Store, Tables } from '../store/tables.ts'

@@ -1,6 +1,6 @@
 import { randomBytes, scrypt, timingSafeEqual, type ScryptOptions } from 'node:crypto'
 import { promisify } from 'node:util'
-import { createLimiter } from '../../drivers/limiter.ts'
+import { createLimiter } from '../../drivers/common/limiter.ts'
 
 /** OWASP's Password Storage Cheat Sheet: N=2^15, r=8, p=3. One hash needs 32 MiB and about 0.2 s. */
 const parameters = { N: 2 ** 15, r: 8, p: 3 }

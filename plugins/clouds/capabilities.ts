@@ -1,6 +1,6 @@
 import { capabilityOf, hasCapability, type Connection } from '../../drivers/driver.ts'
-import { escapeStep, fieldError, rejectFields } from '../../drivers/invalid.ts'
-import { pointerOf } from '../../drivers/tags.ts'
+import { escapeStep, fieldError, rejectFields } from '../../drivers/common/invalid.ts'
+import { pointerOf } from '../../drivers/common/tags.ts'
 import { ProblemError, type Capability, type FieldError } from '../../openapi/model/index.ts'
 
 export const notSupported = ({ cloud, driver }: Connection, capability: string) =>

@@ -9,7 +9,7 @@ import fp from 'fastify-plugin'
 import { LogController, type FastifyHttpOptions, type FastifyRequest, type RouteOptions } from 'fastify'
 import { Type } from '#typebox'
 import { isCidr } from '../../config/addresses.ts'
-import { escapeStep } from '../../drivers/invalid.ts'
+import { escapeStep } from '../../drivers/common/invalid.ts'
 import { ProblemError, toProblem, type FieldError } from '../../openapi/model/index.ts'
 import { invalidFields, sendProblem } from '../errors.ts'
 

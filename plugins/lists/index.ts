@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
-import { mapInTurns, sortInTurns } from '../../drivers/turns.ts'
+import { mapInTurns, sortInTurns } from '../../drivers/common/turns.ts'
 import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'

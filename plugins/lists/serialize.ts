@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { turnOver } from '../../drivers/turns.ts'
+import { turnOver } from '../../drivers/common/turns.ts'
 import type { Page } from '../../openapi/model/index.ts'
 
 /** Items that are serialized between two looks at the clock. Shorter pages are serialized at once. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { turnOver } from '../../drivers/turns.ts'
+import { turnOver } from '../../drivers/common/turns.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
 

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { readPages } from '../../drivers/pages.ts'
+import { readPages } from '../../drivers/common/pages.ts'
 import type { ResourceRef } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type ResourceKind } from '../../openapi/model/index.ts'
 import type { CloudHandle } from '../clouds/cloud.ts'

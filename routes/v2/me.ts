@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '#typebox'
-import { fieldError } from '../../drivers/invalid.ts'
+import { fieldError } from '../../drivers/common/invalid.ts'
 import { MayAnswer, Me, ok, ProblemError, queryOf } from '../../openapi/model/index.ts'
 
 const tags = ['Callers']

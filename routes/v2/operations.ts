@@ -7,7 +7,7 @@ import {
 } from '../../openapi/model/index.ts'
 import { toStoredTime } from '../../plugins/lists/filters.ts'
 import { maxWait, parsePrefer } from '../../plugins/operations/index.ts'
-import { uuid } from '../../drivers/ids.ts'
+import { uuid } from '../../drivers/common/ids.ts'
 import { idParams, splitCommas } from '../collection.ts'
 
 const tags = ['Operations']

@@ -1,6 +1,6 @@
 import { Type } from '#typebox'
 import type { FastifyInstance } from 'fastify'
-import { fieldError, rejectFields } from '../../drivers/invalid.ts'
+import { fieldError, rejectFields } from '../../drivers/common/invalid.ts'
 import {
   created, createdFilters, createHeaders, noContent, SecurityGroup, SecurityGroupCreate,
   SecurityGroupPage, SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, type FieldError

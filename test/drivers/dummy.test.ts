@@ -11,7 +11,7 @@ import t, { type Test } from 'tap'
 import { openCall } from '../../drivers/call.ts'
 import { capabilitiesOf, type Change, type Connection, type NodeService } from '../../drivers/driver.ts'
 import dummy from '../../drivers/dummy/index.ts'
-import { turnOver } from '../../drivers/turns.ts'
+import { turnOver } from '../../drivers/common/turns.ts'
 import {
   models, nodeVerbs, ProblemError, type Node, type NodeAction, type NodeCreate, type NodeUpdate
 } from '../../openapi/model/index.ts'

@@ -10,7 +10,7 @@ import { toRouter } from '../../drivers/ec2/network/routers.ts'
 import { permissionOf, rulesOf, toPermission, toRule } from '../../drivers/ec2/network/security-rules.ts'
 import { gatewayOf, toSubnet } from '../../drivers/ec2/network/subnets.ts'
 import { runOrRollBack } from '../../drivers/ec2/client/rollback.ts'
-import { invalid } from '../../drivers/invalid.ts'
+import { invalid } from '../../drivers/common/invalid.ts'
 
 const identity = {
   id: 'x',

@@ -3,7 +3,7 @@ import type { Services } from '../../drivers/driver.ts'
 import { faultOf, problemOf } from '../../drivers/openstack/client/errors.ts'
 import { cinderTags, fromTagList, checkTagList, patchTagList } from '../../drivers/openstack/client/tags.ts'
 import { networkState } from '../../drivers/openstack/network/networks.ts'
-import { checkTags, operationKey } from '../../drivers/tags.ts'
+import { checkTags, operationKey } from '../../drivers/common/tags.ts'
 import { id, input, query, refused, start, type FakeRequest } from './openstack-fake.ts'
 
 const create = 'POST /compute/v2.1/servers'

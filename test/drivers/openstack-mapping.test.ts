@@ -5,11 +5,11 @@ import { toZone } from '../../drivers/openstack/compute/locations.ts'
 import { atLeast } from '../../drivers/openstack/client/microversions.ts'
 import { situationOf, toNode, type Abilities, type Server } from '../../drivers/openstack/compute/node-mapping.ts'
 import { namePattern, toServerQuery } from '../../drivers/openstack/compute/servers.ts'
-import { nodeState, statusStates } from '../../drivers/nova-states.ts'
+import { nodeState, statusStates } from '../../drivers/common/nova-states.ts'
 import type { Port } from '../../drivers/openstack/network/neutron.ts'
 import { toSize } from '../../drivers/openstack/compute/sizes.ts'
 import { fromTagList, novaTags } from '../../drivers/openstack/client/tags.ts'
-import { checkTags, toTags } from '../../drivers/tags.ts'
+import { checkTags, toTags } from '../../drivers/common/tags.ts'
 import { imageStates, nodeStates, nodeVerbs, type ProblemError } from '../../openapi/model/index.ts'
 
 const identity = {

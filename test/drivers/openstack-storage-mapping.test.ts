@@ -1,7 +1,7 @@
 import t from 'tap'
 import { toImage } from '../../drivers/openstack/image/images.ts'
 import { fromLimits } from '../../drivers/openstack/quotas.ts'
-import { toQuery } from '../../drivers/filters.ts'
+import { toQuery } from '../../drivers/common/filters.ts'
 import type { Filters } from '../../drivers/services.ts'
 import {
   snapshotState,

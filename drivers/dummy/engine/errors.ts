@@ -1,5 +1,5 @@
 import type { FieldError } from '../../../openapi/model/index.ts'
-import { fieldError, rejectFields } from '../../invalid.ts'
+import { fieldError, rejectFields } from '../../common/invalid.ts'
 
 /** Returns the error of one field, or an empty list if the condition holds. */
 export const errorUnless = (holds: boolean, pointer: string, message: string): FieldError[] =>

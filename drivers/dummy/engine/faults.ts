@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Services } from '../../driver.ts'
-import type { Limiter } from '../../limiter.ts'
+import type { Limiter } from '../../common/limiter.ts'
 import { createRandom } from './random.ts'
 import type { FaultKind, FaultRule, Settings } from './settings.ts'
 

@@ -1,5 +1,5 @@
 /** The interface of the engine for the services of this driver. */
-export { fieldError, rejectFields } from '../../invalid.ts'
+export { fieldError, rejectFields } from '../../common/invalid.ts'
 export * from './addresses.ts'
 export * from './catalog.ts'
 export * from './collection.ts'

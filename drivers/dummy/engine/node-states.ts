@@ -1,5 +1,5 @@
 import { nodeVerbs, ProblemError, type NodeState } from '../../../openapi/model/index.ts'
-import { nodeState, novaActions, type NovaStatus } from '../../nova-states.ts'
+import { nodeState, novaActions, type NovaStatus } from '../../common/nova-states.ts'
 import { allowedActions, isTransitioning } from '../../states.ts'
 import type { NodeRecord } from './records.ts'
 

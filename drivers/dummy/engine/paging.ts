@@ -1,6 +1,6 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { ListQuery, ListResult, ReadService } from '../../driver.ts'
-import { turnOver } from '../../turns.ts'
+import { turnOver } from '../../common/turns.ts'
 import type { BaseRecord, Collection, Entry } from './collection.ts'
 
 const tokenPattern = /^after-(\d{1,15})$/

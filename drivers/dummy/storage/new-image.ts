@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { ImageCreate, ImageImport, ImageUpload } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { untilAborted } from '../../single-flight.ts'
-import { watchStream } from '../../stream.ts'
+import { untilAborted } from '../../common/single-flight.ts'
+import { watchStream } from '../../common/stream.ts'
 import {
   bytesPerGiB, findReferenced, nodeStateError, nodeStateOf, sizes, type NodeRecord, type Store
 } from '../engine/index.ts'

@@ -1,6 +1,6 @@
 import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
-import { explainTransport } from '../../http.ts'
-import { isOutcomeUnknown } from '../../outcome.ts'
+import { explainTransport } from '../../common/http.ts'
+import { isOutcomeUnknown } from '../../common/outcome.ts'
 
 interface ServiceError {
   name?: string

@@ -1,4 +1,4 @@
-import { pointTo, pointToField, type FieldRefusal } from '../../refusals.ts'
+import { pointTo, pointToField, type FieldRefusal } from '../../common/refusals.ts'
 import { isProblem, providerCodeOf } from './errors.ts'
 
 /** Points to the field that the cloud's code names. Returns the error itself if the code names no field. */

@@ -1,6 +1,6 @@
 import type { EC2Client } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
-import { maxBodySize } from '../../http.ts'
+import { maxBodySize } from '../../common/http.ts'
 
 type RequestHandler = EC2Client['config']['requestHandler']
 

@@ -1,5 +1,5 @@
 import type { EC2Client } from '@aws-sdk/client-ec2'
-import { isUnsent } from '../../http.ts'
+import { isUnsent } from '../../common/http.ts'
 import { codeOf, isThrottling, malformed, statusOf } from './errors.ts'
 
 export interface TrackOptions {

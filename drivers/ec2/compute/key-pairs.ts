@@ -2,7 +2,7 @@ import type { KeyPairInfo } from '@aws-sdk/client-ec2'
 import type { KeyPair, KeyPairCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type KeyPairService } from '../../driver.ts'
-import { invalid } from '../../invalid.ts'
+import { invalid } from '../../common/invalid.ts'
 import {
   malformed, notFound, readPage, readTags, retryWhileMissing, type Cloud, type Dialect
 } from '../client/index.ts'

@@ -1,7 +1,7 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
-import { explaining } from '../../refusals.ts'
+import { explaining } from '../../common/refusals.ts'
 import { providerCodeOf, toChange, toDeletion, type Cloud } from '../client/index.ts'
 import { sizeRefusal } from './node-create.ts'
 

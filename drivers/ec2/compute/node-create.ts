@@ -4,8 +4,8 @@ import type {
 import { ProblemError, type NodeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
-import { invalid } from '../../invalid.ts'
-import { explaining, pointTo, type FieldRefusal } from '../../refusals.ts'
+import { invalid } from '../../common/invalid.ts'
+import { explaining, pointTo, type FieldRefusal } from '../../common/refusals.ts'
 import {
   checkEc2Tags, explainFields, isProblem, malformed, setName, setTags, tagCreated, tagRefusal,
   toRefs, toTagList, toTagParameters, type Cloud, type RecentIds

@@ -2,8 +2,8 @@ import type { Instance, RunInstancesCommandInput } from '@aws-sdk/client-ec2'
 import type { TObject } from '#typebox'
 import type { Call } from '../../call.ts'
 import { describe, type NodeService, type ReadOptions } from '../../driver.ts'
-import { runSteps, step } from '../../steps.ts'
-import { mapInTurns } from '../../turns.ts'
+import { runSteps, step } from '../../common/steps.ts'
+import { mapInTurns } from '../../common/turns.ts'
 import {
   checkEc2Tags, createRecentIds, exactRule, filterNames, labelSteps, nameRule, tagLimits,
   toFilters, toIdFilter, toPageParameters, type Cloud, type Dialect

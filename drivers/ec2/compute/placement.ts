@@ -2,7 +2,7 @@ import type { InstanceNetworkInterfaceSpecification, Subnet } from '@aws-sdk/cli
 import { BlockList, isIPv4 } from 'node:net'
 import type { NodeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { invalid } from '../../invalid.ts'
+import { invalid } from '../../common/invalid.ts'
 import { isProblem, type Client } from '../client/index.ts'
 
 type NicRequest = NonNullable<NodeCreate['networks']>[number]

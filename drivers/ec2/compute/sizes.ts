@@ -1,7 +1,7 @@
 import type { Size } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { ReadService } from '../../driver.ts'
-import { createSingleFlight } from '../../single-flight.ts'
+import { createSingleFlight } from '../../common/single-flight.ts'
 import { notFound } from '../client/index.ts'
 
 /** Milliseconds for which the list of sizes is cached. It changes with the catalog of the cloud. */

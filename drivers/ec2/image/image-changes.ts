@@ -2,8 +2,8 @@ import type { Image as RawImage } from '@aws-sdk/client-ec2'
 import { ProblemError, type Image, type ImageUpdate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { ImageService } from '../../driver.ts'
-import { invalid } from '../../invalid.ts'
-import { runSteps, step } from '../../steps.ts'
+import { invalid } from '../../common/invalid.ts'
+import { runSteps, step } from '../../common/steps.ts'
 import {
   acceptCreation, checkEc2Tags, ignoreMissing, labelSteps, tagRefusal, toDeletion,
   toOperationFilter, toRefs, toTagParameters, type Cloud, type RecentIds

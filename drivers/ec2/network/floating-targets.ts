@@ -1,7 +1,7 @@
 import type { NetworkInterface } from '@aws-sdk/client-ec2'
 import type { FloatingIpAssociate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { invalid } from '../../invalid.ts'
+import { invalid } from '../../common/invalid.ts'
 import { isProblem, isSameId, type Client } from '../client/index.ts'
 
 function addressesOf ({ PrivateIpAddresses: all = [], PrivateIpAddress: primary }: NetworkInterface) {

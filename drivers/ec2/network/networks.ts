@@ -2,7 +2,7 @@ import type { Vpc } from '@aws-sdk/client-ec2'
 import type { Network, NetworkState } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type NetworkService } from '../../driver.ts'
-import { invalid } from '../../invalid.ts'
+import { invalid } from '../../common/invalid.ts'
 import {
   checkEc2Tags, createDirectCollection, filterNames, maxFilterValues, nameRule, readAllPages,
   readPage, tagLimits, toCommonFields, toTagParameters, type Client, type Cloud

@@ -2,8 +2,8 @@ import type { RouteTable } from '@aws-sdk/client-ec2'
 import { ProblemError, type Router, type RouterUpdate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type RouterService } from '../../driver.ts'
-import { invalid } from '../../invalid.ts'
-import { runSteps, step } from '../../steps.ts'
+import { invalid } from '../../common/invalid.ts'
+import { runSteps, step } from '../../common/steps.ts'
 import {
   checkEc2Tags, createDirectCollection, filterNames, findById, ignoreMissing, labelSteps, nameRule,
   readPage, runOrRollBack, tagLimits, toCommonFields, toTagParameters, type Cloud

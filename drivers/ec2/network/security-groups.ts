@@ -4,8 +4,8 @@ import {
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type SecurityGroupService } from '../../driver.ts'
-import { invalid } from '../../invalid.ts'
-import { explaining, pointTo } from '../../refusals.ts'
+import { invalid } from '../../common/invalid.ts'
+import { explaining, pointTo } from '../../common/refusals.ts'
 import {
   checkEc2Tags, createDirectCollection, explainFields, filterNames, malformed, patternRule,
   providerCodeOf, readAllPages, readPage, tagLimits, toCommonFields, toTagParameters, type Cloud,

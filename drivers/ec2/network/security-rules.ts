@@ -2,7 +2,7 @@ import type {
   IpPermission, SecurityGroup as RawGroup, SecurityGroupRule as RawRule
 } from '@aws-sdk/client-ec2'
 import type { SecurityGroupRule, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
-import { invalid } from '../../invalid.ts'
+import { invalid } from '../../common/invalid.ts'
 
 /** Protocols that the cloud knows only by number, from IANA's registry of protocol numbers. */
 const numbers: Readonly<Record<string, string>> = {

@@ -2,8 +2,8 @@ import type { Subnet as RawSubnet } from '@aws-sdk/client-ec2'
 import { ProblemError, type Subnet, type SubnetCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type SubnetService } from '../../driver.ts'
-import { invalid } from '../../invalid.ts'
-import { explaining, pointTo } from '../../refusals.ts'
+import { invalid } from '../../common/invalid.ts'
+import { explaining, pointTo } from '../../common/refusals.ts'
 import {
   checkEc2Tags, createDirectCollection, exactRule, explainFields, filterNames, nameRule,
   providerCodeOf, readPage, tagLimits, toCommonFields, toTagParameters, type Cloud

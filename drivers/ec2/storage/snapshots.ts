@@ -1,7 +1,7 @@
 import type { Snapshot as RawSnapshot } from '@aws-sdk/client-ec2'
 import type { Snapshot, SnapshotState } from '../../../openapi/model/index.ts'
 import { describe, type Identity, type SnapshotService } from '../../driver.ts'
-import { runSteps } from '../../steps.ts'
+import { runSteps } from '../../common/steps.ts'
 import {
   acceptCreation, checkEc2Tags, createCollection, exactRule, filterNames, labelSteps, nameRule,
   readPage, tagLimits, tagRefusal, toCommonFields, toDeletion, toOperationFilter, toRefs,

@@ -2,8 +2,8 @@ import type { Instance, Volume as RawVolume } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { VolumeService } from '../../driver.ts'
-import { invalid } from '../../invalid.ts'
-import { explaining } from '../../refusals.ts'
+import { invalid } from '../../common/invalid.ts'
+import { explaining } from '../../common/refusals.ts'
 import {
   explainFields, explainMissing, providerCodeOf, toChange, type Cloud
 } from '../client/index.ts'

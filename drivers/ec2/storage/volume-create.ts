@@ -2,7 +2,7 @@ import type { VolumeType as RawVolumeType } from '@aws-sdk/client-ec2'
 import type { VolumeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { VolumeService } from '../../driver.ts'
-import { explaining, pointTo } from '../../refusals.ts'
+import { explaining, pointTo } from '../../common/refusals.ts'
 import {
   acceptCreation, checkEc2Tags, explainFields, isProblem, readZones, tagRefusal, toOperationFilter,
   toRefs, toTagParameters, type Cloud, type DefaultZone, type RecentIds

@@ -2,7 +2,7 @@ import type { Volume as RawVolume } from '@aws-sdk/client-ec2'
 import type { Volume } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type VolumeService } from '../../driver.ts'
-import { runSteps } from '../../steps.ts'
+import { runSteps } from '../../common/steps.ts'
 import {
   checkEc2Tags, createRecentIds, exactRule, filterNames, findById, isProblem, labelSteps, nameRule,
   notFound, readPage, tagLimits, toDeletion, toFilters, toIdFilter, toPageParameters,

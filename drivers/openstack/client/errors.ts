@@ -1,9 +1,9 @@
 import {
   ProblemError, type ProblemCode, type ProblemDetails, type ProviderError
 } from '../../../openapi/model/index.ts'
-import { parseRetryAfter, type HttpResponse } from '../../http.ts'
-import { isOutcomeUnknown } from '../../outcome.ts'
-import { operationKey } from '../../tags.ts'
+import { parseRetryAfter, type HttpResponse } from '../../common/http.ts'
+import { isOutcomeUnknown } from '../../common/outcome.ts'
+import { operationKey } from '../../common/tags.ts'
 
 /** The call that an answer belongs to. */
 export interface CallContext {
@@ -72,7 +72,7 @@ function conflictCode (text: string): ProblemCode {
   return inUse.test(text) ? 'in_use' : 'invalid_state'
 }
 
-/** Converts an answer other than 2xx. `drivers/outcome.ts` decides whether a change may have been made. */
+/** Converts an answer other than 2xx. `drivers/common/outcome.ts` decides whether a change may have been made. */
 export function problemOf (
   { status, headers, body }: HttpResponse, { service, read }: CallContext
 ): ProblemError {

@@ -1,5 +1,5 @@
 import type { ReadService } from '../../driver.ts'
-import { toQuery, type FilterRule } from '../../filters.ts'
+import { toQuery, type FilterRule } from '../../common/filters.ts'
 import type { Bound } from './bind.ts'
 
 /**

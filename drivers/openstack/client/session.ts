@@ -1,7 +1,7 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Context } from '../../driver.ts'
-import type { HttpClient } from '../../http.ts'
+import type { HttpClient } from '../../common/http.ts'
 import { computeRoot, findEndpoint, hasService, type Place, type Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
 import { authRequest, tokensUrl, type Catalog, type KeystoneToken } from './keystone.ts'

@@ -1,4 +1,4 @@
-import { operationKey, rejectTags, type TagRules } from '../../tags.ts'
+import { operationKey, rejectTags, type TagRules } from '../../common/tags.ts'
 import type { TagPatch } from './metadata.ts'
 
 /** Characters of the value of a tag, in Nova, Neutron, Cinder and Glance. */

@@ -2,7 +2,7 @@ import type { Token } from 'openstack-client'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { Context } from '../../driver.ts'
-import { createSingleFlight } from '../../single-flight.ts'
+import { createSingleFlight } from '../../common/single-flight.ts'
 import type { Service } from './catalog.ts'
 
 /** A token and the endpoints that it is valid for. */

@@ -1,7 +1,7 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
-import type { FieldRefusal } from '../../refusals.ts'
+import type { FieldRefusal } from '../../common/refusals.ts'
 import type { Neutron, Port } from '../network/neutron.ts'
 import type { NicPorts } from '../network/nic-ports.ts'
 import type { Servers } from './servers.ts'

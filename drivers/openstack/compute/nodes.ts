@@ -1,7 +1,7 @@
 import type { Node } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type NodeService } from '../../driver.ts'
-import { mapInTurns } from '../../turns.ts'
+import { mapInTurns } from '../../common/turns.ts'
 import type { Client } from '../client/client.ts'
 import { atLeast, microversions, type Microversion, type VersionRange } from '../client/microversions.ts'
 import { tagLimits } from '../client/tags.ts'

@@ -1,6 +1,6 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { pointToField, type FieldRefusal } from '../../refusals.ts'
+import { pointToField, type FieldRefusal } from '../../common/refusals.ts'
 import type { RefusalContext } from '../client/bind.ts'
 import { situationOf, type Abilities, type Server } from './node-mapping.ts'
 

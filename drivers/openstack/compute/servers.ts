@@ -1,6 +1,6 @@
 import type { Filters } from '../../driver.ts'
-import { surrogate, toQuery, translateFilters, type FilterRule } from '../../filters.ts'
-import { uuid } from '../../ids.ts'
+import { surrogate, toQuery, translateFilters, type FilterRule } from '../../common/filters.ts'
+import { uuid } from '../../common/ids.ts'
 import { bind, type Bound, type RefusalContext } from '../client/bind.ts'
 import type { Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'

@@ -1,9 +1,9 @@
 import { ProblemError, type ImageImport, type ImageUpload } from '../../../openapi/model/index.ts'
 import { openCall, within, type Call } from '../../call.ts'
-import { toChange } from '../../changes.ts'
+import { toChange } from '../../common/changes.ts'
 import type { Change, ImageService } from '../../driver.ts'
-import type { FieldRefusal } from '../../refusals.ts'
-import { operationKey } from '../../tags.ts'
+import type { FieldRefusal } from '../../common/refusals.ts'
+import { operationKey } from '../../common/tags.ts'
 import { checkTagList, patchTagList } from '../client/tags.ts'
 import type { Glance } from './glance.ts'
 

@@ -1,6 +1,6 @@
 import type { ImageCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import type { FieldRefusal } from '../../refusals.ts'
+import type { FieldRefusal } from '../../common/refusals.ts'
 import { bind, explainMissing } from '../client/bind.ts'
 import { malformed, type Client } from '../client/client.ts'
 import { resources } from '../client/resources.ts'

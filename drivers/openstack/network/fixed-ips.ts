@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { Call } from '../../call.ts'
-import { invalid } from '../../invalid.ts'
+import { invalid } from '../../common/invalid.ts'
 import { findBy, type Neutron } from './neutron.ts'
 
 /** A requested address, and its place in the request. */

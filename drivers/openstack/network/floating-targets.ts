@@ -1,6 +1,6 @@
 import type { FloatingIpAssociate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { invalid } from '../../invalid.ts'
+import { invalid } from '../../common/invalid.ts'
 import type { Neutron, Port } from './neutron.ts'
 import { readInterfaces } from './routers.ts'
 

@@ -1,7 +1,7 @@
 import { ProblemError, type NicCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
-import { invalid } from '../../invalid.ts'
-import type { FieldRefusal } from '../../refusals.ts'
+import { invalid } from '../../common/invalid.ts'
+import type { FieldRefusal } from '../../common/refusals.ts'
 import type { Neutron, Port } from './neutron.ts'
 
 const prefix = 'orchestrator:'

@@ -1,5 +1,5 @@
 import { ProblemError, type ProblemCode } from '../../../openapi/model/index.ts'
-import { pointToField, type FieldRefusal } from '../../refusals.ts'
+import { pointToField, type FieldRefusal } from '../../common/refusals.ts'
 import type { RefusalContext } from '../client/bind.ts'
 
 /** Neutron's field names, and the fields of our requests. */

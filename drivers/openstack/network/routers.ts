@@ -3,7 +3,7 @@ import type {
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type RouterService } from '../../driver.ts'
-import type { FieldRefusal } from '../../refusals.ts'
+import type { FieldRefusal } from '../../common/refusals.ts'
 import { resources } from '../client/resources.ts'
 import { tagLimits } from '../client/tags.ts'
 import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'

@@ -2,7 +2,7 @@ import {
   ProblemError, type SecurityGroup, type SecurityGroupCreate, type SecurityGroupUpdate
 } from '../../../openapi/model/index.ts'
 import { describe, type SecurityGroupService } from '../../driver.ts'
-import type { FieldRefusal } from '../../refusals.ts'
+import type { FieldRefusal } from '../../common/refusals.ts'
 import { tagLimits } from '../client/tags.ts'
 import { createCollection, createUpdate, type Identify, type Kind } from './collection.ts'
 import type { Neutron, NeutronGroup } from './neutron.ts'

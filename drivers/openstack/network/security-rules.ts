@@ -1,5 +1,5 @@
 import type { SecurityGroupRule, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
-import type { FieldRefusal } from '../../refusals.ts'
+import type { FieldRefusal } from '../../common/refusals.ts'
 import type { NeutronRule } from './neutron.ts'
 
 /** Protocols that Neutron names differently. */

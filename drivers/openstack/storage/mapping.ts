@@ -1,6 +1,6 @@
 import type { Snapshot, SnapshotState, Volume, VolumeState } from '../../../openapi/model/index.ts'
 import type { Identity } from '../../driver.ts'
-import { operationKey, toTags } from '../../tags.ts'
+import { operationKey, toTags } from '../../common/tags.ts'
 import { toTimestamp } from '../client/metadata.ts'
 
 /** A volume of Cinder 3.0, or of version 1. */

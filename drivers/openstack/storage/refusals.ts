@@ -1,5 +1,5 @@
 import { ProblemError } from '../../../openapi/model/index.ts'
-import type { FieldRefusal } from '../../refusals.ts'
+import type { FieldRefusal } from '../../common/refusals.ts'
 import { attachedNodes, snapshotState, volumeState, type CinderVolume } from './mapping.ts'
 
 /**

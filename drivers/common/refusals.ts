@@ -1,4 +1,4 @@
-import { ProblemError, type ProblemCode } from '../openapi/model/index.ts'
+import { ProblemError, type ProblemCode } from '../../openapi/model/index.ts'
 
 /** Maps the wording, or the code, of a provider's refusal to the request field at fault. */
 export interface FieldRefusal {

@@ -1,4 +1,4 @@
-import { openCall, type Call } from './call.ts'
+import { openCall, type Call } from '../call.ts'
 
 /**
  * Shares one run between all callers that ask while it is in progress. The run has its own deadline, in milliseconds,

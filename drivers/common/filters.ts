@@ -1,4 +1,4 @@
-import type { Filters } from './services.ts'
+import type { Filters } from '../services.ts'
 
 /** How a cloud's list expresses one of the API's filters. */
 export interface FilterRule {

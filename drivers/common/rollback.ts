@@ -1,5 +1,5 @@
-import { ProblemError } from '../openapi/model/index.ts'
-import { openCall, type Call } from './call.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
+import { openCall, type Call } from '../call.ts'
 
 /** Milliseconds for a rollback. It has its own deadline, because the failed call may have used its time. */
 const rollbackTimeout = 10_000

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { ProblemError } from '../openapi/model/index.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
 
 export interface WatchedStream {
   body: Readable

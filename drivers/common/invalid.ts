@@ -1,4 +1,4 @@
-import { ProblemError, type FieldError } from '../openapi/model/index.ts'
+import { ProblemError, type FieldError } from '../../openapi/model/index.ts'
 
 /** Returns a name as a step of a JSON Pointer (RFC 6901). */
 export const escapeStep = (name: unknown) => String(name).replaceAll('~', '~0').replaceAll('/', '~1')

@@ -1,4 +1,4 @@
-import { ProblemError } from '../openapi/model/index.ts'
+import { ProblemError } from '../../openapi/model/index.ts'
 
 /** One call of an update that needs several. */
 export interface Step {

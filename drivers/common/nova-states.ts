@@ -1,4 +1,4 @@
-import type { NodeAction, NodeState } from '../openapi/model/index.ts'
+import type { NodeAction, NodeState } from '../../openapi/model/index.ts'
 
 /**
  * Nova's statuses (`nova/api/openstack/common.py`, `_STATE_MAP`), and those that only Rackspace
