@@ -13,17 +13,21 @@ export interface StoreCommand<T> {
   path: string
   body?: object
   /** The same without a server. */
-  run (store: Store): Promise<T>
+  run(store: Store): Promise<T>
 }
 
 /** Whether an error means that no server listens on the socket. */
-const isNotServed = ({ code = '' }: NodeJS.ErrnoException) => ['ENOENT', 'ECONNREFUSED'].includes(code)
+const isNotServed = ({ code = '' }: NodeJS.ErrnoException) =>
+  ['ENOENT', 'ECONNREFUSED'].includes(code)
 
 function send (socketPath: string, { method, path, body }: StoreCommand<unknown>) {
   return new Promise<{ status: number, body: string }>((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' }
     const request = http.request({ socketPath, path, method, headers }, (response) => {
-      text(response).then((answer) => resolve({ status: response.statusCode!, body: answer }), reject)
+      text(response).then(
+        (answer) => resolve({ status: response.statusCode!, body: answer }),
+        reject
+      )
     })
     request.on('error', reject)
     request.end(body === undefined ? undefined : JSON.stringify(body))
@@ -35,10 +39,14 @@ function send (socketPath: string, { method, path, body }: StoreCommand<unknown>
  * begins the message of an error: `The store was not copied`.
  */
 export async function runOnStore<T> (
-  { store: { file } }: Settings, failed: string, command: StoreCommand<T>
+  { store: { file } }: Settings,
+  failed: string,
+  command: StoreCommand<T>
 ): Promise<T> {
   const socket = adminSocketOf(file)
-  if (socket === undefined) throw new Error(`${failed}: the store is in memory (store.file is :memory:); set a file`)
+  if (socket === undefined) {
+    throw new Error(`${failed}: the store is in memory (store.file is :memory:); set a file`)
+  }
   try {
     const { status, body } = await send(socket, command)
     if (status === 200) return JSON.parse(body) as T

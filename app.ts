@@ -116,7 +116,10 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(index)
   app.register(problemPages)
   app.register(v1, options)
-  app.register(autoload, { dir: path.join(import.meta.dirname, 'routes/v2'), options: { prefix: '/api/v2' } })
+  app.register(autoload, {
+    dir: path.join(import.meta.dirname, 'routes/v2'),
+    options: { prefix: '/api/v2' }
+  })
   app.register(drain)
 
   return app

@@ -10,7 +10,10 @@ import { backupStore } from './plugins/store/backup.ts'
 export async function backup (settings: Settings, target: string): Promise<string> {
   const file = path.resolve(target)
   await runOnStore(settings, 'The store was not copied', {
-    method: 'POST', path: '/backup', body: { file }, run: (store) => backupStore(store, file)
+    method: 'POST',
+    path: '/backup',
+    body: { file },
+    run: (store) => backupStore(store, file)
   })
   return file
 }

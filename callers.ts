@@ -3,7 +3,12 @@ import { Writable } from 'node:stream'
 import { runOnStore } from './admin-client.ts'
 import type { Settings } from './config/index.ts'
 import {
-  levels, type ApiKey, type ApiKeyCreate, type AuditEntry, type Grant, type Level
+  levels,
+  type ApiKey,
+  type ApiKeyCreate,
+  type AuditEntry,
+  type Grant,
+  type Level
 } from './openapi/model/index.ts'
 import { localCaller, toCallerRef } from './plugins/auth/caller.ts'
 import { recordCommand, type CallerCommand } from './plugins/audit/commands.ts'
@@ -23,14 +28,19 @@ export interface CallerOptions {
 }
 
 /** The text for people goes to stderr, so that the output of `keys create` is the key alone. */
-export interface CommandOutput { result: string, note?: string }
+export interface CommandOutput {
+  result: string
+  note?: string
+}
 
 const name = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/
 const cloudPattern = /^[a-z0-9*][a-z0-9*-]{0,62}$/
 
 function checkName (text: string | undefined, noun: string): string {
   if (text !== undefined && name.test(text)) return text
-  const found = text === undefined ? 'The name is missing' : `"${text}" cannot be the name of a ${noun}`
+  const found = text === undefined
+    ? 'The name is missing'
+    : `"${text}" cannot be the name of a ${noun}`
   throw new CommandError(`${found}; expected 1 to 64 letters, digits, ".", "_", "@" or "-"`)
 }
 
@@ -40,8 +50,10 @@ function parseGrant (text: string): Grant {
   if (levels.includes(level as Level) && clouds.every((cloud) => cloudPattern.test(cloud))) {
     return { clouds, level: level as Level }
   }
-  throw new CommandError(`--grant "${text}" is not valid; expected LEVEL:CLOUD[,CLOUD...], such as manage:team-a-*; ` +
-    `levels: ${levels.join(', ')}; a cloud is a name or a pattern with *`)
+  throw new CommandError(
+    `--grant "${text}" is not valid; expected LEVEL:CLOUD[,CLOUD...], such as manage:team-a-*; ` +
+      `levels: ${levels.join(', ')}; a cloud is a name or a pattern with *`
+  )
 }
 
 function parseGrants (texts: readonly string[] = []): Grant[] {
@@ -55,30 +67,41 @@ function parseExpiry (text: string): string {
   const [, count, unit = ''] = /^(\d{1,5})([hdw])$/.exec(text) ?? []
   const time = count === undefined ? Date.parse(text) : Date.now() + Number(count) * units[unit]!
   if (time > Date.now()) return new Date(time).toISOString()
-  throw new CommandError(`--expires "${text}" is not valid; expected a duration such as 12h, 90d or 52w, or a time ` +
-    'in the future such as 2030-01-31T12:00:00Z')
+  throw new CommandError(
+    `--expires "${text}" is not valid; expected a duration such as 12h, 90d or 52w, or a time ` +
+      'in the future such as 2030-01-31T12:00:00Z'
+  )
 }
 
 /** Aligns the columns of a table. */
 function toTable (rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
-  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd()).join('\n')
+  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd()).join(
+    '\n'
+  )
 }
 
 const grantsText = (grants: readonly Grant[]) =>
   grants.map(({ level, clouds }) => `${level}:${clouds.join(',')}`).join(' ')
 
 /** Runs a change on the store, as the server does on its admin socket: with an entry of the audit. */
-const recorded = <T extends { id: string }> (
-  { audit }: Settings, action: CallerCommand<T>['action'], name: string, run: (store: Store) => Promise<T>
-) => (store: Store) => recordCommand(store, { action, name, run: () => run(store) }, (entry: AuditEntry) => {
-    if (audit?.file === undefined) return
-    try {
-      appendToAuditFile(audit.file, entry)
-    } catch (error) {
-      process.stderr.write(`The file of the audit has no line of this command: ${(error as Error).message}\n`)
-    }
-  })
+const recorded = <T extends { id: string }>(
+  { audit }: Settings,
+  action: CallerCommand<T>['action'],
+  name: string,
+  run: (store: Store) => Promise<T>
+) =>
+    (store: Store) =>
+      recordCommand(store, { action, name, run: () => run(store) }, (entry: AuditEntry) => {
+        if (audit?.file === undefined) return
+        try {
+          appendToAuditFile(audit.file, entry)
+        } catch (error) {
+          process.stderr.write(
+        `The file of the audit has no line of this command: ${(error as Error).message}\n`
+          )
+        }
+      })
 
 const pageSize = 1000
 
@@ -99,13 +122,16 @@ async function listKeys (settings: Settings): Promise<ApiKey[]> {
 
 /** Runs `orchestrator keys …`. */
 export async function runKeys (
-  settings: Settings, [command, operand]: readonly string[], { grant, expires }: CallerOptions
+  settings: Settings,
+  [command, operand]: readonly string[],
+  { grant, expires }: CallerOptions
 ): Promise<CommandOutput> {
   if (command === 'list') {
     const keys = await listKeys(settings)
     if (keys.length === 0) return { result: '', note: 'There are no keys.' }
-    const rows = keys.map(({ id, name, grants, expires_at, last_used_at }) =>
-      [name, id, grantsText(grants), expires_at ?? 'never', last_used_at ?? 'never'])
+    const rows = keys.map((
+      { id, name, grants, expires_at, last_used_at }
+    ) => [name, id, grantsText(grants), expires_at ?? 'never', last_used_at ?? 'never'])
     return { result: toTable([['NAME', 'ID', 'GRANTS', 'EXPIRES', 'LAST USED'], ...rows]) }
   }
   if (command === 'create') {
@@ -118,13 +144,18 @@ export async function runKeys (
       method: 'POST',
       path: '/keys',
       body: input,
-      run: recorded(settings, 'keys.create', input.name, (store) =>
-        createKeys(store).create(input, toCallerRef(localCaller)))
+      run: recorded(
+        settings,
+        'keys.create',
+        input.name,
+        (store) => createKeys(store).create(input, toCallerRef(localCaller))
+      )
     })
     const off = settings.auth === undefined
       ? ' The settings have no `auth`, so the server checks no keys: add `auth: {}` and restart it.'
       : ''
-    const note = `The key ${input.name} has the id ${id}. It is shown only now. Send it as "Authorization: Bearer KEY".`
+    const note =
+      `The key ${input.name} has the id ${id}. It is shown only now. Send it as "Authorization: Bearer KEY".`
     return { result: secrets!['key']!, note: note + off }
   }
   if (command === 'revoke' && operand !== undefined) {
@@ -145,8 +176,12 @@ async function readPassword (): Promise<string> {
   const output = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: stdin, output, terminal: stdin.isTTY })
   try {
-    const { value: password = '' } = await lines[Symbol.asyncIterator]().next() as { value?: string }
-    if (password === '') throw new CommandError('The password is missing; expected as a line of the standard input')
+    const { value: password = '' } = await lines[Symbol.asyncIterator]().next() as {
+      value?: string
+    }
+    if (password === '') {
+      throw new CommandError('The password is missing; expected as a line of the standard input')
+    }
     if (password.length >= 8 && password.length <= 1024) return password
     throw new CommandError('The password must have 8 to 1024 characters')
   } finally {
@@ -157,11 +192,15 @@ async function readPassword (): Promise<string> {
 
 /** Runs `orchestrator users …`. */
 export async function runUsers (
-  settings: Settings, [command, operand]: readonly string[], { grant }: CallerOptions
+  settings: Settings,
+  [command, operand]: readonly string[],
+  { grant }: CallerOptions
 ): Promise<CommandOutput> {
   if (command === 'list') {
     const users: User[] = await runOnStore(settings, 'The users were not listed', {
-      method: 'GET', path: '/users', run: (store) => createUsers(store).list()
+      method: 'GET',
+      path: '/users',
+      run: (store) => createUsers(store).list()
     })
     if (users.length === 0) return { result: '', note: 'There are no users.' }
     const rows = users.map(({ id, name, grants }) => [name, id, grantsText(grants)])
@@ -174,7 +213,12 @@ export async function runUsers (
       method: 'POST',
       path: '/users',
       body: input,
-      run: recorded(settings, 'users.create', input.name, (store) => createUsers(store).create(input))
+      run: recorded(
+        settings,
+        'users.create',
+        input.name,
+        (store) => createUsers(store).create(input)
+      )
     })
     return { result: '', note: `The user ${name} has the id ${id}.` }
   }
@@ -184,7 +228,12 @@ export async function runUsers (
       method: 'POST',
       path: '/passwords',
       body: { name: operand, password },
-      run: recorded(settings, 'users.password', operand, (store) => createUsers(store).setPassword(operand, password))
+      run: recorded(
+        settings,
+        'users.password',
+        operand,
+        (store) => createUsers(store).setPassword(operand, password)
+      )
     })
     return { result: '', note: `The user ${name} has a new password.` }
   }
@@ -192,9 +241,16 @@ export async function runUsers (
     const { name, id } = await runOnStore(settings, 'The user was not removed', {
       method: 'DELETE',
       path: `/users/${encodeURIComponent(operand)}`,
-      run: recorded(settings, 'users.remove', operand, (store) => createUsers(store).remove(operand))
+      run: recorded(
+        settings,
+        'users.remove',
+        operand,
+        (store) => createUsers(store).remove(operand)
+      )
     })
     return { result: '', note: `The user ${name} (${id}) is removed.` }
   }
-  throw new CommandError('users needs one of: create NAME --grant LEVEL:CLOUD, list, password NAME, remove NAME')
+  throw new CommandError(
+    'users needs one of: create NAME --grant LEVEL:CLOUD, list, password NAME, remove NAME'
+  )
 }

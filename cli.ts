@@ -44,7 +44,9 @@ const help = `orchestrator ${version}: one REST API over many clouds
 The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE override the settings of the server.
 SIGHUP opens the files of the logs again, so that logrotate can rename them.`
 
-const print = (message: string) => { process.stdout.write(`${message}\n`) }
+const print = (message: string) => {
+  process.stdout.write(`${message}\n`)
+}
 
 const show = ({ result, note }: CommandOutput) => {
   if (result !== '') print(result)
@@ -89,7 +91,9 @@ async function main () {
   }
   if (operands[command]?.includes(others.length) !== true) {
     if (command === 'backup') return fail(`backup needs the name of one new file.\n\n${help}`)
-    if (command === 'convert') return fail(`convert needs the name of one settings file.\n\n${help}`)
+    if (command === 'convert') {
+      return fail(`convert needs the name of one settings file.\n\n${help}`)
+    }
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
     if (command === 'install') return fail(`install needs the name of one driver.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
@@ -98,7 +102,9 @@ async function main () {
   const logs = readLogTargets(values)
   const logOptions = ['access-log', 'access-log-format', 'error-log'] as const
   const logOption = logOptions.find((name) => values[name] !== undefined)
-  if (logOption !== undefined && command !== 'serve') return fail(`--${logOption} is an option of serve.\n\n${help}`)
+  if (logOption !== undefined && command !== 'serve') {
+    return fail(`--${logOption} is an option of serve.\n\n${help}`)
+  }
   if (command === 'new-driver') {
     const folder = createDriverPackage(others[0]!, process.cwd())
     return print(`The driver is in ${folder}. Next: npm install and npm test in that folder.`)
@@ -109,7 +115,11 @@ async function main () {
     return print([...notes.map((note) => `# ${note}`), stringify(settings).trimEnd()].join('\n'))
   }
 
-  const { settings, drivers } = await loadServer({ config: values.config, env: process.env, cwd: process.cwd() })
+  const { settings, drivers } = await loadServer({
+    config: values.config,
+    env: process.env,
+    cwd: process.cwd()
+  })
   if (command === 'serve') {
     await serve({ settings, drivers, logs })
     return
@@ -121,7 +131,9 @@ async function main () {
     return install({ dataDirectory: settings.dataDirectory, packages: values.with ?? [], print })
   }
 
-  if (command === 'backup') return print(`The store was copied to ${await backup(settings, others[0]!)}`)
+  if (command === 'backup') {
+    return print(`The store was copied to ${await backup(settings, others[0]!)}`)
+  }
 
   if (command === 'keys') return show(await runKeys(settings, others, values))
   if (command === 'users') return show(await runUsers(settings, others, values))
@@ -134,7 +146,10 @@ async function main () {
 /** Returns the text for an error. A known error needs no stack. */
 function messageOf (error: unknown) {
   const { code, message, stack } = error as NodeJS.ErrnoException
-  if (error instanceof SettingsError || error instanceof NewDriverError || error instanceof CommandError) {
+  if (
+    error instanceof SettingsError || error instanceof NewDriverError ||
+    error instanceof CommandError
+  ) {
     return message
   }
   if (code === 'EADDRINUSE') {

@@ -18,7 +18,9 @@ async function compile () {
   const started = performance.now()
   const [code] = await once(run('npx', ['tsc', '--pretty']), 'close')
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
-  say(code === 0 ? `compiled in ${seconds} s` : 'the code does not compile; waiting for the next change')
+  say(code === 0
+    ? `compiled in ${seconds} s`
+    : 'the code does not compile; waiting for the next change')
   return code === 0
 }
 

@@ -15,7 +15,7 @@ export interface LogTargets {
 
 export interface Logs {
   /** The stream of the server's log; undefined for pino's own to stdout. */
-  stream: Writable | { write (line: string): void } | undefined
+  stream: Writable | { write(line: string): void } | undefined
   access: AccessLog | undefined
   /** The files, which are opened again on SIGHUP. */
   files: readonly LogFile[]
@@ -33,26 +33,38 @@ const isFormat = (name: string): name is AccessFormat => Object.hasOwn(accessFor
 
 /** Reads the options of the command line. Throws an Error that names the option and the expected value. */
 export function readLogTargets (options: LogOptions): LogTargets {
-  const { 'access-log': access, 'access-log-format': format = 'combined', 'error-log': error } = options
+  const { 'access-log': access, 'access-log-format': format = 'combined', 'error-log': error } =
+    options
   for (const [name, value] of Object.entries({ 'access-log': access, 'error-log': error })) {
-    if (value === '') throw new Error(`The log of --${name} has no name; expected the path of a file, or -`)
+    if (value === '') {
+      throw new Error(`The log of --${name} has no name; expected the path of a file, or -`)
+    }
   }
-  if (!isFormat(format)) throw new Error(`The log format "${format}" is unknown; --access-log-format is ${formatNames}`)
+  if (!isFormat(format)) {
+    throw new Error(`The log format "${format}" is unknown; --access-log-format is ${formatNames}`)
+  }
   return { access, accessFormat: format, error }
 }
 
 /** Opens the logs. `report` receives the failures of the access log. Throws an Error if a file cannot be opened. */
-export async function openLogs (targets: LogTargets, report: (message: string) => void): Promise<Logs> {
+export async function openLogs (
+  targets: LogTargets,
+  report: (message: string) => void
+): Promise<Logs> {
   const { access, accessFormat, error } = targets
   const open = (target: string | undefined, onFailure: (message: string) => void) =>
     target === undefined || target === '-' ? undefined : openLogFile(target, onFailure)
 
-  const errorFile = await open(error, (message) => { process.stderr.write(`${message}\n`) })
+  const errorFile = await open(error, (message) => {
+    process.stderr.write(`${message}\n`)
+  })
   const accessFile = await open(access, report)
   const terminal = error === '-' ? process.stderr : process.stdout
   return {
     stream: errorFile ?? await logStream(terminal) ?? (error === '-' ? process.stderr : undefined),
-    access: access === undefined ? undefined : { format: accessFormat, output: accessFile ?? process.stdout },
+    access: access === undefined
+      ? undefined
+      : { format: accessFormat, output: accessFile ?? process.stdout },
     files: [errorFile, accessFile].filter((file) => file !== undefined)
   }
 }

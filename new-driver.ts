@@ -13,10 +13,14 @@ const template = path.join(import.meta.dirname, isCompiled ? '..' : '.', 'templa
  */
 export function createDriverPackage (name: string, cwd: string): string {
   if (!driverName.test(name)) {
-    throw new NewDriverError(`"${name}" cannot be the name of a driver; expected 2 to 32 lower-case letters and digits`)
+    throw new NewDriverError(
+      `"${name}" cannot be the name of a driver; expected 2 to 32 lower-case letters and digits`
+    )
   }
   const folder = path.join(cwd, `orchestrator-driver-${name}`)
-  if (existsSync(folder)) throw new NewDriverError(`${folder} exists; choose another name, or remove the folder`)
+  if (existsSync(folder)) {
+    throw new NewDriverError(`${folder} exists; choose another name, or remove the folder`)
+  }
   cpSync(template, folder, { recursive: true })
   const title = `${name[0]!.toUpperCase()}${name.slice(1)}`
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {

@@ -35,14 +35,23 @@ export async function serve (options: ServerOptions): Promise<FastifyInstance> {
   })
   app.register(admin, { storeFile: settings.store.file })
   // SIGHUP opens the files of the logs and of the audit again.
-  const skip: 'SIGHUP'[] = files.length === 0 && settings.audit?.file === undefined ? [] : ['SIGHUP']
-  for (const signal of skip) process.on(signal, () => files.forEach((file) => { file.reopen() }))
+  const skip: 'SIGHUP'[] = files.length === 0 && settings.audit?.file === undefined
+    ? []
+    : ['SIGHUP']
+  for (const signal of skip) {
+    process.on(signal, () =>
+      files.forEach((file) => {
+        file.reopen()
+      }))
+  }
   const grace = closeWithGrace({ delay: 5000, skip }, async ({ err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'the server ends because of an error')
     await app.close()
     await Promise.all(files.map((file) => file.close()))
   })
-  app.addHook('onClose', async () => { grace.uninstall() })
+  app.addHook('onClose', async () => {
+    grace.uninstall()
+  })
 
   const address = await app.listen({
     host: settings.host,

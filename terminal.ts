@@ -11,7 +11,9 @@ type Line = Readonly<Record<string, unknown>>
 function toMessage (line: Line) {
   const { msg, method, path, status, ms, kind, cloud } = line
   if (msg === 'request') return `${method} ${path} ${status} in ${ms} ms`
-  if (kind !== undefined && cloud !== undefined) return `${msg}: ${kind} on ${cloud} ${status ?? ''}`.trimEnd()
+  if (kind !== undefined && cloud !== undefined) {
+    return `${msg}: ${kind} on ${cloud} ${status ?? ''}`.trimEnd()
+  }
   return String(msg)
 }
 
@@ -31,10 +33,12 @@ export async function logStream (output: Output): Promise<Writable | undefined> 
 }
 
 const cloudsOf = ({ clouds }: Settings) =>
-  clouds.map(({ name, driver, enabled }) => `${name} (${driver}${enabled ? '' : ', disabled'})`).join(', ')
+  clouds.map(({ name, driver, enabled }) => `${name} (${driver}${enabled ? '' : ', disabled'})`)
+    .join(', ')
 
 /** Returns three lines with the addresses to open. */
-const shortBanner = (settings: Settings, address: string) => `Cloud Orchestrator serves ${cloudsOf(settings)}
+const shortBanner = (settings: Settings, address: string) =>
+  `Cloud Orchestrator serves ${cloudsOf(settings)}
   API   ${address}/api/v2/nodes
   Docs  ${address}/docs
 `
@@ -47,8 +51,8 @@ function longBanner (settings: Settings, address: string) {
     ? []
     : [
         '  Create a node',
-        `    curl -s ${address}/api/v2/clouds/${dummy.name}/nodes -H 'Content-Type: application/json' \\`,
-        `      -H 'Prefer: wait=30' -d '${node}'`
+      `    curl -s ${address}/api/v2/clouds/${dummy.name}/nodes -H 'Content-Type: application/json' \\`,
+      `      -H 'Prefer: wait=30' -d '${node}'`
       ]
   return [
     '',

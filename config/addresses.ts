@@ -28,7 +28,8 @@ export function createAddressTest (list: readonly string[]): (address: string) =
 }
 
 /** Whether a text names a trusted proxy: an address, a network, or a name of networks. */
-export const isProxy = (value: string) => isIP(value) !== 0 || isCidr(value) || namedNetworks.has(value)
+export const isProxy = (value: string) =>
+  isIP(value) !== 0 || isCidr(value) || namedNetworks.has(value)
 
 /** Whether a text is an origin as browsers send it: a scheme, a host in lower case, no default port, no path. */
 export const isOrigin = (value: string) =>
@@ -36,4 +37,5 @@ export const isOrigin = (value: string) =>
   (!/^https?:/.test(value) || new URL(value).origin === value)
 
 /** Whether a text is a name in the header Host, without a port. */
-export const isHostName = (value: string) => /^[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?$/i.test(value)
+export const isHostName = (value: string) =>
+  /^[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?$/i.test(value)

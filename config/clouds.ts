@@ -15,12 +15,18 @@ export interface CloudsSource extends Omit<SettingsSource, 'cloud'> {
 type CommonSettings = Omit<CloudSettings, 'name' | 'settings'> & { locations?: string[] }
 
 /** Reads the clouds of the settings, `default` first. Adds every error to the report. */
-export function readClouds (clouds: unknown, source: CloudsSource, report: Report): CloudSettings[] {
+export function readClouds (
+  clouds: unknown,
+  source: CloudsSource,
+  report: Report
+): CloudSettings[] {
   if (!isMap(clouds)) {
     report.add('clouds', `found ${describe(clouds)}; expected a map of a name to {driver, …}`)
     return []
   }
-  const settings = Object.entries(clouds).flatMap(([name, entry]) => readEntry(name, entry, source, report))
+  const settings = Object.entries(clouds).flatMap(([name, entry]) =>
+    readEntry(name, entry, source, report)
+  )
   const names = settings.map(({ name }) => name)
   for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index))) {
     report.add('clouds', `found the name "${name}" twice; expected one cloud of each name`)
@@ -50,7 +56,8 @@ function findDriver (name: string, { drivers, outside }: CloudsSource) {
   const loaded = outside?.get(name)
   if (loaded === undefined) {
     const names = [...drivers.keys()].join(', ')
-    const error = `expected one of ${names}, the path of a file (./my-driver.js), or an installed package`
+    const error =
+      `expected one of ${names}, the path of a file (./my-driver.js), or an installed package`
     return { error, defect: false }
   }
   return 'error' in loaded ? loaded : { driver: loaded.plugin.driver, preset: {} }
@@ -59,11 +66,19 @@ function findDriver (name: string, { drivers, outside }: CloudsSource) {
 /** Returns the values of `driver` in settings that are not checked yet. */
 export function listDrivers (clouds: unknown): string[] {
   return Object.values(isMap(clouds) ? clouds : {}).flatMap((entry) =>
-    isMap(entry) && typeof entry['driver'] === 'string' && entry['driver'] !== '' ? [entry['driver']] : [])
+    isMap(entry) && typeof entry['driver'] === 'string' && entry['driver'] !== ''
+      ? [entry['driver']]
+      : []
+  )
 }
 
 /** Reads one entry: a cloud, or one cloud for each of its locations. */
-function readEntry (name: string, entry: unknown, source: CloudsSource, report: Report): CloudSettings[] {
+function readEntry (
+  name: string,
+  entry: unknown,
+  source: CloudsSource,
+  report: Report
+): CloudSettings[] {
   const path = `clouds.${name}`
   if (!isMap(entry)) {
     report.add(path, `found ${kindOf(entry)}; expected {driver, …}`)
@@ -128,7 +143,11 @@ const nameOf = (name: string, location: string | undefined) =>
   location === undefined ? name : `${name}-${location.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}`
 
 function readDriverSettings (
-  input: Record<string, unknown>, driver: Driver, source: SettingsSource, prefix: string, report: Report
+  input: Record<string, unknown>,
+  driver: Driver,
+  source: SettingsSource,
+  prefix: string,
+  report: Report
 ) {
   try {
     const resolved = driver.resolve?.(input, source) ?? input

@@ -18,10 +18,15 @@ type MapText = (text: string, path: string) => string
 
 function mapTexts (value: unknown, map: MapText, path = ''): unknown {
   if (typeof value === 'string') return map(value, path)
-  if (Array.isArray(value)) return value.map((item, index) => mapTexts(item, map, `${path}.${index}`))
+  if (Array.isArray(value)) {
+    return value.map((item, index) => mapTexts(item, map, `${path}.${index}`))
+  }
   if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) =>
-    [key, mapTexts(item, map, path === '' ? key : `${path}.${key}`)]))
+  return Object.fromEntries(
+    Object.entries(value).map((
+      [key, item]
+    ) => [key, mapTexts(item, map, path === '' ? key : `${path}.${key}`)])
+  )
 }
 
 /** Returns the dotted paths of all strings: each may be a secret in a file that is not expanded. */
@@ -35,10 +40,13 @@ export function textPaths (value: unknown): string[] {
 }
 
 /** Returns settings whose expansion is the given value. Throws an Error for a text that has no such form. */
-export const escapeTexts = (value: unknown) => mapTexts(value, (text, path) => {
-  if (!text.startsWith('file:')) return text.replaceAll('${', () => '$${')
-  throw new Error(`${path} begins with "file:", which here names a file; write the value into a file and name that`)
-})
+export const escapeTexts = (value: unknown) =>
+  mapTexts(value, (text, path) => {
+    if (!text.startsWith('file:')) return text.replaceAll('${', () => '$${')
+    throw new Error(
+      `${path} begins with "file:", which here names a file; write the value into a file and name that`
+    )
+  })
 
 /**
  * Replaces `${VARIABLE}` and `${VARIABLE:-default}` in every string with the value of the environment, and a string
@@ -73,8 +81,11 @@ export function expand (input: unknown, { directory, env }: ExpandSource): Expan
 
   const expandText = (value: string, at: string) => {
     if (value.startsWith('file:')) return readFile(at, value.slice('file:'.length))
-    return value.replace(variable, (_, name?: string, defaultValue?: string) =>
-      name === undefined ? '${' : readVariable(at, name, defaultValue))
+    return value.replace(
+      variable,
+      (_, name?: string, defaultValue?: string) =>
+        name === undefined ? '${' : readVariable(at, name, defaultValue)
+    )
   }
 
   return { value: mapTexts(input, expandText), secretPaths, errors }

@@ -38,7 +38,9 @@ export function readSettingsFile (named: string | undefined, cwd: string): RawSe
     const document = parseDocument(text)
     const [error] = document.errors
     // The first line of the message names the position. The lines below quote the text, which may contain a secret.
-    if (error !== undefined) return { ...raw, content: {}, error: error.message.split('\n')[0]!.replace(/:$/, '') }
+    if (error !== undefined) {
+      return { ...raw, content: {}, error: error.message.split('\n')[0]!.replace(/:$/, '') }
+    }
     return { ...raw, content: document.toJS() ?? {} }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException

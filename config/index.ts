@@ -46,13 +46,22 @@ export async function loadServer (input: Omit<SettingsInput, 'drivers' | 'outsid
   const { directory, content } = readSettingsFile(config ?? env['ORCHESTRATOR_CONFIG'], cwd)
   // loadSettings reports the errors of the file.
   const { value } = expand(content, { directory, env })
-  const known = new Set([...builtIn.values()].flatMap(({ driver: { name, aliases = {} } }) =>
-    [name, ...Object.keys(aliases)]))
-  const references = listDrivers(isMap(value) ? value['clouds'] : undefined).filter((name) => !known.has(name))
+  const known = new Set(
+    [...builtIn.values()].flatMap((
+      { driver: { name, aliases = {} } }
+    ) => [name, ...Object.keys(aliases)])
+  )
+  const references = listDrivers(isMap(value) ? value['clouds'] : undefined).filter((name) =>
+    !known.has(name)
+  )
   const outside = await loadOutsideDrivers(references, directory, builtIn)
-  const plugins = [...outside.values()].flatMap((loaded) => 'plugin' in loaded ? [loaded.plugin] : [])
-  const drivers: ReadonlyMap<string, DriverPlugin> =
-    new Map([...builtIn, ...plugins.map((plugin) => [plugin.driver.name, plugin] as const)])
+  const plugins = [...outside.values()].flatMap((loaded) =>
+    'plugin' in loaded ? [loaded.plugin] : []
+  )
+  const drivers: ReadonlyMap<string, DriverPlugin> = new Map([
+    ...builtIn,
+    ...plugins.map((plugin) => [plugin.driver.name, plugin] as const)
+  ])
   return { settings: loadSettings({ ...input, drivers, outside }), drivers }
 }
 
@@ -61,19 +70,28 @@ export async function loadServer (input: Omit<SettingsInput, 'drivers' | 'outsid
  * settings overridden by the environment. Throws SettingsError with all errors.
  */
 export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsInput): Settings {
-  const { file, directory, content, error } = readSettingsFile(config ?? env['ORCHESTRATOR_CONFIG'], cwd)
+  const { file, directory, content, error } = readSettingsFile(
+    config ?? env['ORCHESTRATOR_CONFIG'],
+    cwd
+  )
   const name = file ?? 'settings'
   if (error !== undefined) throw new SettingsError([`${name}: ${error}`])
-  if (!isMap(content)) throw new SettingsError([`${name}: is ${describe(content)}; expected a map with \`clouds\``])
+  if (!isMap(content)) {
+    throw new SettingsError([`${name}: is ${describe(content)}; expected a map with \`clouds\``])
+  }
 
   const { value, secretPaths, errors } = isOriginalFile(content)
     ? { value: content, secretPaths: new Set<string>(), errors: [] }
     : expand(content, { directory, env })
-  const report = createReport({ file: name, secretPaths, reportedPaths: new Set(errors.map(({ path }) => path)) })
+  const report = createReport({
+    file: name,
+    secretPaths,
+    reportedPaths: new Set(errors.map(({ path }) => path))
+  })
   for (const { path, message } of errors) report.add(path, message)
 
   const settings = isOriginalFile(value) ? convertOriginal(value, drivers, report).settings : value
-  if (isOriginalFile(value)) for (const path of textPaths(settings)) secretPaths.add(path)
+  if (isOriginalFile(value)) { for (const path of textPaths(settings)) secretPaths.add(path) }
   const { clouds: entries, ...serverInput } = settings as Record<string, unknown>
   for (const [variable, toSetting] of Object.entries(variables)) {
     const override = env[variable]
@@ -86,16 +104,30 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
 
   const storeFile = server?.store.file ?? inMemory
   const store = { file: storeFile === inMemory ? inMemory : path.resolve(directory, storeFile) }
-  const dataDirectory = storeFile === inMemory ? path.resolve(directory, 'data') : path.dirname(store.file)
+  const dataDirectory = storeFile === inMemory
+    ? path.resolve(directory, 'data')
+    : path.dirname(store.file)
   const clouds = readClouds(entries, { directory, dataDirectory, env, drivers, outside }, report)
 
-  if (server === undefined || report.lines.length > 0) throw new SettingsError([...new Set(report.lines)])
-  return { ...server, store, dataDirectory, tls, audit: resolveFile(server.audit, directory), clouds }
+  if (server === undefined || report.lines.length > 0) {
+    throw new SettingsError([...new Set(report.lines)])
+  }
+  return {
+    ...server,
+    store,
+    dataDirectory,
+    tls,
+    audit: resolveFile(server.audit, directory),
+    clouds
+  }
 }
 
 /** Resolves the path of the audit file. */
-const resolveFile = <T extends { file?: string }>(audit: T | undefined, directory: string): T | undefined =>
-  audit?.file === undefined ? audit : { ...audit, file: path.resolve(directory, audit.file) }
+const resolveFile = <T extends { file?: string }>(
+  audit: T | undefined,
+  directory: string
+): T | undefined =>
+    audit?.file === undefined ? audit : { ...audit, file: path.resolve(directory, audit.file) }
 
 /**
  * Returns the settings of a file of the original Orchestrator in the form of this server, with sentences about what to
@@ -105,7 +137,9 @@ export async function convertSettings (config: string, cwd: string) {
   const { file, content, error } = readSettingsFile(config, cwd)
   if (error !== undefined) throw new SettingsError([`${file}: ${error}`])
   if (!isOriginalFile(content)) {
-    throw new SettingsError([`${file}: has no CLOUD_FARM; expected a settings file of the original Orchestrator`])
+    throw new SettingsError([
+      `${file}: has no CLOUD_FARM; expected a settings file of the original Orchestrator`
+    ])
   }
   const report = createReport({ file: file!, secretPaths: new Set(), reportedPaths: new Set() })
   const { settings, notes } = convertOriginal(content, await loadDrivers(), report)
@@ -134,9 +168,14 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
 }
 
 /** The lists whose values need more than a schema. */
-const checkedLists = ({ allowed_hosts: hosts, trust_proxy: proxies, cors: { origins } }: ServerSettings) => [
+const checkedLists = (
+  { allowed_hosts: hosts, trust_proxy: proxies, cors: { origins } }: ServerSettings
+) => [
   {
-    path: 'allowed_hosts', values: hosts, isValid: isHostName, expected: 'a name such as api.example.org: no port, no *'
+    path: 'allowed_hosts',
+    values: hosts,
+    isValid: isHostName,
+    expected: 'a name such as api.example.org: no port, no *'
   },
   {
     path: 'trust_proxy',
@@ -148,7 +187,8 @@ const checkedLists = ({ allowed_hosts: hosts, trust_proxy: proxies, cors: { orig
     path: 'cors.origins',
     values: origins,
     isValid: isOrigin,
-    expected: 'an origin as browsers send it, such as https://portal.example.org or http://localhost:3000: no path, no ' +
+    expected:
+      'an origin as browsers send it, such as https://portal.example.org or http://localhost:3000: no path, no ' +
       'default port, no *'
   }
 ]

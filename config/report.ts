@@ -16,9 +16,9 @@ export class SettingsError extends Error {
 export interface Report {
   readonly lines: string[]
   /** Adds one line about a path. */
-  add (path: string, message: string): void
+  add(path: string, message: string): void
   /** Adds the errors of a schema with the values found, except values that are or may be secrets. */
-  addErrors (errors: readonly SettingError[], input: unknown, schema: TSchema, prefix?: string): void
+  addErrors(errors: readonly SettingError[], input: unknown, schema: TSchema, prefix?: string): void
 }
 
 export interface ReportOptions {
@@ -46,16 +46,22 @@ export function createReport ({ file, secretPaths, reportedPaths }: ReportOption
         const fullPath = prefix + path
         if (reportedPaths.has(fullPath)) continue
         const value = valueAt(input, path)
-        const found = secretPaths.has(fullPath) || mayBeSecret(schema, path) ? kindOf(value) : describe(value)
+        const found = secretPaths.has(fullPath) || mayBeSecret(schema, path)
+          ? kindOf(value)
+          : describe(value)
         add(fullPath, message.startsWith('is ') ? message : `found ${found}; ${message}`)
       }
     }
   }
 }
 
-const valueAt = (input: unknown, path: string) => path === ''
-  ? input
-  : path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], input)
+const valueAt = (input: unknown, path: string) =>
+  path === ''
+    ? input
+    : path.split('.').reduce<unknown>(
+      (value, key) => (value as Record<string, unknown> | undefined)?.[key],
+      input
+    )
 
 /**
  * An unknown setting may be a secret with a misspelled name. A text instead of a map may be a secret that belongs into
@@ -74,7 +80,9 @@ export const kindOf = (value: unknown) => {
 }
 
 export const describe = (value: unknown) =>
-  value !== undefined && value !== null && typeof value !== 'object' ? JSON.stringify(value) : kindOf(value)
+  value !== undefined && value !== null && typeof value !== 'object'
+    ? JSON.stringify(value)
+    : kindOf(value)
 
 export const isMap = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value)

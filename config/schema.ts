@@ -8,35 +8,50 @@ export const cloudName = /^[a-z0-9][a-z0-9-]{0,62}$/
 export const CloudEntry = Type.Object({
   driver: Type.String({
     minLength: 1,
-    description: 'Name of a driver, path of its code (./my-driver.js), or its package. GET /api/v2/drivers lists the ' +
+    description:
+      'Name of a driver, path of its code (./my-driver.js), or its package. GET /api/v2/drivers lists the ' +
       'drivers.'
   }),
   enabled: Type.Boolean({ default: true, description: 'Whether the server serves the cloud.' }),
-  timeout: Type.Number({ minimum: 0.1, maximum: 600, default: 30, description: 'Maximum seconds of one call.' }),
+  timeout: Type.Number({
+    minimum: 0.1,
+    maximum: 600,
+    default: 30,
+    description: 'Maximum seconds of one call.'
+  }),
   max_in_flight: Type.Integer({
-    minimum: 1, maximum: 1000, default: 32, description: 'Maximum number of parallel calls to the cloud.'
+    minimum: 1,
+    maximum: 1000,
+    default: 32,
+    description: 'Maximum number of parallel calls to the cloud.'
   }),
   locations: Type.Optional(Type.Array(Type.String({ minLength: 1 }), {
-    minItems: 1, description: 'Creates one cloud for each location, with the name NAME-LOCATION.'
+    minItems: 1,
+    description: 'Creates one cloud for each location, with the name NAME-LOCATION.'
   })),
   cache_seconds: Type.Number({
     minimum: 0,
     maximum: 3600,
     default: 1,
-    description: 'Seconds to keep lists and resources of the cloud, so that equal requests share one call. A change ' +
+    description:
+      'Seconds to keep lists and resources of the cloud, so that equal requests share one call. A change ' +
       'through this server drops them. 0 switches it off.'
   }),
   catalog_cache_seconds: Type.Number({
     minimum: 0,
     maximum: 86_400,
     default: 120,
-    description: 'The same for sizes, images, locations, volume types, pools of floating IPs, and quotas.'
+    description:
+      'The same for sizes, images, locations, volume types, pools of floating IPs, and quotas.'
   })
 })
 
 /** The server's own settings. */
 export const ServerSettings = Type.Object({
-  host: Type.String({ default: '127.0.0.1', description: 'Address to listen on. HOST overrides it.' }),
+  host: Type.String({
+    default: '127.0.0.1',
+    description: 'Address to listen on. HOST overrides it.'
+  }),
   port: Type.Integer({
     minimum: 0,
     maximum: 65535,
@@ -44,37 +59,61 @@ export const ServerSettings = Type.Object({
     description: 'Port to listen on; 0 means any free port. PORT overrides it.'
   }),
   insecure: Type.Boolean({
-    default: false, description: 'Listen on other addresses than loopback, although callers are not authenticated.'
+    default: false,
+    description: 'Listen on other addresses than loopback, although callers are not authenticated.'
   }),
   auth: Type.Optional(Auth),
   allowed_hosts: Type.Array(Type.String(), {
     default: [],
-    description: 'Names by which clients may address the server, without a port, beside `host`, loopback names and ' +
+    description:
+      'Names by which clients may address the server, without a port, beside `host`, loopback names and ' +
       'all IP addresses.'
   }),
   trust_proxy: Type.Array(Type.String(), {
     default: [],
-    description: 'Addresses, or networks such as 10.0.0.0/8, of proxies whose X-Forwarded-Host and X-Forwarded-Proto ' +
+    description:
+      'Addresses, or networks such as 10.0.0.0/8, of proxies whose X-Forwarded-Host and X-Forwarded-Proto ' +
       'are true. With `auth` and without `tls`, other addresses than these and loopback are refused.'
   }),
   tls: Type.Optional(Type.Object({
-    cert: Type.String({ minLength: 1, description: 'File of the certificate and its chain, in PEM.' }),
+    cert: Type.String({
+      minLength: 1,
+      description: 'File of the certificate and its chain, in PEM.'
+    }),
     key: Type.String({ minLength: 1, description: 'File of the key of the certificate, in PEM.' })
-  }, { additionalProperties: false, description: 'Serves HTTPS. The files are read again when they change.' })),
+  }, {
+    additionalProperties: false,
+    description: 'Serves HTTPS. The files are read again when they change.'
+  })),
   limits: Type.Object({
-    connections: Type.Integer({ minimum: 1, default: 10_000, description: 'Maximum number of connections.' }),
-    requests: Type.Integer({ minimum: 1, default: 5000, description: 'Maximum number of requests under way.' }),
+    connections: Type.Integer({
+      minimum: 1,
+      default: 10_000,
+      description: 'Maximum number of connections.'
+    }),
+    requests: Type.Integer({
+      minimum: 1,
+      default: 5000,
+      description: 'Maximum number of requests under way.'
+    }),
     header_bytes: Type.Integer({
-      minimum: 4096, maximum: 1_048_576, default: 16_384, description: 'Maximum bytes of the headers of a request.'
+      minimum: 4096,
+      maximum: 1_048_576,
+      default: 16_384,
+      description: 'Maximum bytes of the headers of a request.'
     }),
     body_bytes: Type.Integer({
-      minimum: 1024, maximum: 67_108_864, default: 1_048_576, description: 'Maximum bytes of a body that is no upload.'
+      minimum: 1024,
+      maximum: 67_108_864,
+      default: 1_048_576,
+      description: 'Maximum bytes of a body that is no upload.'
     }),
     event_loop_delay: Type.Integer({
       minimum: 10,
       maximum: 60_000,
       default: 1000,
-      description: 'Milliseconds by which the event loop may be late before requests are refused with 503.'
+      description:
+        'Milliseconds by which the event loop may be late before requests are refused with 503.'
     }),
     heap_percent: Type.Number({
       minimum: 1,
@@ -85,90 +124,149 @@ export const ServerSettings = Type.Object({
     failures_per_minute: Type.Integer({
       minimum: 1,
       default: 10,
-      description: 'Credentials that are not valid from one address in a minute before that address is slowed down.'
+      description:
+        'Credentials that are not valid from one address in a minute before that address is slowed down.'
     }),
     per_caller: Type.Object({
-      requests_per_minute: Type.Integer({ minimum: 1, default: 6000, description: 'Requests of one caller.' }),
-      cloud_requests_per_minute: Type.Integer({
-        minimum: 1, default: 3000, description: 'Requests of one caller to one cloud.'
+      requests_per_minute: Type.Integer({
+        minimum: 1,
+        default: 6000,
+        description: 'Requests of one caller.'
       }),
-      changes_at_once: Type.Integer({ minimum: 1, default: 50, description: 'Changes of one caller that run at once.' })
-    }, { additionalProperties: false, default: {}, description: 'Limits of each caller, if the settings have `auth`.' })
+      cloud_requests_per_minute: Type.Integer({
+        minimum: 1,
+        default: 3000,
+        description: 'Requests of one caller to one cloud.'
+      }),
+      changes_at_once: Type.Integer({
+        minimum: 1,
+        default: 50,
+        description: 'Changes of one caller that run at once.'
+      })
+    }, {
+      additionalProperties: false,
+      default: {},
+      description: 'Limits of each caller, if the settings have `auth`.'
+    })
   }, { additionalProperties: false, default: {} }),
   cors: Type.Object({
     origins: Type.Array(Type.String(), {
-      default: [], description: 'Origins whose web pages may use the API, such as https://portal.example.org.'
+      default: [],
+      description: 'Origins whose web pages may use the API, such as https://portal.example.org.'
     })
   }, { additionalProperties: false, default: {} }),
   log_level: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-    type: 'string', default: 'info', description: 'LOG_LEVEL overrides it.'
+    type: 'string',
+    default: 'info',
+    description: 'LOG_LEVEL overrides it.'
   }),
   log_requests: Type.Boolean({
-    default: true, description: 'Whether to log a line for each request. LOG_REQUESTS overrides it.'
+    default: true,
+    description: 'Whether to log a line for each request. LOG_REQUESTS overrides it.'
   }),
   store: Type.Object({
     file: Type.String({
-      minLength: 1, default: './data/orchestrator.db', description: 'SQLite file. STORE_FILE overrides it.'
+      minLength: 1,
+      default: './data/orchestrator.db',
+      description: 'SQLite file. STORE_FILE overrides it.'
     })
   }, { additionalProperties: false, default: {} }),
   operations: Type.Object({
-    keep_days: Type.Number({ minimum: 0.01, default: 7, description: 'Days to keep ended operations.' }),
+    keep_days: Type.Number({
+      minimum: 0.01,
+      default: 7,
+      description: 'Days to keep ended operations.'
+    }),
     max_hours: Type.Number({
-      minimum: 0.001, default: 2, description: 'Hours after which an operation that has not ended fails.'
+      minimum: 0.001,
+      default: 2,
+      description: 'Hours after which an operation that has not ended fails.'
     }),
     reconcile_seconds: Type.Number({
       minimum: 0,
       default: 30,
-      description: "Seconds, beyond the cloud's timeout, to look for a lost create before it is repeated."
+      description:
+        "Seconds, beyond the cloud's timeout, to look for a lost create before it is repeated."
     }),
     poll_ms: Type.Integer({
       minimum: 1,
       maximum: 10_000,
       default: 200,
-      description: 'Milliseconds before a new operation is checked again. The interval grows with the age of the ' +
+      description:
+        'Milliseconds before a new operation is checked again. The interval grows with the age of the ' +
         'operation, to at most 10 seconds.'
     })
   }, { additionalProperties: false, default: {} }),
   v1: Type.Object({
-    enabled: Type.Boolean({ default: true, description: "Whether to serve /api/v1, the original Orchestrator's API." }),
+    enabled: Type.Boolean({
+      default: true,
+      description: "Whether to serve /api/v1, the original Orchestrator's API."
+    }),
     query_token: Type.Boolean({
       default: false,
-      description: 'Whether `auth_token` is accepted in the query, where proxies and browsers may keep it.'
+      description:
+        'Whether `auth_token` is accepted in the query, where proxies and browsers may keep it.'
     }),
     token_minutes: Type.Number({
-      minimum: 1, maximum: 10_080, default: 60, description: 'Minutes for which the token of a sign-in is valid.'
+      minimum: 1,
+      maximum: 10_080,
+      default: 60,
+      description: 'Minutes for which the token of a sign-in is valid.'
     }),
     sunset: Type.Optional(Type.String({
-      format: 'date', description: 'The day on which /api/v1 ends, for the header Sunset, such as 2028-12-31.'
+      format: 'date',
+      description: 'The day on which /api/v1 ends, for the header Sunset, such as 2028-12-31.'
     }))
   }, { additionalProperties: false, default: {} }),
   metrics: Type.Optional(Type.Object({
-    host: Type.String({ default: '127.0.0.1', description: 'Address of the listener for Prometheus.' }),
+    host: Type.String({
+      default: '127.0.0.1',
+      description: 'Address of the listener for Prometheus.'
+    }),
     port: Type.Integer({
-      minimum: 0, maximum: 65535, default: 9464, description: 'Port of that listener; 0 means any free port.'
+      minimum: 0,
+      maximum: 65535,
+      default: 9464,
+      description: 'Port of that listener; 0 means any free port.'
     })
-  }, { additionalProperties: false, description: 'Serves metrics for Prometheus. Without it there are none.' })),
+  }, {
+    additionalProperties: false,
+    description: 'Serves metrics for Prometheus. Without it there are none.'
+  })),
   audit: Type.Optional(Type.Object({
-    keep_days: Type.Number({ minimum: 0.01, default: 90, description: 'Days to keep entries of the audit.' }),
+    keep_days: Type.Number({
+      minimum: 0.01,
+      default: 90,
+      description: 'Days to keep entries of the audit.'
+    }),
     file: Type.Optional(Type.String({
-      minLength: 1, description: 'File to which each entry is added as a line of JSON. SIGHUP opens it again.'
+      minLength: 1,
+      description: 'File to which each entry is added as a line of JSON. SIGHUP opens it again.'
     }))
-  }, { additionalProperties: false, description: 'Records changes. With `auth` they are recorded in any case.' })),
+  }, {
+    additionalProperties: false,
+    description: 'Records changes. With `auth` they are recorded in any case.'
+  })),
   cache_mb: Type.Integer({
-    minimum: 1, maximum: 100_000, default: 32, description: 'Megabytes of answers of the clouds to keep, at most.'
+    minimum: 1,
+    maximum: 100_000,
+    default: 32,
+    description: 'Megabytes of answers of the clouds to keep, at most.'
   }),
   assignments: Type.Object({
     claims_days: Type.Number({
       minimum: 0,
       maximum: 365,
       default: 30,
-      description: 'Days for which the claims of an accepted token still give its caller the permission to stop or ' +
+      description:
+        'Days for which the claims of an accepted token still give its caller the permission to stop or ' +
         'destroy an expired node.'
     }),
     retry_seconds: Type.Number({
       minimum: 0.01,
       default: 60,
-      description: 'Seconds before a failed expiry is tried again. The pause doubles with each failure, up to an hour.'
+      description:
+        'Seconds before a failed expiry is tried again. The pause doubles with each failure, up to an hour.'
     }),
     check_seconds: Type.Number({
       minimum: 0.01,
@@ -177,7 +275,11 @@ export const ServerSettings = Type.Object({
       description: 'Seconds between two checks whether the assigned nodes still exist.'
     })
   }, { additionalProperties: false, default: {} }),
-  health_seconds: Type.Number({ minimum: 1, default: 60, description: 'Seconds between two checks of each cloud.' })
+  health_seconds: Type.Number({
+    minimum: 1,
+    default: 60,
+    description: 'Seconds between two checks of each cloud.'
+  })
 }, { additionalProperties: false })
 
 export type ServerSettings = Static<typeof ServerSettings>

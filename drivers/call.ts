@@ -2,10 +2,10 @@ import { ProblemError } from '../openapi/model/index.ts'
 
 /** The logger of a driver: the methods of pino. */
 export interface Log {
-  debug (details: object, message: string): void
-  info (details: object, message: string): void
-  warn (details: object, message: string): void
-  error (details: object, message: string): void
+  debug(details: object, message: string): void
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
 }
 
 /** The context of one call of a connection. */
@@ -41,9 +41,9 @@ export interface CallOptions {
 /** A call, with the two ways to end it. */
 export interface OpenCall extends Call {
   /** Cancels the call with this reason. */
-  abort (reason: ProblemError): void
+  abort(reason: ProblemError): void
   /** Stops the timer. To be called when the call is over. */
-  end (): void
+  end(): void
 }
 
 const deadlineExceeded = (timeout: number) =>
@@ -69,7 +69,9 @@ class TimedCall implements OpenCall {
   #timer: NodeJS.Timeout | undefined
   #abortReason: ProblemError | undefined
 
-  constructor ({ timeout, log, requestId, operation, traceparent, noteRequestId, caller }: CallOptions) {
+  constructor (
+    { timeout, log, requestId, operation, traceparent, noteRequestId, caller }: CallOptions
+  ) {
     this.log = log
     this.requestId = requestId
     if (operation !== undefined) this.operation = operation
@@ -94,9 +96,14 @@ class TimedCall implements OpenCall {
       return controller
     }
     if (this.#timeout !== Infinity) {
-      this.#timer = setTimeout(() => controller.abort(deadlineExceeded(this.#timeout)), this.remaining)
+      this.#timer = setTimeout(
+        () => controller.abort(deadlineExceeded(this.#timeout)),
+        this.remaining
+      )
     }
-    this.#caller?.().addEventListener('abort', () => controller.abort(callerDisconnected()), { once: true })
+    this.#caller?.().addEventListener('abort', () => controller.abort(callerDisconnected()), {
+      once: true
+    })
     return controller
   }
 
@@ -114,7 +121,11 @@ class TimedCall implements OpenCall {
 export const openCall = (options: CallOptions): OpenCall => new TimedCall(options)
 
 /** Runs a part of a call that has no deadline with a deadline of its own, in milliseconds. */
-export async function within<T> (call: Call, timeout: number, run: (call: Call) => Promise<T>): Promise<T> {
+export async function within<T> (
+  call: Call,
+  timeout: number,
+  run: (call: Call) => Promise<T>
+): Promise<T> {
   const { signal, log, requestId, operation, traceparent, noteRequestId } = call
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(deadlineExceeded(timeout)), timeout)

@@ -6,24 +6,29 @@ import type { ReadService } from './services.ts'
 export type CapabilityDetails = Partial<Capability>
 
 /** The field names of an input. Fields of nested objects, also in arrays, are dotted: `networks.fixed_ip`. */
-export type FieldOf<T> = { [K in keyof T & string]: K | NestedFieldOf<K, NonNullable<T[K]>> }[keyof T & string]
+export type FieldOf<T> = {
+  [K in keyof T & string]: K | NestedFieldOf<K, NonNullable<T[K]>>
+}[keyof T & string]
 
-type NestedFieldOf<K extends string, V> =
-  K extends 'provider_options' ? `${K}.${string}.${string}`
-    : V extends readonly (infer Item)[] ? (Item extends object ? `${K}.${keyof Item & string}` : never)
-      : V extends object ? `${K}.${keyof V & string}` : never
+type NestedFieldOf<K extends string, V> = K extends 'provider_options' ?
+  `${K}.${string}.${string}` :
+  V extends readonly (infer Item)[] ?
+      (Item extends object ? `${K}.${keyof Item & string}` : never) :
+    V extends object ? `${K}.${keyof V & string}` :
+      never
 
 /** The input of a method: its first argument that is neither an id nor the call. A string input is a `kind`. */
-type InputOf<F> =
-  F extends (id: string, input: infer A, ...rest: infer R) => unknown
-    ? A extends Call ? (R extends [(infer Options)?, ...unknown[]] ? Options : object)
-      : A extends string ? { kind: Record<A, unknown> }
-        : A
-    : F extends (input: infer I, ...rest: never[]) => unknown ? (I extends Call ? object : I) : object
+type InputOf<F> = F extends (id: string, input: infer A, ...rest: infer R) => unknown ?
+  A extends Call ? (R extends [(infer Options)?, ...unknown[]] ? Options : object) :
+    A extends string ? { kind: Record<A, unknown> } :
+      A :
+  F extends (input: infer I, ...rest: never[]) => unknown ? (I extends Call ? object : I) :
+  object
 
 type FilterOf<S> = S extends ReadService<infer T> ? (keyof T & string) | 'tag' | 'node_id' : never
 
-type ParameterOf<F> = string extends FieldOf<NonNullable<InputOf<F>>> ? never : FieldOf<NonNullable<InputOf<F>>>
+type ParameterOf<F> = string extends FieldOf<NonNullable<InputOf<F>>> ? never :
+  FieldOf<NonNullable<InputOf<F>>>
 
 interface MethodDetails<F> {
   /** The request fields that the cloud honours. The server answers 501 to any other. */
@@ -49,6 +54,8 @@ export type ServiceDetails<S> = {
  * Describes a service beside its methods. A method that is not described has no parameters. A field or filter that the
  * model does not have is a compile error.
  */
-export function describe<S extends object> (details: ServiceDetails<S>): Readonly<Record<string, CapabilityDetails>> {
+export function describe<S extends object> (
+  details: ServiceDetails<S>
+): Readonly<Record<string, CapabilityDetails>> {
   return details as Readonly<Record<string, CapabilityDetails>>
 }

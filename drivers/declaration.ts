@@ -6,7 +6,8 @@ import { readSettings } from './settings.ts'
 
 const driverName = /^[a-z][a-z0-9_-]{0,31}$/
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
 
 const isText = (value: unknown) => typeof value === 'string' && value !== ''
 
@@ -24,7 +25,9 @@ export const kindOf = (value: unknown) => {
 function compileSchema (schema: object) {
   const ajv = new Ajv({ allowUnionTypes: true, strictRequired: false, logger: false })
   formats.default(ajv)
-  for (const format of ['cidr', 'ip', 'single-line', 'multi-line', 'password']) ajv.addFormat(format, true)
+  for (const format of ['cidr', 'ip', 'single-line', 'multi-line', 'password']) {
+    ajv.addFormat(format, true)
+  }
   ajv.compile(schema)
 }
 
@@ -42,7 +45,9 @@ export function declarationFaults (driver: unknown): string[] {
   if (!isObject(driver)) return [`the driver is ${kindOf(driver)}; expected an object`]
   const { name, title, locationSetting, settings, createOptions, connect, aliases = {} } = driver
   const faults = [
-    typeof name === 'string' && driverName.test(name) ? [] : [`name must match ${driverName.source}`],
+    typeof name === 'string' && driverName.test(name)
+      ? []
+      : [`name must match ${driverName.source}`],
     isText(title) ? [] : ['title must be a text'],
     isText(locationSetting) ? [] : ['locationSetting must be the name of a setting'],
     typeof connect === 'function' ? [] : [`connect is ${kindOf(connect)}; expected a function`],
@@ -55,12 +60,15 @@ export function declarationFaults (driver: unknown): string[] {
       : ['createOptions must be a schema of type object']
   ].flat()
   if (isObjectSchema(createOptions)) {
-    faults.push(...schemaFault('createOptions', () => compileSchema({ ...createOptions as object })))
+    faults.push(
+      ...schemaFault('createOptions', () => compileSchema({ ...createOptions as object }))
+    )
   }
   return faults
 }
 
-const isTexts = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string')
+const isTexts = (value: unknown) =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
 
 function capabilityFaults (capabilities: unknown) {
   if (capabilities === undefined) return []
@@ -68,8 +76,12 @@ function capabilityFaults (capabilities: unknown) {
   return Object.entries(capabilities).flatMap(([service, methods]) =>
     Object.entries(isObject(methods) ? methods : {}).flatMap(([method, details]) =>
       ['parameters', 'required', 'filters']
-        .filter((list) => isObject(details) && details[list] !== undefined && !isTexts(details[list]))
-        .map((list) => `capabilities.${service}.${method}.${list} must be an array of names`)))
+        .filter((list) =>
+          isObject(details) && details[list] !== undefined && !isTexts(details[list])
+        )
+        .map((list) => `capabilities.${service}.${method}.${list} must be an array of names`)
+    )
+  )
 }
 
 /** Returns what is wrong with the result of `connect`, as sentences. */
@@ -77,10 +89,15 @@ export function connectionFaults (connection: unknown): string[] {
   if (connection instanceof Promise) {
     // Its rejection has no other listener.
     connection.catch(() => {})
-    return ['connect returned a promise; expected the connection itself. Log in with the first call instead']
+    return [
+      'connect returned a promise; expected the connection itself. Log in with the first call instead'
+    ]
   }
-  if (!isObject(connection)) return [`connect returned ${kindOf(connection)}; expected a connection`]
-  const { ids, check, refresh, cloud, driver, host, location, capabilities } = connection as Partial<Connection>
+  if (!isObject(connection)) {
+    return [`connect returned ${kindOf(connection)}; expected a connection`]
+  }
+  const { ids, check, refresh, cloud, driver, host, location, capabilities } =
+    connection as Partial<Connection>
   const isTextOrNull = (value: unknown) => value === null || typeof value === 'string'
   const patterns = isObject(ids) ? Object.entries(ids) : []
   return [
@@ -90,16 +107,20 @@ export function connectionFaults (connection: unknown): string[] {
     isTextOrNull(location) ? [] : ['location must be a text or null'],
     isObject(ids) ? [] : ['ids must be an object with the pattern of each service'],
     // A pattern with one of these flags remembers where its last match ended.
-    patterns.flatMap(([service, pattern]) => pattern instanceof RegExp && !pattern.global && !pattern.sticky
-      ? []
-      : [`ids.${service} must be a regular expression without the flags g and y`]),
+    patterns.flatMap(([service, pattern]) =>
+      pattern instanceof RegExp && !pattern.global && !pattern.sticky
+        ? []
+        : [`ids.${service} must be a regular expression without the flags g and y`]
+    ),
     typeof check === 'function' ? [] : ['check must be a function'],
     typeof refresh === 'function' ? [] : ['refresh must be a function'],
     capabilityFaults(capabilities),
     services.flatMap((name) => {
       const service: unknown = (connection as Record<string, unknown>)[name]
       if (service === undefined) return []
-      if (!isObject(service)) return [`${name} is ${kindOf(service)}; expected an object of methods`]
+      if (!isObject(service)) {
+        return [`${name} is ${kindOf(service)}; expected an object of methods`]
+      }
       // The capabilities of a cloud are the own properties of its services, which the methods of a class are not.
       const methods = name === 'quotas' ? ['list'] : ['list', 'get']
       const missing = methods.filter((method) => !Object.hasOwn(service, method))

@@ -40,7 +40,9 @@ export interface Connection extends Services {
   /**
    * The details of the methods, by service and method. They may change when the version of the cloud becomes known.
    */
-  readonly capabilities?: { readonly [S in ServiceName]?: Readonly<Record<string, CapabilityDetails>> }
+  readonly capabilities?: {
+    readonly [S in ServiceName]?: Readonly<Record<string, CapabilityDetails>>
+  }
   /** Set if the protection of a node forbids only its end. Otherwise it forbids every change. */
   readonly protects?: 'destroy'
   /**
@@ -53,7 +55,7 @@ export interface Connection extends Services {
    * Resolves if the cloud answers and accepts the credentials: with the problem of a service that was used and fails
    * now, if there is one. The cloud is then degraded.
    */
-  check (call: Call): Promise<ProblemError | undefined | void>
+  check(call: Call): Promise<ProblemError | undefined | void>
   /**
    * Finds out the services, their methods and the ids of a cloud whose driver learns them from the cloud. The server
    * calls it before it uses the connection. Undefined if everything is known.
@@ -64,8 +66,8 @@ export interface Connection extends Services {
   /** Lists the projects that the account can use. A driver leaves it out if its account is the only one. */
   listProjects?: (call: Call) => Promise<Array<{ id: string, name: string }>>
   /** Drops token, catalog and caches, so that the next call reads them again. */
-  refresh (): void
-  close? (): Promise<void>
+  refresh(): void
+  close?(): Promise<void>
 }
 
 /** The fields of a resource that name its origin. */
@@ -87,11 +89,11 @@ export interface Context {
   maxInFlight: number
   /** Limits the calls in flight, for drivers whose SDK sends them. The HTTP client has the limit built in. */
   limit: Limiter
-  http (tls: { ca?: string, verify?: boolean }): HttpClient
+  http(tls: { ca?: string, verify?: boolean }): HttpClient
   /** Takes secrets that are not in the settings, such as tokens. The server masks all secrets of a connection. */
   secrets: Pick<Secrets, 'add' | 'mask'>
   /** Returns the origin of a resource, with its path under this cloud. */
-  identify (service: ServiceName, id: string, location: string | null): Identity
+  identify(service: ServiceName, id: string, location: string | null): Identity
 }
 
 /** Where the settings come from. */
@@ -109,7 +111,7 @@ export interface InstallOptions {
   dataDirectory: string
   /** Packages to install beside those that the driver needs. */
   packages: readonly string[]
-  print (message: string): void
+  print(message: string): void
 }
 
 /** What a driver says of itself. */
@@ -126,30 +128,31 @@ export interface Declaration<Settings extends TObject = TObject> {
    * Completes the settings before their check: defaults that depend on the cloud, values of another file. Resolving the
    * result again must not change it.
    */
-  resolve? (settings: Record<string, unknown>, source: SettingsSource): Record<string, unknown>
+  resolve?(settings: Record<string, unknown>, source: SettingsSource): Record<string, unknown>
   /** Converts settings of the original Orchestrator. Throws an Error that names a wrong one. */
-  fromOriginal? (entry: OriginalEntry): ConvertedEntry
+  fromOriginal?(entry: OriginalEntry): ConvertedEntry
   /** The schema of `provider_options.<driver>` of a node create. */
   createOptions?: TObject
   /** True if results come from code of others. The server then checks them, as those of a driver from outside. */
   isGuarded?: boolean
   /** Installs what the driver needs beyond this package. */
-  install? (options: InstallOptions): Promise<void>
+  install?(options: InstallOptions): Promise<void>
   /** The providers that the driver reaches, if they are many. Undefined if the driver is not installed. */
-  providers? (dataDirectory: string): Promise<Omit<DriverProvider, 'self'>[] | undefined>
+  providers?(dataDirectory: string): Promise<Omit<DriverProvider, 'self'>[] | undefined>
 }
 
 export interface Connector<Settings extends TObject = TObject> {
   /** Connects to the cloud, without a call. */
-  connect (settings: Static<Settings>, context: Context): Connection
+  connect(settings: Static<Settings>, context: Context): Connection
 }
 
 /**
  * A driver connects, or imports the code that connects. With `load`, a server without such a cloud does not load the
  * code. A driver from outside has `connect`.
  */
-export type Driver<Settings extends TObject = TObject> = Declaration<Settings> &
-  (Connector<Settings> | { load (): Promise<Connector<Settings>> })
+export type Driver<Settings extends TObject = TObject> =
+  & Declaration<Settings>
+  & (Connector<Settings> | { load(): Promise<Connector<Settings>> })
 
 export interface DriverOptions {
   /** Name of the cloud. */
@@ -197,7 +200,8 @@ export function defineDriver<Settings extends TObject> (driver: Driver<Settings>
     fastify.addHook('onClose', async () => connection.close?.())
   }
   return Object.assign(fp(plugin, { name: `driver-${driver.name}`, fastify: '5.x' }), {
-    driver: driver as Driver, [driverMark]: contractVersion
+    driver: driver as Driver,
+    [driverMark]: contractVersion
   })
 }
 
@@ -206,14 +210,26 @@ export function defineDriver<Settings extends TObject> (driver: Driver<Settings>
  * return a connection.
  */
 export async function addCloud (
-  fastify: FastifyInstance, driver: Driver, options: DriverOptions
+  fastify: FastifyInstance,
+  driver: Driver,
+  options: DriverOptions
 ): Promise<Connection> {
   const { name, timeout = 30, max_in_flight: maxInFlight = 32, ...given } = options
   // The server passes settings that are resolved already. Resolving them again changes nothing.
-  const source = { cloud: name, directory: process.cwd(), dataDirectory: path.resolve('data'), env: process.env }
-  const { settings, errors } = readSettings(driver.settings, driver.resolve?.(given, source) ?? given)
+  const source = {
+    cloud: name,
+    directory: process.cwd(),
+    dataDirectory: path.resolve('data'),
+    env: process.env
+  }
+  const { settings, errors } = readSettings(
+    driver.settings,
+    driver.resolve?.(given, source) ?? given
+  )
   if (errors.length > 0) {
-    throw new Error(`cloud ${name}: ${errors.map(({ path, message }) => `${path} ${message}`).join('; ')}`)
+    throw new Error(
+      `cloud ${name}: ${errors.map(({ path, message }) => `${path} ${message}`).join('; ')}`
+    )
   }
   if (!fastify.hasDecorator('clouds')) fastify.decorate('clouds', Object.create(null))
   if (name in fastify.clouds) throw new Error(`cloud ${name} is registered twice`)
@@ -221,7 +237,12 @@ export async function addCloud (
   for (const secret of findSecrets(driver.settings as object, settings)) secrets.add(secret)
   const limiters: Limiter[] = []
   const context = createContext({
-    driver: driver.name, cloud: name, timeout: timeout * 1000, maxInFlight, log: fastify.log, secrets
+    driver: driver.name,
+    cloud: name,
+    timeout: timeout * 1000,
+    maxInFlight,
+    log: fastify.log,
+    secrets
   }, limiters)
   const connection = await connect(driver, settings, context, secrets)
   secretsOf.set(connection, secrets)
@@ -231,13 +252,18 @@ export async function addCloud (
 }
 
 async function connect (
-  driver: Driver, settings: unknown, context: Context, secrets: Secrets
+  driver: Driver,
+  settings: unknown,
+  context: Context,
+  secrets: Secrets
 ): Promise<Connection> {
   try {
     const { connect } = 'connect' in driver ? driver : await driver.load()
     const connection = connect(settings as Static<TObject>, context)
     const faults = connectionFaults(connection)
-    if (faults.length > 0) throw new Error(`the driver ${driver.name} has a defect: ${faults.join('; ')}`)
+    if (faults.length > 0) {
+      throw new Error(`the driver ${driver.name} has a defect: ${faults.join('; ')}`)
+    }
     return connection
   } catch (error) {
     secrets.maskError(error)
@@ -245,7 +271,10 @@ async function connect (
   }
 }
 
-type ContextOptions = Pick<Context, 'cloud' | 'log' | 'timeout' | 'maxInFlight'> & { driver: string, secrets: Secrets }
+type ContextOptions = Pick<Context, 'cloud' | 'log' | 'timeout' | 'maxInFlight'> & {
+  driver: string
+  secrets: Secrets
+}
 
 /** Creates the context of a connection. Adds its limiters to a list. */
 function createContext ({ driver, ...options }: ContextOptions, limiters: Limiter[]): Context {
@@ -258,16 +287,24 @@ function createContext ({ driver, ...options }: ContextOptions, limiters: Limite
   return {
     ...options,
     limit: newLimiter(),
-    http: (tls) => createHttpClient({ timeout, maxInFlight, userAgent, mask, limit: newLimiter(), ...tls }),
-    identify: (service, id, location) =>
-      ({ id, cloud, driver, location, self: `/api/v2/clouds/${cloud}/${pathOf(service)}/${encodeURIComponent(id)}` })
+    http: (tls) =>
+      createHttpClient({ timeout, maxInFlight, userAgent, mask, limit: newLimiter(), ...tls }),
+    identify: (service, id, location) => ({
+      id,
+      cloud,
+      driver,
+      location,
+      self: `/api/v2/clouds/${cloud}/${pathOf(service)}/${encodeURIComponent(id)}`
+    })
   }
 }
 
 /** Whether a connection has the method of a capability. */
 export function hasCapability (connection: Connection, name: string) {
   const at = name.indexOf('.')
-  const service = connection[name.slice(0, at) as ServiceName] as Record<string, unknown> | undefined
+  const service = connection[name.slice(0, at) as ServiceName] as
+    | Record<string, unknown>
+    | undefined
   return typeof service?.[name.slice(at + 1)] === 'function'
 }
 
@@ -284,9 +321,11 @@ const internalMethods: ReadonlySet<string> = new Set(['findCreated', 'checkCreat
 
 /** Returns all capabilities of a connection by name: its methods with the details that the driver describes. */
 export function capabilitiesOf (connection: Connection): Record<string, Capability> {
-  const names = services.flatMap((service) => Object.keys(connection[service] ?? {})
-    .filter((method) => !internalMethods.has(method))
-    .map((method) => `${service}.${method}`))
+  const names = services.flatMap((service) =>
+    Object.keys(connection[service] ?? {})
+      .filter((method) => !internalMethods.has(method))
+      .map((method) => `${service}.${method}`)
+  )
   return Object.fromEntries(names.flatMap((name) => {
     const capability = capabilityOf(connection, name)
     return capability === undefined ? [] : [[name, capability]]

@@ -16,8 +16,13 @@ export async function loadDrivers (): Promise<Map<string, DriverPlugin>> {
     .filter((entry) => entry.isDirectory() && existsSync(path.join(here, entry.name, index)))
     .map(({ name }) => name)
     .sort()
-  const plugins = await Promise.all(folders.map(async (folder) =>
-    (await import(new URL(`${folder}/${index}`, import.meta.url).href) as { default: DriverPlugin }).default))
+  const plugins = await Promise.all(
+    folders.map(async (folder) =>
+      (await import(new URL(`${folder}/${index}`, import.meta.url).href) as {
+        default: DriverPlugin
+      }).default
+    )
+  )
   return new Map(plugins.map((plugin) => [plugin.driver.name, plugin]))
 }
 
@@ -38,7 +43,9 @@ const isPath = (reference: string) => /^\.{0,2}\//.test(reference)
  * installed package is left out.
  */
 export async function loadOutsideDrivers (
-  references: readonly string[], directory: string, builtIn: ReadonlyMap<string, DriverPlugin>
+  references: readonly string[],
+  directory: string,
+  builtIn: ReadonlyMap<string, DriverPlugin>
 ): Promise<Map<string, OutsideDriver>> {
   const loaded = new Map<string, OutsideDriver>()
   const owners = new Map<string, string>()
@@ -72,8 +79,10 @@ const namesOf = ({ name, aliases = {} }: DriverPlugin['driver']) =>
 function claimNames ({ driver }: DriverPlugin, reference: string, owners: Map<string, string>) {
   const taken = namesOf(driver).find((name) => owners.has(name))
   if (taken !== undefined) {
-    throw new Error(`the driver has the name "${taken}", which ${owners.get(taken)} has too; ` +
-      'change the name in its defineDriver')
+    throw new Error(
+      `the driver has the name "${taken}", which ${owners.get(taken)} has too; ` +
+        'change the name in its defineDriver'
+    )
   }
   for (const name of namesOf(driver)) owners.set(name, reference)
 }
@@ -93,7 +102,8 @@ async function locate (reference: string, directory: string): Promise<string | u
       return resolvePackage(reference, parent)
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      const isAbsent = code === 'ERR_INVALID_MODULE_SPECIFIER' || /^Cannot find package/.test(message)
+      const isAbsent = code === 'ERR_INVALID_MODULE_SPECIFIER' ||
+        /^Cannot find package/.test(message)
       if (!isAbsent) throw new Error(`the package cannot be loaded: ${message}`)
     }
   }
@@ -113,12 +123,18 @@ async function load (url: string, reference: string): Promise<DriverPlugin> {
 export function adoptDriver (found: unknown, reference?: string): DriverPlugin {
   const version = (found as { [driverMark]?: unknown } | undefined)?.[driverMark]
   if (version === undefined) {
-    throw new Error(`its default export is ${kindOf(found)}; expected the result of defineDriver of ` +
-      'cloud-orchestrator/driver')
+    throw new Error(
+      `its default export is ${kindOf(found)}; expected the result of defineDriver of ` +
+        'cloud-orchestrator/driver'
+    )
   }
   if (version !== contractVersion) {
-    throw new Error(`the driver was made for version ${String(version)} of the contract of drivers, and this server ` +
-      `has version ${contractVersion}; install a version of the driver for it`)
+    throw new Error(
+      `the driver was made for version ${
+        String(version)
+      } of the contract of drivers, and this server ` +
+        `has version ${contractVersion}; install a version of the driver for it`
+    )
   }
   const { driver } = found as DriverPlugin
   const faults = declarationFaults(driver)
@@ -130,10 +146,17 @@ export function adoptDriver (found: unknown, reference?: string): DriverPlugin {
 async function importModule (url: string): Promise<{ default?: unknown }> {
   let timer: NodeJS.Timeout | undefined
   const overdue = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`its code did not load within ${importTimeout / 1000} s`)), importTimeout)
+    timer = setTimeout(
+      () => reject(new Error(`its code did not load within ${importTimeout / 1000} s`)),
+      importTimeout
+    )
   })
   const loading = (import(url) as Promise<{ default?: unknown }>).catch((error: unknown) => {
-    throw new Error(`its code failed while it was loaded: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Error(
+      `its code failed while it was loaded: ${
+        error instanceof Error ? error.message : String(error)
+      }`
+    )
   })
   try {
     return await Promise.race([loading, overdue])

@@ -27,18 +27,27 @@ const isMap = (value: unknown): value is Record<string, unknown> =>
  */
 export function splitOriginal (entry: Record<string, unknown>) {
   const { USER: user, PASSWORD: password, EXTRA_PARAMS: extra = {}, ...others } = entry
-  if (extra !== null && !isMap(extra)) throw new Error('EXTRA_PARAMS must be a map of names and values')
+  if (extra !== null && !isMap(extra)) {
+    throw new Error('EXTRA_PARAMS must be a map of names and values')
+  }
   const has = ['USER', 'PASSWORD', 'EXTRA_PARAMS'].some((name) => name in entry)
   const original = has ? { user, password, extra: extra ?? {} } : undefined
   return { original, others }
 }
 
 /** Returns the values of EXTRA_PARAMS under the names of settings. Throws an Error that names an unknown parameter. */
-export function renameParameters (extra: Record<string, unknown>, names: Readonly<Record<string, string>>) {
-  return Object.fromEntries(Object.entries(extra).map(([name, value]) => {
-    if (names[name] !== undefined) return [names[name], value]
-    throw new Error(`EXTRA_PARAMS.${name} is not known; expected ${Object.keys(names).join(', ')}`)
-  }))
+export function renameParameters (
+  extra: Record<string, unknown>,
+  names: Readonly<Record<string, string>>
+) {
+  return Object.fromEntries(
+    Object.entries(extra).map(([name, value]) => {
+      if (names[name] !== undefined) return [names[name], value]
+      throw new Error(
+        `EXTRA_PARAMS.${name} is not known; expected ${Object.keys(names).join(', ')}`
+      )
+    })
+  )
 }
 
 /** Returns an object without its undefined values. */

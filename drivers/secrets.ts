@@ -3,13 +3,13 @@ import type { Log } from './call.ts'
 /** The secrets of one connection. Nothing that leaves the driver contains them. */
 export interface Secrets {
   /** Adds a secret, such as a token that was just issued. Ignores undefined and texts too short to be a secret. */
-  add (secret: string | undefined): void
+  add(secret: string | undefined): void
   /** Replaces every secret in a text, also in encoded form, and `user:password@` in URLs. */
-  mask (text: string): string
+  mask(text: string): string
   /** Masks the texts in a value. Returns the same value if there is nothing to mask. */
-  maskDeep<T> (value: T): T
+  maskDeep<T>(value: T): T
   /** Masks an error of any kind in place, with its stack, and its causes. */
-  maskError (error: unknown): void
+  maskError(error: unknown): void
 }
 
 export const masked = '***'
@@ -49,8 +49,12 @@ export function createSecrets (): Secrets {
       const items = value.map((item: unknown) => maskDeep(item, depth + 1))
       return items.some((item, i) => item !== value[i]) ? items as T : value
     }
-    const entries = Object.entries(value).map(([key, item]) => [mask(key), maskDeep(item, depth + 1)] as const)
-    const hasChanged = entries.some(([key, item]) => item !== (value as Record<string, unknown>)[key])
+    const entries = Object.entries(value).map(([key, item]) =>
+      [mask(key), maskDeep(item, depth + 1)] as const
+    )
+    const hasChanged = entries.some(([key, item]) =>
+      item !== (value as Record<string, unknown>)[key]
+    )
     return hasChanged ? Object.fromEntries(entries) as T : value
   }
 
@@ -60,7 +64,9 @@ export function createSecrets (): Secrets {
     for (const [key, value] of Object.entries(fields)) {
       if (key === 'cause' || key === 'errors') continue
       const result = maskDeep(value)
-      if (result !== value) Object.defineProperty(error, key, { value: result, enumerable: true, configurable: true })
+      if (result !== value) {
+        Object.defineProperty(error, key, { value: result, enumerable: true, configurable: true })
+      }
     }
   }
 
@@ -70,7 +76,11 @@ export function createSecrets (): Secrets {
     if (error.stack !== undefined) error.stack = mask(error.stack)
     maskFields(error)
     maskError(error.cause, depth + 1)
-    if (error instanceof AggregateError) for (const one of error.errors) maskError(one, depth + 1)
+    if (error instanceof AggregateError) {
+      for (const one of error.errors) {
+        maskError(one, depth + 1)
+      }
+    }
   }
 
   return {
@@ -89,7 +99,7 @@ export function createSecrets (): Secrets {
 }
 
 /** A logger of pino, which knows whether a level is on. */
-type Leveled = Log & { isLevelEnabled? (level: string): boolean }
+type Leveled = Log & { isLevelEnabled?(level: string): boolean }
 
 /** A log that masks secrets. A class, because every call to a cloud creates one. */
 export class MaskingLog implements Log {
@@ -101,10 +111,21 @@ export class MaskingLog implements Log {
     this.#secrets = secrets
   }
 
-  debug (details: object, message: string) { this.#write('debug', details, message) }
-  info (details: object, message: string) { this.#write('info', details, message) }
-  warn (details: object, message: string) { this.#write('warn', details, message) }
-  error (details: object, message: string) { this.#write('error', details, message) }
+  debug (details: object, message: string) {
+    this.#write('debug', details, message)
+  }
+
+  info (details: object, message: string) {
+    this.#write('info', details, message)
+  }
+
+  warn (details: object, message: string) {
+    this.#write('warn', details, message)
+  }
+
+  error (details: object, message: string) {
+    this.#write('error', details, message)
+  }
 
   #write (level: keyof Log, { err, ...details }: { err?: unknown }, message: string) {
     this.#secrets.maskError(err)
@@ -125,5 +146,6 @@ export function findSecrets ({ format, properties = {} }: SettingSchema, value: 
   if (typeof value === 'string') return format === 'password' ? [value] : []
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(properties).flatMap(([name, schema]) =>
-    findSecrets(schema, (value as Record<string, unknown>)[name]))
+    findSecrets(schema, (value as Record<string, unknown>)[name])
+  )
 }

@@ -1,10 +1,55 @@
 import type {
-  Console, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPool, Image, ImageCreate, ImageDestroy,
-  ImageImport, ImageUpdate, ImageUpload, KeyPair, KeyPairCreate, Location, Network, NetworkCreate, NetworkUpdate, Nic,
-  NicCreate, Node, NodeCreate, NodeSecurityGroup, NodeUpdate, NodeVerb, NodeVerbInput, ProblemError, Quota, QuotaSource,
-  ResourceKind, Router, RouterCreate, RouterInterface, RouterUpdate, SecurityGroup, SecurityGroupCreate,
-  SecurityGroupRule, SecurityGroupRuleCreate, SecurityGroupUpdate, Size, Snapshot, SnapshotCreate, SnapshotUpdate,
-  Subnet, SubnetCreate, SubnetUpdate, Volume, VolumeAttach, VolumeCreate, VolumeDetach, VolumeExtend, VolumeType,
+  Console,
+  FloatingIp,
+  FloatingIpAssociate,
+  FloatingIpCreate,
+  FloatingIpPool,
+  Image,
+  ImageCreate,
+  ImageDestroy,
+  ImageImport,
+  ImageUpdate,
+  ImageUpload,
+  KeyPair,
+  KeyPairCreate,
+  Location,
+  Network,
+  NetworkCreate,
+  NetworkUpdate,
+  Nic,
+  NicCreate,
+  Node,
+  NodeCreate,
+  NodeSecurityGroup,
+  NodeUpdate,
+  NodeVerb,
+  NodeVerbInput,
+  ProblemError,
+  Quota,
+  QuotaSource,
+  ResourceKind,
+  Router,
+  RouterCreate,
+  RouterInterface,
+  RouterUpdate,
+  SecurityGroup,
+  SecurityGroupCreate,
+  SecurityGroupRule,
+  SecurityGroupRuleCreate,
+  SecurityGroupUpdate,
+  Size,
+  Snapshot,
+  SnapshotCreate,
+  SnapshotUpdate,
+  Subnet,
+  SubnetCreate,
+  SubnetUpdate,
+  Volume,
+  VolumeAttach,
+  VolumeCreate,
+  VolumeDetach,
+  VolumeExtend,
+  VolumeType,
   VolumeUpdate
 } from '../openapi/model/index.ts'
 import type { Call } from './call.ts'
@@ -87,33 +132,35 @@ export interface LostCreate<Input = NodeCreate> {
 }
 
 export interface ReadService<T> {
-  list (query: ListQuery, call: Call): Promise<ListResult<T>>
+  list(query: ListQuery, call: Call): Promise<ListResult<T>>
   /** Throws resource_not_found. */
-  get (id: string, options: ReadOptions, call: Call): Promise<T>
+  get(id: string, options: ReadOptions, call: Call): Promise<T>
 }
 
 /** Resources that the cloud creates, changes and deletes at once. A driver waits for the end of a short `pending`. */
 export interface DirectService<T, Create, Update> extends ReadService<T> {
-  create? (input: Create, call: Call): Promise<T>
+  create?(input: Create, call: Call): Promise<T>
   /** Applies the merge patch and returns the changed resource. */
-  update? (id: string, patch: Update, call: Call): Promise<T>
-  destroy? (id: string, call: Call): Promise<void>
+  update?(id: string, patch: Update, call: Call): Promise<T>
+  destroy?(id: string, call: Call): Promise<void>
 }
 
 /** Resources that take time to create and delete. */
 export interface SlowService<T, Create, Update> extends ReadService<T> {
-  create? (input: Create, call: Call): Promise<Change>
+  create?(input: Create, call: Call): Promise<Change>
   /**
    * Finds the resources that a lost create created; returns none if it created none. `since` is when the create was
    * sent, or earlier. Without this method, a lost create is outcome_unknown.
    */
-  findCreated? (lost: LostCreate<Create>, since: Date, call: Call): Promise<ResourceRef[]>
+  findCreated?(lost: LostCreate<Create>, since: Date, call: Call): Promise<ResourceRef[]>
   /** Applies the merge patch and returns the changed resource. */
-  update? (id: string, patch: Update, call: Call): Promise<T>
-  destroy? (id: string, call: Call): Promise<Change>
+  update?(id: string, patch: Update, call: Call): Promise<T>
+  destroy?(id: string, call: Call): Promise<Change>
 }
 
-type NodeVerbs = { [V in NodeVerb]: (id: string, input: NodeVerbInput[V], call: Call) => Promise<Change> }
+type NodeVerbs = {
+  [V in NodeVerb]: (id: string, input: NodeVerbInput[V], call: Call) => Promise<Change>
+}
 
 /** `update` changes name, tags and protection. */
 export interface NodeService extends SlowService<Node, NodeCreate, NodeUpdate>, Partial<NodeVerbs> {
@@ -121,14 +168,14 @@ export interface NodeService extends SlowService<Node, NodeCreate, NodeUpdate>, 
    * Throws what `create` with this input would throw before it sends the change, and changes nothing. Needed only for
    * checks of the driver's own: the server itself checks capabilities, references, the fit of the image, and quotas.
    */
-  checkCreate? (input: NodeCreate, call: Call): Promise<void>
-  list_nics? (id: string, call: Call): Promise<Nic[]>
-  attach_nic? (id: string, input: NicCreate, call: Call): Promise<Change>
-  detach_nic? (id: string, nicId: string, call: Call): Promise<Change>
+  checkCreate?(input: NodeCreate, call: Call): Promise<void>
+  list_nics?(id: string, call: Call): Promise<Nic[]>
+  attach_nic?(id: string, input: NicCreate, call: Call): Promise<Change>
+  detach_nic?(id: string, nicId: string, call: Call): Promise<Change>
   /** Adds the group to every NIC of the node. Does nothing if the NICs have it. */
-  add_security_group? (id: string, input: NodeSecurityGroup, call: Call): Promise<void>
-  remove_security_group? (id: string, groupId: string, call: Call): Promise<void>
-  console? (id: string, kind: Console['kind'], call: Call): Promise<Console>
+  add_security_group?(id: string, input: NodeSecurityGroup, call: Call): Promise<void>
+  remove_security_group?(id: string, groupId: string, call: Call): Promise<void>
+  console?(id: string, kind: Console['kind'], call: Call): Promise<Console>
 }
 
 /**
@@ -136,11 +183,11 @@ export interface NodeService extends SlowService<Node, NodeCreate, NodeUpdate>, 
  * driver applies these two.
  */
 export interface ImageService extends SlowService<Image, ImageCreate, ImageUpdate> {
-  destroy? (id: string, call: Call, options?: ImageDestroy): Promise<Change>
+  destroy?(id: string, call: Call, options?: ImageDestroy): Promise<Change>
   /** Creates an image from a file. The file is streamed, since it may not fit into memory. */
-  upload? (input: ImageUpload, file: AsyncIterable<Uint8Array>, call: Call): Promise<Change>
+  upload?(input: ImageUpload, file: AsyncIterable<Uint8Array>, call: Call): Promise<Change>
   /** Creates an image from a file that the cloud downloads. */
-  import? (input: ImageImport, call: Call): Promise<Change>
+  import?(input: ImageImport, call: Call): Promise<Change>
 }
 
 /** The id of a key pair is its name. The result of `create` may have the private key in `secrets`. */
@@ -150,25 +197,27 @@ export type NetworkService = DirectService<Network, NetworkCreate, NetworkUpdate
 export type SubnetService = DirectService<Subnet, SubnetCreate, SubnetUpdate>
 
 export interface RouterService extends DirectService<Router, RouterCreate, RouterUpdate> {
-  add_interface? (id: string, input: RouterInterface, call: Call): Promise<Router>
-  remove_interface? (id: string, input: RouterInterface, call: Call): Promise<Router>
+  add_interface?(id: string, input: RouterInterface, call: Call): Promise<Router>
+  remove_interface?(id: string, input: RouterInterface, call: Call): Promise<Router>
 }
 
-export interface SecurityGroupService extends DirectService<SecurityGroup, SecurityGroupCreate, SecurityGroupUpdate> {
-  create_rule? (id: string, input: SecurityGroupRuleCreate, call: Call): Promise<SecurityGroupRule>
-  destroy_rule? (id: string, ruleId: string, call: Call): Promise<void>
+export interface SecurityGroupService
+  extends DirectService<SecurityGroup, SecurityGroupCreate, SecurityGroupUpdate> {
+  create_rule?(id: string, input: SecurityGroupRuleCreate, call: Call): Promise<SecurityGroupRule>
+  destroy_rule?(id: string, ruleId: string, call: Call): Promise<void>
 }
 
-export interface FloatingIpService extends Omit<DirectService<FloatingIp, FloatingIpCreate, never>, 'update'> {
-  associate? (id: string, input: FloatingIpAssociate, call: Call): Promise<FloatingIp>
+export interface FloatingIpService
+  extends Omit<DirectService<FloatingIp, FloatingIpCreate, never>, 'update'> {
+  associate?(id: string, input: FloatingIpAssociate, call: Call): Promise<FloatingIp>
   /** Does nothing if the address is not associated. */
-  disassociate? (id: string, call: Call): Promise<FloatingIp>
+  disassociate?(id: string, call: Call): Promise<FloatingIp>
 }
 
 export interface VolumeService extends SlowService<Volume, VolumeCreate, VolumeUpdate> {
-  attach? (id: string, input: VolumeAttach, call: Call): Promise<Change>
-  detach? (id: string, input: VolumeDetach, call: Call): Promise<Change>
-  extend? (id: string, input: VolumeExtend, call: Call): Promise<Change>
+  attach?(id: string, input: VolumeAttach, call: Call): Promise<Change>
+  detach?(id: string, input: VolumeDetach, call: Call): Promise<Change>
+  extend?(id: string, input: VolumeExtend, call: Call): Promise<Change>
 }
 
 export type SnapshotService = SlowService<Snapshot, SnapshotCreate, SnapshotUpdate>
@@ -179,7 +228,7 @@ export interface Quotas extends Array<Quota> {
 }
 
 export interface QuotaService {
-  list (call: Call): Promise<Quotas>
+  list(call: Call): Promise<Quotas>
 }
 
 /** The services of a cloud, one for each kind of resource. Each method that exists is a capability: `nodes.create`. */
@@ -202,8 +251,21 @@ export interface Services {
 }
 
 export const services = [
-  'nodes', 'images', 'sizes', 'locations', 'key_pairs', 'networks', 'subnets', 'routers', 'security_groups',
-  'floating_ips', 'floating_ip_pools', 'volumes', 'volume_types', 'snapshots', 'quotas'
+  'nodes',
+  'images',
+  'sizes',
+  'locations',
+  'key_pairs',
+  'networks',
+  'subnets',
+  'routers',
+  'security_groups',
+  'floating_ips',
+  'floating_ip_pools',
+  'volumes',
+  'volume_types',
+  'snapshots',
+  'quotas'
 ] as const satisfies (keyof Services)[]
 export type ServiceName = typeof services[number]
 /** The services whose resources are listed in pages. */

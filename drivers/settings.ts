@@ -11,7 +11,10 @@ export interface SettingError {
 }
 
 /** Copies the settings, adds the defaults of the schema, and returns every value that does not match the schema. */
-export function readSettings (schema: TSchema, input: unknown): { settings: unknown, errors: SettingError[] } {
+export function readSettings (
+  schema: TSchema,
+  input: unknown
+): { settings: unknown, errors: SettingError[] } {
   const settings = Default(schema, Clone(input))
   const errors = Compile(schema).Errors(settings)
     // TypeBox reports an unknown key twice: for its object, and as a `false` schema of its own.
@@ -20,10 +23,15 @@ export function readSettings (schema: TSchema, input: unknown): { settings: unkn
       const path = instancePath.slice(1).replaceAll('/', '.')
       const errorsAt = (keys: readonly string[] = [], message: string) =>
         keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message }))
-      const { additionalProperties, requiredProperties, allowedValues = [] } = params as ErrorDetails
-      if (keyword === 'additionalProperties') return errorsAt(additionalProperties, unknownKey(schema, instancePath))
+      const { additionalProperties, requiredProperties, allowedValues = [] } =
+        params as ErrorDetails
+      if (keyword === 'additionalProperties') {
+        return errorsAt(additionalProperties, unknownKey(schema, instancePath))
+      }
       if (keyword === 'required') return errorsAt(requiredProperties, 'is required')
-      if (keyword === 'enum') return [{ path, message: `must be one of ${allowedValues.join(', ')}` }]
+      if (keyword === 'enum') {
+        return [{ path, message: `must be one of ${allowedValues.join(', ')}` }]
+      }
       return [{ path, message }]
     })
   return { settings, errors }

@@ -1,5 +1,9 @@
 import {
-  nodeActionDetails, nodeActions, nodeStates, type NodeAction, type NodeState
+  nodeActionDetails,
+  nodeActions,
+  nodeStates,
+  type NodeAction,
+  type NodeState
 } from '../openapi/model/index.ts'
 
 const actionsByState = Object.fromEntries(nodeStates.map((state) => {
@@ -10,7 +14,13 @@ const actionsByState = Object.fromEntries(nodeStates.map((state) => {
 
 /** States in which the cloud changes the node, and which end by themselves. */
 const transitionStates = new Set<NodeState>([
-  'pending', 'starting', 'rebooting', 'stopping', 'reconfiguring', 'migrating', 'terminating'
+  'pending',
+  'starting',
+  'rebooting',
+  'stopping',
+  'reconfiguring',
+  'migrating',
+  'terminating'
 ])
 
 export const isTransitioning = (state: NodeState) => transitionStates.has(state)
@@ -19,6 +29,10 @@ export const isTransitioning = (state: NodeState) => transitionStates.has(state)
  * Returns the actions that a node allows: those of its state, or `special` instead, limited to the actions that the
  * driver `supports`.
  */
-export function allowedActions (state: NodeState, supports: ReadonlySet<string>, special?: readonly NodeAction[]) {
+export function allowedActions (
+  state: NodeState,
+  supports: ReadonlySet<string>,
+  special?: readonly NodeAction[]
+) {
   return (special ?? actionsByState[state]).filter((action) => supports.has(action))
 }

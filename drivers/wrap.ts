@@ -25,7 +25,10 @@ export const callPosition = (service: ServiceName | undefined, method: string) =
   callPositions[`${service}.${method}`] ?? callPositions[method] ?? 2
 
 /** An object that shows the properties of another one as they are at present, with other values. */
-function mirror<T extends object> (source: T, replace: (key: string, value: unknown) => unknown): T {
+function mirror<T extends object> (
+  source: T,
+  replace: (key: string, value: unknown) => unknown
+): T {
   const read = (key: string | symbol) => {
     const value: unknown = Reflect.get(source, key)
     return typeof key === 'string' ? replace(key, value) : value
@@ -51,7 +54,12 @@ export function wrapConnection (connection: Connection, wrap: Wrap): Connection 
     return (key: string, value: unknown) => {
       if (typeof value !== 'function') return value
       const run = value as Method
-      if (!wrapped.has(run)) wrapped.set(run, wrap(service, key, (...input) => Reflect.apply(run, source, input)))
+      if (!wrapped.has(run)) {
+        wrapped.set(
+          run,
+          wrap(service, key, (...input) => Reflect.apply(run, source, input))
+        )
+      }
       return wrapped.get(run)
     }
   }
@@ -60,7 +68,9 @@ export function wrapConnection (connection: Connection, wrap: Wrap): Connection 
   const wrapOwn = wrapMethods(connection, undefined)
   return mirror(connection, (key, value) => {
     if (!names.has(key) || typeof value !== 'object' || value === null) return wrapOwn(key, value)
-    if (!mirrors.has(value)) mirrors.set(value, mirror(value, wrapMethods(value, key as ServiceName)))
+    if (!mirrors.has(value)) {
+      mirrors.set(value, mirror(value, wrapMethods(value, key as ServiceName)))
+    }
     return mirrors.get(value)
   })
 }

@@ -13,7 +13,9 @@ function convertNullUnions (node: unknown): unknown {
   const models = isUnion ? anyOf.filter((schema) => !isNull(schema)) : []
   // `nullable` needs a type beside it, and all models that can be null are objects.
   const converted = isUnion ? { ...rest, type: 'object', nullable: true, allOf: models } : node
-  return Object.fromEntries(Object.entries(converted).map(([key, child]) => [key, convertNullUnions(child)]))
+  return Object.fromEntries(
+    Object.entries(converted).map(([key, child]) => [key, convertNullUnions(child)])
+  )
 }
 
 /** Leaves out the examples of media types: generators need none, and the converter would change them. */
@@ -27,7 +29,9 @@ function withoutExamples (node: unknown): unknown {
 
 /** Converts a document of OpenAPI 3.1 to 3.0.3, for generators that need it. */
 export function toOpenApi30 (document: object): object {
-  const converter = new Converter(convertNullUnions(withoutExamples(document)) as object, { allOfTransform: true })
+  const converter = new Converter(convertNullUnions(withoutExamples(document)) as object, {
+    allOfTransform: true
+  })
   const { info, ...rest } = converter.convert() as { openapi: string, info: { license: object } }
   // The identifier of the license, which 3.0 does not have, says this in 3.1.
   const license = { ...info.license, url: 'https://www.apache.org/licenses/LICENSE-2.0' }

@@ -15,7 +15,11 @@ const toText = (document: object) => `${JSON.stringify(document, null, 2)}\n`
 /** Renders the document of a server without clouds, since it must not depend on the settings. */
 export async function renderDocument (): Promise<string> {
   const drivers = await loadDrivers()
-  const settings = loadSettings({ env: { STORE_FILE: ':memory:' }, cwd: import.meta.dirname, drivers })
+  const settings = loadSettings({
+    env: { STORE_FILE: ':memory:' },
+    cwd: import.meta.dirname,
+    drivers
+  })
   const app = createApp({ settings: { ...settings, clouds: [] }, drivers })
   try {
     await app.ready()
@@ -26,7 +30,8 @@ export async function renderDocument (): Promise<string> {
 }
 
 /** Renders the same document in OpenAPI 3.0.3. */
-export const renderOpenApi30 = (document: string) => toText(toOpenApi30(JSON.parse(document) as object))
+export const renderOpenApi30 = (document: string) =>
+  toText(toOpenApi30(JSON.parse(document) as object))
 
 const isCompiled = path.extname(import.meta.filename) === '.js'
 const root = path.join(import.meta.dirname, isCompiled ? '../..' : '..')
@@ -50,5 +55,7 @@ if (process.argv[1] === import.meta.filename) {
   const document = await renderDocument()
   await write('openapi/openapi.json', document)
   await write('openapi/openapi-3.0.json', renderOpenApi30(document))
-  for (const [name, text] of Object.entries(renderApiPages(document, examples))) await write(`docs/api/${name}`, text)
+  for (const [name, text] of Object.entries(renderApiPages(document, examples))) {
+    await write(`docs/api/${name}`, text)
+  }
 }

@@ -19,37 +19,75 @@ export function adminSocketOf (storeFile: string): string | undefined {
   return `${file}.sock`
 }
 
-const BackupRequest = Type.Object({ file: Type.String({ minLength: 1 }) }, { additionalProperties: false })
+const BackupRequest = Type.Object({ file: Type.String({ minLength: 1 }) }, {
+  additionalProperties: false
+})
 const NamedRequest = Type.Object({ name: Type.String({ minLength: 1 }) })
-const PasswordRequest = Type.Object({ ...NamedRequest.properties, password: Type.String({ minLength: 1 }) })
+const PasswordRequest = Type.Object({
+  ...NamedRequest.properties,
+  password: Type.String({ minLength: 1 })
+})
 type PasswordRequest = Static<typeof PasswordRequest>
 
 /** The commands of the socket. The client, a command of the same package, has checked their input. */
-function addCommands (admin: FastifyInstance, { store, audit, auth: { keys }, log }: FastifyInstance) {
+function addCommands (
+  admin: FastifyInstance,
+  { store, audit, auth: { keys }, log }: FastifyInstance
+) {
   const users = createUsers(store)
 
-  admin.post<{ Body: { file: string } }>('/backup', { schema: { body: BackupRequest } }, async ({ body: { file } }) => {
-    await backupStore(store, file)
-    log.info({ file }, 'the store was copied')
-    return { file }
-  })
+  admin.post<{ Body: { file: string } }>(
+    '/backup',
+    { schema: { body: BackupRequest } },
+    async ({ body: { file } }) => {
+      await backupStore(store, file)
+      log.info({ file }, 'the store was copied')
+      return { file }
+    }
+  )
 
-  admin.get<{ Querystring: { after?: string } }>('/keys', async ({ query: { after } }) => keys.list(1000, after))
-  admin.post<{ Body: ApiKeyCreate }>('/keys', { schema: { body: NamedRequest } }, async ({ body }) =>
-    audit.command({
-      action: 'keys.create', name: body.name, run: () => keys.create(body, toCallerRef(localCaller))
-    }))
-  admin.delete<{ Params: { key: string } }>('/keys/:key', async ({ params: { key: name } }) =>
-    audit.command({ action: 'keys.revoke', name, run: () => keys.revoke(name) }))
+  admin.get<{ Querystring: { after?: string } }>(
+    '/keys',
+    async ({ query: { after } }) => keys.list(1000, after)
+  )
+  admin.post<{ Body: ApiKeyCreate }>(
+    '/keys',
+    { schema: { body: NamedRequest } },
+    async ({ body }) =>
+      audit.command({
+        action: 'keys.create',
+        name: body.name,
+        run: () => keys.create(body, toCallerRef(localCaller))
+      })
+  )
+  admin.delete<{ Params: { key: string } }>(
+    '/keys/:key',
+    async ({ params: { key: name } }) =>
+      audit.command({ action: 'keys.revoke', name, run: () => keys.revoke(name) })
+  )
 
   admin.get('/users', async () => users.list())
-  admin.post<{ Body: PasswordRequest & { grants: Grant[] } }>('/users', { schema: { body: PasswordRequest } },
-    async ({ body }) => audit.command({ action: 'users.create', name: body.name, run: () => users.create(body) }))
-  admin.post<{ Body: PasswordRequest }>('/passwords', { schema: { body: PasswordRequest } },
+  admin.post<{ Body: PasswordRequest & { grants: Grant[] } }>(
+    '/users',
+    { schema: { body: PasswordRequest } },
+    async ({ body }) =>
+      audit.command({ action: 'users.create', name: body.name, run: () => users.create(body) })
+  )
+  admin.post<{ Body: PasswordRequest }>(
+    '/passwords',
+    { schema: { body: PasswordRequest } },
     async ({ body: { name, password } }) =>
-      audit.command({ action: 'users.password', name, run: () => users.setPassword(name, password) }))
-  admin.delete<{ Params: { name: string } }>('/users/:name', async ({ params: { name } }) =>
-    audit.command({ action: 'users.remove', name, run: () => users.remove(name) }))
+      audit.command({
+        action: 'users.password',
+        name,
+        run: () => users.setPassword(name, password)
+      })
+  )
+  admin.delete<{ Params: { name: string } }>(
+    '/users/:name',
+    async ({ params: { name } }) =>
+      audit.command({ action: 'users.remove', name, run: () => users.remove(name) })
+  )
 }
 
 /**
@@ -68,6 +106,9 @@ export default fp(async (fastify, { storeFile }: { storeFile: string }) => {
     await admin.listen({ path: socket })
     chmodSync(socket, 0o600)
   } catch (err) {
-    fastify.log.warn({ err, socket }, 'the server accepts no commands such as backup: its socket cannot be used')
+    fastify.log.warn(
+      { err, socket },
+      'the server accepts no commands such as backup: its socket cannot be used'
+    )
   }
 }, { name: 'admin', dependencies: ['store', 'auth', 'audit'] })

@@ -13,15 +13,26 @@ const startMs = 60_000
  * not come in time is rejected with provider_timeout; nothing was sent for it.
  */
 export async function runForEach<T> (
-  ids: readonly string[], run: (id: string) => Promise<T>, { timeout = startMs }: { timeout?: number } = {}
+  ids: readonly string[],
+  run: (id: string) => Promise<T>,
+  { timeout = startMs }: { timeout?: number } = {}
 ): Promise<PromiseSettledResult<T>[]> {
   const limit = createLimiter(maxParallel)
   const late = new AbortController()
   // Each waiting id listens to the signal. Node warns at more than ten listeners.
   setMaxListeners(0, late.signal)
-  const timer = setTimeout(() => late.abort(new ProblemError('provider_timeout',
-    `The cloud needed more than ${timeout / 1000} s for the other nodes of the request, so this action was not sent`
-  )), timeout)
+  const timer = setTimeout(
+    () =>
+      late.abort(
+        new ProblemError(
+          'provider_timeout',
+          `The cloud needed more than ${
+            timeout / 1000
+          } s for the other nodes of the request, so this action was not sent`
+        )
+      ),
+    timeout
+  )
   try {
     return await Promise.allSettled(ids.map((id) => limit(() => run(id), late.signal)))
   } finally {

@@ -1,7 +1,12 @@
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { escapeStep } from '../drivers/common/invalid.ts'
-import { ProblemError, toProblem, type FieldError, type ProblemCode } from '../openapi/model/index.ts'
+import {
+  ProblemError,
+  toProblem,
+  type FieldError,
+  type ProblemCode
+} from '../openapi/model/index.ts'
 
 /** Maps Fastify's error codes to problem codes. */
 const codeByFastifyCode: Record<string, ProblemCode> = {
@@ -23,7 +28,10 @@ const codeByStatus: Record<number, ProblemCode> = {
 
 /** The parts of a request, in the order in which Fastify validates them. */
 const parts: Record<string, FieldError['in']> = {
-  params: 'path', body: 'body', querystring: 'query', headers: 'header'
+  params: 'path',
+  body: 'body',
+  querystring: 'query',
+  headers: 'header'
 }
 
 interface AjvError {
@@ -37,14 +45,18 @@ interface AjvError {
 
 /** Describes the values that the formats of plugins/http/index.ts accept. */
 const messageByFormat: Record<string, string> = {
-  'single-line': 'must not contain control characters, line breaks or characters that change the direction of text',
-  'multi-line': 'must not contain control characters other than tabs and line breaks, or characters that change the ' +
+  'single-line':
+    'must not contain control characters, line breaks or characters that change the direction of text',
+  'multi-line':
+    'must not contain control characters other than tabs and line breaks, or characters that change the ' +
     'direction of text'
 }
 
 /** Creates the error for invalid fields. Its detail names the first three. */
 export function invalidFields (errors: FieldError[]) {
-  const listed = errors.slice(0, 3).map(({ in: part, pointer, message }) => `${part}${pointer} ${message}`).join('; ')
+  const listed = errors.slice(0, 3).map(({ in: part, pointer, message }) =>
+    `${part}${pointer} ${message}`
+  ).join('; ')
   const detail = errors.length > 3 ? `${listed}; and ${errors.length - 3} more` : listed
   return new ProblemError('validation_failed', detail, { errors })
 }
@@ -52,24 +64,40 @@ export function invalidFields (errors: FieldError[]) {
 /** Converts a schema error to the field at fault and the expected value. */
 function toFieldError (part: FieldError['in'], error: AjvError): FieldError {
   const { instancePath, keyword, params, message = 'is not valid', propertyName } = error
-  const path = propertyName === undefined ? instancePath : `${instancePath}/${escapeStep(propertyName)}`
+  const path = propertyName === undefined
+    ? instancePath
+    : `${instancePath}/${escapeStep(propertyName)}`
   switch (keyword) {
     case 'required':
-      return { in: part, pointer: `${path}/${escapeStep(params['missingProperty'])}`, message: 'is required' }
+      return {
+        in: part,
+        pointer: `${path}/${escapeStep(params['missingProperty'])}`,
+        message: 'is required'
+      }
     case 'additionalProperties':
       return {
-        in: part, pointer: `${path}/${escapeStep(params['additionalProperty'])}`, message: 'is not a known field'
+        in: part,
+        pointer: `${path}/${escapeStep(params['additionalProperty'])}`,
+        message: 'is not a known field'
       }
     case 'x-required-any': {
       const [first, ...others] = params['fields'] as string[]
-      return { in: part, pointer: `${path}/${first}`, message: `is required, or ${others.join(' or ')}` }
+      return {
+        in: part,
+        pointer: `${path}/${first}`,
+        message: `is required, or ${others.join(' or ')}`
+      }
     }
     case 'enum': {
       const values = (params['allowedValues'] as unknown[]).map(String).join(', ')
       return { in: part, pointer: path, message: `must be one of ${values}` }
     }
     case 'format':
-      return { in: part, pointer: path, message: messageByFormat[String(params['format'])] ?? message }
+      return {
+        in: part,
+        pointer: path,
+        message: messageByFormat[String(params['format'])] ?? message
+      }
     default:
       return { in: part, pointer: path, message }
   }
@@ -88,10 +116,12 @@ function fieldErrors (error: FastifyError, request: FastifyRequest): FieldError[
     if (validate === undefined || validate(value) === true) continue
     found.set(part, validate.errors as AjvError[])
   }
-  return [...found].flatMap(([part, errors]) => errors
-    // An error of the name itself comes before it.
-    .filter(({ keyword }) => keyword !== 'propertyNames')
-    .map((item) => toFieldError(parts[part] ?? 'body', item)))
+  return [...found].flatMap(([part, errors]) =>
+    errors
+      // An error of the name itself comes before it.
+      .filter(({ keyword }) => keyword !== 'propertyNames')
+      .map((item) => toFieldError(parts[part] ?? 'body', item))
+  )
 }
 
 /** Converts any error to a ProblemError. */
@@ -102,7 +132,9 @@ export function asProblemError (error: unknown, request?: FastifyRequest): Probl
     return invalidFields(fieldErrors(known, request))
   }
   const code = codeByFastifyCode[known.code] ?? codeByStatus[known.statusCode ?? 0]
-  if (code === undefined) return new ProblemError('internal_error', 'This server failed', { cause: error })
+  if (code === undefined) {
+    return new ProblemError('internal_error', 'This server failed', { cause: error })
+  }
   return new ProblemError(code, known.message, { cause: error })
 }
 
@@ -113,14 +145,19 @@ const ownFailures = new Set<ProblemCode>(['internal_error', 'store_unavailable']
 export function logProblem ({ log }: FastifyRequest, problem: ProblemError) {
   const { code, status, details: { cloud, errors }, message } = problem
   if (ownFailures.has(code)) return log.error({ err: problem, code }, message)
-  if (code.startsWith('provider_') || code === 'outcome_unknown') return log.warn({ code, status, cloud }, message)
+  if (code.startsWith('provider_') || code === 'outcome_unknown') {
+    return log.warn({ code, status, cloud }, message)
+  }
   log.info({ code, status, cloud, errors }, message)
 }
 
 /** Answers with an error. All problems are written here. */
 export function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const problem = asProblemError(error, request)
-  const body = toProblem(problem, { instance: request.url.split('?', 1)[0]!.slice(0, 500), request_id: request.id })
+  const body = toProblem(problem, {
+    instance: request.url.split('?', 1)[0]!.slice(0, 500),
+    request_id: request.id
+  })
   logProblem(request, problem)
   // A request with an invalid URL arrives here without the hook that sets the header.
   reply.header('x-request-id', request.id)

@@ -17,7 +17,7 @@ declare module 'fastify' {
      * With `direct` there is no operation: if the server stops during the first request, the second is answered with
      * outcome_unknown.
      */
-    idempotent (
+    idempotent(
       request: FastifyRequest,
       reply: FastifyReply,
       run: (first: FirstAnswer | undefined) => Promise<Answer>,
@@ -56,7 +56,9 @@ const dropSecrets = ({ secrets, ...rest }: { secrets?: unknown }) => rest
 const withoutSecrets = ({ status, headers, body }: Answer): Answer => {
   const { items, ...rest } = dropSecrets(body) as { items?: { operation?: object | null }[] }
   if (items === undefined) return { status, headers, body: rest }
-  const cleaned = items.map((item) => item.operation ? { ...item, operation: dropSecrets(item.operation) } : item)
+  const cleaned = items.map((item) =>
+    item.operation ? { ...item, operation: dropSecrets(item.operation) } : item
+  )
   return { status, headers, body: { ...rest, items: cleaned } }
 }
 
@@ -78,31 +80,47 @@ export default fp(async (fastify) => {
     store.selectFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
   const remove = ({ caller, key }: IdempotencyKey) =>
     store.deleteFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
-  const insert = prepare<keyof Tables['idempotency_keys']>(store.insertInto('idempotency_keys')
-    .values(namesOf(['caller', 'key', 'fingerprint', 'operation_id', 'answer', 'created_at'])))
-  const update = prepare<'answer' | 'caller' | 'key'>(store.updateTable('idempotency_keys').set(namesOf(['answer']))
-    .where('caller', '=', 'caller').where('key', '=', 'key'))
+  const insert = prepare<keyof Tables['idempotency_keys']>(
+    store.insertInto('idempotency_keys')
+      .values(namesOf(['caller', 'key', 'fingerprint', 'operation_id', 'answer', 'created_at']))
+  )
+  const update = prepare<'answer' | 'caller' | 'key'>(
+    store.updateTable('idempotency_keys').set(namesOf(['answer']))
+      .where('caller', '=', 'caller').where('key', '=', 'key')
+  )
 
-  const claim = (key: IdempotencyKey, fingerprint: string, operation: string) => insert({
-    ...key, fingerprint, operation_id: operation, answer: null, created_at: new Date().toISOString()
-  })
+  const claim = (key: IdempotencyKey, fingerprint: string, operation: string) =>
+    insert({
+      ...key,
+      fingerprint,
+      operation_id: operation,
+      answer: null,
+      created_at: new Date().toISOString()
+    })
   const keep = (key: IdempotencyKey, answer: Answer) =>
     update({ ...key, answer: JSON.stringify(withoutSecrets(answer)) })
 
   /** Keeps a refusal, or frees the key if the same request may succeed later. */
   const refuse = (key: IdempotencyKey, path: string, error: ProblemError) => {
     const problem = toProblem(error, { instance: path })
-    return problem.retryable ? remove(key) : keep(key, { status: problem.status, headers: {}, body: problem })
+    return problem.retryable
+      ? remove(key)
+      : keep(key, { status: problem.status, headers: {}, body: problem })
   }
 
   /** Returns the answer for a key that was used before; undefined if this counts as the first request. */
   const findAnswer = async (
-    key: IdempotencyKey, fingerprint: string, request: FastifyRequest
+    key: IdempotencyKey,
+    fingerprint: string,
+    request: FastifyRequest
   ): Promise<Answer | undefined> => {
     const row = await find(key).selectAll().executeTakeFirst()
     if (row === undefined) return undefined
     if (row.fingerprint !== fingerprint) {
-      throw new ProblemError('idempotency_mismatch', 'Another request used this Idempotency-Key before')
+      throw new ProblemError(
+        'idempotency_mismatch',
+        'Another request used this Idempotency-Key before'
+      )
     }
     if (row.answer !== null) return JSON.parse(row.answer) as Answer
     if (row.operation_id === null) {
@@ -111,7 +129,10 @@ export default fp(async (fastify) => {
       return undefined
     }
     if (row.operation_id === direct) {
-      throw new ProblemError('outcome_unknown', 'The server stopped during the first request with this Idempotency-Key')
+      throw new ProblemError(
+        'outcome_unknown',
+        'The server stopped during the first request with this Idempotency-Key'
+      )
     }
     // The server stopped before it could answer. Its operation continues.
     const body = await fastify.operations.get(row.operation_id, request.caller)
@@ -132,7 +153,10 @@ export default fp(async (fastify) => {
       try {
         await write()
       } catch (err) {
-        fastify.log.error({ err }, 'the store did not accept the answer to an Idempotency-Key; this is tried again')
+        fastify.log.error(
+          { err },
+          'the store did not accept the answer to an Idempotency-Key; this is tried again'
+        )
         unwritten.add(nameOf(key))
         writeUntilDone(write, () => fastify.closing).then(() => unwritten.delete(nameOf(key)))
       }
@@ -142,7 +166,9 @@ export default fp(async (fastify) => {
       isClaimed: isDirect,
       isKept: false,
       claim: (operation) => [claim(key, fingerprint, operation)],
-      keep: waits ? undefined : (row) => [keep(key, fastify.operations.toAnswer(row, request.caller))],
+      keep: waits
+        ? undefined
+        : (row) => [keep(key, fastify.operations.toAnswer(row, request.caller))],
       refuse: (problem) => [refuse(key, path, problem)]
     }
     if (isDirect) await store.commit([claim(key, fingerprint, direct)])
@@ -153,7 +179,9 @@ export default fp(async (fastify) => {
     } catch (error) {
       // Without the key, nothing was sent to the cloud. After a defect of the server it is unknown what the cloud did,
       // so the key stays with its operation.
-      if (first.isClaimed && !first.isKept && error instanceof ProblemError) await settle(refuse(key, path, error))
+      if (first.isClaimed && !first.isKept && error instanceof ProblemError) {
+        await settle(refuse(key, path, error))
+      }
       throw error
     }
   }
@@ -176,7 +204,9 @@ export default fp(async (fastify) => {
       }
       reply.header('idempotency-replayed', 'true')
       // A problem has the id of the request that it answers.
-      const body = first.status < 400 ? first.body : { ...first.body as Problem, request_id: request.id }
+      const body = first.status < 400
+        ? first.body
+        : { ...first.body as Problem, request_id: request.id }
       return send(reply, { ...first, body })
     } finally {
       running.delete(name)

@@ -1,6 +1,11 @@
 import fp from 'fastify-plugin'
 import {
-  ProblemError, type FieldError, type NodeCreate, type NodeState, type NodeVerb, type Validation
+  ProblemError,
+  type FieldError,
+  type NodeCreate,
+  type NodeState,
+  type NodeVerb,
+  type Validation
 } from '../openapi/model/index.ts'
 import { invalidState, type ActionTarget } from './actions.ts'
 import type { CloudHandle } from './clouds/cloud.ts'
@@ -16,21 +21,30 @@ declare module 'fastify' {
 
 /** The changes that only nodes have. All methods throw ProblemError. */
 export interface Nodes {
-  create (cloud: CloudHandle, input: NodeCreate, first?: FirstAnswer): Promise<StartedOperation>
+  create(cloud: CloudHandle, input: NodeCreate, first?: FirstAnswer): Promise<StartedOperation>
   /** Checks a create without creating anything. `schemaErrors` is the result of the schema validation. */
-  validate (cloud: CloudHandle, input: NodeCreate, schemaErrors: readonly FieldError[]): Promise<Validation>
+  validate(
+    cloud: CloudHandle,
+    input: NodeCreate,
+    schemaErrors: readonly FieldError[]
+  ): Promise<Validation>
   /** Destroys a node. With `ifState`, only if the node is in that state; throws precondition_failed otherwise. */
-  destroy (cloud: CloudHandle, id: string, ifState?: NodeState): Promise<StartedOperation>
-  runVerb (cloud: CloudHandle, id: string, verb: NodeVerb, input: object): Promise<StartedOperation>
+  destroy(cloud: CloudHandle, id: string, ifState?: NodeState): Promise<StartedOperation>
+  runVerb(cloud: CloudHandle, id: string, verb: NodeVerb, input: object): Promise<StartedOperation>
 }
 
 /** Throws validation_failed for options of another driver, which this cloud would ignore. */
-function checkOptions ({ name, connection: { driver } }: CloudHandle, { provider_options: options = {} }: NodeCreate) {
+function checkOptions (
+  { name, connection: { driver } }: CloudHandle,
+  { provider_options: options = {} }: NodeCreate
+) {
   const foreign = Object.keys(options).filter((key) => key !== driver)
   if (foreign.length === 0) return
   throw new ProblemError('validation_failed', `The cloud ${name} has the driver ${driver}`, {
     errors: foreign.map((key) => ({
-      in: 'body', pointer: `/provider_options/${key}`, message: `must be options of ${driver}, the driver of this cloud`
+      in: 'body',
+      pointer: `/provider_options/${key}`,
+      message: `must be options of ${driver}, the driver of this cloud`
     }))
   })
 }
@@ -49,35 +63,46 @@ function checkSoftReboot (node: ActionTarget) {
 export default fp(async (fastify) => {
   const { actions } = fastify
 
-  fastify.decorate('nodes', {
-    async create (cloud, input, first) {
-      checkCreate(cloud, input)
-      return actions.create(cloud, 'nodes', input, first)
-    },
+  fastify.decorate(
+    'nodes',
+    {
+      async create (cloud, input, first) {
+        checkCreate(cloud, input)
+        return actions.create(cloud, 'nodes', input, first)
+      },
 
-    async validate (cloud, input, schemaErrors) {
-      cloud.require('nodes.create')
-      if (schemaErrors.length > 0) return { valid: false, checks: toChecks('schema', schemaErrors) }
-      return validateNode(cloud, input, () => checkCreate(cloud, input))
-    },
+      async validate (cloud, input, schemaErrors) {
+        cloud.require('nodes.create')
+        if (schemaErrors.length > 0) {
+          return { valid: false, checks: toChecks('schema', schemaErrors) }
+        }
+        return validateNode(cloud, input, () => checkCreate(cloud, input))
+      },
 
-    destroy: async (cloud, id, ifState) => actions.run(cloud, {
-      kind: 'node',
-      id,
-      method: 'destroy',
-      input: {},
-      check ({ name, state, allowed_actions: allowed }) {
-        if (ifState === undefined || state === ifState) return
-        throw new ProblemError('precondition_failed', `${name ?? id} is ${state}, not ${ifState}`, {
-          state, allowed_actions: [...allowed ?? []]
-        })
+      destroy: async (cloud, id, ifState) =>
+        actions.run(cloud, {
+          kind: 'node',
+          id,
+          method: 'destroy',
+          input: {},
+          check ({ name, state, allowed_actions: allowed }) {
+            if (ifState === undefined || state === ifState) return
+            throw new ProblemError(
+              'precondition_failed',
+              `${name ?? id} is ${state}, not ${ifState}`,
+              {
+                state,
+                allowed_actions: [...allowed ?? []]
+              }
+            )
+          }
+        }),
+
+      async runVerb (cloud, id, verb, input) {
+        const isSoftReboot = verb === 'reboot' && (input as { type?: string }).type !== 'hard'
+        const check = isSoftReboot ? checkSoftReboot : undefined
+        return actions.run(cloud, { kind: 'node', id, method: verb, input, check })
       }
-    }),
-
-    async runVerb (cloud, id, verb, input) {
-      const isSoftReboot = verb === 'reboot' && (input as { type?: string }).type !== 'hard'
-      const check = isSoftReboot ? checkSoftReboot : undefined
-      return actions.run(cloud, { kind: 'node', id, method: verb, input, check })
-    }
-  } satisfies Nodes)
+    } satisfies Nodes
+  )
 }, { name: 'nodes', dependencies: ['actions'] })

@@ -3,7 +3,8 @@ import type { TObject } from '#typebox'
 import type { DriverPlugin } from '../drivers/driver.ts'
 import { models } from '../openapi/model/index.ts'
 
-const pascal = (name: string) => name.replaceAll(/(?:^|[-_])([a-z])/g, (_, letter: string) => letter.toUpperCase())
+const pascal = (name: string) =>
+  name.replaceAll(/(?:^|[-_])([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 /**
  * Registers the models, so that routes can refer to them and the document contains them. `ProviderOptions` has the

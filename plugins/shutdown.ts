@@ -10,7 +10,7 @@ declare module 'fastify' {
     /** Whether the server is closing. */
     readonly closing: boolean
     /** Answers the requests that are held while the server closes. */
-    releaseRequests (): void
+    releaseRequests(): void
   }
 }
 
@@ -29,10 +29,13 @@ const graceMs = 700
  */
 export default fp(async (fastify) => {
   let closing = false
-  const ended = () => new ProblemError('shutting_down', 'The server is shutting down', { retry_after: 1 })
+  const ended = () =>
+    new ProblemError('shutting_down', 'The server is shutting down', { retry_after: 1 })
   fastify.decorate('closing', { getter: () => closing })
   let release = () => {}
-  const released = new Promise<void>((resolve) => { release = resolve })
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
   fastify.decorate('releaseRequests', () => release())
 
   // Not async: a promise for each request costs a few percent of a small list.
@@ -62,7 +65,9 @@ export default fp(async (fastify) => {
 export const drain = fp(async (fastify) => {
   const { server } = fastify
   let arrivals = 0
-  const countArrival = () => { arrivals++ }
+  const countArrival = () => {
+    arrivals++
+  }
 
   /** Resolves after a turn of the event loop in which nothing arrived. */
   const waitForQuiet = async () => {
@@ -94,14 +99,17 @@ export const drain = fp(async (fastify) => {
   })
 }, { name: 'drain', dependencies: ['shutdown'] })
 
-const countConnections = (server: net.Server) => new Promise<number>((resolve) => {
-  server.getConnections((_error, count) => resolve(count))
-})
+const countConnections = (server: net.Server) =>
+  new Promise<number>((resolve) => {
+    server.getConnections((_error, count) => resolve(count))
+  })
 
 /** Reads a body to its end, for a short time. Closing a connection with unread bytes resets it before the answer. */
 async function readToEnd (request: IncomingMessage) {
   if (request.complete) return
   request.resume()
   const signal = AbortSignal.timeout(lingerMs)
-  await Promise.race([once(request, 'end', { signal }), once(request, 'close', { signal })]).catch(() => {})
+  await Promise.race([once(request, 'end', { signal }), once(request, 'close', { signal })]).catch(
+    () => {}
+  )
 }

@@ -3,7 +3,13 @@ import type { TSchema } from '#typebox'
 import type { Call } from '../drivers/call.ts'
 import { pathOf, type CollectionName, type Connection } from '../drivers/driver.ts'
 import {
-  createHeaders, created, noContent, ok, operationAnswer, preferHeader, type ResourceKind
+  createHeaders,
+  created,
+  noContent,
+  ok,
+  operationAnswer,
+  preferHeader,
+  type ResourceKind
 } from '../openapi/model/index.ts'
 import { cloudParams, idParams, withArticle, type IdParams } from './collection.ts'
 
@@ -26,27 +32,35 @@ type Method = (...input: [...unknown[], call: Call]) => Promise<object>
 const methodOf = (connection: Connection, service: CollectionName, method: string) =>
   (connection[service] as unknown as Record<string, Method>)[method]!
 
-const mergePatch = 'A merge patch (RFC 7396). Some clouds need several calls: if one fails, the error names the ' +
+const mergePatch =
+  'A merge patch (RFC 7396). Some clouds need several calls: if one fails, the error names the ' +
   'fields that were already applied.'
 
 /** PATCH, which every cloud completes before it answers. */
-function updateRoute (fastify: FastifyInstance, { service, name, tag, singular, model, update }: ChangeRoutes) {
+function updateRoute (
+  fastify: FastifyInstance,
+  { service, name, tag, singular, model, update }: ChangeRoutes
+) {
   if (update === undefined) return
-  fastify.patch<{ Params: IdParams, Body: Input }>(`/clouds/:cloud/${pathOf(service)}/:id`, {
-    config: { level: 'manage', action: `${service}.update` },
-    schema: {
-      operationId: `update${name}`,
-      summary: `Change ${withArticle(singular)}`,
-      description: mergePatch,
-      tags: [tag],
-      consumes: ['application/json', 'application/merge-patch+json'],
-      params: idParams,
-      body: update,
-      response: ok(model, `The ${singular} after the change.`)
-    }
-  }, async ({ cloud, params: { id }, body }) =>
-    fastify.actions.callDirect(cloud, `${service}.update`, body, (connection, call) =>
-      methodOf(connection, service, 'update')(id, body, call)))
+  fastify.patch<{ Params: IdParams, Body: Input }>(
+    `/clouds/:cloud/${pathOf(service)}/:id`,
+    {
+      config: { level: 'manage', action: `${service}.update` },
+      schema: {
+        operationId: `update${name}`,
+        summary: `Change ${withArticle(singular)}`,
+        description: mergePatch,
+        tags: [tag],
+        consumes: ['application/json', 'application/merge-patch+json'],
+        params: idParams,
+        body: update,
+        response: ok(model, `The ${singular} after the change.`)
+      }
+    },
+    async ({ cloud, params: { id }, body }) =>
+      fastify.actions.callDirect(cloud, `${service}.update`, body, (connection, call) =>
+        methodOf(connection, service, 'update')(id, body, call))
+  )
 }
 
 /** POST, PATCH and DELETE of resources that a cloud creates and deletes before it answers. */
@@ -66,11 +80,20 @@ export function directRoutes (fastify: FastifyInstance, routes: ChangeRoutes) {
       body: create,
       response: created(model, `The ${singular}.`)
     }
-  }, async (request, reply) => fastify.idempotent(request, reply, async () => {
-    const resource = await actions.callDirect(request.cloud, `${service}.create`, request.body, (connection, call) =>
-      methodOf(connection, service, 'create')(request.body, call))
-    return { status: 201, headers: { location: (resource as { self: string }).self }, body: resource }
-  }, { direct: true }))
+  }, async (request, reply) =>
+    fastify.idempotent(request, reply, async () => {
+      const resource = await actions.callDirect(
+        request.cloud,
+        `${service}.create`,
+        request.body,
+        (connection, call) => methodOf(connection, service, 'create')(request.body, call)
+      )
+      return {
+        status: 201,
+        headers: { location: (resource as { self: string }).self },
+        body: resource
+      }
+    }, { direct: true }))
 
   updateRoute(fastify, routes)
 
@@ -84,8 +107,12 @@ export function directRoutes (fastify: FastifyInstance, routes: ChangeRoutes) {
       response: noContent(`The ${singular} was deleted.`)
     }
   }, async ({ cloud, params: { id } }, reply) => {
-    await actions.callDirect(cloud, `${service}.destroy`, {}, (connection, call) =>
-      methodOf(connection, service, 'destroy')(id, call))
+    await actions.callDirect(
+      cloud,
+      `${service}.destroy`,
+      {},
+      (connection, call) => methodOf(connection, service, 'destroy')(id, call)
+    )
     return reply.code(204).send()
   })
 }
@@ -102,19 +129,27 @@ export function slowRoutes (fastify: FastifyInstance, routes: SlowRoutes) {
   const { actions, operations } = fastify
   const path = `/clouds/:cloud/${pathOf(service)}`
 
-  fastify.post<{ Body: Input }>(path, {
-    config: { level: 'manage', action: `${service}.create` },
-    schema: {
-      operationId: `create${name}`,
-      summary: `Create ${withArticle(singular)}`,
-      tags: [tag],
-      params: cloudParams,
-      headers: createHeaders,
-      body: create,
-      response: operationAnswer()
-    }
-  }, async (request, reply) => fastify.idempotent(request, reply, async (first) =>
-    operations.answer(await actions.create(request.cloud, service, request.body, first), request)))
+  fastify.post<{ Body: Input }>(
+    path,
+    {
+      config: { level: 'manage', action: `${service}.create` },
+      schema: {
+        operationId: `create${name}`,
+        summary: `Create ${withArticle(singular)}`,
+        tags: [tag],
+        params: cloudParams,
+        headers: createHeaders,
+        body: create,
+        response: operationAnswer()
+      }
+    },
+    async (request, reply) =>
+      fastify.idempotent(request, reply, async (first) =>
+        operations.answer(
+          await actions.create(request.cloud, service, request.body, first),
+          request
+        ))
+  )
 
   updateRoute(fastify, routes)
 
@@ -149,24 +184,43 @@ export interface ActionRoute {
 /** `POST …/{id}/actions/{verb}` for an action that takes time, as an operation. */
 export function slowAction (fastify: FastifyInstance, route: ActionRoute & { kind: ResourceKind }) {
   const { service, tag, kind, verb, operationId, summary, body } = route
-  fastify.post<{ Params: IdParams, Body: Input }>(`/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`, {
-    config: { level: 'manage', action: `${service}.${verb}` },
-    schema: {
-      operationId, summary, tags: [tag], params: idParams, headers: preferHeader, body, response: operationAnswer()
-    }
-  }, async ({ cloud, params: { id }, body: input }, reply) =>
-    reply.operation(await fastify.actions.run(cloud, { kind, id, method: verb, input })))
+  fastify.post<{ Params: IdParams, Body: Input }>(
+    `/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`,
+    {
+      config: { level: 'manage', action: `${service}.${verb}` },
+      schema: {
+        operationId,
+        summary,
+        tags: [tag],
+        params: idParams,
+        headers: preferHeader,
+        body,
+        response: operationAnswer()
+      }
+    },
+    async ({ cloud, params: { id }, body: input }, reply) =>
+      reply.operation(await fastify.actions.run(cloud, { kind, id, method: verb, input }))
+  )
 }
 
 /** `POST …/{id}/actions/{verb}` for an action that a cloud completes at once. The answer is the resource. */
 export function directAction (fastify: FastifyInstance, route: ActionRoute & { model: TSchema }) {
   const { service, tag, verb, operationId, summary, body, model } = route
-  fastify.post<{ Params: IdParams, Body: Input }>(`/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`, {
-    config: { level: 'manage', action: `${service}.${verb}` },
-    schema: {
-      operationId, summary, tags: [tag], params: idParams, body, response: ok(model, 'The resource after the action.')
-    }
-  }, async ({ cloud, params: { id }, body: input }) =>
-    fastify.actions.callDirect(cloud, `${service}.${verb}`, input, (connection, call) =>
-      methodOf(connection, service, verb)(id, input, call)))
+  fastify.post<{ Params: IdParams, Body: Input }>(
+    `/clouds/:cloud/${pathOf(service)}/:id/actions/${verb}`,
+    {
+      config: { level: 'manage', action: `${service}.${verb}` },
+      schema: {
+        operationId,
+        summary,
+        tags: [tag],
+        params: idParams,
+        body,
+        response: ok(model, 'The resource after the action.')
+      }
+    },
+    async ({ cloud, params: { id }, body: input }) =>
+      fastify.actions.callDirect(cloud, `${service}.${verb}`, input, (connection, call) =>
+        methodOf(connection, service, verb)(id, input, call))
+  )
 }

@@ -5,7 +5,13 @@ import type { TObject, TProperties, TSchema } from '#typebox'
 import { pathOf, type CollectionName, type ReadService } from '../drivers/driver.ts'
 import { wantsFresh } from '../plugins/http/answers.ts'
 import {
-  cloudFilter, getQuery, isCommaSeparated, listAnswer, listQuery, listTimeout, ok
+  cloudFilter,
+  getQuery,
+  isCommaSeparated,
+  listAnswer,
+  listQuery,
+  listTimeout,
+  ok
 } from '../openapi/model/index.ts'
 
 export interface CollectionRoutes {
@@ -23,16 +29,28 @@ export interface CollectionRoutes {
 
 const cloud = Type.String({ description: 'Name of the cloud.' })
 export const cloudParams = Type.Object({ cloud })
-export const idParams = Type.Object({ cloud, id: Type.String({ description: "The provider's id." }) })
-export interface IdParams { cloud: string, id: string }
+export const idParams = Type.Object({
+  cloud,
+  id: Type.String({ description: "The provider's id." })
+})
+export interface IdParams {
+  cloud: string
+  id: string
+}
 
 /** Splits `a,b` in query parameters that may also be repeated. */
-export const splitCommas: preValidationHookHandler = ({ query: given, routeOptions }, _reply, done) => {
+export const splitCommas: preValidationHookHandler = (
+  { query: given, routeOptions },
+  _reply,
+  done
+) => {
   const query = given as Record<string, unknown>
   const { properties } = routeOptions.schema!.querystring as TObject
   for (const key in query) {
     if (!isCommaSeparated(key, properties[key])) continue
-    const values = [query[key]].flat().flatMap((value) => String(value).split(',')).filter((value) => value !== '')
+    const values = [query[key]].flat().flatMap((value) => String(value).split(',')).filter((
+      value
+    ) => value !== '')
     // An empty text remains, so that the validation refuses a parameter without a value.
     query[key] = values.length === 0 ? [''] : values
   }
@@ -40,7 +58,8 @@ export const splitCommas: preValidationHookHandler = ({ query: given, routeOptio
 }
 
 /** `confirm_resize` becomes `confirmResize`. */
-export const toCamelCase = (verb: string) => verb.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+export const toCamelCase = (verb: string) =>
+  verb.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 export const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
 
@@ -100,10 +119,12 @@ export function collectionRoutes (routes: CollectionRoutes): FastifyPluginAsyncT
         service,
         key: `get ${extra} ${id}`,
         fresh: wantsFresh(request),
-        run: (connection, call) => (connection[service] as ReadService<object>).get(id, { extra }, call)
+        run: (connection, call) =>
+          (connection[service] as ReadService<object>).get(id, { extra }, call)
       })
       const value = read.then((answer) => answer.value)
-      const shown = await (service === 'nodes' ? assignments.showRead(cloud.name, id, value, caller) : value)
+      const shown =
+        await (service === 'nodes' ? assignments.showRead(cloud.name, id, value, caller) : value)
       const answer = await read
       // The assignment of a node looks different to each caller, and changes with time.
       if (shown === answer.value) answers.allow(request, reply, [answer])

@@ -3,7 +3,8 @@ import type { Change, Until } from '../services.ts'
 
 /** Makes the result of a change of one resource. */
 export const toChange = (kind: ResourceKind, id: string, until: Until): Change => ({
-  resources: [{ kind, id }], until
+  resources: [{ kind, id }],
+  until
 })
 
 /** The end of a deletion. */

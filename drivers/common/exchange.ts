@@ -45,7 +45,10 @@ class Receiver implements Dispatcher.DispatchHandler {
   readonly #chunks: Buffer[] = []
 
   constructor (
-    attempt: Attempt, signal: AbortSignal, resolve: (response: RawResponse) => void, reject: (error: unknown) => void
+    attempt: Attempt,
+    signal: AbortSignal,
+    resolve: (response: RawResponse) => void,
+    reject: (error: unknown) => void
   ) {
     this.#attempt = attempt
     this.#signal = signal
@@ -72,7 +75,9 @@ class Receiver implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart (
-    _controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>
   ) {
     // A status of 1xx comes before the response itself.
     if (status < 200) return
@@ -87,14 +92,18 @@ class Receiver implements Dispatcher.DispatchHandler {
   onResponseEnd () {
     this.#end()
     this.#resolve({
-      status: this.#status, headers: this.#headers, text: this.#chunks.length === 0 ? '' : decode(this.#chunks)
+      status: this.#status,
+      headers: this.#headers,
+      text: this.#chunks.length === 0 ? '' : decode(this.#chunks)
     })
   }
 
   onResponseError (_controller: Dispatcher.DispatchController | undefined, error: Error) {
     this.#end()
     // A part of a response is a fault of the cloud, not of the way to it, so the code of the connection is dropped.
-    this.#reject(this.#status === 0 ? error : new Error(`The response is incomplete: ${error.message}`))
+    this.#reject(
+      this.#status === 0 ? error : new Error(`The response is incomplete: ${error.message}`)
+    )
   }
 }
 
@@ -103,7 +112,10 @@ class Receiver implements Dispatcher.DispatchHandler {
  * signal as soon as it aborts. Sets `attempt.sent`.
  */
 export function exchange (
-  dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, attempt: Attempt, signal: AbortSignal
+  dispatcher: Dispatcher,
+  options: Dispatcher.DispatchOptions,
+  attempt: Attempt,
+  signal: AbortSignal
 ): Promise<RawResponse> {
   if (signal.aborted) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {

@@ -56,13 +56,18 @@ export interface HttpClient {
    * connection), provider_timeout (deadline), provider_error (connection lost, or a 2xx that is not JSON). The
    * `outcomeUnknown` of a change says whether it may have been made: see outcome.ts.
    */
-  request (request: HttpRequest, call: Call): Promise<HttpResponse>
-  close (): Promise<void>
+  request(request: HttpRequest, call: Call): Promise<HttpResponse>
+  close(): Promise<void>
 }
 
 /** Error codes that prove that nothing was sent: any request may be retried after them. */
 const unsentCodes = new Set([
-  'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT'
 ])
 /** Error codes of a lost connection: only reads are retried after them. */
 const connectionLostCodes = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
@@ -72,14 +77,21 @@ const maxRetries = 3
 export const maxBodySize = 64 * 1024 * 1024
 
 /** The headers in which clouds send their own id of a request, for their support. */
-const requestIdHeaders = ['x-openstack-request-id', 'x-compute-request-id', 'x-order-request-id', 'x-request-id']
+const requestIdHeaders = [
+  'x-openstack-request-id',
+  'x-compute-request-id',
+  'x-order-request-id',
+  'x-request-id'
+]
 
 /** A retry costs one, a request earns a tenth. So a cloud in trouble gets at most a tenth more calls. */
 function createRetryBudget () {
   const maximum = 10
   let left = maximum
   return {
-    earn () { left = Math.min(maximum, left + 0.1) },
+    earn () {
+      left = Math.min(maximum, left + 0.1)
+    },
     spend () {
       if (left < 1) return false
       left--
@@ -100,7 +112,11 @@ export function parseRetryAfter (value: unknown): number | undefined {
 export const isUnsent = (error: unknown) => unsentCodes.has(codeOf(error))
 
 const codeOf = (error: unknown): string => {
-  const { code, cause, errors } = (error ?? {}) as { code?: string, cause?: unknown, errors?: unknown[] }
+  const { code, cause, errors } = (error ?? {}) as {
+    code?: string
+    cause?: unknown
+    errors?: unknown[]
+  }
   if (typeof code === 'string') return code
   if (cause !== undefined) return codeOf(cause)
   return errors?.[0] === undefined ? '' : codeOf(errors[0])
@@ -108,8 +124,15 @@ const codeOf = (error: unknown): string => {
 
 /** Creates the HTTP client of a cloud: a pool of connections, retries within a budget, a limit of parallel requests. */
 export function createHttpClient (
-  { timeout, maxInFlight, limit = createLimiter(maxInFlight), ca, verify = true, userAgent, mask = (text) => text }:
-  HttpOptions
+  {
+    timeout,
+    maxInFlight,
+    limit = createLimiter(maxInFlight),
+    ca,
+    verify = true,
+    userAgent,
+    mask = (text) => text
+  }: HttpOptions
 ): HttpClient {
   const budget = createRetryBudget()
 
@@ -146,9 +169,15 @@ export function createHttpClient (
 
   /** Waits before a retry. Resolves to false if the request is not to be retried. */
   const mayRepeat = async (
-    retries: number, error: unknown, response: RawResponse | undefined, attempt: Attempt, { signal }: Call
+    retries: number,
+    error: unknown,
+    response: RawResponse | undefined,
+    attempt: Attempt,
+    { signal }: Call
   ) => {
-    if (signal.aborted || retries >= maxRetries || !mayRetry(error, response?.status, attempt)) return false
+    if (signal.aborted || retries >= maxRetries || !mayRetry(error, response?.status, attempt)) {
+      return false
+    }
     const delay = retryDelay(retries + 1, response?.headers)
     if (delay === undefined || !budget.spend()) return false
     await sleep(delay, undefined, { signal })
@@ -156,7 +185,11 @@ export function createHttpClient (
   }
 
   /** Sends a request, and repeats it within the budget of retries if that is safe. */
-  const sendRepeatedly = async (options: Dispatcher.DispatchOptions, attempt: Attempt, call: Call) => {
+  const sendRepeatedly = async (
+    options: Dispatcher.DispatchOptions,
+    attempt: Attempt,
+    call: Call
+  ) => {
     for (let retries = 0; ; retries++) {
       let response: RawResponse | undefined
       let error: unknown
@@ -173,7 +206,9 @@ export function createHttpClient (
   }
 
   const send = async (
-    { method, url, query, headers, body, stream }: HttpRequest, attempt: Attempt, call: Call
+    { method, url, query, headers, body, stream }: HttpRequest,
+    attempt: Attempt,
+    call: Call
   ): Promise<RawResponse> => {
     const { origin, pathname, search } = new URL(url)
     const options: Dispatcher.DispatchOptions = {
@@ -198,13 +233,19 @@ export function createHttpClient (
     const elapsed = Math.round(performance.now() - started)
     call.log.debug({ method, url, status, elapsed_ms: elapsed }, 'call to the cloud')
     if (status < 400) return response
-    const masked = Object.entries(response.headers).map(([key, value]) => [key, mask(value)] as const)
+    const masked = Object.entries(response.headers).map(([key, value]) =>
+      [key, mask(value)] as const
+    )
     return { status, headers: Object.fromEntries(masked), text: mask(response.text) }
   }
 
   /** Sends without retries: the part of a stream that was read cannot be sent again. */
   const sendStream = async (
-    agent: Agent, options: Dispatcher.DispatchOptions, stream: AsyncIterable<Uint8Array>, attempt: Attempt, call: Call
+    agent: Agent,
+    options: Dispatcher.DispatchOptions,
+    stream: AsyncIterable<Uint8Array>,
+    attempt: Attempt,
+    call: Call
   ) => {
     const { body, signal, end } = watchStream(stream, timeout, call.signal)
     try {
@@ -229,9 +270,12 @@ export function createHttpClient (
           throw explain(error, attempt, call)
         }
       }, call.signal)
-      const id = read ? undefined : requestIdHeaders.map((name) => headers[name]).find((value) => value !== undefined)
+      const id = read
+        ? undefined
+        : requestIdHeaders.map((name) => headers[name]).find((value) => value !== undefined)
       if (id !== undefined) call.noteRequestId?.(id.slice(0, 128))
-      const isPlainAccepted = status === 202 && /^text\/plain\b/i.test(headers['content-type'] ?? '')
+      const isPlainAccepted = status === 202 &&
+        /^text\/plain\b/i.test(headers['content-type'] ?? '')
       return { status, headers, body: isPlainAccepted ? undefined : parse(text, status, read) }
     },
     close: async () => (await connecting)?.destroy()
@@ -243,7 +287,9 @@ function withQuery (pathname: string, search: string, query: Record<string, unkn
   const given: ParsedUrlQueryInput = {}
   for (const key in query) {
     const value = query[key]
-    const values = Array.isArray(value) ? value.filter((item) => item !== undefined && item !== null) : value
+    const values = Array.isArray(value)
+      ? value.filter((item) => item !== undefined && item !== null)
+      : value
     if (values !== undefined && values !== null) given[key] = values as string
   }
   const added = stringify(given).replaceAll('%20', '+')
@@ -276,23 +322,38 @@ function explain (error: unknown, { read, sent }: Attempt, { signal }: Call) {
  * Converts an error of the transport to one of the catalog, by the code of Node.js or undici in it or its cause. By
  * default the code also decides whether the request was `sent`.
  */
-export function explainTransport (error: unknown, read: boolean, sent = !isUnsent(error)): ProblemError {
+export function explainTransport (
+  error: unknown,
+  read: boolean,
+  sent = !isUnsent(error)
+): ProblemError {
   const code = codeOf(error)
   if (isUnsent(error)) {
     const outcomeUnknown = isOutcomeUnknown({ read, answer: sent ? 'lost' : 'unsent' })
     return new ProblemError('provider_unavailable', `The cloud cannot be reached (${code})`, {
-      cause: error, outcomeUnknown
+      cause: error,
+      outcomeUnknown
     })
   }
   if (code.startsWith('ERR_TLS') || code.includes('CERT') || code.includes('SIGNED')) {
-    return new ProblemError('provider_unavailable', `The certificate of the cloud is not trusted (${code})`, {
-      cause: error,
-      hint: 'Set `cacert` to the certificate authority of this cloud, or `verify: false` if that is safe.'
-    })
+    return new ProblemError(
+      'provider_unavailable',
+      `The certificate of the cloud is not trusted (${code})`,
+      {
+        cause: error,
+        hint:
+          'Set `cacert` to the certificate authority of this cloud, or `verify: false` if that is safe.'
+      }
+    )
   }
   const problemCode = connectionLostCodes.has(code) ? 'provider_unavailable' : 'provider_error'
   const suffix = code === '' ? '' : ` (${code})`
-  return new ProblemError(problemCode, `The connection to the cloud broke before the response was complete${suffix}`, {
-    cause: error, outcomeUnknown: isOutcomeUnknown({ read, answer: sent ? 'lost' : 'unsent' })
-  })
+  return new ProblemError(
+    problemCode,
+    `The connection to the cloud broke before the response was complete${suffix}`,
+    {
+      cause: error,
+      outcomeUnknown: isOutcomeUnknown({ read, answer: sent ? 'lost' : 'unsent' })
+    }
+  )
 }

@@ -15,19 +15,20 @@ export function createLimiter (maxRunning: number): Limiter {
   const waiting = new Set<() => void>()
   let running = 0
 
-  const waitForTurn = (signal: AbortSignal) => new Promise<void>((resolve, reject) => {
-    const start = () => {
-      signal.removeEventListener('abort', leave)
-      running++
-      resolve()
-    }
-    const leave = () => {
-      waiting.delete(start)
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', leave, { once: true })
-    waiting.add(start)
-  })
+  const waitForTurn = (signal: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      const start = () => {
+        signal.removeEventListener('abort', leave)
+        running++
+        resolve()
+      }
+      const leave = () => {
+        waiting.delete(start)
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      waiting.add(start)
+    })
 
   const limit = async <T>(run: () => Promise<T>, signal: AbortSignal) => {
     signal.throwIfAborted()

@@ -74,7 +74,17 @@ function taskState (task: string, status: string): NodeState | undefined {
 
 /** The actions that Nova accepts in a status without a task, for a server that was launched once. */
 const statusActions: Readonly<Record<string, readonly NodeAction[]>> = {
-  ACTIVE: ['stop', 'reboot', 'pause', 'suspend', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy'],
+  ACTIVE: [
+    'stop',
+    'reboot',
+    'pause',
+    'suspend',
+    'shelve',
+    'rescue',
+    'resize',
+    'rebuild',
+    'destroy'
+  ],
   SHUTOFF: ['start', 'reboot', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy'],
   PAUSED: ['reboot', 'resume', 'shelve', 'destroy'],
   SUSPENDED: ['reboot', 'resume', 'shelve', 'destroy'],
@@ -89,12 +99,25 @@ const statusActions: Readonly<Record<string, readonly NodeAction[]>> = {
 
 /** Tasks during which Nova accepts a hard reboot (`ALLOW_REBOOT` in `nova/compute/task_states.py`). */
 const rebootableTasks = new Set([
-  'rebooting', 'reboot_pending', 'reboot_started', 'resuming', 'rebooting_hard', 'unpausing', 'pausing', 'suspending'
+  'rebooting',
+  'reboot_pending',
+  'reboot_started',
+  'resuming',
+  'rebooting_hard',
+  'unpausing',
+  'pausing',
+  'suspending'
 ])
 
 /** The statuses in which Nova accepts a hard reboot (`ALLOW_HARD_REBOOT` in `nova/compute/vm_states.py`). */
 const rebootableStatuses = new Set([
-  'ACTIVE', 'REBOOT', 'HARD_REBOOT', 'SHUTOFF', 'PAUSED', 'SUSPENDED', 'ERROR'
+  'ACTIVE',
+  'REBOOT',
+  'HARD_REBOOT',
+  'SHUTOFF',
+  'PAUSED',
+  'SUSPENDED',
+  'ERROR'
 ])
 
 const isRebootable = (status: string, task: string) =>
@@ -123,14 +146,22 @@ export interface NovaStatus {
  * the node's state. During any task it accepts deletion, during some also a hard reboot. Before the first launch it
  * accepts only deletion.
  */
-export function novaActions ({ status, task, isLaunched }: NovaStatus): readonly NodeAction[] | undefined {
+export function novaActions (
+  { status, task, isLaunched }: NovaStatus
+): readonly NodeAction[] | undefined {
   const name = status.toUpperCase()
   const state = nodeState(status, task)
   if (state === 'terminating') return undefined
   // A deleted server keeps its last task.
   if (name === 'DELETED') return []
-  if (task !== null) return isLaunched && isRebootable(name, task) ? ['reboot', 'destroy'] : ['destroy']
+  if (task !== null) {
+    return isLaunched && isRebootable(name, task)
+      ? ['reboot', 'destroy']
+      : ['destroy']
+  }
   if (state === 'migrating') return ['destroy']
   const actions = statusActions[name]
-  return isLaunched ? actions : actions?.filter((action) => action === 'destroy' || action === 'restore')
+  return isLaunched
+    ? actions
+    : actions?.filter((action) => action === 'destroy' || action === 'restore')
 }

@@ -44,14 +44,42 @@ const throttling =
 /** Decides whether a failed call may have changed something at the cloud. The first rule that matches applies. */
 export const outcomeRules: readonly OutcomeRule[] = [
   { calls: 'read', outcome: 'certain', reason: 'A read changes nothing.' },
-  { answers: ['queued'], outcome: 'certain', reason: 'The call waited in a queue of this server and was not sent.' },
-  { answers: ['unsent'], outcome: 'certain', reason: 'There was no connection, so the cloud received nothing.' },
-  { answers: ['lost'], outcome: 'unknown', reason: 'The cloud may have acted before its answer was lost.' },
-  { answers: ['malformed'], outcome: 'unknown', reason: 'The cloud answered with success, so it has probably acted.' },
-  { statuses: [300, 399], outcome: 'certain', reason: 'A redirection says that the request belongs elsewhere.' },
-  { statuses: [400, 499], outcome: 'certain', reason: 'The cloud refused the request before it acted.' },
+  {
+    answers: ['queued'],
+    outcome: 'certain',
+    reason: 'The call waited in a queue of this server and was not sent.'
+  },
+  {
+    answers: ['unsent'],
+    outcome: 'certain',
+    reason: 'There was no connection, so the cloud received nothing.'
+  },
+  {
+    answers: ['lost'],
+    outcome: 'unknown',
+    reason: 'The cloud may have acted before its answer was lost.'
+  },
+  {
+    answers: ['malformed'],
+    outcome: 'unknown',
+    reason: 'The cloud answered with success, so it has probably acted.'
+  },
+  {
+    statuses: [300, 399],
+    outcome: 'certain',
+    reason: 'A redirection says that the request belongs elsewhere.'
+  },
+  {
+    statuses: [400, 499],
+    outcome: 'certain',
+    reason: 'The cloud refused the request before it acted.'
+  },
   { statuses: [501, 501], outcome: 'certain', reason: 'The cloud does not have the function.' },
-  { statuses: [505, 505], outcome: 'certain', reason: 'The cloud did not accept the HTTP version, so it did not act.' },
+  {
+    statuses: [505, 505],
+    outcome: 'certain',
+    reason: 'The cloud did not accept the HTTP version, so it did not act.'
+  },
   {
     // Amazon's "Error codes for the Amazon EC2 API": InsufficientInstanceCapacity and its like have status 500.
     cloud: 'ec2',
@@ -123,7 +151,8 @@ const applies = (rule: OutcomeRule, { read, answer, cloud, code = '' }: CallEnd)
   (rule.code === undefined || rule.code.test(code))
 
 const undefinedStatus: Outcome = {
-  outcome: 'unknown', reason: 'The cloud answered with a status that HTTP does not have.'
+  outcome: 'unknown',
+  reason: 'The cloud answered with a status that HTTP does not have.'
 }
 
 /** Returns what is known about a call that has failed, with the reason. */

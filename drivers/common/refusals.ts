@@ -22,7 +22,9 @@ export function pointTo (pointer: string, error: ProblemError): ProblemError {
  * undefined if no rule matches.
  */
 export function pointToField (
-  error: ProblemError, rules: readonly FieldRefusal[], text = error.details.provider_error?.message ?? ''
+  error: ProblemError,
+  rules: readonly FieldRefusal[],
+  text = error.details.provider_error?.message ?? ''
 ): ProblemError | undefined {
   const rule = rules.find(({ pattern }) => pattern.test(text))
   return rule && pointTo(rule.pointer, error)
@@ -42,7 +44,10 @@ export function explainFields (
 }
 
 /** Runs a call and throws `explain(error)` in place of each error. */
-export async function explaining<T> (explain: (error: unknown) => unknown, run: () => Promise<T>): Promise<T> {
+export async function explaining<T> (
+  explain: (error: unknown) => unknown,
+  run: () => Promise<T>
+): Promise<T> {
   try {
     return await run()
   } catch (error) {

@@ -12,13 +12,20 @@ export type Rollback = (call: Call) => Promise<unknown>
  * names what remains, for example `vpc-1 exists`.
  */
 export async function runOrRollBack<T> (
-  call: Call, remains: string, run: () => Promise<T>, rollBack: Rollback
+  call: Call,
+  remains: string,
+  run: () => Promise<T>,
+  rollBack: Rollback
 ): Promise<T> {
   try {
     return await run()
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error
-    const rollbackCall = openCall({ timeout: rollbackTimeout, log: call.log, requestId: call.requestId })
+    const rollbackCall = openCall({
+      timeout: rollbackTimeout,
+      log: call.log,
+      requestId: call.requestId
+    })
     try {
       await rollBack(rollbackCall)
     } catch (failure) {

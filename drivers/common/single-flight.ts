@@ -5,7 +5,10 @@ import { openCall, type Call } from '../call.ts'
  * so that it does not end with its first caller. Each caller waits until its own signal aborts, and then throws the
  * reason.
  */
-export function createSingleFlight<T> (timeout: number, run: (call: Call) => Promise<T>): (call: Call) => Promise<T> {
+export function createSingleFlight<T> (
+  timeout: number,
+  run: (call: Call) => Promise<T>
+): (call: Call) => Promise<T> {
   let flight: Promise<T> | undefined
 
   const start = ({ log, requestId }: Call) => {

@@ -8,7 +8,11 @@ export interface Step {
 }
 
 /** Returns the step for a field, or no step if the request does not have the field or the field is an empty object. */
-export function step<T> (field: string, value: T | undefined, run: (value: T) => Promise<unknown>): Step[] {
+export function step<T> (
+  field: string,
+  value: T | undefined,
+  run: (value: T) => Promise<unknown>
+): Step[] {
   const isEmpty = value === undefined ||
     (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
   return isEmpty ? [] : [{ field, run: () => run(value) }]
@@ -16,7 +20,9 @@ export function step<T> (field: string, value: T | undefined, run: (value: T) =>
 
 /** Runs the steps one after the other, then `last`. An error names the fields that were changed before it. */
 export async function runSteps<T> (
-  steps: readonly Step[], last: () => Promise<T>, explain: (error: unknown) => Promise<unknown> = async (error) => error
+  steps: readonly Step[],
+  last: () => Promise<T>,
+  explain: (error: unknown) => Promise<unknown> = async (error) => error
 ): Promise<T> {
   const applied: string[] = []
   try {

@@ -6,7 +6,7 @@ export interface WatchedStream {
   /** Aborts when the caller aborts, or when the stream stalls. */
   signal: AbortSignal
   /** Stops the timer. To be called when the request is over. */
-  end (): void
+  end(): void
 }
 
 /**
@@ -14,13 +14,24 @@ export interface WatchedStream {
  * stall for more than `idleTimeout` milliseconds. If the cloud stops reading, the file is not closed: its sender still
  * waits for the response.
  */
-export function watchStream (file: AsyncIterable<Uint8Array>, idleTimeout: number, caller: AbortSignal): WatchedStream {
+export function watchStream (
+  file: AsyncIterable<Uint8Array>,
+  idleTimeout: number,
+  caller: AbortSignal
+): WatchedStream {
   const controller = new AbortController()
   let isReading = false
 
-  const stalled = () => isReading
-    ? new ProblemError('invalid_request', `The sender sent nothing of the file for ${idleTimeout / 1000} s`)
-    : new ProblemError('provider_timeout', `The cloud accepted nothing of the file for ${idleTimeout / 1000} s`)
+  const stalled = () =>
+    isReading
+      ? new ProblemError(
+        'invalid_request',
+        `The sender sent nothing of the file for ${idleTimeout / 1000} s`
+      )
+      : new ProblemError(
+        'provider_timeout',
+        `The cloud accepted nothing of the file for ${idleTimeout / 1000} s`
+      )
   const timer = setTimeout(() => controller.abort(stalled()), idleTimeout)
 
   async function * readParts () {
@@ -28,7 +39,9 @@ export function watchStream (file: AsyncIterable<Uint8Array>, idleTimeout: numbe
     for (;;) {
       isReading = true
       const { done, value } = await iterator.next().catch((cause: unknown) => {
-        throw new ProblemError('invalid_request', 'The file ended before it was complete', { cause })
+        throw new ProblemError('invalid_request', 'The file ended before it was complete', {
+          cause
+        })
       })
       isReading = false
       timer.refresh()

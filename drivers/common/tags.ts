@@ -30,15 +30,23 @@ export const pointerOf = (name: string) => `/tags/${escapeStep(name)}`
 type TagPatch = Readonly<Record<string, string | null>>
 
 /** Throws validation_failed with every tag for which `faultOf` returns a message. */
-export function rejectTags (tags: TagPatch = {}, faultOf: (key: string, value: string | null) => string | undefined) {
-  rejectFields(Object.entries(tags).flatMap(([key, value]) => {
-    const message = faultOf(key, value)
-    return message === undefined ? [] : [fieldError(pointerOf(key), message)]
-  }))
+export function rejectTags (
+  tags: TagPatch = {},
+  faultOf: (key: string, value: string | null) => string | undefined
+) {
+  rejectFields(
+    Object.entries(tags).flatMap(([key, value]) => {
+      const message = faultOf(key, value)
+      return message === undefined ? [] : [fieldError(pointerOf(key), message)]
+    })
+  )
 }
 
 /** Checks the keys and values of tags. Throws validation_failed with every tag that the cloud does not accept. */
-export function checkTags (tags: TagPatch | undefined, { key, words, value: valuePattern, valueWords = '' }: TagRules) {
+export function checkTags (
+  tags: TagPatch | undefined,
+  { key, words, value: valuePattern, valueWords = '' }: TagRules
+) {
   rejectTags(tags, (name, value) => {
     if (name === operationKey) return 'is reserved for this server and cannot be set'
     if (!key.test(name)) return `has a key that this cloud does not accept; expected: ${words}`

@@ -6,7 +6,9 @@ const slice = 8
 /** When the work of the present turn began, by the monotonic clock; undefined if there was none yet. */
 let began: number | undefined
 
-const reset = () => { began = undefined }
+const reset = () => {
+  began = undefined
+}
 
 /** Returns a promise of a later turn if the work of this turn has taken its time; undefined if it may go on. */
 export function turnOver (): Promise<void> | undefined {
@@ -42,7 +44,10 @@ export async function mapInTurns<T, R> (items: readonly T[], map: (item: T) => R
 }
 
 /** Sorts items into a new array, as `Array.sort` does, in several turns of the event loop if there are many. */
-export async function sortInTurns<T> (items: readonly T[], compare: (a: T, b: T) => number): Promise<T[]> {
+export async function sortInTurns<T> (
+  items: readonly T[],
+  compare: (a: T, b: T) => number
+): Promise<T[]> {
   let runs: T[][] = []
   for (let i = 0; i < items.length; i += 10 * atOnce) {
     const over = turnOver()
@@ -60,7 +65,11 @@ export async function sortInTurns<T> (items: readonly T[], compare: (a: T, b: T)
 }
 
 /** Merges two sorted arrays. Of equal items, those of the first come first. */
-async function merge<T> (a: readonly T[], b: readonly T[], compare: (a: T, b: T) => number): Promise<T[]> {
+async function merge<T> (
+  a: readonly T[],
+  b: readonly T[],
+  compare: (a: T, b: T) => number
+): Promise<T[]> {
   const merged: T[] = []
   let [i, j] = [0, 0]
   while (i < a.length && j < b.length) {

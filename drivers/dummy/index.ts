@@ -1,15 +1,27 @@
 import { join, resolve } from 'node:path'
 import { defineDriver, type Connection, type Context, type Services } from '../driver.ts'
 import {
-  createCatalog, createEngine, createInterceptor, createOptions, createQuotas,
-  createStaticService, settings, type Settings
+  createCatalog,
+  createEngine,
+  createInterceptor,
+  createOptions,
+  createQuotas,
+  createStaticService,
+  settings,
+  type Settings
 } from './engine/index.ts'
 import {
-  createFloatingIpPools, createFloatingIps, floatingIpCapabilities, releaseFloatingIps
+  createFloatingIpPools,
+  createFloatingIps,
+  floatingIpCapabilities,
+  releaseFloatingIps
 } from './network/floating-ips.ts'
 import { createKeyPairs, keyPairCapabilities } from './network/key-pairs.ts'
 import {
-  createNetworks, createSubnets, networkCapabilities, subnetCapabilities
+  createNetworks,
+  createSubnets,
+  networkCapabilities,
+  subnetCapabilities
 } from './network/networks.ts'
 import { createRouters, routerCapabilities } from './network/routers.ts'
 import { createSecurityGroups, securityGroupCapabilities } from './network/security-groups.ts'
@@ -79,7 +91,11 @@ function connect (settings: Settings, context: Context): Connection {
     ids,
     capabilities,
     ...interceptServices(services),
-    ...interceptMethods({ check: async () => { await engine.open() } }),
+    ...interceptMethods({
+      check: async () => {
+        await engine.open()
+      }
+    }),
     // Nothing to refresh: this cloud has no caches of remote data.
     refresh () {},
     close: engine.close

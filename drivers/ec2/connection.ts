@@ -28,7 +28,8 @@ export const ids: Readonly<Record<string, RegExp>> = {
 }
 
 /** Returns Amazon's host of a region. */
-const hostOf = (region: string) => `ec2.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
+const hostOf = (region: string) =>
+  `ec2.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
 
 /** Connects to Amazon EC2: one account in one region. Sends nothing. Throws an Error if `ca` cannot be read. */
 export function connect (settings: Settings, context: Context): Connection {
@@ -47,14 +48,25 @@ export function connect (settings: Settings, context: Context): Connection {
   })
 }
 
-export const createCloud = (client: Client, dialect: Dialect, location: string, { identify }: Context): Cloud =>
-  ({ client, dialect, location, identify: (service) => (id) => identify(service, id, location) })
+export const createCloud = (
+  client: Client,
+  dialect: Dialect,
+  location: string,
+  { identify }: Context
+): Cloud => ({
+  client,
+  dialect,
+  location,
+  identify: (service) => (id) => identify(service, id, location)
+})
 
 interface ConnectionOptions extends ServiceOptions, Pick<Connection, 'ids' | 'host'> {}
 
 /** Creates the connection of a cloud that speaks Amazon's protocol. */
 export function createConnection (
-  cloud: Cloud, context: Context, { ids, host, ...options }: ConnectionOptions
+  cloud: Cloud,
+  context: Context,
+  { ids, host, ...options }: ConnectionOptions
 ): Connection {
   const { client, dialect, location } = cloud
   const { services, capabilities, refresh } = createServices(cloud, options)

@@ -34,7 +34,8 @@ export interface ServiceOptions {
 
 /** Creates the services of a cloud. `refresh` drops what they cache of its catalog. */
 export function createServices (
-  cloud: Cloud, { createOptions, toParameters, readSizes, recommendedImages = defaultRecommended }: ServiceOptions
+  cloud: Cloud,
+  { createOptions, toParameters, readSizes, recommendedImages = defaultRecommended }: ServiceOptions
 ) {
   const { client, dialect } = cloud
   const defaultZone = createDefaultZone(client)

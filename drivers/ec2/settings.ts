@@ -8,16 +8,22 @@ const text = (description: string, options: Record<string, unknown> = {}) =>
 
 export const secret = (description: string) => text(description, { format: 'password' })
 
-const RecommendedImages = Type.Array(Type.Object({
-  owner: Type.String({ minLength: 1, description: 'Account, or an alias such as `amazon`.' }),
-  name: Type.String({ minLength: 1, description: 'Pattern of the name, with `*` and `?`.' })
-}, { additionalProperties: false }), {
-  description: 'Images of other accounts that lists include; by default Amazon Linux, Debian and Ubuntu.'
-})
+const RecommendedImages = Type.Array(
+  Type.Object({
+    owner: Type.String({ minLength: 1, description: 'Account, or an alias such as `amazon`.' }),
+    name: Type.String({ minLength: 1, description: 'Pattern of the name, with `*` and `?`.' })
+  }, { additionalProperties: false }),
+  {
+    description:
+      'Images of other accounts that lists include; by default Amazon Linux, Debian and Ubuntu.'
+  }
+)
 
 /** The settings that the clouds of this protocol share. */
 export const commonSettings = {
-  prices: text('Path of a file with prices of sizes, instead of the file of the driver; for its form see the README.'),
+  prices: text(
+    'Path of a file with prices of sizes, instead of the file of the driver; for its form see the README.'
+  ),
   ca: text('Path of a file with the certificate authority of the endpoint.'),
   verify: Type.Optional(Type.Boolean({
     description: 'Whether to check the certificate of the endpoint; true by default.'
@@ -31,15 +37,24 @@ export const Settings = Type.Object({
   access_key_id: text('Access key of the account.', { examples: ['AKIAIOSFODNN7EXAMPLE'] }),
   secret_access_key: secret('Secret of the access key.'),
   session_token: secret('Session token of a temporary access key.'),
-  profile: text("Profile in the user's AWS files (~/.aws/credentials and ~/.aws/config), instead of an access key."),
+  profile: text(
+    "Profile in the user's AWS files (~/.aws/credentials and ~/.aws/config), instead of an access key."
+  ),
   role_arn: text('Role to assume with the access key or the profile.', {
     examples: ['arn:aws:iam::123456789012:role/orchestrator']
   }),
-  location: Type.String({ pattern: '^[a-z0-9][a-z0-9-]*$', description: 'Region.', examples: ['eu-central-1'] }),
-  endpoint: text("Address of the API, instead of Amazon's.", {
-    pattern: addressPattern, examples: ['https://ec2.eu-central-1.amazonaws.com']
+  location: Type.String({
+    pattern: '^[a-z0-9][a-z0-9-]*$',
+    description: 'Region.',
+    examples: ['eu-central-1']
   }),
-  sts_endpoint: text("Address of the token service for `role_arn`, instead of Amazon's.", { pattern: addressPattern }),
+  endpoint: text("Address of the API, instead of Amazon's.", {
+    pattern: addressPattern,
+    examples: ['https://ec2.eu-central-1.amazonaws.com']
+  }),
+  sts_endpoint: text("Address of the token service for `role_arn`, instead of Amazon's.", {
+    pattern: addressPattern
+  }),
   recommended_images: Type.Optional(RecommendedImages),
   ...commonSettings
 }, { additionalProperties: false })
@@ -70,7 +85,9 @@ export const keyFromOriginal = ({ user, password }: OriginalEntry) =>
 /** The address of the API from the arguments of Libcloud's driver; undefined without a host. */
 function toEndpoint ({ host, port, path = '', secure = true }: Record<string, unknown>) {
   if (host === undefined) return undefined
-  return `${secure === false ? 'http' : 'https'}://${String(host)}${port === undefined ? '' : `:${String(port)}`}${String(path)}`
+  return `${secure === false ? 'http' : 'https'}://${String(host)}${
+    port === undefined ? '' : `:${String(port)}`
+  }${String(path)}`
 }
 
 export function fromOriginal (entry: OriginalEntry): ConvertedEntry {
@@ -79,14 +96,22 @@ export function fromOriginal (entry: OriginalEntry): ConvertedEntry {
   const known = { ...names, host: 'host', port: 'port', path: 'path', secure: 'secure' }
   renameParameters(entry.extra, known)
   // Libcloud's default region.
-  const settings = { location: 'us-east-1', ...keyFromOriginal(entry), ...renameParameters(others, names) }
+  const settings = {
+    location: 'us-east-1',
+    ...keyFromOriginal(entry),
+    ...renameParameters(others, names)
+  }
   return { settings: defined({ ...settings, endpoint: toEndpoint({ host, port, path, secure }) }) }
 }
 
-function checkCredentials ({ access_key_id: id, secret_access_key: key, profile }: Record<string, unknown>) {
+function checkCredentials (
+  { access_key_id: id, secret_access_key: key, profile }: Record<string, unknown>
+) {
   if (profile !== undefined) {
     if (id === undefined && key === undefined) return
-    throw new Error('profile replaces access_key_id and secret_access_key; set either profile or the key')
+    throw new Error(
+      'profile replaces access_key_id and secret_access_key; set either profile or the key'
+    )
   }
   if (id === undefined && key === undefined) {
     throw new Error('access_key_id is required, with secret_access_key; or set profile instead')
@@ -98,7 +123,10 @@ function checkCredentials ({ access_key_id: id, secret_access_key: key, profile 
 type Source = Pick<SettingsSource, 'directory'>
 
 /** Throws an Error that names the missing credentials, or the wrong field of a file of prices. */
-export function resolve (given: Record<string, unknown>, { directory }: Source): Record<string, unknown> {
+export function resolve (
+  given: Record<string, unknown>,
+  { directory }: Source
+): Record<string, unknown> {
   const settings = resolvePrices(given, directory)
   checkCredentials(settings)
   return settings

@@ -1,7 +1,12 @@
 import type { Connection, Context } from '../driver.ts'
 import {
-  createClient, createCloud, createConnection, createPrices, ids,
-  toCommonParameters, type Dialect
+  createClient,
+  createCloud,
+  createConnection,
+  createPrices,
+  ids,
+  toCommonParameters,
+  type Dialect
 } from '../ec2/public.ts'
 import { requireVpcs } from './network-mode.ts'
 import { createOptions } from './node-options.ts'
@@ -26,8 +31,11 @@ const clientToken = ['ClientToken']
 
 /** Ids are case-insensitive (seen in the sources of Eucalyptus). Images have words of their own. */
 const ownIds = {
-  ...Object.fromEntries(Object.entries(ids).map(([service, { source, flags }]) =>
-    [service, new RegExp(source, `${flags}i`)])),
+  ...Object.fromEntries(
+    Object.entries(ids).map((
+      [service, { source, flags }]
+    ) => [service, new RegExp(source, `${flags}i`)])
+  ),
   images: /^e[mkr]i-[0-9a-f]{8,17}$/i
 }
 
@@ -40,19 +48,23 @@ export function connect (settings: Settings, context: Context): Connection {
     sessionToken: settings.session_token
   }
   const address = `${host}:${port}`
-  const client = requireVpcs(createClient({
-    region: location,
-    endpoint: `${secure ? 'https' : 'http'}://${address}${path}`,
-    ca,
-    verify,
-    credentials: async () => credentials,
-    strip: {
-      CreateVolume: clientToken,
-      CreateRouteTable: clientToken,
-      CreateNetworkInterface: clientToken,
-      CreateSnapshot: clientToken
-    }
-  }, context), address, context)
+  const client = requireVpcs(
+    createClient({
+      region: location,
+      endpoint: `${secure ? 'https' : 'http'}://${address}${path}`,
+      ca,
+      verify,
+      credentials: async () => credentials,
+      strip: {
+        CreateVolume: clientToken,
+        CreateRouteTable: clientToken,
+        CreateNetworkInterface: clientToken,
+        CreateSnapshot: clientToken
+      }
+    }, context),
+    address,
+    context
+  )
   const cloud = createCloud(client, dialect, location, context)
   // Each cloud has its own prices, so there is no default table.
   const priceOf = prices === undefined ? () => null : createPrices(prices)

@@ -11,8 +11,14 @@ const attributeName = 'supported-platforms'
 async function hasVpcs (client: Client, call: Call): Promise<boolean> {
   try {
     const input = { AttributeNames: [attributeName as 'supported-platforms'] }
-    const { AccountAttributes: attributes = [] } = await client.read('DescribeAccountAttributes', input, call)
-    const values = attributes.find(({ AttributeName: name }) => name === attributeName)?.AttributeValues ?? []
+    const { AccountAttributes: attributes = [] } = await client.read(
+      'DescribeAccountAttributes',
+      input,
+      call
+    )
+    const values = attributes.find(({ AttributeName: name }) =>
+      name === attributeName
+    )?.AttributeValues ?? []
     const modes = values.flatMap(({ AttributeValue: value }) => value ?? [])
     return modes.length === 0 || modes.includes('VPC')
   } catch (error) {
@@ -27,7 +33,11 @@ async function hasVpcs (client: Client, call: Call): Promise<boolean> {
  * Wraps a client so that its first call reads the network mode of the cloud. In a mode without VPCs, floating IPs and
  * NICs have no ids, so that this driver would create what it cannot show or delete: it refuses all calls.
  */
-export function requireVpcs (client: Client, host: string, { timeout }: Pick<Context, 'timeout'>): Client {
+export function requireVpcs (
+  client: Client,
+  host: string,
+  { timeout }: Pick<Context, 'timeout'>
+): Client {
   let isChecked = false
 
   const readMode = createSingleFlight(timeout, async (call) => {
@@ -59,8 +69,9 @@ export function requireVpcs (client: Client, host: string, { timeout }: Pick<Con
   }
 }
 
-const edgeRefused = (host: string) => new ProblemError(
-  'not_supported',
-  `The Eucalyptus at ${host} has no VPCs (its network mode is EDGE or older), and this driver needs them`,
-  { hint: 'Only clouds with the network mode VPCMIDO are supported.', driver: 'eucalyptus' }
-)
+const edgeRefused = (host: string) =>
+  new ProblemError(
+    'not_supported',
+    `The Eucalyptus at ${host} has no VPCs (its network mode is EDGE or older), and this driver needs them`,
+    { hint: 'Only clouds with the network mode VPCMIDO are supported.', driver: 'eucalyptus' }
+  )

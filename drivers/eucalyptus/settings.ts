@@ -6,12 +6,23 @@ import { renameParameters, type ConvertedEntry, type OriginalEntry } from '../or
 /** The settings of a Eucalyptus cloud: an account, and the address of the compute service. */
 export const Settings = Type.Object({
   access_key_id: Type.String({ minLength: 1, description: 'Access key of the account.' }),
-  secret_access_key: Type.String({ minLength: 1, format: 'password', description: 'Secret of the access key.' }),
+  secret_access_key: Type.String({
+    minLength: 1,
+    format: 'password',
+    description: 'Secret of the access key.'
+  }),
   session_token: secret('Session token of a temporary access key.'),
   host: Type.String({
-    pattern: '^[^/\\s:]+$', description: 'Host of the compute service.', examples: ['cloud.example']
+    pattern: '^[^/\\s:]+$',
+    description: 'Host of the compute service.',
+    examples: ['cloud.example']
   }),
-  port: Type.Integer({ minimum: 1, maximum: 65535, default: 8773, description: 'Port of the compute service.' }),
+  port: Type.Integer({
+    minimum: 1,
+    maximum: 65535,
+    default: 8773,
+    description: 'Port of the compute service.'
+  }),
   path: Type.String({
     pattern: '^/',
     default: '/services/compute',
@@ -19,7 +30,9 @@ export const Settings = Type.Object({
   }),
   secure: Type.Boolean({ default: true, description: 'Whether to use TLS.' }),
   location: Type.String({
-    pattern: '^[A-Za-z0-9][\\w.-]*$', default: 'eucalyptus', description: 'Name of the region.'
+    pattern: '^[A-Za-z0-9][\\w.-]*$',
+    default: 'eucalyptus',
+    description: 'Name of the region.'
   }),
   ...commonSettings
 }, { additionalProperties: false })
@@ -30,7 +43,8 @@ const digits = /^[0-9]+$/
 
 /** Translates `endpoint`, the whole address. Throws an Error that names a wrong setting. */
 export function resolve (
-  given: Record<string, unknown>, { directory }: Pick<SettingsSource, 'directory'>
+  given: Record<string, unknown>,
+  { directory }: Pick<SettingsSource, 'directory'>
 ): Record<string, unknown> {
   const { endpoint, ...settings } = resolvePrices(given, directory)
   return { ...endpoint === undefined ? {} : parseEndpoint(endpoint), ...settings }

@@ -21,7 +21,9 @@ interface ResponseBody {
  * `instanceTypeDetails` with name, cpu, disk and memory (DescribeInstanceTypesResponseType of Eucalyptus 4).
  */
 export async function readSizes (
-  { client, identify: identifyIn, location }: Cloud, priceOf: PriceOf, call: Call
+  { client, identify: identifyIn, location }: Cloud,
+  priceOf: PriceOf,
+  call: Call
 ): Promise<Size[]> {
   const body = await client.readText('DescribeInstanceTypes', {}, call)
   const identify = identifyIn('sizes')
@@ -55,6 +57,8 @@ function parseInstanceTypes (body: string): InstanceType[] {
     // The parser returns a list of one item as an object, and an empty list as an empty text.
     return list === '' || list.item === undefined ? [] : [list.item].flat()
   } catch (error) {
-    throw error instanceof ProblemError ? error : malformed('The response of the cloud is not valid XML')
+    throw error instanceof ProblemError
+      ? error
+      : malformed('The response of the cloud is not valid XML')
   }
 }

@@ -13,7 +13,9 @@ async function show (command: string, args: readonly string[]) {
     child.once('error', reject)
     child.once('exit', resolve)
   })
-  if (code !== 0) throw new Error(`${[command, ...args].join(' ')} ended with the exit code ${code}`)
+  if (code !== 0) {
+    throw new Error(`${[command, ...args].join(' ')} ended with the exit code ${code}`)
+  }
 }
 
 const versionCheck = 'import sys, venv, ensurepip; assert sys.version_info >= (3, 10), sys.version'
@@ -24,8 +26,10 @@ async function checkPython (python: string) {
   } catch (error) {
     const { stderr = '', message } = error as Error & { stderr?: string }
     const reason = stderr.trim().split('\n').at(-1) ?? ''
-    throw new Error(`Python 3.10 or later with venv is needed (on Debian: apt-get install python3-venv): ${python}: ` +
-      `${reason === '' ? message : reason}`)
+    throw new Error(
+      `Python 3.10 or later with venv is needed (on Debian: apt-get install python3-venv): ${python}: ` +
+        `${reason === '' ? message : reason}`
+    )
   }
 }
 
@@ -45,10 +49,14 @@ export async function install ({ dataDirectory, packages, print }: InstallOption
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
   await show(python, [...pip, '--require-hashes', '-r', requirements])
   if (packages.length > 0) await show(python, [...pip, ...packages])
-  const { stdout } = await run(python, ['-E', '-s', '-B', bridge, 'providers'], { maxBuffer: 64 * 1024 * 1024 })
+  const { stdout } = await run(python, ['-E', '-s', '-B', bridge, 'providers'], {
+    maxBuffer: 64 * 1024 * 1024
+  })
   const table = tableOf(home)
   writeFileSync(`${table}.new`, stdout)
   renameSync(`${table}.new`, table)
   const { length } = JSON.parse(stdout) as unknown[]
-  print(`Apache Libcloud with ${length} providers is installed. GET /api/v2/drivers/libcloud lists them.`)
+  print(
+    `Apache Libcloud with ${length} providers is installed. GET /api/v2/drivers/libcloud lists them.`
+  )
 }

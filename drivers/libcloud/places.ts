@@ -5,8 +5,11 @@ import path from 'node:path'
 export const installCommand = 'orchestrator install libcloud'
 
 /** The folder of the Python files: beside this file in the sources, and there also when the compiled files run. */
-const folder = ['.', '../../../drivers/libcloud'].map((place) => path.resolve(import.meta.dirname, place, 'python'))
-  .find((place) => existsSync(place)) ?? path.resolve(import.meta.dirname, 'python')
+const folder =
+  ['.', '../../../drivers/libcloud'].map((place) =>
+    path.resolve(import.meta.dirname, place, 'python')
+  )
+    .find((place) => existsSync(place)) ?? path.resolve(import.meta.dirname, 'python')
 
 /** The Python package that answers the requests. */
 export const bridge = path.join(folder, 'orchestrator_libcloud')

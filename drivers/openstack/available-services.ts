@@ -30,22 +30,26 @@ function nameCapability (error: unknown, capability: string) {
 
 /** Makes every not_supported of a service name the method that was called. */
 function nameMethods<T extends object> (name: string, service: T): T {
-  const named = Object.entries(service as Methods).map(([method, run]) => [
-    method,
-    async (...input: unknown[]) => {
-      try {
-        return await run(...input)
-      } catch (error) {
-        throw nameCapability(error, `${name}.${method}`)
+  const named = Object.entries(service as Methods).map(([method, run]) =>
+    [
+      method,
+      async (...input: unknown[]) => {
+        try {
+          return await run(...input)
+        } catch (error) {
+          throw nameCapability(error, `${name}.${method}`)
+        }
       }
-    }
-  ] as const)
+    ] as const
+  )
   return Object.fromEntries(named) as T
 }
 
 /** Hides the services that the cloud does not have, as soon as its catalog is known. */
 export function hideMissing (
-  connection: Connection, hasService: (service: Service) => boolean, required = requiredServices
+  connection: Connection,
+  hasService: (service: Service) => boolean,
+  required = requiredServices
 ): Connection {
   const named = new WeakMap<object, object>()
   const withNames = (name: string, service: object) => {
@@ -58,7 +62,8 @@ export function hideMissing (
     const isAvailable = () => required[name] === undefined || hasService(required[name])
     Object.defineProperty(connection, name, {
       enumerable: true,
-      get: () => isAvailable() ? withNames(name, (get === undefined ? value : get()) as object) : undefined
+      get: () =>
+        isAvailable() ? withNames(name, (get === undefined ? value : get()) as object) : undefined
     })
   }
   return connection

@@ -35,8 +35,9 @@ function findFile (file: string, { directory, env }: SettingsSource) {
     path.join(env.HOME ?? homedir(), '.config', 'openstack'),
     '/etc/openstack'
   ]
-  const files = folders.flatMap((folder) =>
-    [path.join(folder, 'clouds.yaml'), path.join(folder, 'clouds.yml')])
+  const files = folders.flatMap((
+    folder
+  ) => [path.join(folder, 'clouds.yaml'), path.join(folder, 'clouds.yml')])
   if (env.OS_CLIENT_CONFIG_FILE) files.unshift(env.OS_CLIENT_CONFIG_FILE)
   const found = files.find((place) => existsSync(place))
   if (found !== undefined) return found
@@ -47,7 +48,9 @@ function readEntry (file: string, name: string, { env }: SettingsSource) {
   const clouds = readClouds(file)
   const entry = Object.hasOwn(clouds, name) ? clouds[name] : undefined
   if (!isFields(entry)) {
-    const reason = name === '' ? 'write the name of the cloud behind #' : `${file} has no cloud ${name}`
+    const reason = name === ''
+      ? 'write the name of the cloud behind #'
+      : `${file} has no cloud ${name}`
     throw new Error(`from: ${reason}; there are: ${Object.keys(clouds).join(', ') || 'none'}`)
   }
   const folder = path.dirname(file)
@@ -58,7 +61,9 @@ function readEntry (file: string, name: string, { env }: SettingsSource) {
   ]
   const secureFile = places.find((place) => existsSync(place))
   const secrets = secureFile === undefined ? {} : readClouds(secureFile)
-  return Object.hasOwn(secrets, name) && isFields(secrets[name]) ? merge(entry, secrets[name]) : entry
+  return Object.hasOwn(secrets, name) && isFields(secrets[name])
+    ? merge(entry, secrets[name])
+    : entry
 }
 
 function readClouds (file: string): Fields {
@@ -68,7 +73,9 @@ function readClouds (file: string): Fields {
   } catch (error) {
     // The parser's message quotes the file, which contains passwords.
     const place = (error as { linePos?: Array<{ line: number }> }).linePos?.[0]?.line
-    throw new Error(`from: ${file} cannot be read as YAML${place === undefined ? '' : ` (line ${place})`}`)
+    throw new Error(
+      `from: ${file} cannot be read as YAML${place === undefined ? '' : ` (line ${place})`}`
+    )
   }
   const clouds = isFields(content) ? content.clouds : undefined
   return isFields(clouds) ? clouds : {}
@@ -79,8 +86,11 @@ const currentNames: Readonly<Record<string, string>> = {
   endpoint_type: 'interface',
   tenant_name: 'project_name',
   tenant_id: 'project_id',
-  ...Object.fromEntries(['block_store', 'volume', 'volumev2', 'volumev3'].flatMap((type) =>
-    ['endpoint_override', 'api_version'].map((key) => [`${type}_${key}`, `block_storage_${key}`])))
+  ...Object.fromEntries(
+    ['block_store', 'volume', 'volumev2', 'volumev3'].flatMap((type) =>
+      ['endpoint_override', 'api_version'].map((key) => [`${type}_${key}`, `block_storage_${key}`])
+    )
+  )
 }
 
 /** The versions that this driver speaks. `compute_api_version` may be a microversion; each call has its own. */
@@ -96,10 +106,14 @@ const apiVersions: Readonly<Record<string, RegExp>> = {
 function findUnsupported (entry: Fields): string | undefined {
   const top = rename(entry)
   const auth = { ...top, ...rename(isFields(entry.auth) ? entry.auth : {}) }
-  if (auth.system_scope !== undefined) return 'auth.system_scope: this driver needs a token of a project'
+  if (auth.system_scope !== undefined) {
+    return 'auth.system_scope: this driver needs a token of a project'
+  }
   if (!hasScope(auth)) {
     const domain = ['domain_id', 'domain_name'].find((key) => auth[key] !== undefined)
-    if (domain !== undefined) return `auth.${domain} without a project: this driver needs a token of a project`
+    if (domain !== undefined) {
+      return `auth.${domain} without a project: this driver needs a token of a project`
+    }
   }
   for (const [key, pattern] of Object.entries(apiVersions)) {
     const version = top[key] as string | number | undefined | null
@@ -112,7 +126,9 @@ function findUnsupported (entry: Fields): string | undefined {
 
 /** Whether the credentials have a project, a trust or an application credential; then a domain is only a default. */
 const hasScope = (auth: Fields) =>
-  ['project_id', 'project_name', 'trust_id', 'application_credential_secret'].some((key) => auth[key] !== undefined)
+  ['project_id', 'project_name', 'trust_id', 'application_credential_secret'].some((key) =>
+    auth[key] !== undefined
+  )
 
 const knownTop = Object.keys(Settings.properties).filter((key) => key !== 'auth' && key !== 'from')
 const knownAuth = Object.keys(Settings.properties.auth.properties)
@@ -130,9 +146,17 @@ const rename = (fields: Fields) =>
 function toSettings (entry: Fields, file: string, source: SettingsSource): Fields {
   const top = rename(entry)
   const auth = pick({ ...top, ...rename(isFields(entry.auth) ? entry.auth : {}) }, knownAuth)
-  const { region_name: region = firstRegion(entry.regions), block_storage_api_version: version } = top
-  const settings = pick({ ...top, region_name: region, block_storage_api_version: toMajor(version) }, knownTop)
-  const resolved = { ...settings, auth: withDomains(auth, { ...top, ...isFields(entry.auth) ? entry.auth : {} }) }
+  const { region_name: region = firstRegion(entry.regions), block_storage_api_version: version } =
+    top
+  const settings = pick({
+    ...top,
+    region_name: region,
+    block_storage_api_version: toMajor(version)
+  }, knownTop)
+  const resolved = {
+    ...settings,
+    auth: withDomains(auth, { ...top, ...isFields(entry.auth) ? entry.auth : {} })
+  }
   return withAbsoluteCacert(resolved, path.dirname(file), source)
 }
 
@@ -144,7 +168,9 @@ function firstRegion (regions: unknown) {
 
 /** `3.42` is 3. */
 const toMajor = (version: unknown) =>
-  typeof version === 'string' || typeof version === 'number' ? String(version).split('.')[0] : undefined
+  typeof version === 'string' || typeof version === 'number'
+    ? String(version).split('.')[0]
+    : undefined
 
 /**
  * `default_domain_*` is the domain of a user and a project that have none of their own; so is `domain_*` beside a
@@ -154,7 +180,9 @@ function withDomains (auth: Fields, raw: Fields) {
   const id = raw.domain_id ?? raw.default_domain_id
   const name = raw.domain_name ?? raw.default_domain_name
   const domain = (owner: string) => {
-    if (auth[`${owner}_domain_id`] !== undefined || auth[`${owner}_domain_name`] !== undefined) return {}
+    if (auth[`${owner}_domain_id`] !== undefined || auth[`${owner}_domain_name`] !== undefined) {
+      return {}
+    }
     if (typeof id === 'string') return { [`${owner}_domain_id`]: id }
     return typeof name === 'string' ? { [`${owner}_domain_name`]: name } : {}
   }

@@ -51,8 +51,12 @@ const ids = {
  */
 export function connect (settings: Settings, context: Context): Connection {
   const { auth, verify, cacert } = settings
-  const missing = auth === undefined ? 'auth is required' : missingCredentials(auth, settings.auth_type)
-  if (auth === undefined || missing !== undefined) throw new Error(`cloud ${context.cloud}: ${missing}`)
+  const missing = auth === undefined
+    ? 'auth is required'
+    : missingCredentials(auth, settings.auth_type)
+  if (auth === undefined || missing !== undefined) {
+    throw new Error(`cloud ${context.cloud}: ${missing}`)
+  }
 
   const { timeout, secrets } = context
   const ca = cacert === undefined ? undefined : readAuthority(cacert, 'cacert', context.cloud)
@@ -61,7 +65,9 @@ export function connect (settings: Settings, context: Context): Connection {
   const client = createClient({ session, http, timeout, microversions: true })
   const servers = bind(client, resources.server, { service: 'compute' })
   const neutron = createNeutron(client)
-  const projects = bind<{ id: string, name: string }>(client, resources.authProject, { service: 'identity' })
+  const projects = bind<{ id: string, name: string }>(client, resources.authProject, {
+    service: 'identity'
+  })
   const region = () => session.region() ?? settings.region_name ?? null
   const identifyIn = (collection: ServiceName) => (id: string) =>
     context.identify(collection, id, region())
@@ -77,12 +83,20 @@ export function connect (settings: Settings, context: Context): Connection {
     cloud: context.cloud,
     driver: 'openstack',
     host: new URL(auth.auth_url).host,
-    get location () { return region() },
+    get location () {
+      return region()
+    },
     ids,
-    get capabilities () { return capabilities(client.knownVersions(), hasNeutron()) },
-    get nodes () { return hasNeutron() ? nodes : nodesWithoutNeutron },
+    get capabilities () {
+      return capabilities(client.knownVersions(), hasNeutron())
+    },
+    get nodes () {
+      return hasNeutron() ? nodes : nodesWithoutNeutron
+    },
     briefOmits: { nodes: portFields },
-    get images () { return glance.service() },
+    get images () {
+      return glance.service()
+    },
     sizes: createSizes(client, identifyIn('sizes')),
     key_pairs: keyPairs.createKeyPairs(client, identifyIn('key_pairs')),
     networks: networks.createNetworks(neutron, identifyIn('networks')),
@@ -129,7 +143,10 @@ export function connect (settings: Settings, context: Context): Connection {
 
 /** The errors that mean that a service does not work. */
 const failures = new Set<ProblemCode>([
-  'provider_unavailable', 'provider_timeout', 'provider_error', 'provider_auth_failed'
+  'provider_unavailable',
+  'provider_timeout',
+  'provider_error',
+  'provider_auth_failed'
 ])
 
 /** The services beside Nova, each with a list that a health check can read. */
@@ -141,7 +158,9 @@ const otherServices = [
 
 /** Describes the services anew only if what is known of the cloud changes, since each request reads them. */
 function memoizeCapabilities () {
-  let last: { range: KnownVersions, hasNeutron: boolean, capabilities: Connection['capabilities'] } | undefined
+  let last:
+    | { range: KnownVersions, hasNeutron: boolean, capabilities: Connection['capabilities'] }
+    | undefined
   return (range: KnownVersions, hasNeutron: boolean) => {
     if (last === undefined || range !== last.range || hasNeutron !== last.hasNeutron) {
       last = { range, hasNeutron, capabilities: describeServices(range, hasNeutron) }
@@ -152,7 +171,10 @@ function memoizeCapabilities () {
 
 type KnownVersions = VersionRange | null | undefined
 
-const describeServices = (range: KnownVersions, hasNeutron: boolean): Connection['capabilities'] => ({
+const describeServices = (
+  range: KnownVersions,
+  hasNeutron: boolean
+): Connection['capabilities'] => ({
   nodes: nodeCapabilities(range, hasNeutron),
   networks: networks.capabilities,
   subnets: subnets.capabilities,

@@ -28,7 +28,10 @@ const credentialVersion = '3.x_appcred'
 const versionPath = /\/v(?:2\.0(?:\/tokens)?|3(?:\/auth\/tokens)?)\/?$/
 
 function pick (extra: Record<string, unknown>, names: Readonly<Record<string, string>>) {
-  return renameParameters(Object.fromEntries(Object.entries(extra).filter(([name]) => name in names)), names)
+  return renameParameters(
+    Object.fromEntries(Object.entries(extra).filter(([name]) => name in names)),
+    names
+  )
 }
 
 /**
@@ -40,15 +43,21 @@ export function fromOriginal ({ user, password, extra }: OriginalEntry): Convert
   const { auth_url: url, version = '3.x_password', ...settings } = pick(extra, parameters)
   const isCredential = version === credentialVersion
   if (typeof version !== 'string' || (!isCredential && !passwordVersion.test(version))) {
-    throw new Error(`EXTRA_PARAMS.ex_force_auth_version is ${JSON.stringify(version)}; expected 2.0_password, ` +
-      `3.x_password or ${credentialVersion}`)
+    throw new Error(
+      `EXTRA_PARAMS.ex_force_auth_version is ${JSON.stringify(version)}; expected 2.0_password, ` +
+        `3.x_password or ${credentialVersion}`
+    )
   }
-  if (typeof url !== 'string') throw new Error('EXTRA_PARAMS.ex_force_auth_url is required: the address of Identity')
+  if (typeof url !== 'string') {
+    throw new Error('EXTRA_PARAMS.ex_force_auth_url is required: the address of Identity')
+  }
   const auth = isCredential
     ? { application_credential_id: user, application_credential_secret: password }
     : { username: user, password, ...pick(extra, authParameters) }
   const notes = version.startsWith('2.0')
-    ? ['Identity v2.0 is used no more: the cloud must also offer v3, and the domain of user and project is Default.']
+    ? [
+        'Identity v2.0 is used no more: the cloud must also offer v3, and the domain of user and project is Default.'
+      ]
     : []
   const authUrl = `${url.replace(versionPath, '').replace(/\/$/, '')}/v3`
   return { settings: { ...settings, auth: defined({ auth_url: authUrl, ...auth }) }, notes }

@@ -19,7 +19,13 @@ export { plainName } from './compute/servers.ts'
 export { createSizes } from './compute/sizes.ts'
 export { createImageOfNode, type FindImage } from './image/image-of-node.ts'
 export {
-  fromLimits, leaveOut, novaLimits, novaRows, toQuota, type Limits, type Row
+  fromLimits,
+  leaveOut,
+  novaLimits,
+  novaRows,
+  toQuota,
+  type Limits,
+  type Row
 } from './quotas.ts'
 export { cinder, cinderV1 } from './storage/cinder.ts'
 export { capabilities as cinderSnapshotCapabilities, createSnapshots } from './storage/snapshots.ts'

@@ -8,10 +8,12 @@ import type { Client } from './client/client.ts'
 import { cinder } from './storage/cinder.ts'
 
 export const novaLimits = defres('compute', '/limits', 'limits', {
-  only: [], read: ['get', '', 'limits']
+  only: [],
+  read: ['get', '', 'limits']
 })
 const neutronQuotas = defres('network', '/v2.0/quotas/:id/details', 'quota', {
-  only: [], show: ['get', '.json', 'quota']
+  only: [],
+  show: ['get', '.json', 'quota']
 })
 
 export interface Limits {
@@ -51,18 +53,25 @@ const count = (value: unknown) => typeof value === 'number' && value >= 0 ? valu
 
 /** Makes a quota; none if the answer lacks its limit. -1 means unlimited. */
 export function toQuota (
-  resource: string, limit: unknown, used: unknown, unit: Quota['unit'] = 'count'
+  resource: string,
+  limit: unknown,
+  used: unknown,
+  unit: Quota['unit'] = 'count'
 ): Quota[] {
-  return typeof limit === 'number' ? [{ resource, limit: count(limit), used: count(used), unit }] : []
+  return typeof limit === 'number'
+    ? [{ resource, limit: count(limit), used: count(used), unit }]
+    : []
 }
 
 export const fromLimits = ({ absolute = {} }: Limits, rows: readonly Row[]): Quota[] =>
   rows.flatMap(([resource, limit, used, unit]) =>
-    toQuota(resource, absolute[limit], absolute[used], unit))
+    toQuota(resource, absolute[limit], absolute[used], unit)
+  )
 
 const fromDetails = (details: Details): Quota[] =>
   Object.entries(networkNames).flatMap(([resource, name]) =>
-    toQuota(resource, details[name]?.limit, details[name]?.used))
+    toQuota(resource, details[name]?.limit, details[name]?.used)
+  )
 
 /**
  * Quotas of Nova, Neutron and Cinder. A service that does not exist or does not show its quotas is
@@ -73,17 +82,21 @@ export function createQuotas (client: Client): QuotaService {
   const neutron = bind<Details>(client, neutronQuotas, { service: 'network' })
   const volumeLimits = bind<Limits>(client, {}, { service: 'volume' })
 
-  const readers: Record<Exclude<Service, 'image' | 'identity'>, (call: Call) => Promise<Quota[]>> = {
-    compute: async (call) => fromLimits(await nova.read(novaLimits.read, call), novaRows),
-    async network (call) {
-      const project = await client.project(call)
-      return project === undefined ? [] : fromDetails(await neutron.show(project, call))
-    },
-    volume: async (call) => fromLimits(await volumeLimits.read(cinder.limits.read, call), volumeRows)
-  }
+  const readers: Record<Exclude<Service, 'image' | 'identity'>, (call: Call) => Promise<Quota[]>> =
+    {
+      compute: async (call) => fromLimits(await nova.read(novaLimits.read, call), novaRows),
+      async network (call) {
+        const project = await client.project(call)
+        return project === undefined ? [] : fromDetails(await neutron.show(project, call))
+      },
+      volume: async (call) =>
+        fromLimits(await volumeLimits.read(cinder.limits.read, call), volumeRows)
+    }
 
   const readService = async (
-    service: string, read: (call: Call) => Promise<Quota[]>, call: Call
+    service: string,
+    read: (call: Call) => Promise<Quota[]>,
+    call: Call
   ): Promise<ServiceQuotas> => {
     try {
       return { items: await read(call), source: { service, status: 'ok', problem: null } }
@@ -96,11 +109,14 @@ export function createQuotas (client: Client): QuotaService {
 
   return {
     async list (call) {
-      const reads = await Promise.all(Object.entries(readers).map(([service, read]) =>
-        readService(service, read, call)))
+      const reads = await Promise.all(
+        Object.entries(readers).map(([service, read]) => readService(service, read, call))
+      )
       const sources = reads.flatMap(({ source }) => source ?? [])
       const failed = reads.find(({ error }) => error !== undefined)
-      if (failed?.error !== undefined && sources.every(({ status }) => status === 'error')) throw failed.error
+      if (failed?.error !== undefined && sources.every(({ status }) => status === 'error')) {
+        throw failed.error
+      }
       return Object.assign(reads.flatMap(({ items }) => items), { sources })
     }
   }
@@ -114,7 +130,8 @@ interface ServiceQuotas {
 }
 
 const isAbsent = (error: unknown) =>
-  error instanceof ProblemError && (error.code === 'not_supported' || error.code === 'resource_not_found')
+  error instanceof ProblemError &&
+  (error.code === 'not_supported' || error.code === 'resource_not_found')
 
 /** Returns no quotas for a service that does not exist or does not show them. Throws any other error again. */
 export function leaveOut (error: unknown): Quota[] {

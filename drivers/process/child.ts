@@ -9,13 +9,13 @@ export interface Child {
   readonly stdout: Readable
   readonly stderr: Readable
   /** Writes one line to stdin. */
-  write (line: string): void
+  write(line: string): void
   /** Resolves with a sentence about the end: an exit code, a signal, or the reason why the process did not start. */
   readonly ended: Promise<string>
   /** Ends the process and all its children: end of stdin and SIGTERM, then SIGKILL. */
-  end (): Promise<void>
+  end(): Promise<void>
   /** Kills the process and all its children at once. */
-  kill (): void
+  kill(): void
 }
 
 /** Milliseconds between SIGTERM and SIGKILL. The server gives a driver 2 s to close. */
@@ -26,9 +26,25 @@ const outputGrace = 500
 
 /** The variables of the server that every process receives. */
 const inherited = [
-  'PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'SystemRoot', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY',
-  'http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'REQUESTS_CA_BUNDLE',
-  'CURL_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'
+  'PATH',
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'SystemRoot',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'ALL_PROXY',
+  'NO_PROXY',
+  'http_proxy',
+  'https_proxy',
+  'all_proxy',
+  'no_proxy',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'REQUESTS_CA_BUNDLE',
+  'CURL_CA_BUNDLE',
+  'NODE_EXTRA_CA_CERTS'
 ]
 
 function toEnvironment (own: Readonly<Record<string, string>>) {
@@ -40,7 +56,11 @@ function toEnvironment (own: Readonly<Record<string, string>>) {
 }
 
 /** Returns the file of a program; undefined if there is none that can be executed. */
-export function findProgram (program: string, directory: string, searchPath: string): string | undefined {
+export function findProgram (
+  program: string,
+  directory: string,
+  searchPath: string
+): string | undefined {
   const folders = program.includes('/') ? [directory] : searchPath.split(path.delimiter)
   return folders.map((folder) => path.resolve(folder, program)).find((file) => {
     try {
@@ -62,11 +82,15 @@ const watcher =
 const shell = '/bin/sh'
 
 /** `setpriv` lets Linux itself kill the program when the server dies. */
-const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => process.platform === 'linux' && existsSync(file))
+const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) =>
+  process.platform === 'linux' && existsSync(file)
+)
 
 function wrap (command: readonly string[]) {
   if (!existsSync(shell)) return command
-  const program = setpriv === undefined ? command : [setpriv, '--pdeathsig', 'KILL', '--', ...command]
+  const program = setpriv === undefined
+    ? command
+    : [setpriv, '--pdeathsig', 'KILL', '--', ...command]
   return [shell, '-c', watcher, 'driver', ...program]
 }
 
@@ -80,9 +104,17 @@ export interface ChildOptions {
 export function startChild ({ command, env, directory }: ChildOptions): Child {
   const [file = '', ...args] = wrap(command)
   const child = spawn(file, args, {
-    cwd: directory, env: toEnvironment(env), stdio: ['pipe', 'pipe', 'pipe', 'pipe'], detached: true
+    cwd: directory,
+    env: toEnvironment(env),
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    detached: true
   })
-  const [stdin, stdout, stderr, life] = child.stdio as unknown as [Writable, Readable, Readable, Writable]
+  const [stdin, stdout, stderr, life] = child.stdio as unknown as [
+    Writable,
+    Readable,
+    Readable,
+    Writable
+  ]
   // The end of the process is reported by `ended`. A write to a process that has ended must not throw.
   for (const stream of [stdin, stdout, stderr, life]) stream.on('error', () => {})
 
@@ -113,7 +145,9 @@ export function startChild ({ command, env, directory }: ChildOptions): Child {
     stdout,
     stderr,
     ended,
-    write: (line) => { stdin.write(`${line}\n`) },
+    write: (line) => {
+      stdin.write(`${line}\n`)
+    },
     async end () {
       stdin.end()
       signal('SIGTERM')

@@ -18,7 +18,7 @@ const isNullable = ({ type = [], anyOf = [] }: Schema): boolean =>
 /** A field that a driver may leave out. */
 interface Default {
   name: string
-  toValue (): unknown
+  toValue(): unknown
   /** The fields of the value, if it is an object of fixed fields. */
   nested: Default[]
 }
@@ -27,7 +27,9 @@ function toDefaults ({ properties = {}, required = [] }: Schema): Default[] {
   return required.flatMap((name): Default[] => {
     const schema = properties[name]!
     if (isNullable(schema)) return [{ name, toValue: () => null, nested: [] }]
-    if (schema.type === 'array' && name !== 'allowed_actions') return [{ name, toValue: () => [], nested: [] }]
+    if (schema.type === 'array' && name !== 'allowed_actions') {
+      return [{ name, toValue: () => [], nested: [] }]
+    }
     const isMap = name === 'tags' || schema.properties !== undefined
     return isMap ? [{ name, toValue: () => ({}), nested: toDefaults(schema) }] : []
   })
@@ -71,7 +73,10 @@ export function createCompletion ({ identify }: Pick<Context, 'identify'>) {
     return value
   }
 
-  const toResource = (value: unknown, { service, location, actions, extra }: ResultContext): unknown => {
+  const toResource = (
+    value: unknown,
+    { service, location, actions, extra }: ResultContext
+  ): unknown => {
     if (!isObject(value) || typeof value['id'] !== 'string') return value
     const at = value['location'] === undefined ? location : value['location'] as string | null
     Object.assign(value, identify(service, value['id'], at))
@@ -88,7 +93,9 @@ export function createCompletion ({ identify }: Pick<Context, 'identify'>) {
     if (service === 'security_groups' && Array.isArray(value['rules'])) {
       for (const rule of value['rules']) fill(rule, 'SecurityGroupRule')
     }
-    if (service === 'nodes') for (const address of value['addresses'] as unknown[]) fill(address, 'Address')
+    if (service === 'nodes') {
+      for (const address of value['addresses'] as unknown[]) fill(address, 'Address')
+    }
     return value
   }
 
@@ -103,7 +110,9 @@ export function createCompletion ({ identify }: Pick<Context, 'identify'>) {
       result['next'] ??= null
       return result
     }
-    if (method === 'list_nics' && Array.isArray(result)) return result.map((nic: unknown) => fill(nic, 'Nic'))
+    if (method === 'list_nics' && Array.isArray(result)) {
+      return result.map((nic: unknown) => fill(nic, 'Nic'))
+    }
     if (method === 'create_rule') return fill(result, 'SecurityGroupRule')
     if (method === 'console') return fill(result, 'Console')
     // A change has resources, all others are the resource itself.

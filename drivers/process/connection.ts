@@ -1,5 +1,11 @@
 import type { Call } from '../call.ts'
-import { contractVersion, type CapabilityDetails, type Connection, type Context, type ServiceName } from '../driver.ts'
+import {
+  contractVersion,
+  type CapabilityDetails,
+  type Connection,
+  type Context,
+  type ServiceName
+} from '../driver.ts'
 import type { ReadOptions } from '../services.ts'
 import { createCompletion } from './complete.ts'
 import { readDescription, toPatterns, type Description } from './description.ts'
@@ -16,18 +22,25 @@ type Service = Record<string, (...args: unknown[]) => Promise<unknown>>
 const anyId = /^(?!\.{1,2}$)[^/\p{Cc}]{1,255}$/u
 
 /** Creates the host of the process. With the answer to `describe`, the connection gets its services. */
-export function createHostOf (connection: Connection, context: Context, options: ProcessOptions): Host {
+export function createHostOf (
+  connection: Connection,
+  context: Context,
+  options: ProcessOptions
+): Host {
   const complete = createCompletion(context)
   const details: Record<string, Record<string, CapabilityDetails>> = {}
   let actions: ReadonlySet<string> = new Set()
   let settings: Launch['settings'] = {}
 
-  const toFunction = ({ name, service, method, isRead, position, toParams }: Method) => async (...args: unknown[]) => {
-    const params = toParams(args)
-    const { extra = false } = (params['query'] ?? params['options'] ?? {}) as Partial<ReadOptions>
-    const result = await host.call(name, params, args[position] as Call, isRead)
-    return complete(method, result, { service, location: connection.location, actions, extra })
-  }
+  const toFunction =
+    ({ name, service, method, isRead, position, toParams }: Method) => async (
+      ...args: unknown[]
+    ) => {
+      const params = toParams(args)
+      const { extra = false } = (params['query'] ?? params['options'] ?? {}) as Partial<ReadOptions>
+      const result = await host.call(name, params, args[position] as Call, isRead)
+      return complete(method, result, { service, location: connection.location, actions, extra })
+    }
 
   const adopt = ({ capabilities, ids, host: address, location }: Description) => {
     const all = new Map<ServiceName, Service>()
@@ -57,7 +70,11 @@ export function createHostOf (connection: Connection, context: Context, options:
       settings = launch.settings
       return launch
     },
-    hello: { contract_version: contractVersion, cloud: context.cloud, location: connection.location },
+    hello: {
+      contract_version: contractVersion,
+      cloud: context.cloud,
+      location: connection.location
+    },
     onDescription (answer) {
       const { description, secrets } = readDescription(answer, settings)
       for (const secret of secrets) context.secrets.add(secret)

@@ -23,7 +23,9 @@ const validate = ajv.addSchema(protocol).getSchema(`${protocol.$id}#/definitions
 const hint = 'The driver of this cloud has a defect. drivers/process/README.md is the protocol.'
 
 const defect = (detail: string) =>
-  new ProblemError('provider_error', `The description of the driver is not valid: ${detail}`, { hint })
+  new ProblemError('provider_error', `The description of the driver is not valid: ${detail}`, {
+    hint
+  })
 
 /** Checks the settings of a cloud against the schema that the driver describes. Returns the secrets in them. */
 function checkSettings (schema: object, settings: object): string[] {
@@ -43,36 +45,53 @@ function checkSettings (schema: object, settings: object): string[] {
 }
 
 /** Checks the answer to `describe`. Returns it, with the secrets in the settings of the cloud. Throws ProblemErrors. */
-export function readDescription (answer: unknown, settings: object): { description: Description, secrets: string[] } {
+export function readDescription (
+  answer: unknown,
+  settings: object
+): { description: Description, secrets: string[] } {
   if (!validate(answer)) {
     const [error] = validate.errors!
-    throw defect(`${error!.instancePath === '' ? 'the answer' : error!.instancePath} ${error!.message}`)
+    throw defect(
+      `${error!.instancePath === '' ? 'the answer' : error!.instancePath} ${error!.message}`
+    )
   }
   const description = answer as unknown as Description
   if (description.contract_version !== contractVersion) {
-    throw new ProblemError('internal_error', `The driver ${description.name} was made for version ` +
-      `${description.contract_version} of the contract of drivers, and this server has version ${contractVersion}`, {
-      hint: 'Install a version of the driver for this server.'
-    })
+    throw new ProblemError(
+      'internal_error',
+      `The driver ${description.name} was made for version ` +
+        `${description.contract_version} of the contract of drivers, and this server has version ${contractVersion}`,
+      {
+        hint: 'Install a version of the driver for this server.'
+      }
+    )
   }
   const unknown = Object.keys(description.capabilities).find((name) => !methodsByName.has(name))
-  if (unknown !== undefined) throw defect(`capabilities has the method ${unknown}, which is not in the contract`)
+  if (unknown !== undefined) {
+    throw defect(`capabilities has the method ${unknown}, which is not in the contract`)
+  }
   for (const name of Object.keys(description.capabilities)) {
     const [service] = name.split('.')
     const needed = service === 'quotas' ? ['list'] : ['list', 'get']
-    const missing = needed.find((method) => !Object.hasOwn(description.capabilities, `${service}.${method}`))
-    if (missing !== undefined) throw defect(`capabilities has ${name} but lacks ${service}.${missing}`)
+    const missing = needed.find((method) =>
+      !Object.hasOwn(description.capabilities, `${service}.${method}`)
+    )
+    if (missing !== undefined) {
+      throw defect(`capabilities has ${name} but lacks ${service}.${missing}`)
+    }
   }
   return { description, secrets: checkSettings(description.settings ?? {}, settings) }
 }
 
 /** The patterns of the ids. */
 export function toPatterns (ids: Description['ids'] = {}): Record<string, RegExp> {
-  return Object.fromEntries(Object.entries(ids).map(([service, pattern]) => {
-    try {
-      return [service, new RegExp(pattern, 'u')]
-    } catch (error) {
-      throw defect(`ids.${service}: ${(error as Error).message}`)
-    }
-  }))
+  return Object.fromEntries(
+    Object.entries(ids).map(([service, pattern]) => {
+      try {
+        return [service, new RegExp(pattern, 'u')]
+      } catch (error) {
+        throw defect(`ids.${service}: ${(error as Error).message}`)
+      }
+    })
+  )
 }

@@ -11,21 +11,21 @@ import { readStderr } from './stderr.ts'
 export interface Host {
   readonly isRunning: boolean
   /** Starts the process and reads its description, unless that is known. */
-  prepare (call: Call): Promise<void>
+  prepare(call: Call): Promise<void>
   /** Calls a method of the driver. Starts the process if it does not run. */
-  call (method: string, params: object, call: Call, isRead: boolean): Promise<unknown>
+  call(method: string, params: object, call: Call, isRead: boolean): Promise<unknown>
   /** Asks the driver whether its cloud answers. Does not keep an idle process alive. */
-  check (call: Call): Promise<void>
+  check(call: Call): Promise<void>
   /** Lets a running driver drop its caches. */
-  refresh (): void
-  close (): Promise<void>
+  refresh(): void
+  close(): Promise<void>
 }
 
 export interface HostOptions extends ProcessOptions {
   /** The parameters of the first message, without the settings. */
   hello: object
   /** Receives the answer to the first message. Throws a ProblemError if it is not valid. */
-  onDescription (description: unknown): void
+  onDescription(description: unknown): void
 }
 
 /** Seconds from the second failure in a row to the next start; each further failure doubles them. */
@@ -38,7 +38,9 @@ const secretName = /secret|passw|token|key|credential/i
 function * findLikelySecrets (value: unknown, name = ''): Generator<string> {
   if (typeof value === 'string' && secretName.test(name)) yield value
   if (typeof value !== 'object' || value === null) return
-  for (const [key, one] of Object.entries(value)) yield * findLikelySecrets(one, Array.isArray(value) ? name : key)
+  for (const [key, one] of Object.entries(value)) {
+    yield * findLikelySecrets(one, Array.isArray(value) ? name : key)
+  }
 }
 
 const describeCall = 'describe'
@@ -53,7 +55,8 @@ export function createHost (context: Context, options: HostOptions): Host {
   let notBefore = 0
   let idleTimer: NodeJS.Timeout | undefined
 
-  const unavailable = (detail: string, hint?: string) => new ProblemError('provider_unavailable', detail, { hint })
+  const unavailable = (detail: string, hint?: string) =>
+    new ProblemError('provider_unavailable', detail, { hint })
 
   const countFailure = () => {
     failures++
@@ -80,30 +83,49 @@ export function createHost (context: Context, options: HostOptions): Host {
     await ended?.child.end()
   }
 
-  const watchStderr = ({ stderr, pid }: Child) => readStderr(stderr, {
-    onLine: (line) => log.info({ cloud, pid, stderr: secrets.mask(line) }, 'the process of the driver writes'),
-    onSkipped: (lines) => log.warn({ cloud, pid, lines }, 'the process of the driver wrote too many lines to the log')
-  })
+  const watchStderr = ({ stderr, pid }: Child) =>
+    readStderr(stderr, {
+      onLine: (line) =>
+        log.info({ cloud, pid, stderr: secrets.mask(line) }, 'the process of the driver writes'),
+      onSkipped: (lines) =>
+        log.warn({ cloud, pid, lines }, 'the process of the driver wrote too many lines to the log')
+    })
 
   const findCommand = ({ command: [program = '', ...args], directory, env, hint }: Launch) => {
     const file = findProgram(program, directory, env['PATH'] ?? process.env['PATH'] ?? '')
     if (file !== undefined) return [file, ...args]
     const where = program.includes('/') ? `from the folder ${directory}` : 'in PATH'
-    throw unavailable(`The program of the driver was not found: ${program} (looked for ${where})`,
-      hint ?? 'Correct `command` of the cloud in the settings, or install the program.')
+    throw unavailable(
+      `The program of the driver was not found: ${program} (looked for ${where})`,
+      hint ?? 'Correct `command` of the cloud in the settings, or install the program.'
+    )
   }
 
   const describe = async (launch: Launch, session: Session) => {
     const controller = new AbortController()
     const limitMs = options.start_seconds * 1000
-    const timer = setTimeout(() => controller.abort(new ProblemError('provider_unavailable',
-      `The process of the driver did not answer its first message within ${options.start_seconds} s`, {
-        hint: 'The log of the server has what the process wrote to stderr. `start_seconds` of the cloud is the limit.'
-      })), limitMs)
+    const timer = setTimeout(
+      () =>
+        controller.abort(
+          new ProblemError(
+            'provider_unavailable',
+            `The process of the driver did not answer its first message within ${options.start_seconds} s`,
+            {
+              hint:
+                'The log of the server has what the process wrote to stderr. `start_seconds` of the cloud is the limit.'
+            }
+          )
+        ),
+      limitMs
+    )
     try {
       const params = { ...options.hello, settings: launch.settings, timeout_ms: limitMs }
       return await session.send({
-        method: describeCall, params, isRead: true, signal: controller.signal, remaining: limitMs
+        method: describeCall,
+        params,
+        isRead: true,
+        signal: controller.signal,
+        remaining: limitMs
       })
     } finally {
       clearTimeout(timer)
@@ -114,11 +136,15 @@ export function createHost (context: Context, options: HostOptions): Host {
     if (isClosed) throw new ProblemError('shutting_down', 'The server is shutting down')
     const wait = (notBefore - performance.now()) / 1000
     if (wait > 0) {
-      throw unavailable(`The process of the driver failed ${failures} times in a row, so it is not started again yet`,
-        'The log of the server has the reasons.').with({ retry_after: Math.ceil(wait) })
+      throw unavailable(
+        `The process of the driver failed ${failures} times in a row, so it is not started again yet`,
+        'The log of the server has the reasons.'
+      ).with({ retry_after: Math.ceil(wait) })
     }
     const launch = options.launch()
-    for (const secret of findLikelySecrets({ settings: launch.settings, env: launch.env })) secrets.add(secret)
+    for (const secret of findLikelySecrets({ settings: launch.settings, env: launch.env })) {
+      secrets.add(secret)
+    }
     const child = startChild({ ...launch, command: findCommand(launch) })
     starting = child
     log.info({ cloud, pid: child.pid }, 'the process of the driver is started')
@@ -138,7 +164,8 @@ export function createHost (context: Context, options: HostOptions): Host {
     } catch (error) {
       countFailure()
       child.kill()
-      throw launch.hint === undefined || !(error instanceof ProblemError) || error.code !== 'provider_unavailable'
+      throw launch.hint === undefined || !(error instanceof ProblemError) ||
+          error.code !== 'provider_unavailable'
         ? error
         : error.with({ hint: launch.hint })
     } finally {
@@ -158,7 +185,10 @@ export function createHost (context: Context, options: HostOptions): Host {
     const { operation = null, requestId } = call
     return session.send({
       method,
-      params: { ...params, call: { timeout_ms: Math.round(remaining), operation, request_id: requestId } },
+      params: {
+        ...params,
+        call: { timeout_ms: Math.round(remaining), operation, request_id: requestId }
+      },
       isRead,
       signal: call.signal,
       remaining
@@ -166,7 +196,9 @@ export function createHost (context: Context, options: HostOptions): Host {
   }
 
   return {
-    get isRunning () { return running !== undefined },
+    get isRunning () {
+      return running !== undefined
+    },
     async prepare (call) {
       if (!isPrepared) await sessionFor(call)
     },

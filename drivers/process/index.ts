@@ -8,7 +8,8 @@ const settings = Type.Object({
   command: Type.Array(Type.String({ minLength: 1 }), {
     minItems: 1,
     maxItems: 64,
-    description: 'The program of the driver and its arguments. No shell is used. Secrets belong into `settings`.'
+    description:
+      'The program of the driver and its arguments. No shell is used. Secrets belong into `settings`.'
   }),
   settings: Type.Optional(Type.Object({}, {
     additionalProperties: true,
@@ -16,12 +17,14 @@ const settings = Type.Object({
   })),
   env: Type.Optional(Type.Object({}, {
     additionalProperties: Type.String(),
-    description: 'Environment variables of the process, beside PATH, HOME, LANG, TZ and those of proxies and ' +
+    description:
+      'Environment variables of the process, beside PATH, HOME, LANG, TZ and those of proxies and ' +
       'certificates.'
   })),
   location: Type.Optional(Type.String({ minLength: 1, description: 'The region of the cloud.' })),
   directory: Type.Optional(Type.String({
-    minLength: 1, description: 'The working directory of the process. Default: the folder of the settings file.'
+    minLength: 1,
+    description: 'The working directory of the process. Default: the folder of the settings file.'
   })),
   ...processSettings
 }, { additionalProperties: false })
@@ -33,14 +36,27 @@ export default defineDriver({
   settings,
   locationSetting: 'location',
   isGuarded: true,
-  createOptions: Type.Object({}, { additionalProperties: true, description: 'Options of the driver in the process.' }),
-  resolve: ({ directory: own, ...rest }, { directory }) =>
-    ({ ...rest, directory: typeof own === 'string' ? path.resolve(directory, own) : own ?? directory }),
-  connect ({ command, settings = {}, env = {}, location, directory = process.cwd(), ...limits }, context) {
+  createOptions: Type.Object({}, {
+    additionalProperties: true,
+    description: 'Options of the driver in the process.'
+  }),
+  resolve: ({ directory: own, ...rest }, { directory }) => ({
+    ...rest,
+    directory: typeof own === 'string' ? path.resolve(directory, own) : own ?? directory
+  }),
+  connect (
+    { command, settings = {}, env = {}, location, directory = process.cwd(), ...limits },
+    context
+  ) {
     return connectLazily(context, {
       driver: 'process',
       location: location ?? null,
-      launch: () => ({ command, settings: { ...settings }, env: env as Record<string, string>, directory }),
+      launch: () => ({
+        command,
+        settings: { ...settings },
+        env: env as Record<string, string>,
+        directory
+      }),
       ...limits
     })
   }

@@ -21,7 +21,7 @@ export interface ProcessOptions extends ProcessLimits {
   host?: string
   location: string | null
   /** Returns how to start the process. Throws a ProblemError if that is not possible. */
-  launch (): Launch
+  launch(): Launch
 }
 
 /**
@@ -46,10 +46,18 @@ export function connectLazily (context: Context, options: ProcessOptions): Conne
     ids: {},
     capabilities: {},
     prepare: async (call: Call) => (await load()).prepare(call),
-    get isDormant () { return host?.isRunning !== true },
-    async check (call) { await (await load()).check(call) },
-    refresh () { host?.refresh() },
-    async close () { await (await loading)?.close() }
+    get isDormant () {
+      return host?.isRunning !== true
+    },
+    async check (call) {
+      await (await load()).check(call)
+    },
+    refresh () {
+      host?.refresh()
+    },
+    async close () {
+      await (await loading)?.close()
+    }
   }
   return connection
 }

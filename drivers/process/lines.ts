@@ -3,9 +3,9 @@ import type { Readable } from 'node:stream'
 export interface LineOptions {
   /** The maximum number of bytes of one line. */
   maxBytes: number
-  onLine (line: string): void
+  onLine(line: string): void
   /** The line is longer than the maximum. The rest of the stream is ignored. */
-  onOverflow (): void
+  onOverflow(): void
 }
 
 const newline = 10

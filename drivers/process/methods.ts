@@ -9,8 +9,15 @@ const slow = [...direct, 'find_created']
 /** The methods that a process may have, by service: those of services.ts, except uploads, which are streams. */
 const methods: Readonly<Record<ServiceName, readonly string[]>> = {
   nodes: [
-    ...slow, 'check_create', ...nodeVerbs, 'list_nics', 'attach_nic', 'detach_nic', 'add_security_group',
-    'remove_security_group', 'console'
+    ...slow,
+    'check_create',
+    ...nodeVerbs,
+    'list_nics',
+    'attach_nic',
+    'detach_nic',
+    'add_security_group',
+    'remove_security_group',
+    'console'
   ],
   images: [...slow, 'import'],
   sizes: reading,
@@ -29,7 +36,10 @@ const methods: Readonly<Record<ServiceName, readonly string[]>> = {
 }
 
 /** The methods whose names differ in TypeScript. */
-const nameOf: Readonly<Record<string, string>> = { find_created: 'findCreated', check_create: 'checkCreate' }
+const nameOf: Readonly<Record<string, string>> = {
+  find_created: 'findCreated',
+  check_create: 'checkCreate'
+}
 
 const reads = new Set(['list', 'get', 'list_nics', 'console', 'find_created', 'check_create'])
 
@@ -58,7 +68,7 @@ export interface Method {
   isRead: boolean
   /** The position of the call among the arguments in TypeScript. */
   position: number
-  toParams (args: readonly unknown[]): Record<string, unknown>
+  toParams(args: readonly unknown[]): Record<string, unknown>
 }
 
 function toMethod (service: ServiceName, wireName: string): Method {
@@ -75,13 +85,21 @@ function toMethod (service: ServiceName, wireName: string): Method {
     return { operation: id, input, since: (since as Date).toISOString() }
   }
   return {
-    name, service, method, isRead: reads.has(wireName), position, toParams: wireName === 'find_created' ? lost : byName
+    name,
+    service,
+    method,
+    isRead: reads.has(wireName),
+    position,
+    toParams: wireName === 'find_created' ? lost : byName
   }
 }
 
 /** Every method that a process may have, by its name in the messages. */
-export const methodsByName: ReadonlyMap<string, Method> = new Map(services.flatMap((service) =>
-  methods[service].map((name) => [`${service}.${name}`, toMethod(service, name)] as const)))
+export const methodsByName: ReadonlyMap<string, Method> = new Map(
+  services.flatMap((service) =>
+    methods[service].map((name) => [`${service}.${name}`, toMethod(service, name)] as const)
+  )
+)
 
 type Service = Record<string, unknown>
 

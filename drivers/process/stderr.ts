@@ -7,9 +7,9 @@ const maxBytes = 1_048_576
 const maxLineLength = 4000
 
 export interface StderrOptions {
-  onLine (line: string): void
+  onLine(line: string): void
   /** Reports the number of lines of the last second that were not logged. */
-  onSkipped (lines: number): void
+  onSkipped(lines: number): void
 }
 
 /** Logs the lines of stderr, at most 100 in a second and at most 4000 characters of each. */

@@ -1,5 +1,11 @@
 import { readAuthority } from '../settings.ts'
-import { describe, type Connection, type Context, type ReadService, type ServiceName } from '../driver.ts'
+import {
+  describe,
+  type Connection,
+  type Context,
+  type ReadService,
+  type ServiceName
+} from '../driver.ts'
 import { printableName } from '../common/ids.ts'
 import {
   bind,
@@ -68,7 +74,8 @@ export function connect (settings: Settings, context: Context): Connection {
   const client = createClient({ session, http, timeout, microversions: false })
   const servers = bind(client, resources.server, { service: 'compute' })
   const region = () => session.region() ?? settings.region ?? null
-  const identifyIn = (collection: ServiceName) => (id: string) => context.identify(collection, id, region())
+  const identifyIn = (collection: ServiceName) => (id: string) =>
+    context.identify(collection, id, region())
 
   const connection: Connection = {
     cloud,

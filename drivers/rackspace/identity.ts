@@ -33,9 +33,15 @@ export function tokensUrl (authUrl: string) {
  * Makes the body of `POST /v2.0/tokens`: with the API key (Rackspace's extension), the password or
  * a token, in this order.
  */
-export function authRequest ({ username, api_key: apiKey, password, token, tenant_id: tenantId }: Settings) {
-  if (apiKey !== undefined) return { auth: { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey }, tenantId } }
-  if (password !== undefined) return { auth: { passwordCredentials: { username, password }, tenantId } }
+export function authRequest (
+  { username, api_key: apiKey, password, token, tenant_id: tenantId }: Settings
+) {
+  if (apiKey !== undefined) {
+    return { auth: { 'RAX-KSKEY:apiKeyCredentials': { username, apiKey }, tenantId } }
+  }
+  if (password !== undefined) {
+    return { auth: { passwordCredentials: { username, password }, tenantId } }
+  }
   return { auth: { token: { id: token }, tenantId } }
 }
 
@@ -73,7 +79,12 @@ function toGrant ({ body, headers }: HttpResponse): IdentityGrant {
     throw new ProblemError('provider_error', 'Identity answered without a token')
   }
   const defaultRegion = user?.['RAX-AUTH:defaultRegion']
-  return { token: token.id, catalog, defaultRegion, lifetime: lifetimeOf(token.expires, headers['date']) }
+  return {
+    token: token.id,
+    catalog,
+    defaultRegion,
+    lifetime: lifetimeOf(token.expires, headers['date'])
+  }
 }
 
 /**

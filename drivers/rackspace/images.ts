@@ -4,7 +4,13 @@ import type { Call } from '../call.ts'
 import { toChange, untilGone } from '../common/changes.ts'
 import { describe, type Identity, type ImageService } from '../driver.ts'
 import { toExactName, type FilterRule } from '../common/filters.ts'
-import { bind, createImageOfNode, createReadService, type Client, type FindImage } from '../openstack/public.ts'
+import {
+  bind,
+  createImageOfNode,
+  createReadService,
+  type Client,
+  type FindImage
+} from '../openstack/public.ts'
 import type { FieldRefusal } from '../common/refusals.ts'
 import { runSteps, type Step } from '../common/steps.ts'
 import { checkImageTags, imageOperationKey, toImageTags, withoutOperation } from './image-tags.ts'
@@ -74,7 +80,10 @@ const shared = 'org.openstack__1__'
 
 /** Glance's names of distributions, where they differ from the domain of the publisher. */
 const distros: Readonly<Record<string, string>> = {
-  archlinux: 'arch', fedoraproject: 'fedora', redhat: 'rhel', microsoft: 'windows'
+  archlinux: 'arch',
+  fedoraproject: 'fedora',
+  redhat: 'rhel',
+  microsoft: 'windows'
 }
 
 /** Rackspace writes a distribution as a reversed domain: `org.debian`, `com.microsoft.server`. */
@@ -193,7 +202,9 @@ export function createImages (client: Client, identify: (id: string) => Identity
     async findCreated (lost, _since, call) {
       const all = await images.all({ limit: 1000 }, call)
       return all
-        .filter((image) => image.name === lost.input.name && image.metadata?.[imageOperationKey] === lost.id)
+        .filter((image) =>
+          image.name === lost.input.name && image.metadata?.[imageOperationKey] === lost.id
+        )
         .map(({ id }) => ({ kind: 'image', id }))
     },
 

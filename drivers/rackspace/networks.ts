@@ -54,7 +54,10 @@ export const toNetwork = (raw: CloudNetwork, identity: Identity, extra: boolean)
  * Networks of Cloud Networks (`/os-networksv2` of Nova). Isolated networks can be made and deleted,
  * but not changed.
  */
-export function createNetworks (client: Client, identify: (id: string) => Identity): NetworkService {
+export function createNetworks (
+  client: Client,
+  identify: (id: string) => Identity
+): NetworkService {
   const networks = bind<CloudNetwork>(client, networkCalls, { service: 'compute', explain })
   const convert = (raw: CloudNetwork, extra: boolean) => toNetwork(raw, identify(raw.id), extra)
 
@@ -74,7 +77,9 @@ function explain (error: unknown, { ids: [id], fields }: RefusalContext) {
 
 function explainCreate (error: ProblemError, fields: readonly FieldRefusal[]) {
   if (error.code !== 'provider_rejected') return error
-  if (/too many networks/i.test(error.message)) return error.with({ code: 'provider_quota_exceeded' })
+  if (/too many networks/i.test(error.message)) {
+    return error.with({ code: 'provider_quota_exceeded' })
+  }
   return pointToField(error, fields) ?? error
 }
 

@@ -12,16 +12,23 @@ export interface VirtualInterface {
   ip_addresses?: Array<{ address: string, network_id?: string, network_label?: string }>
 }
 
-const interfaceCalls = defres('compute', '/servers/:server_id/os-virtual-interfacesv2', 'virtual_interface', {
-  only: ['list', 'create', 'del']
-})
+const interfaceCalls = defres(
+  'compute',
+  '/servers/:server_id/os-virtual-interfacesv2',
+  'virtual_interface',
+  {
+    only: ['list', 'create', 'del']
+  }
+)
 
 const fields: readonly FieldRefusal[] = [{ pattern: /network/i, pointer: '/network_id' }]
 
 /**
  * Converts a virtual interface, which has no subnet, no security groups and no state of its own.
  */
-export function toNic ({ id, mac_address: mac, ip_addresses: addresses = [] }: VirtualInterface): Nic {
+export function toNic (
+  { id, mac_address: mac, ip_addresses: addresses = [] }: VirtualInterface
+): Nic {
   return {
     id,
     network_id: addresses[0]?.network_id ?? null,
@@ -72,7 +79,10 @@ const attachCodes: readonly ProblemCode[] = [
  * The network is unknown, or the node is on it already: a node has one interface for each network.
  */
 function explainAttach (error: unknown) {
-  if (error instanceof ProblemError && attachCodes.includes(error.code) && /already/i.test(error.message)) {
+  if (
+    error instanceof ProblemError && attachCodes.includes(error.code) &&
+    /already/i.test(error.message)
+  ) {
     return error.with({ code: 'already_exists' })
   }
   return explainFields(error, fields)

@@ -44,7 +44,8 @@ export function createQuotas (client: Client): QuotaService {
   const nova = bind(client, {}, { service: 'compute' })
   const cinder = bind(client, {}, { service: 'volume' })
 
-  const readNova = async (call: Call) => fromLimits(await nova.read<Limits>(novaLimits.read, call), rows)
+  const readNova = async (call: Call) =>
+    fromLimits(await nova.read<Limits>(novaLimits.read, call), rows)
 
   const readCinder = async (call: Call) => {
     const tenant = await client.project(call)

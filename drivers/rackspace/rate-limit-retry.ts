@@ -17,7 +17,10 @@ export function retryOverLimit (http: HttpClient, timeout: number): HttpClient {
         const response = withRetryAfter(await http.request(request, call))
         const wait = waitOf(response, request.read ?? request.method === 'GET')
         // A stream cannot be sent again.
-        if (wait === undefined || wait > budget || retries === maxRetries || request.stream !== undefined) {
+        if (
+          wait === undefined || wait > budget || retries === maxRetries ||
+          request.stream !== undefined
+        ) {
           return response
         }
         budget -= wait
@@ -37,7 +40,9 @@ export function retryOverLimit (http: HttpClient, timeout: number): HttpClient {
 function waitOf (response: HttpResponse, read: boolean) {
   if (response.status !== 413) return undefined
   const { code } = problemOf(response, { service: 'cloud', read })
-  return code === 'provider_rate_limited' ? parseRetryAfter(response.headers['retry-after']) : undefined
+  return code === 'provider_rate_limited'
+    ? parseRetryAfter(response.headers['retry-after'])
+    : undefined
 }
 
 interface OverLimit {

@@ -16,7 +16,9 @@ import type { Settings } from './settings.ts'
  * region. It holds one token of Identity v2.0.
  */
 export function createSession (
-  settings: Settings, http: HttpClient, { timeout, secrets }: Pick<Context, 'timeout' | 'secrets'>
+  settings: Settings,
+  http: HttpClient,
+  { timeout, secrets }: Pick<Context, 'timeout' | 'secrets'>
 ): Session {
   const url = tokensUrl(settings.auth_url)
   const body = authRequest(settings)
@@ -31,7 +33,10 @@ export function createSession (
   })
 }
 
-function toGrant ({ token, catalog, defaultRegion, lifetime }: IdentityGrant, wanted = defaultRegion): Grant {
+function toGrant (
+  { token, catalog, defaultRegion, lifetime }: IdentityGrant,
+  wanted = defaultRegion
+): Grant {
   const findUrls = (service: Service) => ({ [service]: findEndpoint(catalog, service, wanted).url })
   const access = createAccess({ token, ...findHome(catalog, wanted), findUrls })
   return { access, lifetime, hasService: (service) => hasService(catalog, service, wanted) }

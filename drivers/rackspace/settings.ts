@@ -17,7 +17,8 @@ export const Settings = Type.Object({
   token: secret('An existing token, instead of user and key; with `tenant_id`.'),
   tenant_id: text('Number of the account.', { examples: ['123456'] }),
   region: text('Region; by default that of the account.', {
-    pattern: '^[A-Za-z0-9-]+$', examples: ['DFW', 'LON']
+    pattern: '^[A-Za-z0-9-]+$',
+    examples: ['DFW', 'LON']
   }),
   auth_url: Type.String({
     pattern: '^https?://[^/]',
@@ -60,7 +61,10 @@ export function resolve (given: Fields, source: SettingsSource): Fields {
 export function fromOriginal ({ user, password, extra }: OriginalEntry): ConvertedEntry {
   const { ex_force_auth_version: version, ...others } = extra
   renameParameters(extra, { ...params, ex_force_auth_version: '' })
-  const credential = { username: user, [version === '2.0_password' ? 'password' : 'api_key']: password }
+  const credential = {
+    username: user,
+    [version === '2.0_password' ? 'password' : 'api_key']: password
+  }
   const { region = 'DFW', ...settings } = renameParameters(others, params)
   return { settings: { ...defined(credential), ...settings, region } }
 }
@@ -75,9 +79,15 @@ export const aliases = {
 /** Names the missing credential; undefined if none is missing. */
 function findMissing (settings: Fields): string | undefined {
   const { username, api_key: key, password, token, tenant_id: tenant } = settings
-  if (token !== undefined) return tenant === undefined ? 'tenant_id is required with token' : undefined
+  if (token !== undefined) {
+    return tenant === undefined
+      ? 'tenant_id is required with token'
+      : undefined
+  }
   if (username === undefined) return 'username is required, or token with tenant_id'
-  return key === undefined && password === undefined ? 'api_key is required, or password' : undefined
+  return key === undefined && password === undefined
+    ? 'api_key is required, or password'
+    : undefined
 }
 
 const toAbsolute = (file: string, { directory, env }: SettingsSource) =>

@@ -15,16 +15,36 @@ export interface Answer {
   resource: { id: string }
 }
 
-const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGbM9u0UoEu9KFHTCHPIoBqTNWZuVEjJ0mVyFBbE2y5x me@example.test'
+const publicKey =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGbM9u0UoEu9KFHTCHPIoBqTNWZuVEjJ0mVyFBbE2y5x me@example.test'
 
 const collections = [
-  'Node', 'Image', 'Size', 'Location', 'KeyPair', 'Network', 'Subnet', 'Router', 'SecurityGroup', 'FloatingIp',
-  'FloatingIpPool', 'Volume', 'VolumeType', 'Snapshot'
+  'Node',
+  'Image',
+  'Size',
+  'Location',
+  'KeyPair',
+  'Network',
+  'Subnet',
+  'Router',
+  'SecurityGroup',
+  'FloatingIp',
+  'FloatingIpPool',
+  'Volume',
+  'VolumeType',
+  'Snapshot'
 ]
 
 async function callReads (call: CallApi) {
   for (const name of ['Liveness', 'Readiness']) await call(`get${name}`)
-  const single = ['listClouds', 'getCloud', 'refreshCloud', 'listQuotas', 'getSummary', 'listDrivers']
+  const single = [
+    'listClouds',
+    'getCloud',
+    'refreshCloud',
+    'listQuotas',
+    'getSummary',
+    'listDrivers'
+  ]
   for (const operationId of single) await call(operationId)
   await call('getDriver', { path: { driver: 'dummy' } })
   await call('listAudit', { query: 'limit=1' })
@@ -49,9 +69,22 @@ async function callReads (call: CallApi) {
 async function callVerbs (call: CallApi, id: string, sizeId: string, imageId: string) {
   const path = { id }
   const verbs: [name: string, input?: object][] = [
-    ['stop'], ['start'], ['reboot', { type: 'hard' }], ['pause'], ['resume'], ['suspend'], ['resume'], ['shelve'],
-    ['resume'], ['rescue', {}], ['unrescue'], ['resize', { size_id: sizeId }], ['confirmResize'],
-    ['resize', { size_id: 'dummy.small' }], ['revertResize'], ['rebuild', { image_id: imageId }]
+    ['stop'],
+    ['start'],
+    ['reboot', { type: 'hard' }],
+    ['pause'],
+    ['resume'],
+    ['suspend'],
+    ['resume'],
+    ['shelve'],
+    ['resume'],
+    ['rescue', {}],
+    ['unrescue'],
+    ['resize', { size_id: sizeId }],
+    ['confirmResize'],
+    ['resize', { size_id: 'dummy.small' }],
+    ['revertResize'],
+    ['rebuild', { image_id: imageId }]
   ]
   for (const [verb, body] of verbs) await call(`${verb}Node`, { path, body })
   for (const [verb, input] of verbs) await call(`${verb}Nodes`, { body: { ids: [id], input } })
@@ -65,18 +98,26 @@ async function callStorage (call: CallApi, node: string) {
   await call('extendVolume', { path, body: { size: 20 } })
   await call('attachVolume', { path, body: { node_id: node } })
   await call('detachVolume', { path, body: { node_id: node } })
-  const { resource: snapshot } = await call('createSnapshot', { body: { name: 'monday', volume_id: volume.id } })
+  const { resource: snapshot } = await call('createSnapshot', {
+    body: { name: 'monday', volume_id: volume.id }
+  })
   await call('listSnapshots')
   await call('getSnapshot', { path: { id: snapshot.id } })
   await call('updateSnapshot', { path: { id: snapshot.id }, body: { name: 'keep' } })
   await call('deleteSnapshot', { path: { id: snapshot.id } })
   await call('deleteVolume', { path })
 
-  const { resource: image } = await call('createImage', { body: { name: 'web-golden', node_id: node } })
+  const { resource: image } = await call('createImage', {
+    body: { name: 'web-golden', node_id: node }
+  })
   await call('updateImage', { path: { id: image.id }, body: { name: 'web-golden-1' } })
   await call('deleteImage', { path: { id: image.id } })
   await call('importImage', {
-    body: { name: 'debian-13', disk_format: 'qcow2', url: 'https://cloud.debian.org/images/debian-13.qcow2' }
+    body: {
+      name: 'debian-13',
+      disk_format: 'qcow2',
+      url: 'https://cloud.debian.org/images/debian-13.qcow2'
+    }
   })
   await call('uploadImage', { query: 'name=tiny&disk_format=raw', file: 'the bytes of the file' })
 }
@@ -84,7 +125,9 @@ async function callStorage (call: CallApi, node: string) {
 async function callNetworks (call: CallApi, node: string) {
   const { id: network } = await call('createNetwork', { body: { name: 'backend' } })
   await call('updateNetwork', { path: { id: network }, body: { name: 'backend-1' } })
-  const { id: subnet } = await call('createSubnet', { body: { network_id: network, cidr: '192.168.7.0/24' } })
+  const { id: subnet } = await call('createSubnet', {
+    body: { network_id: network, cidr: '192.168.7.0/24' }
+  })
   await call('updateSubnet', { path: { id: subnet }, body: { dns_servers: ['192.168.7.2'] } })
   const { id: router } = await call('createRouter', {
     body: { name: 'edge', external_gateway: { network_id: 'net-public' } }
@@ -101,10 +144,16 @@ async function callNetworks (call: CallApi, node: string) {
   await call('deleteSubnet', { path: { id: subnet } })
   await call('deleteNetwork', { path: { id: network } })
 
-  const { id: group } = await call('createSecurityGroup', { body: { name: 'web', description: 'HTTP' } })
-  await call('updateSecurityGroup', { path: { id: group }, body: { description: 'HTTP and HTTPS' } })
+  const { id: group } = await call('createSecurityGroup', {
+    body: { name: 'web', description: 'HTTP' }
+  })
+  await call('updateSecurityGroup', {
+    path: { id: group },
+    body: { description: 'HTTP and HTTPS' }
+  })
   const { id: rule } = await call('createSecurityGroupRule', {
-    path: { id: group }, body: { direction: 'ingress', protocol: 'tcp', port_min: 80, port_max: 80, cidr: '0.0.0.0/0' }
+    path: { id: group },
+    body: { direction: 'ingress', protocol: 'tcp', port_min: 80, port_max: 80, cidr: '0.0.0.0/0' }
   })
   await call('addNodeSecurityGroup', { path: { id: node }, body: { security_group_id: group } })
   await call('removeNodeSecurityGroup', { path: { id: node, group } })
@@ -125,7 +174,12 @@ export async function callAll (call: CallApi) {
   await call('listKeyPairs')
   await call('getKeyPair', { path: { id: 'laptop' } })
   // This body must work on the default farm as well: Swagger UI offers it.
-  const body = { name: 'web-9', image_id: 'img-debian-12', size_id: 'dummy.small', tags: { env: 'test' } }
+  const body = {
+    name: 'web-9',
+    image_id: 'img-debian-12',
+    size_id: 'dummy.small',
+    tags: { env: 'test' }
+  }
   await call('validateNode', { body })
   const operation = await call('createNode', { body })
   const { id } = operation.resource
@@ -136,7 +190,8 @@ export async function callAll (call: CallApi) {
   await callStorage(call, id)
   await callNetworks(call, id)
   await call('assignNode', {
-    path: { id }, body: { user: 'ada', application: 'billing', expires_in: 1800, on_expiry: 'stop' }
+    path: { id },
+    body: { user: 'ada', application: 'billing', expires_in: 1800, on_expiry: 'stop' }
   })
   await call('listAssignments', { query: 'user=ada' })
   await call('releaseNode', { path: { id }, body: {} })

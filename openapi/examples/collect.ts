@@ -20,13 +20,20 @@ export interface Example {
   answer?: unknown
 }
 
-interface Document { paths: Record<string, Record<string, { operationId: string, parameters?: { name: string }[] }>> }
+interface Document {
+  paths: Record<string, Record<string, { operationId: string, parameters?: { name: string }[] }>>
+}
 
 /** The default farm in memory. Its changes are done at once, and it keeps destroyed nodes. */
 function exampleSettings (drivers: ReadonlyMap<string, DriverPlugin>) {
-  const settings = loadSettings({ env: { STORE_FILE: ':memory:' }, cwd: import.meta.dirname, drivers })
+  const settings = loadSettings({
+    env: { STORE_FILE: ':memory:' },
+    cwd: import.meta.dirname,
+    drivers
+  })
   const clouds = settings.clouds.map((cloud) => ({
-    ...cloud, settings: { ...cloud.settings, state_file: null, delay: 0, soft_delete_seconds: 3600 }
+    ...cloud,
+    settings: { ...cloud.settings, state_file: null, delay: 0, soft_delete_seconds: 3600 }
   }))
   // It has a part of the table that `orchestrator install libcloud` writes.
   const dataDirectory = path.join(packageFolder, 'openapi/examples')
@@ -45,35 +52,53 @@ function createNormalizer () {
     return replaced.get(text)!
   }
   const digits = (n: number) => hex(n).toString(16).padStart(8, '0')
-  return (text: string) => text
-    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, '2026-01-31T12:00:00.000Z')
-    .replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) =>
-      keep(id, (n) => `019c13d0-7a00-7000-8000-0000${digits(n)}`))
-    .replaceAll(/\b(node|vol|snap|fip|router|sg|rule|nic|img|net|subnet)-[0-9a-f]{8}\b/g, (id, kind: string) =>
-      keep(id, (n) => `${kind}-${digits(n)}`))
-    .replaceAll(/orch_[0-9a-f]{64}/g, 'orch_…')
-    .replaceAll(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, (mac) =>
-      keep(mac, (n) => `0a:16:${digits(n).match(/../g)!.join(':')}`))
-    .replaceAll(/"next_cursor":"[^"]+"/g, '"next_cursor":"eyJxdWVyeSI6IkNUY0RsaHVqczVOaS1Ic08ifQ"')
-    .replaceAll(/"elapsed_ms":\s*[\d.]+/g, '"elapsed_ms":0.4')
+  return (text: string) =>
+    text
+      .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, '2026-01-31T12:00:00.000Z')
+      .replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) =>
+        keep(id, (n) => `019c13d0-7a00-7000-8000-0000${digits(n)}`))
+      .replaceAll(
+        /\b(node|vol|snap|fip|router|sg|rule|nic|img|net|subnet)-[0-9a-f]{8}\b/g,
+        (id, kind: string) =>
+          keep(id, (n) => `${kind}-${digits(n)}`)
+      )
+      .replaceAll(/orch_[0-9a-f]{64}/g, 'orch_…')
+      .replaceAll(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, (mac) =>
+        keep(mac, (n) =>
+          `0a:16:${digits(n).match(/../g)!.join(':')}`))
+      .replaceAll(
+        /"next_cursor":"[^"]+"/g,
+        '"next_cursor":"eyJxdWVyeSI6IkNUY0RsaHVqczVOaS1Ic08ifQ"'
+      )
+      .replaceAll(/"elapsed_ms":\s*[\d.]+/g, '"elapsed_ms":0.4')
 }
 
 /** Calls every operation on a server with a dummy cloud, and returns the calls by their operationId. */
-export async function collectExamples (drivers: ReadonlyMap<string, DriverPlugin>): Promise<Examples> {
+export async function collectExamples (
+  drivers: ReadonlyMap<string, DriverPlugin>
+): Promise<Examples> {
   const app = createApp({ settings: exampleSettings(drivers), drivers })
   const found: Examples = {}
   try {
     await app.ready()
     const { paths } = app.swagger() as unknown as Document
-    const routes = new Map(Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods)
-      .map(([method, { operationId, parameters = [] }]) => [operationId, { path, method, parameters }] as const)))
+    const routes = new Map(
+      Object.entries(paths).flatMap(([path, methods]) =>
+        Object.entries(methods)
+          .map(([method, { operationId, parameters = [] }]) =>
+            [operationId, { path, method, parameters }] as const
+          )
+      )
+    )
     await callAll(async (operationId, { path: given = {}, query, body, file } = {}) => {
       const route = routes.get(operationId)
       if (route === undefined) throw new Error(`There is no operation ${operationId}`)
       const values: Record<string, string> = { cloud: 'default', ...given }
       const used: Record<string, string> = {}
-      const pathname = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-        encodeURIComponent(used[name] = values[name]!))
+      const pathname = route.path.replaceAll(
+        /\{(\w+)\}/g,
+        (_, name: string) => encodeURIComponent(used[name] = values[name]!)
+      )
       const headers: Record<string, string> = {}
       if (route.parameters.some(({ name }) => name === 'prefer')) headers['prefer'] = 'wait=30'
       if (body !== undefined) headers['content-type'] = 'application/json'

@@ -8,12 +8,21 @@ import { anyOf } from './query.ts'
  */
 
 /** `min_FIELD` and `max_FIELD`, both inclusive. `words` names the field with its unit: `GiB of disk`. */
-export const rangeOf = (field: string, words: string): TProperties => Object.fromEntries(
-  [['min', 'least'], ['max', 'most']].map(([prefix, bound]) => [`${prefix}_${field}`, Type.Optional(decimal({
-    minimum: 0, description: `Only those with at ${bound} so many ${words}.`
-  }))]))
+export const rangeOf = (field: string, words: string): TProperties =>
+  Object.fromEntries(
+    [['min', 'least'], ['max', 'most']].map((
+      [prefix, bound]
+    ) => [
+      `${prefix}_${field}`,
+      Type.Optional(decimal({
+        minimum: 0,
+        description: `Only those with at ${bound} so many ${words}.`
+      }))
+    ])
+  )
 
-const time = (description: string) => Type.Optional(Type.String({ format: 'date-time', maxLength: 64, description }))
+const time = (description: string) =>
+  Type.Optional(Type.String({ format: 'date-time', maxLength: 64, description }))
 
 /** The interval of `created_at`: from one time on, and before another, so that adjacent intervals share no item. */
 export const createdFilters = {

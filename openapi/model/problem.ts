@@ -35,7 +35,8 @@ export const problems = {
   unauthenticated: {
     status: 401,
     title: 'The request has no valid credentials',
-    hint: 'Send a key of this server, or a token of its OpenID Connect issuer, as `Authorization: Bearer …`.'
+    hint:
+      'Send a key of this server, or a token of its OpenID Connect issuer, as `Authorization: Bearer …`.'
   },
   permission_denied: {
     status: 403,
@@ -143,12 +144,14 @@ export const problems = {
   host_not_allowed: {
     status: 421,
     title: 'The server does not answer to this host name',
-    hint: 'Use an IP address or localhost, or add the name to `allowed_hosts` in the settings of the server.'
+    hint:
+      'Use an IP address or localhost, or add the name to `allowed_hosts` in the settings of the server.'
   },
   connection_not_protected: {
     status: 421,
     title: 'The connection to the server is not protected',
-    hint: 'Use the HTTPS address of the proxy. To serve HTTPS without one, set `tls` in the settings of the server.'
+    hint:
+      'Use the HTTPS address of the proxy. To serve HTTPS without one, set `tls` in the settings of the server.'
   },
   rate_limited: {
     status: 429,
@@ -208,7 +211,8 @@ export const problems = {
   store_unavailable: {
     status: 503,
     title: 'The server cannot write to its store',
-    hint: 'Nothing was sent to the cloud. Send the request again later. The log of the server has the reason.',
+    hint:
+      'Nothing was sent to the cloud. Send the request again later. The log of the server has the reason.',
     retryable: true
   },
   overloaded: {
@@ -220,7 +224,8 @@ export const problems = {
   issuer_unavailable: {
     status: 503,
     title: 'The issuer of the token cannot be reached',
-    hint: 'Send the request again later. The administrator of this server finds the reason in its log.',
+    hint:
+      'Send the request again later. The administrator of this server finds the reason in its log.',
     retryable: true
   },
   shutting_down: {
@@ -243,55 +248,71 @@ export const problems = {
 } satisfies Record<string, CatalogEntry>
 
 export type ProblemCode = keyof typeof problems
-export const ProblemCode = model('ProblemCode', openEnum(Object.keys(problems) as ProblemCode[],
-  'The kind of the error, for programs.'))
+export const ProblemCode = model(
+  'ProblemCode',
+  openEnum(Object.keys(problems) as ProblemCode[], 'The kind of the error, for programs.')
+)
 
-export const FieldError = model('FieldError', Type.Object({
-  in: Type.Enum(['body', 'query', 'path', 'header'], { type: 'string' }),
-  pointer: Type.String({
-    description: 'JSON Pointer of the field; "" means the whole part.', examples: ['/image_id']
-  }),
-  message: Type.String({ description: 'The expected value.' })
-}, { description: 'A field of the request that is not valid.' }))
+export const FieldError = model(
+  'FieldError',
+  Type.Object({
+    in: Type.Enum(['body', 'query', 'path', 'header'], { type: 'string' }),
+    pointer: Type.String({
+      description: 'JSON Pointer of the field; "" means the whole part.',
+      examples: ['/image_id']
+    }),
+    message: Type.String({ description: 'The expected value.' })
+  }, { description: 'A field of the request that is not valid.' })
+)
 export type FieldError = Static<typeof FieldError>
 
-export const ProviderError = model('ProviderError', Type.Object({
-  code: nullableString(),
-  message: nullableString(),
-  request_id: nullableString("The cloud's own id of the request, for its support.")
-}, { description: 'The error of the cloud itself.' }))
+export const ProviderError = model(
+  'ProviderError',
+  Type.Object({
+    code: nullableString(),
+    message: nullableString(),
+    request_id: nullableString("The cloud's own id of the request, for its support.")
+  }, { description: 'The error of the cloud itself.' })
+)
 export type ProviderError = Static<typeof ProviderError>
 
 export type Problem = Static<typeof Problem>
-export const Problem = model('Problem', Type.Object({
-  type: Type.String({
-    description: 'A URI reference that identifies the kind of problem, and the page of this server about it.',
-    examples: ['/problems/invalid_state']
-  }),
-  title: Type.String(),
-  status: integer({ description: 'The HTTP status.' }),
-  detail: Type.String({ description: 'A sentence for people: what happened.' }),
-  instance: Type.Optional(Type.String({ description: 'The path of the request.' })),
-  code: ProblemCode,
-  request_id: Type.Optional(Type.String({ description: 'The X-Request-Id of the request.' })),
-  cloud: Type.Optional(Type.String()),
-  driver: Type.Optional(Type.String()),
-  retryable: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
-  retry_after: Type.Optional(decimal({ description: 'Seconds to wait before the next try.' })),
-  hint: Type.String({ description: 'The next step for the caller.' }),
-  capability: Type.Optional(Type.String({
-    description: 'With not_supported: the missing capability of the cloud.', examples: ['nodes.create.count']
-  })),
-  operation: Type.Optional(Type.String({
-    description: 'With operation_in_progress: the path of the operation under way.'
-  })),
-  state: Type.Optional(Type.String({ description: 'With invalid_state: the present state.' })),
-  allowed_actions: Type.Optional(Type.Array(Type.String(), {
-    description: 'With invalid_state: the actions that the state allows.'
-  })),
-  provider_error: Type.Optional(ProviderError),
-  errors: Type.Optional(Type.Array(FieldError, { description: 'With validation_failed: every invalid field.' }))
-}, { description: 'RFC 9457 problem details. Every error has this form.' }))
+export const Problem = model(
+  'Problem',
+  Type.Object({
+    type: Type.String({
+      description:
+        'A URI reference that identifies the kind of problem, and the page of this server about it.',
+      examples: ['/problems/invalid_state']
+    }),
+    title: Type.String(),
+    status: integer({ description: 'The HTTP status.' }),
+    detail: Type.String({ description: 'A sentence for people: what happened.' }),
+    instance: Type.Optional(Type.String({ description: 'The path of the request.' })),
+    code: ProblemCode,
+    request_id: Type.Optional(Type.String({ description: 'The X-Request-Id of the request.' })),
+    cloud: Type.Optional(Type.String()),
+    driver: Type.Optional(Type.String()),
+    retryable: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
+    retry_after: Type.Optional(decimal({ description: 'Seconds to wait before the next try.' })),
+    hint: Type.String({ description: 'The next step for the caller.' }),
+    capability: Type.Optional(Type.String({
+      description: 'With not_supported: the missing capability of the cloud.',
+      examples: ['nodes.create.count']
+    })),
+    operation: Type.Optional(Type.String({
+      description: 'With operation_in_progress: the path of the operation under way.'
+    })),
+    state: Type.Optional(Type.String({ description: 'With invalid_state: the present state.' })),
+    allowed_actions: Type.Optional(Type.Array(Type.String(), {
+      description: 'With invalid_state: the actions that the state allows.'
+    })),
+    provider_error: Type.Optional(ProviderError),
+    errors: Type.Optional(
+      Type.Array(FieldError, { description: 'With validation_failed: every invalid field.' })
+    )
+  }, { description: 'RFC 9457 problem details. Every error has this form.' })
+)
 
 export type ProblemDetails = Partial<Omit<Problem, 'type' | 'title' | 'status' | 'code'>> & {
   cause?: unknown
@@ -314,18 +335,26 @@ export class ProblemError extends Error {
   readonly details: Omit<ProblemDetails, 'cause' | 'outcomeUnknown'>
   readonly outcomeUnknown: boolean
 
-  constructor (code: ProblemCode, detail: string, { cause, outcomeUnknown = false, ...details }: ProblemDetails = {}) {
+  constructor (
+    code: ProblemCode,
+    detail: string,
+    { cause, outcomeUnknown = false, ...details }: ProblemDetails = {}
+  ) {
     super(detail, { cause })
     this.name = 'ProblemError'
     this.code = code
     this.status = problems[code].status
     // A detail that is undefined must not hide the default of the catalog.
-    this.details = Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined))
+    this.details = Object.fromEntries(
+      Object.entries(details).filter(([, value]) => value !== undefined)
+    )
     this.outcomeUnknown = outcomeUnknown
   }
 
   /** Copies this error with the given differences. The copy keeps `outcomeUnknown`; this error becomes its cause. */
-  with ({ code = this.code, detail = this.message, ...more }: ProblemDetails & { code?: ProblemCode }): ProblemError {
+  with (
+    { code = this.code, detail = this.message, ...more }: ProblemDetails & { code?: ProblemCode }
+  ): ProblemError {
     const { details, outcomeUnknown } = this
     return new ProblemError(code, detail, { ...details, outcomeUnknown, cause: this, ...more })
   }
@@ -341,7 +370,11 @@ export function toKnownProblem (error: ProblemError): ProblemError {
   if (isKnown && error.status === problems[error.code].status) return error
   const { message, details, outcomeUnknown } = error
   const detail = isKnown ? message : `${message} (${error.code})`
-  return new ProblemError(isKnown ? error.code : 'provider_error', detail, { ...details, outcomeUnknown, cause: error })
+  return new ProblemError(isKnown ? error.code : 'provider_error', detail, {
+    ...details,
+    outcomeUnknown,
+    cause: error
+  })
 }
 
 /** Returns the response body of an error. It has neither `cause` nor stack, which are for the log. */

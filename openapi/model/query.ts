@@ -5,13 +5,20 @@ import { partialType } from './page.ts'
 
 const text = Type.String({ minLength: 1, maxLength: 255 })
 
-const commaSeparated = (items: TSchema, description: string) => Type.Optional(Type.Unsafe<string[]>({
-  type: 'array', items, maxItems: 100, description: `${description} Comma separated, or repeated.`
-}))
+const commaSeparated = (items: TSchema, description: string) =>
+  Type.Optional(Type.Unsafe<string[]>({
+    type: 'array',
+    items,
+    maxItems: 100,
+    description: `${description} Comma separated, or repeated.`
+  }))
 
 /** A filter whose values are alternatives. */
 export const anyOf = (description: string, values?: readonly string[]) =>
-  commaSeparated(values === undefined ? text : Type.Enum([...values], { type: 'string' }), description)
+  commaSeparated(
+    values === undefined ? text : Type.Enum([...values], { type: 'string' }),
+    description
+  )
 
 /** Whether a query parameter may hold several values with commas between them. A value of `tag` may have a comma. */
 export const isCommaSeparated = (name: string, schema: TSchema | undefined) =>
@@ -19,9 +26,16 @@ export const isCommaSeparated = (name: string, schema: TSchema | undefined) =>
 
 /** The parameters of every list, beside its own filters. */
 export const paging = {
-  limit: integer({ minimum: 1, maximum: 1000, default: 100, description: 'Maximum number of items on a page.' }),
+  limit: integer({
+    minimum: 1,
+    maximum: 1000,
+    default: 100,
+    description: 'Maximum number of items on a page.'
+  }),
   cursor: Type.Optional(Type.String({
-    minLength: 1, maxLength: 4096, description: '`next_cursor` of the previous page, with the same query.'
+    minLength: 1,
+    maxLength: 4096,
+    description: '`next_cursor` of the previous page, with the same query.'
   }))
 }
 
@@ -33,27 +47,37 @@ export const listTimeout = {
     minimum: 0.1,
     maximum: 60,
     default: 10,
-    description: 'Seconds to wait for the clouds. `sources` names those that did not answer in time. A cloud that is ' +
+    description:
+      'Seconds to wait for the clouds. `sources` names those that did not answer in time. A cloud that is ' +
       'down gets one second.'
   })
 }
 
 export const partial = {
-  partial: Type.Boolean({ default: true, description: 'If false, the list fails if any cloud fails.' })
+  partial: Type.Boolean({
+    default: true,
+    description: 'If false, the list fails if any cloud fails.'
+  })
 }
 
 const common = {
   // No example: Swagger UI would send it, and the list would be empty.
   name: Type.Optional(Type.String({
-    minLength: 1, maxLength: 255, description: 'Exactly this name. `*` matches any text: `web*`.'
+    minLength: 1,
+    maxLength: 255,
+    description: 'Exactly this name. `*` matches any text: `web*`.'
   })),
   tag: Type.Optional(Type.Unsafe<string[]>({
     type: 'array',
     items: text,
     maxItems: 20,
-    description: '`key=value`, or `key` for any value. If repeated, all must match. `tag.key=value` means the same.'
+    description:
+      '`key=value`, or `key` for any value. If repeated, all must match. `tag.key=value` means the same.'
   })),
-  include: commaSeparated(Type.Enum(['extra'], { type: 'string' }), "`extra` adds the cloud's own fields."),
+  include: commaSeparated(
+    Type.Enum(['extra'], { type: 'string' }),
+    "`extra` adds the cloud's own fields."
+  ),
   ...partial
 }
 
@@ -66,9 +90,14 @@ const fieldParameters = (model: string) => {
   const sortable = sortableFieldsOf(model)
   const sort = [...sortable, ...sortable.map((name) => `-${name}`)]
   return {
-    sort: commaSeparated(Type.Enum(sort, { type: 'string' }), 'Fields to sort by; `-` means descending.'),
-    fields: commaSeparated(Type.Enum(Object.keys(propertiesOf(model)), { type: 'string' }),
-      `Only these fields of each item. The answer is then \`${partialType}\`.`)
+    sort: commaSeparated(
+      Type.Enum(sort, { type: 'string' }),
+      'Fields to sort by; `-` means descending.'
+    ),
+    fields: commaSeparated(
+      Type.Enum(Object.keys(propertiesOf(model)), { type: 'string' }),
+      `Only these fields of each item. The answer is then \`${partialType}\`.`
+    )
   }
 }
 

@@ -5,31 +5,46 @@ const maxWaiting = 16 * 1024 * 1024
 
 /** A log that can be rotated. */
 export interface LogFile {
-  write (line: string): void
+  write(line: string): void
   /** Continues in a new file of the same name. No line is lost or split: earlier ones go to the earlier file. */
-  reopen (): Promise<void>
+  reopen(): Promise<void>
   /** Resolves when all lines are in the file. */
-  close (): Promise<void>
+  close(): Promise<void>
 }
 
 /**
  * Opens a file, of mode 0640 if it is new, and adds to its end without waiting for the disk. `report` receives a
  * sentence for each begin of a failure. Throws an Error that says what to do if the file cannot be opened.
  */
-export async function openLogFile (file: string, report: (message: string) => void): Promise<LogFile> {
+export async function openLogFile (
+  file: string,
+  report: (message: string) => void
+): Promise<LogFile> {
   // Loaded here, because most servers log to stdout only.
   const { SonicBoom } = (await import('sonic-boom')).default
 
   const open = async () => {
-    const stream = new SonicBoom({ dest: file, append: true, mode: 0o640, sync: false, maxLength: maxWaiting })
+    const stream = new SonicBoom({
+      dest: file,
+      append: true,
+      mode: 0o640,
+      sync: false,
+      maxLength: maxWaiting
+    })
     await once(stream, 'ready')
     let isFailing = false
     let dropped = 0
     stream.on('error', (error: Error) => {
-      if (!isFailing) report(`The log ${file} cannot be written: ${error.message}. Free space, or correct the folder`)
+      if (!isFailing) {
+        report(
+          `The log ${file} cannot be written: ${error.message}. Free space, or correct the folder`
+        )
+      }
       isFailing = true
     })
-    stream.on('drop', () => { dropped++ })
+    stream.on('drop', () => {
+      dropped++
+    })
     stream.on('drain', () => {
       if (isFailing) report(`The log ${file} can be written again; ${dropped} lines were lost`)
       isFailing = false
@@ -39,8 +54,10 @@ export async function openLogFile (file: string, report: (message: string) => vo
   }
 
   let stream = await open().catch((error: Error) => {
-    throw new Error(`The log ${file} cannot be opened: ${error.message}. Name a file in a folder that exists and ` +
-      'that this user may write')
+    throw new Error(
+      `The log ${file} cannot be opened: ${error.message}. Name a file in a folder that exists and ` +
+        'that this user may write'
+    )
   })
 
   const end = async (earlier: typeof stream) => {
@@ -57,14 +74,20 @@ export async function openLogFile (file: string, report: (message: string) => vo
       stream = next
       await end(earlier)
     } catch (error) {
-      report(`The log ${file} cannot be opened again: ${(error as Error).message}. The earlier file stays in use`)
+      report(
+        `The log ${file} cannot be opened again: ${
+          (error as Error).message
+        }. The earlier file stays in use`
+      )
     }
   }
 
   // One after the other: a second signal, or the end of the server, may come during the first.
   let last = Promise.resolve()
   return {
-    write (line) { stream.write(line) },
+    write (line) {
+      stream.write(line)
+    },
     reopen () {
       last = last.then(reopen)
       return last

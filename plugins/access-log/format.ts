@@ -36,26 +36,39 @@ function toApacheTime (at: Date) {
 const escapeByte = (byte: number) => `\\x${byte.toString(16).padStart(2, '0')}`
 
 /** Escapes what could end a field or a line, as Apache does (mod_log_config, "Format Notes"). */
-const escapeField = (text: string) => text
-  .replaceAll(/["\\]/g, '\\$&')
-  .replaceAll(/[^\x20-\x7e]/gu, (character) =>
-    [...Buffer.from(character, character > '\xff' ? 'utf8' : 'latin1')].map(escapeByte).join(''))
+const escapeField = (text: string) =>
+  text
+    .replaceAll(/["\\]/g, '\\$&')
+    .replaceAll(/[^\x20-\x7e]/gu, (character) =>
+      [...Buffer.from(character, character > '\xff' ? 'utf8' : 'latin1')].map(escapeByte).join(''))
 
 const quote = (text: string | null) => text === null ? '"-"' : `"${escapeField(text)}"`
 
 /** The combined log format of Apache and nginx. Spaces separate the fields, so the name of a user gets none. */
-function toCombined ({ at, client, user, method, path, version, status, bytes, referer, userAgent }: Access) {
+function toCombined (
+  { at, client, user, method, path, version, status, bytes, referer, userAgent }: Access
+) {
   const name = user === null || user === '' ? '-' : escapeField(user).replaceAll(' ', '\\x20')
   const request = quote(`${method} ${path} HTTP/${version}`)
   const answer = `${status} ${bytes ?? '-'}`
-  return `${client} - ${name} [${toApacheTime(at)}] ${request} ${answer} ${quote(referer)} ${quote(userAgent)}`
+  return `${client} - ${name} [${toApacheTime(at)}] ${request} ${answer} ${quote(referer)} ${
+    quote(userAgent)
+  }`
 }
 
-const toJson = ({ at, version, userAgent, requestId, ...others }: Access) => JSON.stringify({
-  time: at.toISOString(), ...others, version, user_agent: userAgent, request_id: requestId
-})
+const toJson = ({ at, version, userAgent, requestId, ...others }: Access) =>
+  JSON.stringify({
+    time: at.toISOString(),
+    ...others,
+    version,
+    user_agent: userAgent,
+    request_id: requestId
+  })
 
 /** The formats of the access log by their names. Each returns one line, without its end. */
-export const accessFormats = { combined: toCombined, json: toJson } satisfies Record<string, (access: Access) => string>
+export const accessFormats = { combined: toCombined, json: toJson } satisfies Record<
+  string,
+  (access: Access) => string
+>
 
 export type AccessFormat = keyof typeof accessFormats

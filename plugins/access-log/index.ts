@@ -15,7 +15,7 @@ declare module 'fastify' {
 export interface AccessLog {
   format: AccessFormat
   /** Receives whole lines. */
-  output: { write (line: string): unknown }
+  output: { write(line: string): unknown }
 }
 
 /** nginx's status for a client that closed the connection before the answer. */
@@ -28,12 +28,14 @@ const cleanReferer = (referer: string | undefined) =>
   referer === undefined ? null : referer.replace(/[?#].*$/s, '').replace(/^(\w+:\/\/)[^/]*@/, '$1')
 
 /** An IPv4 client of a socket that listens on IPv6 as well is an IPv4 address in the log. */
-const cleanAddress = (address: string | undefined) => address?.replace(/^::ffff:(?=\d+\.)/i, '') ?? '-'
+const cleanAddress = (address: string | undefined) =>
+  address?.replace(/^::ffff:(?=\d+\.)/i, '') ?? '-'
 
 /** The name of the caller; null if the request has none: without `auth`, without a credential, or refused. */
 function nameOf ({ caller }: FastifyRequest) {
   // A request that was refused before the credentials were read has no caller.
-  const { kind, name } = (caller as FastifyRequest['caller'] | undefined | null) ?? { kind: 'anonymous', name: '' }
+  const { kind, name } = (caller as FastifyRequest['caller'] | undefined | null) ??
+    { kind: 'anonymous', name: '' }
   return kind === 'local' || kind === 'anonymous' ? null : name
 }
 
@@ -53,20 +55,22 @@ export default fp(async (fastify, { accessLog: { format, output } }: { accessLog
     raw.once('close', () => {
       const length = raw.headersSent ? reply.getHeader('content-length') : undefined
       const { referer, 'user-agent': userAgent } = request.headers
-      output.write(`${toLine({
-        at,
-        client,
-        user: nameOf(request),
-        method: request.method,
-        path: withoutQuery(request.raw.url!),
-        version: request.raw.httpVersion,
-        status: raw.headersSent ? raw.statusCode : clientClosed,
-        bytes: length === undefined ? null : Number(length),
-        ms: Math.round((performance.now() - started) * 100) / 100,
-        referer: cleanReferer(referer),
-        userAgent: userAgent ?? null,
-        requestId: request.id
-      })}\n`)
+      output.write(`${
+        toLine({
+          at,
+          client,
+          user: nameOf(request),
+          method: request.method,
+          path: withoutQuery(request.raw.url!),
+          version: request.raw.httpVersion,
+          status: raw.headersSent ? raw.statusCode : clientClosed,
+          bytes: length === undefined ? null : Number(length),
+          ms: Math.round((performance.now() - started) * 100) / 100,
+          referer: cleanReferer(referer),
+          userAgent: userAgent ?? null,
+          requestId: request.id
+        })
+      }\n`)
     })
   }
 

@@ -3,7 +3,12 @@ import fp from 'fastify-plugin'
 import { v7 as uuid } from '#uuid'
 import type { Settings } from '../../config/index.ts'
 import {
-  nodeActionDetails, ProblemError, toProblem, type ExpiryAction, type Operation, type Problem
+  nodeActionDetails,
+  ProblemError,
+  toProblem,
+  type ExpiryAction,
+  type Operation,
+  type Problem
 } from '../../openapi/model/index.ts'
 import { localCaller, type AcceptedClaims, type Caller } from '../auth/caller.ts'
 import { asProblemError } from '../errors.ts'
@@ -45,19 +50,32 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     claims !== null && Date.now() - claims.acceptedAt <= claimsDays * dayMs ? claims : undefined
 
   /** Returns the caller who assigned a node, if it may do the action now. */
-  const findCaller = async ({ cloud, assigned_by: ref, claims }: AssignmentRow, action: NodeExpiry) => {
+  const findCaller = async (
+    { cloud, assigned_by: ref, claims }: AssignmentRow,
+    action: NodeExpiry
+  ) => {
     const caller = await auth.findPresent(ref, usable(claims))
     return caller?.may(nodeActionDetails[action].level, cloud) === true ? caller : undefined
   }
 
   const release = async (row: AssignmentRow, reason: string) => {
     await registry.remove(row.id)
-    log.info({ assignment: row.id, cloud: row.cloud, node: row.node }, `the assignment has ended: ${reason}`)
+    log.info(
+      { assignment: row.id, cloud: row.cloud, node: row.node },
+      `the assignment has ended: ${reason}`
+    )
   }
 
   /** Records a failure. The assignment stays, and its expiry is tried again. */
-  const fail = async ({ id, attempts }: AssignmentRow, problem: Problem, operation: string | null) => {
-    log.warn({ assignment: id, operation, code: problem.code }, 'the expiry of an assignment failed; it is tried again')
+  const fail = async (
+    { id, attempts }: AssignmentRow,
+    problem: Problem,
+    operation: string | null
+  ) => {
+    log.warn(
+      { assignment: id, operation, code: problem.code },
+      'the expiry of an assignment failed; it is tried again'
+    )
     const pause = Math.min(maxPause, retrySeconds * 1000 * 2 ** Math.min(attempts, 20))
     await registry.change(id, {
       attempts: attempts + 1,
@@ -83,21 +101,36 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       if (operation === undefined || operation.finished_at !== null) return operation
       const started = performance.now()
       await operations.wait(id, waitSeconds, stopping.signal)
-      const isFollowed = performance.now() - started > 1000 || (await find(id))?.finished_at !== null
-      if (!isFollowed) await sleep(lookAgainMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {})
+      const isFollowed = performance.now() - started > 1000 ||
+        (await find(id))?.finished_at !== null
+      if (!isFollowed) {
+        await sleep(lookAgainMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {})
+      }
     }
     return undefined
   }
 
-  const conclude = async (row: AssignmentRow, { id, status, error }: Operation, action: NodeExpiry) => {
+  const conclude = async (
+    row: AssignmentRow,
+    { id, status, error }: Operation,
+    action: NodeExpiry
+  ) => {
     if (status === 'succeeded') return release(row, `${action} of the expired node succeeded`)
     if (error?.code === 'resource_not_found') return forget(row.cloud, row.node)
-    const unknown = new ProblemError('outcome_unknown', `The operation ${id} has ended as ${status}`)
+    const unknown = new ProblemError(
+      'outcome_unknown',
+      `The operation ${id} has ended as ${status}`
+    )
     await fail(row, error ?? toProblem(unknown), id)
   }
 
   /** Starts the operation of an expiry. Returns its id. */
-  const start = async (row: AssignmentRow, action: NodeExpiry, caller: Caller, operationId: string) => {
+  const start = async (
+    row: AssignmentRow,
+    action: NodeExpiry,
+    caller: Caller,
+    operationId: string
+  ) => {
     const context = { requestId: `assignment-${row.id}`, log: log.child({ assignment: row.id }) }
     const { row: operation } = await actions.run(farm.seenBy(caller).handle(row.cloud, context), {
       kind: 'node',
@@ -116,13 +149,18 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   }
 
   const attempt = async (row: AssignmentRow, action: NodeExpiry) => {
-    const earlier = row.problem === null && row.operation_id !== null ? await waitForEnd(row.operation_id) : undefined
+    const earlier = row.problem === null && row.operation_id !== null
+      ? await waitForEnd(row.operation_id)
+      : undefined
     if (isStopped()) return
     if (earlier !== undefined) return conclude(row, earlier, action)
     const caller = await findCaller(row, action)
     if (caller === undefined) {
-      return release(row, `the node stays as it is, because ${row.assigned_by.kind} ${row.assigned_by.id}, who ` +
-        `assigned it, has no permission to ${action} it now`)
+      return release(
+        row,
+        `the node stays as it is, because ${row.assigned_by.kind} ${row.assigned_by.id}, who ` +
+          `assigned it, has no permission to ${action} it now`
+      )
     }
     const operationId = row.problem === null ? row.operation_id ?? uuid() : uuid()
     const recorded = await registry.change(row.id, { operation_id: operationId, problem: null })
@@ -143,7 +181,9 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       if (present === undefined) return
       const problem = asProblemError(error as Error)
       if (problem.code === 'resource_not_found') return await forget(row.cloud, row.node)
-      if (problem.code === 'internal_error') log.error({ err: problem, assignment: row.id }, 'an expiry failed')
+      if (problem.code === 'internal_error') {
+        log.error({ err: problem, assignment: row.id }, 'an expiry failed')
+      }
       const operation = present.operation_id === null ? undefined : await find(present.operation_id)
       await fail(present, toProblem(problem), operation?.id ?? null)
     }
@@ -155,7 +195,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const run = (row: AssignmentRow) => {
     const done = expire(row).catch((err: unknown) => {
       if (isStopped()) return
-      log.error({ err, assignment: row.id }, 'the expiry of an assignment could not be recorded; it is tried again')
+      log.error(
+        { err, assignment: row.id },
+        'the expiry of an assignment could not be recorded; it is tried again'
+      )
       pauses.set(row.id, Date.now() + retrySeconds * 1000)
     }).finally(() => {
       running.delete(row.id)

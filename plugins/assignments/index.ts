@@ -1,7 +1,12 @@
 import fp from 'fastify-plugin'
 import { v7 as uuid } from '#uuid'
 import { fieldError, rejectFields } from '../../drivers/common/invalid.ts'
-import { ProblemError, type Assignment, type NodeAssign, type NodeRelease } from '../../openapi/model/index.ts'
+import {
+  ProblemError,
+  type Assignment,
+  type NodeAssign,
+  type NodeRelease
+} from '../../openapi/model/index.ts'
 import type { ActionTarget } from '../actions.ts'
 import { toCallerRef, type Caller } from '../auth/caller.ts'
 import type { CloudHandle } from '../clouds/cloud.ts'
@@ -31,7 +36,11 @@ export interface Release {
   started: StartedOperation | null
 }
 
-interface AssignmentsPage { items: Assignment[], next_cursor: string | null, total: number }
+interface AssignmentsPage {
+  items: Assignment[]
+  next_cursor: string | null
+  total: number
+}
 
 /**
  * Who has which node. The level that a request needs on the cloud is checked before. All methods throw ProblemError.
@@ -43,19 +52,24 @@ export interface Assignments {
    * Assigns a node. Throws already_assigned, or with `replace` permission_denied if the present assignment is not the
    * caller's own and the caller lacks the level manage; operation_in_progress while an expiry is under way.
    */
-  assign (cloud: CloudHandle, node: string, input: NodeAssign, caller: Caller): Promise<Assignment>
+  assign(cloud: CloudHandle, node: string, input: NodeAssign, caller: Caller): Promise<Assignment>
   /** Ends the assignment of a node, if there is one. With `destroy`, first starts the destruction of the node. */
-  release (cloud: CloudHandle, node: string, input: NodeRelease, caller: Caller): Promise<Release>
+  release(cloud: CloudHandle, node: string, input: NodeRelease, caller: Caller): Promise<Release>
   /** The assignment of a node, as a caller who may read the cloud sees it. */
-  of (cloud: string, node: string, caller: Caller): Assignment | undefined
+  of(cloud: string, node: string, caller: Caller): Assignment | undefined
   /** The assignments on the clouds that the caller may read, the newest first. */
-  list (query: AssignmentQuery, caller: Caller): Promise<AssignmentsPage>
+  list(query: AssignmentQuery, caller: Caller): Promise<AssignmentsPage>
   /** Returns copies of nodes with their assignments; the nodes themselves if the cloud has no assignments. */
-  show<T extends object> (cloud: string, nodes: T[], caller: Caller): T[]
+  show<T extends object>(cloud: string, nodes: T[], caller: Caller): T[]
   /** Completes the read of a node by its assignment, and ends the assignment if the node does not exist any more. */
-  showRead<T extends object> (cloud: string, id: string, read: Promise<T>, caller: Caller): Promise<T>
+  showRead<T extends object>(
+    cloud: string,
+    id: string,
+    read: Promise<T>,
+    caller: Caller
+  ): Promise<T>
   /** Ends the assignment of a node that does not exist any more. Never throws. */
-  forget (cloud: string, node: string): Promise<void>
+  forget(cloud: string, node: string): Promise<void>
 }
 
 const goneStates = new Set(['terminating', 'terminated'])
@@ -84,7 +98,8 @@ function toRow (cloud: string, node: string, input: NodeAssign, caller: Caller):
 
 const alreadyAssigned = ({ node, user, application }: AssignmentRow) =>
   new ProblemError('already_assigned', `${node} is assigned to ${user} for ${application}`, {
-    hint: 'Choose another node. The caller who assigned it, or one with the level manage, can release it, or replace ' +
+    hint:
+      'Choose another node. The caller who assigned it, or one with the level manage, can release it, or replace ' +
       'the assignment with "replace": true.'
   })
 
@@ -92,16 +107,21 @@ const alreadyAssigned = ({ node, user, application }: AssignmentRow) =>
 function requireChange (row: AssignmentRow, caller: Caller) {
   const { cloud, node, user, on_expiry: action, operation_id: operation, problem } = row
   if (!mayChange(caller, row)) {
-    const detail = `${node} was assigned to ${user} by another caller: ${caller.name} needs the level manage on the ` +
+    const detail =
+      `${node} was assigned to ${user} by another caller: ${caller.name} needs the level manage on the ` +
       `cloud ${cloud} for this`
     throw new ProblemError('permission_denied', detail, {
-      hint: 'Ask the caller who assigned the node, or the administrator of this server, to release it.'
+      hint:
+        'Ask the caller who assigned the node, or the administrator of this server, to release it.'
     })
   }
   // Otherwise the change of the expired assignment could meet the next one.
   if (operation !== null && problem === null) {
     const detail = `The assignment of ${node} has expired, and its ${action} is under way`
-    throw new ProblemError('operation_in_progress', detail, { operation: pathOfOperation(operation)!, retry_after: 1 })
+    throw new ProblemError('operation_in_progress', detail, {
+      operation: pathOfOperation(operation)!,
+      retry_after: 1
+    })
   }
 }
 
@@ -113,19 +133,29 @@ export default fp(async (fastify) => {
   const registry = await openRegistry(store)
   const served = new Set(farm.clouds.map(({ name }) => name))
   // No answer that was kept before shows a node without its assignment.
-  registry.onChange((cloud) => { if (served.has(cloud)) farm.get(cloud).freshness.touch('nodes') })
+  registry.onChange((cloud) => {
+    if (served.has(cloud)) farm.get(cloud).freshness.touch('nodes')
+  })
 
   // Kept answers show the assignments of before.
-  registry.onChange((cloud) => { if (served.has(cloud)) farm.get(cloud).freshness.touch('nodes') })
+  registry.onChange((cloud) => {
+    if (served.has(cloud)) farm.get(cloud).freshness.touch('nodes')
+  })
 
   const forget = async (cloud: string, node: string) => {
     const row = registry.of(cloud, node)
     if (row === undefined) return
     try {
       await registry.remove(row.id)
-      log.info({ assignment: row.id, cloud, node }, 'the assignment has ended: its node does not exist any more')
+      log.info(
+        { assignment: row.id, cloud, node },
+        'the assignment has ended: its node does not exist any more'
+      )
     } catch (err) {
-      log.warn({ err, assignment: row.id }, 'the assignment of a node that is gone could not be ended; tried later')
+      log.warn(
+        { err, assignment: row.id },
+        'the assignment of a node that is gone could not be ended; tried later'
+      )
     }
   }
 
@@ -146,8 +176,11 @@ export default fp(async (fastify) => {
 
   const readNode = async (cloud: CloudHandle, id: string): Promise<ActionTarget> => {
     cloud.require('nodes.get')
-    return forgetIfGone(cloud.name, id, cloud.call(({ nodes }, call) =>
-      nodes!.get(id, { extra: false, brief: true }, call)))
+    return forgetIfGone(
+      cloud.name,
+      id,
+      cloud.call(({ nodes }, call) => nodes!.get(id, { extra: false, brief: true }, call))
+    )
   }
 
   const show: Assignments['show'] = (cloud, nodes, caller) => {
@@ -163,60 +196,89 @@ export default fp(async (fastify) => {
   const maySee = (caller: Caller, cloud: string) =>
     served.has(cloud) ? caller.may('read', cloud) : caller.mayEverywhere('admin')
 
-  fastify.decorate('assignments', {
-    registry,
-    forget,
-    async assign (cloud, id, input, caller) {
-      rejectFields(input.on_expiry !== undefined && input.expires_in === undefined
-        ? [fieldError('/on_expiry', 'must be absent without expires_in: the assignment would not expire')]
-        : [])
-      const check = (present: AssignmentRow | undefined) => {
-        if (present === undefined) return
-        if (input.replace !== true) throw alreadyAssigned(present)
-        requireChange(present, caller)
-      }
-      check(registry.of(cloud.name, id))
-      const { state, name, allowed_actions: allowed = [] } = await readNode(cloud, id)
-      if (goneStates.has(state)) {
-        throw new ProblemError('invalid_state', `${name ?? id} is ${state} and cannot be assigned`, {
-          state, allowed_actions: [...allowed], hint: 'Choose another node.'
+  fastify.decorate(
+    'assignments',
+    {
+      registry,
+      forget,
+      async assign (cloud, id, input, caller) {
+        rejectFields(
+          input.on_expiry !== undefined && input.expires_in === undefined
+            ? [
+                fieldError(
+                  '/on_expiry',
+                  'must be absent without expires_in: the assignment would not expire'
+                )
+              ]
+            : []
+        )
+        const check = (present: AssignmentRow | undefined) => {
+          if (present === undefined) return
+          if (input.replace !== true) throw alreadyAssigned(present)
+          requireChange(present, caller)
+        }
+        check(registry.of(cloud.name, id))
+        const { state, name, allowed_actions: allowed = [] } = await readNode(cloud, id)
+        if (goneStates.has(state)) {
+          throw new ProblemError(
+            'invalid_state',
+            `${name ?? id} is ${state} and cannot be assigned`,
+            {
+              state,
+              allowed_actions: [...allowed],
+              hint: 'Choose another node.'
+            }
+          )
+        }
+        const row = toRow(cloud.name, id, input, caller)
+        await registry.add(row, check)
+        return toAssignment(row, caller)
+      },
+
+      async release (cloud, id, { destroy = false }, caller) {
+        const present = registry.of(cloud.name, id)
+        if (present !== undefined) requireChange(present, caller)
+        // A refused destroy releases nothing.
+        const started = destroy ? await fastify.nodes.destroy(cloud, id) : null
+        if (present === undefined) return { assignment: null, started }
+        await registry.remove(present.id, (row) => {
+          if (!destroy) requireChange(row, caller)
         })
-      }
-      const row = toRow(cloud.name, id, input, caller)
-      await registry.add(row, check)
-      return toAssignment(row, caller)
-    },
+        return { assignment: toAssignment(present, caller), started }
+      },
 
-    async release (cloud, id, { destroy = false }, caller) {
-      const present = registry.of(cloud.name, id)
-      if (present !== undefined) requireChange(present, caller)
-      // A refused destroy releases nothing.
-      const started = destroy ? await fastify.nodes.destroy(cloud, id) : null
-      if (present === undefined) return { assignment: null, started }
-      await registry.remove(present.id, (row) => { if (!destroy) requireChange(row, caller) })
-      return { assignment: toAssignment(present, caller), started }
-    },
+      of (cloud, node, caller) {
+        const row = registry.of(cloud, node)
+        return row && toAssignment(row, caller)
+      },
 
-    of (cloud, node, caller) {
-      const row = registry.of(cloud, node)
-      return row && toAssignment(row, caller)
-    },
+      async list ({ limit, cursor, cloud, user, application }, caller) {
+        const bound = fingerprint('assignments', cloud, user, application)
+        const kept = { store, owner: caller.identity }
+        const [after] = cursor === undefined
+          ? []
+          : (await readCursor(cursor, bound, kept)).after ?? [null]
+        if (after !== undefined && typeof after !== 'string') throw foreignCursor()
+        const found = registry.all().reverse().filter((row) =>
+          maySee(caller, row.cloud) &&
+          includes(cloud, row.cloud) && includes(user, row.user) &&
+          includes(application, row.application)
+        )
+        const rest = after === undefined ? found : found.filter(({ id }) => id < after)
+        const page = rest.slice(0, limit)
+        const next = rest.length > limit
+          ? await writeCursor({ query: bound, after: [page.at(-1)!.id] }, kept)
+          : null
+        return {
+          items: page.map((row) => toAssignment(row, caller)),
+          next_cursor: next,
+          total: found.length
+        }
+      },
 
-    async list ({ limit, cursor, cloud, user, application }, caller) {
-      const bound = fingerprint('assignments', cloud, user, application)
-      const kept = { store, owner: caller.identity }
-      const [after] = cursor === undefined ? [] : (await readCursor(cursor, bound, kept)).after ?? [null]
-      if (after !== undefined && typeof after !== 'string') throw foreignCursor()
-      const found = registry.all().reverse().filter((row) => maySee(caller, row.cloud) &&
-        includes(cloud, row.cloud) && includes(user, row.user) && includes(application, row.application))
-      const rest = after === undefined ? found : found.filter(({ id }) => id < after)
-      const page = rest.slice(0, limit)
-      const next = rest.length > limit ? await writeCursor({ query: bound, after: [page.at(-1)!.id] }, kept) : null
-      return { items: page.map((row) => toAssignment(row, caller)), next_cursor: next, total: found.length }
-    },
-
-    show,
-    showRead: async (cloud, id, read, caller) =>
-      show(cloud, [await forgetIfGone(cloud, id, read)], caller)[0]!
-  } satisfies Assignments)
+      show,
+      showRead: async (cloud, id, read, caller) =>
+        show(cloud, [await forgetIfGone(cloud, id, read)], caller)[0]!
+    } satisfies Assignments
+  )
 }, { name: 'assignments', dependencies: ['auth', 'clouds', 'store'] })

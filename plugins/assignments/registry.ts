@@ -44,22 +44,22 @@ const fromColumns = (columns: Columns): AssignmentRow => ({
 /** All assignments, in memory and in the store. */
 export interface Registry {
   /** The assignment of a node. */
-  of (cloud: string, node: string): AssignmentRow | undefined
+  of(cloud: string, node: string): AssignmentRow | undefined
   /** The assignments of a cloud by the ids of their nodes; undefined if there are none. */
-  onCloud (cloud: string): ReadonlyMap<string, AssignmentRow> | undefined
-  get (id: string): AssignmentRow | undefined
+  onCloud(cloud: string): ReadonlyMap<string, AssignmentRow> | undefined
+  get(id: string): AssignmentRow | undefined
   /** All assignments, the oldest first. */
-  all (): AssignmentRow[]
+  all(): AssignmentRow[]
   /** Adds an assignment, in the place of the present one of the node if `check` does not throw. */
-  add (row: AssignmentRow, check: (present: AssignmentRow | undefined) => void): Promise<void>
+  add(row: AssignmentRow, check: (present: AssignmentRow | undefined) => void): Promise<void>
   /** Changes an assignment. Returns it; undefined if it has ended meanwhile. */
-  change (id: string, changes: Partial<AssignmentRow>): Promise<AssignmentRow | undefined>
+  change(id: string, changes: Partial<AssignmentRow>): Promise<AssignmentRow | undefined>
   /** Ends an assignment, if `check` does not throw. Does nothing if it has ended before. */
-  remove (id: string, check?: (present: AssignmentRow) => void): Promise<void>
+  remove(id: string, check?: (present: AssignmentRow) => void): Promise<void>
   /** Keeps the claims of a caller's latest token with the assignments of that caller. */
-  keepClaims (caller: Caller): Promise<void>
+  keepClaims(caller: Caller): Promise<void>
   /** Calls the listener with the cloud after an assignment was added, changed or removed. */
-  onChange (listener: (cloud: string) => void): void
+  onChange(listener: (cloud: string) => void): void
 }
 
 /**
@@ -91,7 +91,9 @@ export async function openRegistry (store: Store): Promise<Registry> {
     if (nodes?.size === 0) byCloud.delete(cloud)
   }
 
-  const notify = (cloud: string) => { for (const listener of listeners) listener(cloud) }
+  const notify = (cloud: string) => {
+    for (const listener of listeners) listener(cloud)
+  }
   const of = (cloud: string, node: string) => byCloud.get(cloud)?.get(node)
 
   for (const columns of await store.selectFrom('assignments').selectAll().orderBy('id').execute()) {
@@ -104,45 +106,53 @@ export async function openRegistry (store: Store): Promise<Registry> {
     get: (id) => rows.get(id),
     all: () => [...rows.values()],
 
-    add: (row, check) => inTurn(async () => {
-      const present = of(row.cloud, row.node)
-      check(present)
-      await store.transaction().execute(async (db) => {
-        if (present !== undefined) await db.deleteFrom('assignments').where('id', '=', present.id).execute()
-        await db.insertInto('assignments').values(toColumns(row)).execute()
-      })
-      if (present !== undefined) hide(present)
-      show(row)
-      notify(row.cloud)
-    }),
+    add: (row, check) =>
+      inTurn(async () => {
+        const present = of(row.cloud, row.node)
+        check(present)
+        await store.transaction().execute(async (db) => {
+          if (present !== undefined) {
+            await db.deleteFrom('assignments').where('id', '=', present.id).execute()
+          }
+          await db.insertInto('assignments').values(toColumns(row)).execute()
+        })
+        if (present !== undefined) hide(present)
+        show(row)
+        notify(row.cloud)
+      }),
 
-    change: (id, changes) => inTurn(async () => {
-      const row = rows.get(id)
-      if (row === undefined) return undefined
-      const next = { ...row, ...changes }
-      await store.updateTable('assignments').set(toColumns(next)).where('id', '=', id).execute()
-      show(next)
-      notify(next.cloud)
-      return next
-    }),
+    change: (id, changes) =>
+      inTurn(async () => {
+        const row = rows.get(id)
+        if (row === undefined) return undefined
+        const next = { ...row, ...changes }
+        await store.updateTable('assignments').set(toColumns(next)).where('id', '=', id).execute()
+        show(next)
+        notify(next.cloud)
+        return next
+      }),
 
-    remove: (id, check) => inTurn(async () => {
-      const row = rows.get(id)
-      if (row === undefined) return
-      check?.(row)
-      await store.deleteFrom('assignments').where('id', '=', id).execute()
-      hide(row)
-      notify(row.cloud)
-    }),
+    remove: (id, check) =>
+      inTurn(async () => {
+        const row = rows.get(id)
+        if (row === undefined) return
+        check?.(row)
+        await store.deleteFrom('assignments').where('id', '=', id).execute()
+        hide(row)
+        notify(row.cloud)
+      }),
 
-    keepClaims: ({ identity, claims }) => inTurn(async () => {
-      const own = [...rows.values()].filter(({ assigner }) => assigner === identity)
-      if (claims === undefined || own.length === 0) return
-      await store.updateTable('assignments').set({ claims: JSON.stringify(claims) })
-        .where('assigner', '=', identity).execute()
-      for (const row of own) show({ ...row, claims })
-    }),
+    keepClaims: ({ identity, claims }) =>
+      inTurn(async () => {
+        const own = [...rows.values()].filter(({ assigner }) => assigner === identity)
+        if (claims === undefined || own.length === 0) return
+        await store.updateTable('assignments').set({ claims: JSON.stringify(claims) })
+          .where('assigner', '=', identity).execute()
+        for (const row of own) show({ ...row, claims })
+      }),
 
-    onChange (listener) { listeners.push(listener) }
+    onChange (listener) {
+      listeners.push(listener)
+    }
   }
 }

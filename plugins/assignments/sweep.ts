@@ -25,11 +25,17 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
   const checkAll = async () => {
     for (const { name, connection } of farm.clouds) {
       // A dormant cloud is a process that a check would start.
-      if (connection === undefined || connection.isDormant === true || registry.onCloud(name) === undefined) continue
+      if (
+        connection === undefined || connection.isDormant === true ||
+        registry.onCloud(name) === undefined
+      ) continue
       try {
         await checkNodes(farm.handle(name, { requestId: 'assignments', log }))
       } catch (err) {
-        log.warn({ err, cloud: name }, 'the assigned nodes of a cloud could not be checked; this is tried again')
+        log.warn(
+          { err, cloud: name },
+          'the assigned nodes of a cloud could not be checked; this is tried again'
+        )
       }
     }
   }

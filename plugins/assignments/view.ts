@@ -7,27 +7,44 @@ import type { AssignmentRow } from './registry.ts'
 const warningMs = 3_600_000
 
 const outcomes = {
-  release: 'this assignment ends', stop: 'the server stops the node', destroy: 'the server destroys the node'
+  release: 'this assignment ends',
+  stop: 'the server stops the node',
+  destroy: 'the server destroys the node'
 }
 
 function warningOf ({ expires_at: time, on_expiry: action }: AssignmentRow) {
   if (time === null) return null
   const left = Date.parse(time) - Date.now()
   if (left <= 0 || left > warningMs) return null
-  return `At ${time} ${outcomes[action]}. To prolong it, assign the node again with "replace": true.`
+  return `At ${time} ${
+    outcomes[action]
+  }. To prolong it, assign the node again with "replace": true.`
 }
 
 /** Whether a caller may end or replace an assignment. */
 export const mayChange = (caller: Caller, { cloud, assigner }: AssignmentRow) =>
   caller.identity === assigner || caller.may('manage', cloud)
 
-export const pathOfNode = (cloud: string, node: string) => `/api/v2/clouds/${cloud}/nodes/${encodeURIComponent(node)}`
+export const pathOfNode = (cloud: string, node: string) =>
+  `/api/v2/clouds/${cloud}/nodes/${encodeURIComponent(node)}`
 
-export const pathOfOperation = (id: string | null) => id === null ? null : `/api/v2/operations/${id}`
+export const pathOfOperation = (id: string | null) =>
+  id === null ? null : `/api/v2/operations/${id}`
 
 /** Converts an assignment to that of the API, as a caller who may read its cloud sees it. */
 export function toAssignment (row: AssignmentRow, caller: Caller): Assignment {
-  const { id, cloud, node, user, application, assigned_by: assigner, assigned_at, expires_at, on_expiry, problem } = row
+  const {
+    id,
+    cloud,
+    node,
+    user,
+    application,
+    assigned_by: assigner,
+    assigned_at,
+    expires_at,
+    on_expiry,
+    problem
+  } = row
   return {
     id,
     cloud,

@@ -10,7 +10,7 @@ export interface CallerCommand<T> {
   action: 'keys.create' | 'keys.revoke' | 'users.create' | 'users.password' | 'users.remove'
   /** The key or the user, as the command names it. */
   name: string
-  run (): Promise<T>
+  run(): Promise<T>
 }
 
 const resourceOf = (action: string, name: string) => `/${action.split('.')[0]}/${name}`
@@ -20,7 +20,9 @@ const resourceOf = (action: string, name: string) => `/${action.split('.')[0]}/$
  * with its outcome. `publish` gets the entry with the outcome. If the store fails, nothing is changed.
  */
 export async function recordCommand<T extends { id: string }> (
-  store: Store, { action, name, run }: CallerCommand<T>, publish: (entry: AuditEntry) => void
+  store: Store,
+  { action, name, run }: CallerCommand<T>,
+  publish: (entry: AuditEntry) => void
 ): Promise<T> {
   const rows = createAuditRows(store)
   const entry: AuditEntry = {
@@ -53,7 +55,9 @@ export async function recordCommand<T extends { id: string }> (
     await end({ code, outcome: status < 500 ? 'refused' : 'failed' }).catch(() => {})
     throw error
   }
-  const self = action === 'keys.create' || action === 'keys.revoke' ? { resource: `/api/v2/keys/${result.id}` } : {}
+  const self = action === 'keys.create' || action === 'keys.revoke'
+    ? { resource: `/api/v2/keys/${result.id}` }
+    : {}
   // The change is made: a store that fails now leaves the entry as it was started.
   await end({ outcome: 'succeeded', ...self }).catch(() => {})
   return result

@@ -13,7 +13,8 @@ function resourceOf ({ url, params }: FastifyRequest): string | null {
 
 /** Creates the entry of a request of a known caller. It has no answer yet. */
 export function startEntry (request: FastifyRequest): AuditEntry {
-  const { caller, ip, routeOptions: { config: { action, cloudOf }, url = '' }, params, method } = request
+  const { caller, ip, routeOptions: { config: { action, cloudOf }, url = '' }, params, method } =
+    request
   const cloud = cloudOf?.(request) ?? (params as { cloud?: string }).cloud
   return {
     id: uuid(),
@@ -45,13 +46,21 @@ interface Body {
   provider_error?: { request_id?: string | null }
 }
 
-interface BulkItem { id: string, operation: Body | null, problem: Body | null }
+interface BulkItem {
+  id: string
+  operation: Body | null
+  problem: Body | null
+}
 
 const isOperation = ({ self }: Body) => self?.startsWith('/api/v2/operations/') === true
 
 function describeOperation (body: Body): Partial<AuditEntry> {
   const resource = body.target?.self ?? body.resource?.self
-  const outcome = body.finished_at === null ? 'accepted' : body.status === 'succeeded' ? 'succeeded' : 'failed'
+  const outcome = body.finished_at === null
+    ? 'accepted'
+    : body.status === 'succeeded'
+      ? 'succeeded'
+      : 'failed'
   return { operation: body.id!, outcome, ...(resource !== undefined && { resource }) }
 }
 
@@ -78,12 +87,20 @@ export interface Answered {
 }
 
 /** Completes an entry by the answer. A bulk action gets an entry for each node. */
-export function endEntry (entry: AuditEntry, { status, body = {}, providerIds, known: told }: Answered): AuditEntry[] {
+export function endEntry (
+  entry: AuditEntry,
+  { status, body = {}, providerIds, known: told }: Answered
+): AuditEntry[] {
   const complete = (one: AuditEntry, changes: Partial<AuditEntry>): AuditEntry => {
     const operation = changes.operation ?? one.operation
     const last = operation === null ? [...providerIds.values()].at(-1) : undefined
     const known = providerIds.get(operation ?? '') ?? last
-    return { ...one, ...(known !== undefined && { provider_request_id: known }), ...changes, ...told }
+    return {
+      ...one,
+      ...(known !== undefined && { provider_request_id: known }),
+      ...changes,
+      ...told
+    }
   }
   const { items } = body as { items?: BulkItem[] }
   if (items === undefined || status >= 400) return [complete(entry, describe(body, status))]

@@ -5,8 +5,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { AuditEntry } from '../../openapi/model/index.ts'
 
 export interface AuditFile {
-  write (entry: AuditEntry): void
-  close (): Promise<void>
+  write(entry: AuditEntry): void
+  close(): Promise<void>
 }
 
 const toLine = (entry: AuditEntry) => `${JSON.stringify(entry)}\n`
@@ -29,7 +29,9 @@ export async function openAuditFile (file: string, log: FastifyBaseLogger): Prom
   const reopen = () => stream.reopen()
   process.on('SIGHUP', reopen)
   return {
-    write (entry) { stream.write(toLine(entry)) },
+    write (entry) {
+      stream.write(toLine(entry))
+    },
     async close () {
       process.off('SIGHUP', reopen)
       stream.end()

@@ -32,7 +32,10 @@ interface Trail {
 }
 
 /** Tells the audit what a request of v1 has changed, since its answer does not. */
-export function noteChange ({ trail }: FastifyRequest, known: Pick<AuditEntry, 'operation' | 'resource'>) {
+export function noteChange (
+  { trail }: FastifyRequest,
+  known: Pick<AuditEntry, 'operation' | 'resource'>
+) {
   if (trail !== undefined) trail.known = known
 }
 
@@ -40,9 +43,12 @@ export type AuditPageQuery = Omit<AuditQuery, 'after'> & { cursor?: string | und
 
 export interface Audit {
   /** Entries, the newest first. Throws invalid_request for a cursor of another query. */
-  page (query: AuditPageQuery, owner: string): Promise<{ items: AuditEntry[], next_cursor: string | null }>
+  page(
+    query: AuditPageQuery,
+    owner: string
+  ): Promise<{ items: AuditEntry[], next_cursor: string | null }>
   /** Runs a command of the admin socket and records it. */
-  command<T extends { id: string }> (command: CallerCommand<T>): Promise<T>
+  command<T extends { id: string }>(command: CallerCommand<T>): Promise<T>
 }
 
 /** Milliseconds between two writes of refusals. They are written together, so that an attack does not fill the disk. */
@@ -57,12 +63,16 @@ const day = 24 * 60 * 60_000
 const isAudited = ({ method, config }: RouteOptions) => {
   const { level = 'open', action } = config ?? {}
   if (level === 'open' || action === 'nodes.validate') return false
-  return action === 'nodes.console' || ![method].flat().some((one) => ['GET', 'HEAD', 'OPTIONS'].includes(one))
+  return action === 'nodes.console' ||
+    ![method].flat().some((one) => ['GET', 'HEAD', 'OPTIONS'].includes(one))
 }
 
 const isHead = ({ method }: RouteOptions) => method === 'HEAD'
 
-const withLast = <T>(others: T | T[] | undefined, last: T): T[] => [...[others ?? []].flat() as T[], last]
+const withLast = <T>(
+  others: T | T[] | undefined,
+  last: T
+): T[] => [...[others ?? []].flat() as T[], last]
 
 /**
  * Records every change with its caller: in the store before it is sent to a cloud, and again with its outcome; then as
@@ -76,24 +86,33 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   let flush = async () => {}
   let publish = (entry: AuditEntry) => fastify.log.info({ audit: entry }, 'audit')
 
-  fastify.decorate('audit', {
-    async page ({ limit, cursor, ...query }, owner) {
-      await flush()
-      const bound = fingerprint('audit', query)
-      const kept = { store: fastify.store, owner }
-      const { after: [createdAt, id] = [] } = cursor === undefined ? {} : await readCursor(cursor, bound, kept)
-      if (cursor !== undefined && (typeof createdAt !== 'string' || typeof id !== 'string')) throw foreignCursor()
-      const after = cursor === undefined ? undefined : { created_at: createdAt as string, id: id as string }
-      const found = await rows.list({ ...query, after, limit: limit + 1 })
-      const items = found.slice(0, limit)
-      const last = found.length > limit ? items.at(-1) : undefined
-      const next = last === undefined
-        ? null
-        : await writeCursor({ query: bound, after: [last.created_at, last.id] }, kept)
-      return { items, next_cursor: next }
-    },
-    command: async (command) => recordCommand(fastify.store, command, publish)
-  } satisfies Audit)
+  fastify.decorate(
+    'audit',
+    {
+      async page ({ limit, cursor, ...query }, owner) {
+        await flush()
+        const bound = fingerprint('audit', query)
+        const kept = { store: fastify.store, owner }
+        const { after: [createdAt, id] = [] } = cursor === undefined
+          ? {}
+          : await readCursor(cursor, bound, kept)
+        if (
+          cursor !== undefined && (typeof createdAt !== 'string' || typeof id !== 'string')
+        ) throw foreignCursor()
+        const after = cursor === undefined
+          ? undefined
+          : { created_at: createdAt as string, id: id as string }
+        const found = await rows.list({ ...query, after, limit: limit + 1 })
+        const items = found.slice(0, limit)
+        const last = found.length > limit ? items.at(-1) : undefined
+        const next = last === undefined
+          ? null
+          : await writeCursor({ query: bound, after: [last.created_at, last.id] }, kept)
+        return { items, next_cursor: next }
+      },
+      command: async (command) => recordCommand(fastify.store, command, publish)
+    } satisfies Audit
+  )
   if (audit === undefined) return
 
   const file = audit.file === undefined ? undefined : await openAuditFile(audit.file, fastify.log)
@@ -115,7 +134,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       await rows.write([...taken, ...counted])
     } catch (err) {
       waiting = [...taken, ...counted, ...waiting].slice(0, maxWaiting)
-      fastify.log.error({ err }, 'the store did not accept refusals for the audit; this is tried again')
+      fastify.log.error(
+        { err },
+        'the store did not accept refusals for the audit; this is tried again'
+      )
     }
   }
 
@@ -143,7 +165,11 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     trail.body = { code, provider_error: failure }
   }
 
-  const end = async (request: FastifyRequest, { statusCode: status }: FastifyReply, payload: unknown) => {
+  const end = async (
+    request: FastifyRequest,
+    { statusCode: status }: FastifyReply,
+    payload: unknown
+  ) => {
     const { trail } = request
     if (trail === undefined) return payload
     request.trail = undefined
@@ -152,7 +178,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     try {
       await rows.write(ended)
     } catch (err) {
-      request.log.error({ err }, 'the store did not accept the outcome of a change for the audit; this is tried again')
+      request.log.error(
+        { err },
+        'the store did not accept the outcome of a change for the audit; this is tried again'
+      )
       writeUntilDone(() => rows.write(ended), () => fastify.closing)
     }
     return payload
@@ -166,8 +195,9 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     route.onSend = withLast(route.onSend, end as never)
   })
 
-  const purge = () => rows.purge(new Date(Date.now() - audit.keep_days * day).toISOString())
-    .catch((err: unknown) => fastify.log.error({ err }, 'the audit could not be purged'))
+  const purge = () =>
+    rows.purge(new Date(Date.now() - audit.keep_days * day).toISOString())
+      .catch((err: unknown) => fastify.log.error({ err }, 'the audit could not be purged'))
   await purge()
   const timers = [setInterval(flush, writeInterval), setInterval(purge, 60 * 60_000)]
   for (const timer of timers) timer.unref()

@@ -10,9 +10,20 @@ export interface AuditQuery extends NewestFirst {
   operation?: string | undefined
 }
 
-function toColumns ({ id, created_at, action, cloud, outcome, operation, ...content }: AuditEntry): Tables['audit'] {
+function toColumns (
+  { id, created_at, action, cloud, outcome, operation, ...content }: AuditEntry
+): Tables['audit'] {
   const caller = content.caller?.id ?? null
-  return { id, created_at, caller, action, cloud, outcome, operation, content: JSON.stringify(content) }
+  return {
+    id,
+    created_at,
+    caller,
+    action,
+    cloud,
+    outcome,
+    operation,
+    content: JSON.stringify(content)
+  }
 }
 
 const fromColumns = ({ caller, content, ...columns }: Tables['audit']) =>
@@ -25,7 +36,9 @@ export function createAuditRows (store: Store) {
     async write (entries: readonly AuditEntry[]) {
       if (entries.length === 0) return
       await store.transaction().execute(async (db) => {
-        for (const entry of entries) await db.replaceInto('audit').values(toColumns(entry)).execute()
+        for (const entry of entries) {
+          await db.replaceInto('audit').values(toColumns(entry)).execute()
+        }
       })
     },
 

@@ -1,4 +1,10 @@
-import type { CallerKind, CallerRef, Grant, Level, ProblemError } from '../../openapi/model/index.ts'
+import type {
+  CallerKind,
+  CallerRef,
+  Grant,
+  Level,
+  ProblemError
+} from '../../openapi/model/index.ts'
 import { compileGrants, rankOf } from './grants.ts'
 
 /** The claims of an accepted token. They may contain personal data, so no answer and no log has them. */
@@ -29,14 +35,16 @@ export interface Caller {
   /** Kind, issuer and id in one text, as the store has it. */
   readonly identity: string
   /** The rank of the level on a cloud: 0 without permission, 1 for read, 4 for admin. */
-  rankOn (cloud: string): number
-  may (level: Level, cloud: string): boolean
+  rankOn(cloud: string): number
+  may(level: Level, cloud: string): boolean
   /** Whether the caller has a level on the pattern `*`. */
-  mayEverywhere (level: Level): boolean
+  mayEverywhere(level: Level): boolean
 }
 
-export type CallerFields =
-  Pick<Caller, 'kind' | 'issuer' | 'id' | 'name' | 'credential' | 'expiresAt' | 'grants' | 'claims'>
+export type CallerFields = Pick<
+  Caller,
+  'kind' | 'issuer' | 'id' | 'name' | 'credential' | 'expiresAt' | 'grants' | 'claims'
+>
 
 export const identityOf = ({ kind, issuer, id }: Pick<CallerRef, 'kind' | 'issuer' | 'id'>) =>
   kind === 'local' || kind === 'anonymous' ? kind : `${kind} ${issuer ?? '-'} ${id}`
@@ -53,14 +61,23 @@ export function createCaller (fields: CallerFields): Caller {
 }
 
 /** The caller as the API and the store have it. */
-export const toCallerRef = ({ kind, issuer, id, name }: Caller): CallerRef => ({ kind, issuer, id, name })
+export const toCallerRef = ({ kind, issuer, id, name }: Caller): CallerRef => ({
+  kind,
+  issuer,
+  id,
+  name
+})
 
 const withoutCredential = { issuer: null, credential: null, expiresAt: null }
 
 /** The caller of every request if the settings have no `auth`: whoever reaches the server may do everything. */
 export const localCaller: Caller = {
   ...createCaller({
-    ...withoutCredential, kind: 'local', id: 'local', name: 'local', grants: [{ clouds: ['*'], level: 'admin' }]
+    ...withoutCredential,
+    kind: 'local',
+    id: 'local',
+    name: 'local',
+    grants: [{ clouds: ['*'], level: 'admin' }]
   }),
   rankOn: () => rankOf('admin'),
   may: () => true,
@@ -68,4 +85,10 @@ export const localCaller: Caller = {
 }
 
 export const createAnonymous = (grants: readonly Grant[]) =>
-  createCaller({ ...withoutCredential, kind: 'anonymous', id: 'anonymous', name: 'anonymous', grants })
+  createCaller({
+    ...withoutCredential,
+    kind: 'anonymous',
+    id: 'anonymous',
+    name: 'anonymous',
+    grants
+  })

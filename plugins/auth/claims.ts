@@ -8,8 +8,10 @@ const isMap = (value: unknown): value is Claims => typeof value === 'object' && 
 /** Reads a claim by its name, or by a path of names: `realm_access.roles`. Names of claims may contain dots. */
 function readClaim (claims: Claims, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path]
-  return path.split('.').reduce<unknown>((value, name) =>
-    isMap(value) && Object.hasOwn(value, name) ? value[name] : undefined, claims)
+  return path.split('.').reduce<unknown>(
+    (value, name) => isMap(value) && Object.hasOwn(value, name) ? value[name] : undefined,
+    claims
+  )
 }
 
 /** RFC 8693, section 4.2: the scopes of a token are one text with blanks between them. Entra ID names them scp. */
@@ -24,9 +26,10 @@ function valuesOf (claims: Claims, path: string): string[] {
 }
 
 /** Returns the grants that the settings of an issuer give to a token with these claims. */
-export const grantsFor = (claims: Claims, { grants }: IssuerSettings): Grant[] => grants
-  .filter(({ claim, value }) => claim === undefined || valuesOf(claims, claim).includes(value!))
-  .map(({ clouds, level }) => ({ clouds, level }))
+export const grantsFor = (claims: Claims, { grants }: IssuerSettings): Grant[] =>
+  grants
+    .filter(({ claim, value }) => claim === undefined || valuesOf(claims, claim).includes(value!))
+    .map(({ clouds, level }) => ({ clouds, level }))
 
 /** Returns the name of a caller for people. */
 export function nameFor (claims: Claims, { name_claim: claim }: IssuerSettings): string {

@@ -6,7 +6,7 @@ export const rankOf = (level: Level) => levels.indexOf(level) + 1
 
 export interface Permissions {
   /** The rank of the caller's level on a cloud, 0 without any. The name need not be that of a cloud. */
-  rankOn (cloud: string): number
+  rankOn(cloud: string): number
   /** The rank on all clouds, also those that will be added: only the pattern `*` itself gives it. */
   rankEverywhere: number
 }
@@ -14,7 +14,8 @@ export interface Permissions {
 /** Number of clouds to remember. Names in paths are arbitrary, and must not fill the memory. */
 const maxRemembered = 1000
 
-const highest = (grants: readonly Grant[]) => Math.max(0, ...grants.map(({ level }) => rankOf(level)))
+const highest = (grants: readonly Grant[]) =>
+  Math.max(0, ...grants.map(({ level }) => rankOf(level)))
 
 /** Compiles grants. The result for each cloud is computed once. */
 export function compileGrants (grants: readonly Grant[]): Permissions {

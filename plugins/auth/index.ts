@@ -1,6 +1,10 @@
 import fp from 'fastify-plugin'
 import type {
-  FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction
+  FastifyContextConfig,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction
 } from 'fastify'
 import type { IssuerSettings, Settings } from '../../config/index.ts'
 import type { ProblemError } from '../../openapi/model/index.ts'
@@ -33,24 +37,26 @@ export interface Auth {
   actions: ReadonlyMap<string, Action>
   keys: Keys
   /** Reads the credential of a request again, after a long wait. Throws unauthenticated if it is not valid any more. */
-  renew (request: FastifyRequest): Promise<void>
+  renew(request: FastifyRequest): Promise<void>
   /** Adds a source of credentials for the routes that name it in `config.credential`. */
-  addSource (name: string, source: CredentialSource): void
+  addSource(name: string, source: CredentialSource): void
   /** When the credential of a request with this route is read, and its permission is checked. */
-  stageOf (config: FastifyContextConfig): CredentialSource['stage']
+  stageOf(config: FastifyContextConfig): CredentialSource['stage']
   /** Calls the listener with the caller of each token that is verified, which is at most once a minute for a token. */
-  onAcceptedToken (listener: (caller: Caller) => void): void
+  onAcceptedToken(listener: (caller: Caller) => void): void
   /** Returns a caller with its present grants, for what the server does later in its name. See present-grants.ts. */
   findPresent: FindPresent
   /** Calls the listener for each refusal, before the answer is sent. */
-  onRefusal (listener: RefusalListener): void
+  onRefusal(listener: RefusalListener): void
   /** Tells the listeners about a refusal, and returns its problem. */
-  refuse (request: FastifyRequest, caller: Caller | undefined, problem: ProblemError): ProblemError
+  refuse(request: FastifyRequest, caller: Caller | undefined, problem: ProblemError): ProblemError
 }
 
 /** A server without issuers does not load the library. */
 async function loadTokenCheck (
-  { log }: FastifyInstance, issuers: readonly IssuerSettings[], onAccepted: (caller: Caller) => void
+  { log }: FastifyInstance,
+  issuers: readonly IssuerSettings[],
+  onAccepted: (caller: Caller) => void
 ) {
   if (issuers.length === 0) return undefined
   const { createTokenCheck } = await import('./tokens.ts')
@@ -73,13 +79,17 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
     keys,
     onRefusal: refusals.on,
     refuse: refusals.refuse,
-    onAcceptedToken (listener: (caller: Caller) => void) { tokenListeners.push(listener) },
+    onAcceptedToken (listener: (caller: Caller) => void) {
+      tokenListeners.push(listener)
+    },
     findPresent: createFindPresent(fastify.store, auth?.issuers ?? [])
   }
   fastify.addHook('onRoute', (route) => {
     route.config = { ...route.config, level: levelOf(route) }
     // The list over all clouds has the same action as that of one cloud, which has the level.
-    for (const [name, action] of actionsOf(route)) if (actions.get(name)?.isOnCloud !== true) actions.set(name, action)
+    for (const [name, action] of actionsOf(route)) {
+      if (actions.get(name)?.isOnCloud !== true) actions.set(name, action)
+    }
   })
   if (auth === undefined) {
     fastify.decorate('auth', {
@@ -101,21 +111,28 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
   })
 
   const hasAnonymous = auth.anonymous.length > 0
-  const sources = createSources(createBearerSource(hasAnonymous ? anonymous : undefined, (token) =>
-    looksLikeKey(token) || checkToken === undefined ? keyCheck.find(token) : checkToken(token)))
+  const sources = createSources(
+    createBearerSource(hasAnonymous ? anonymous : undefined, (token) =>
+      looksLikeKey(token) || checkToken === undefined ? keyCheck.find(token) : checkToken(token))
+  )
   const sourceOf = ({ routeOptions: { config } }: FastifyRequest) => sources.of(config.credential)
 
   fastify.decorate('auth', {
     ...common,
     enabled: true,
     hasAnonymous,
-    async renew (request) { request.caller = await sourceOf(request).find(request) },
+    async renew (request) {
+      request.caller = await sourceOf(request).find(request)
+    },
     addSource: sources.add,
     stageOf: ({ credential }) => sources.of(credential).stage
   })
 
   const authenticate = (
-    source: CredentialSource, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction
+    source: CredentialSource,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: HookHandlerDoneFunction
   ) => {
     const accept = (caller: Caller) => {
       request.caller = caller
@@ -137,14 +154,15 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
     }
   }
 
-  const authenticateAt = (stage: CredentialSource['stage']) =>
-    (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
-      if (stage === 'onRequest') request.caller = anonymous
-      if (request.is404 || request.routeOptions.config.level === 'open') return done()
-      const source = sourceOf(request)
-      if (source.stage !== stage) return done()
-      authenticate(source, request, reply, done)
-    }
+  const authenticateAt =
+    (stage: CredentialSource['stage']) =>
+      (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
+        if (stage === 'onRequest') request.caller = anonymous
+        if (request.is404 || request.routeOptions.config.level === 'open') return done()
+        const source = sourceOf(request)
+        if (source.stage !== stage) return done()
+        authenticate(source, request, reply, done)
+      }
   fastify.addHook('onRequest', authenticateAt('onRequest'))
   fastify.addHook('preValidation', authenticateAt('preValidation'))
 }, { name: 'auth', dependencies: ['store'] })

@@ -26,24 +26,29 @@ interface Known {
 
 const invalid = () =>
   new ProblemError('unauthenticated', 'The key is not valid: it is unknown, revoked or expired', {
-    hint: 'Create a key with `orchestrator keys create`, or ask the administrator of this server for one.'
+    hint:
+      'Create a key with `orchestrator keys create`, or ask the administrator of this server for one.'
   })
 
-export const toKeyCaller = (row: Row) => createCaller({
-  kind: 'key',
-  issuer: null,
-  id: row.id,
-  name: row.name,
-  credential: row.id,
-  expiresAt: row.expires_at === null ? null : Date.parse(row.expires_at),
-  grants: grantsOf(row)
-})
+export const toKeyCaller = (row: Row) =>
+  createCaller({
+    kind: 'key',
+    issuer: null,
+    id: row.id,
+    name: row.name,
+    credential: row.id,
+    expiresAt: row.expires_at === null ? null : Date.parse(row.expires_at),
+    grants: grantsOf(row)
+  })
 
 export const isExpired = ({ expiresAt }: Caller) => expiresAt !== null && expiresAt <= Date.now()
 
 /** Returns a caller who may only read: whether the key was revoked meanwhile is not known. */
 const withoutStore = (caller: Caller, failure: ProblemError): Caller => ({
-  ...createCaller({ ...caller, grants: caller.grants.map(({ clouds }) => ({ clouds, level: 'read' })) }),
+  ...createCaller({
+    ...caller,
+    grants: caller.grants.map(({ clouds }) => ({ clouds, level: 'read' }))
+  }),
   unconfirmed: failure
 })
 
@@ -52,9 +57,9 @@ export interface KeyCheck {
    * Returns the caller of a key, at once if the key is known. Throws unauthenticated, or store_unavailable if the store
    * fails and the key was not checked within five minutes.
    */
-  find (key: string): Caller | Promise<Caller>
+  find(key: string): Caller | Promise<Caller>
   /** Accepts a key no more. */
-  revoke (id: string): void
+  revoke(id: string): void
 }
 
 /** Checks keys by the hashes in the store. The look-up is by hash, so its time tells nothing about other keys. */
@@ -85,8 +90,11 @@ export function createKeyCheck (store: Store, log: FastifyBaseLogger): KeyCheck 
     if (now - entry.notedAt < noteMs) return
     entry.notedAt = now
     const time = new Date(now).toISOString()
-    store.updateTable('api_keys').set({ last_used_at: time }).where('id', '=', entry.row.id).execute()
-      .catch((err: unknown) => log.warn({ err, key: entry.row.id }, 'the last use of a key could not be written'))
+    store.updateTable('api_keys').set({ last_used_at: time }).where('id', '=', entry.row.id)
+      .execute()
+      .catch((err: unknown) =>
+        log.warn({ err, key: entry.row.id }, 'the last use of a key could not be written')
+      )
   }
 
   const accept = (entry: Known) => {
@@ -105,7 +113,8 @@ export function createKeyCheck (store: Store, log: FastifyBaseLogger): KeyCheck 
       row = await read(hash)
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
-      const isKnown = before !== undefined && Date.now() - before.checkedAt < graceMs && !isExpired(before.caller)
+      const isKnown = before !== undefined && Date.now() - before.checkedAt < graceMs &&
+        !isExpired(before.caller)
       if (isKnown) return withoutStore(before.caller, error)
       throw error.with({ detail: `The key cannot be checked: ${error.message}` })
     }
@@ -114,7 +123,12 @@ export function createKeyCheck (store: Store, log: FastifyBaseLogger): KeyCheck 
       throw invalid()
     }
     const noted = before?.notedAt ?? Date.parse(row.last_used_at ?? '1970-01-01')
-    const entry = { row, caller: before?.caller ?? toKeyCaller(row), checkedAt: Date.now(), notedAt: noted }
+    const entry = {
+      row,
+      caller: before?.caller ?? toKeyCaller(row),
+      checkedAt: Date.now(),
+      notedAt: noted
+    }
     remember(hash, entry)
     return accept(entry)
   }
@@ -128,7 +142,9 @@ export function createKeyCheck (store: Store, log: FastifyBaseLogger): KeyCheck 
       if (!isKey(key)) throw invalid()
       const hash = hashKey(key)
       const entry = known.get(hash)
-      return entry !== undefined && Date.now() - entry.checkedAt < freshMs ? accept(entry) : check(hash)
+      return entry !== undefined && Date.now() - entry.checkedAt < freshMs
+        ? accept(entry)
+        : check(hash)
     }
   }
 }

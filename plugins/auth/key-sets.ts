@@ -22,8 +22,12 @@ async function fetchJson (url: string): Promise<Record<string, unknown>> {
 async function fetchKeys (issuer: string): Promise<JWTVerifyGetKey> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   const { issuer: named, jwks_uri: keysUrl } = await fetchJson(url)
-  if (named !== issuer) throw new Error(`${url} is of the issuer ${JSON.stringify(named)}; expected "${issuer}"`)
-  if (typeof keysUrl !== 'string' || !isSafeUrl(keysUrl)) throw new Error(`${url} has no https address in jwks_uri`)
+  if (named !== issuer) {
+    throw new Error(`${url} is of the issuer ${JSON.stringify(named)}; expected "${issuer}"`)
+  }
+  if (typeof keysUrl !== 'string' || !isSafeUrl(keysUrl)) {
+    throw new Error(`${url} has no https address in jwks_uri`)
+  }
   return createLocalJWKSet(await fetchJson(keysUrl) as unknown as JSONWebKeySet)
 }
 
@@ -53,7 +57,9 @@ export function createKeySet (issuer: string, log: FastifyBaseLogger): JWTVerify
   }
   /** Concurrent callers share one fetch. */
   const refreshOnce = () => {
-    running ??= refresh().finally(() => { running = undefined })
+    running ??= refresh().finally(() => {
+      running = undefined
+    })
     return running
   }
   const since = (time: number) => performance.now() - time
@@ -73,7 +79,9 @@ export function createKeySet (issuer: string, log: FastifyBaseLogger): JWTVerify
   }
 
   return async (header, token) => {
-    if (keys === undefined && (running !== undefined || since(triedAt) > retryMs)) await refreshOnce()
+    if (keys === undefined && (running !== undefined || since(triedAt) > retryMs)) {
+      await refreshOnce()
+    }
     if (keys === undefined) throw unavailable(retryMs)
     // Not awaited: the keys at hand are still good.
     if (since(triedAt) > staleMs) refreshOnce()

@@ -1,20 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { v7 as uuid } from '#uuid'
 import { fieldError, rejectFields } from '../../drivers/common/invalid.ts'
-import { ProblemError, type ApiKey, type ApiKeyCreate, type CallerRef, type Grant } from '../../openapi/model/index.ts'
+import {
+  ProblemError,
+  type ApiKey,
+  type ApiKeyCreate,
+  type CallerRef,
+  type Grant
+} from '../../openapi/model/index.ts'
 import { hashText } from '../fingerprint.ts'
 import type { Store, Tables } from '../store/tables.ts'
 
 /** The keys in the store. A store that the server does not use may be changed by commands as well. */
 export interface Keys {
   /** Creates a key. `secrets.key` is in this result only. Throws already_exists, validation_failed. */
-  create (input: ApiKeyCreate, createdBy: CallerRef): Promise<ApiKey>
+  create(input: ApiKeyCreate, createdBy: CallerRef): Promise<ApiKey>
   /** A page of keys by their names. */
-  list (limit: number, afterName?: string): Promise<ApiKey[]>
+  list(limit: number, afterName?: string): Promise<ApiKey[]>
   /** Throws resource_not_found. */
-  get (id: string): Promise<ApiKey>
+  get(id: string): Promise<ApiKey>
   /** Deletes a key. From now on no request with it is accepted. Throws resource_not_found. */
-  revoke (idOrName: string): Promise<ApiKey>
+  revoke(idOrName: string): Promise<ApiKey>
 }
 
 type Row = Tables['api_keys']
@@ -59,9 +65,10 @@ function toExpiry (time: string | undefined) {
 /** Reads and writes the keys of a store. `onRevoked` gets the id of a key after it was deleted. */
 export function createKeys (store: Store, onRevoked: (id: string) => void = () => {}): Keys {
   const select = () => store.selectFrom('api_keys').selectAll()
-  const notFound = (key: string) => new ProblemError('resource_not_found', `No key has the id or name "${key}"`, {
-    hint: 'GET /api/v2/keys, or `orchestrator keys list`, lists the keys.'
-  })
+  const notFound = (key: string) =>
+    new ProblemError('resource_not_found', `No key has the id or name "${key}"`, {
+      hint: 'GET /api/v2/keys, or `orchestrator keys list`, lists the keys.'
+    })
 
   return {
     async create ({ name, grants, expires_at: expiry }, createdBy) {
@@ -99,7 +106,9 @@ export function createKeys (store: Store, onRevoked: (id: string) => void = () =
     },
 
     async revoke (idOrName) {
-      const row = await select().where(({ or, eb }) => or([eb('id', '=', idOrName), eb('name', '=', idOrName)]))
+      const row = await select().where(({ or, eb }) =>
+        or([eb('id', '=', idOrName), eb('name', '=', idOrName)])
+      )
         .executeTakeFirst()
       if (row === undefined) throw notFound(idOrName.slice(0, 64))
       await store.deleteFrom('api_keys').where('id', '=', row.id).execute()

@@ -25,19 +25,22 @@ export interface LevelByInput {
   /** The level of each case. */
   cases: Readonly<Record<string, Level>>
   /** Tells the case of a request whose input has been validated. */
-  caseOf (request: FastifyRequest): string
+  caseOf(request: FastifyRequest): string
 }
 
 export type RouteLevel = Level | LevelByInput | 'open'
 
 /** Declares a level that depends on the input: `byInput({ text: 'operate', url: 'manage' }, …)`. */
-export const byInput = (cases: LevelByInput['cases'], caseOf: LevelByInput['caseOf']): LevelByInput =>
-  ({ cases, caseOf })
+export const byInput = (
+  cases: LevelByInput['cases'],
+  caseOf: LevelByInput['caseOf']
+): LevelByInput => ({ cases, caseOf })
 
 /** The lowest level of the cases of a route. */
-export const lowestLevel = (level: Level | LevelByInput): Level => typeof level === 'string'
-  ? level
-  : levels.find((one) => Object.values(level.cases).includes(one))!
+export const lowestLevel = (level: Level | LevelByInput): Level =>
+  typeof level === 'string'
+    ? level
+    : levels.find((one) => Object.values(level.cases).includes(one))!
 
 export interface Action {
   level: Level
@@ -63,17 +66,24 @@ export function actionsOf (route: RouteOptions): [string, Action][] {
   const place = { isOnCloud: isOnCloud(route) }
   const own: [string, Action] = [action, { level: lowestLevel(level), ...place }]
   if (typeof level === 'string') return [own]
-  return [own, ...Object.entries(level.cases).map(([name, level]): [string, Action] =>
-    [`${action}.${name}`, { level, ...place }])]
+  return [
+    own,
+    ...Object.entries(level.cases).map((
+      [name, level]
+    ): [string, Action] => [`${action}.${name}`, { level, ...place }])
+  ]
 }
 
 /** Swagger UI, whose plugin cannot declare a level, and the answers to preflights. */
-const isOpenByNature = ({ url, method }: RouteOptions) => /^\/docs(\/|$)/.test(url) || method === 'OPTIONS'
+const isOpenByNature = ({ url, method }: RouteOptions) =>
+  /^\/docs(\/|$)/.test(url) || method === 'OPTIONS'
 
 /** Returns the level of a route. Throws an Error if it declares none. */
 export function levelOf (route: RouteOptions): RouteLevel {
   const level = route.config?.level ?? (isOpenByNature(route) ? 'open' : undefined)
   if (level !== undefined) return level
-  throw new Error(`The route ${[route.method].flat().join(', ')} ${route.url} declares no level. Add ` +
-    `config: { level, action } beside its schema; levels: ${levels.join(', ')}, byInput(…), open`)
+  throw new Error(
+    `The route ${[route.method].flat().join(', ')} ${route.url} declares no level. Add ` +
+      `config: { level, action } beside its schema; levels: ${levels.join(', ')}, byInput(…), open`
+  )
 }

@@ -13,7 +13,10 @@ const never = new AbortController().signal
 const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
 
 const hash = (password: string, salt: Buffer, { N, r, p }: typeof parameters) =>
-  limit(() => derive(password.normalize('NFKC'), salt, keyLength, { N, r, p, maxmem: 256 * N * r }), never)
+  limit(
+    () => derive(password.normalize('NFKC'), salt, keyLength, { N, r, p, maxmem: 256 * N * r }),
+    never
+  )
 
 /** Returns the text that the store keeps: `scrypt$N$r$p$salt$hash`. */
 export async function hashPassword (password: string): Promise<string> {

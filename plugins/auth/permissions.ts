@@ -11,7 +11,10 @@ const denied = ({ caller: { name } }: FastifyRequest, level: Level, place: strin
     hint: 'Ask the administrator of this server for a grant. GET /api/v2/me lists your grants.'
   })
 
-const withFirst = <T>(first: T, others: T | T[] | undefined): T[] => [first, ...[others ?? []].flat() as T[]]
+const withFirst = <T>(
+  first: T,
+  others: T | T[] | undefined
+): T[] => [first, ...[others ?? []].flat() as T[]]
 
 /**
  * Checks the permission of each request: before capabilities, ids and the validation, or directly after the validation
@@ -31,7 +34,8 @@ export default fp(async (fastify) => {
     return auth.refuse(request, caller, denied(request, level, `the cloud ${cloud}`))
   }
 
-  const requireOnCloud = (level: Level): Hook => (request, _reply, done) => done(check(request, level))
+  const requireOnCloud = (level: Level): Hook => (request, _reply, done) =>
+    done(check(request, level))
 
   const requireEverywhere = (level: Level): Hook => (request, _reply, done) => {
     const { caller } = request
@@ -55,7 +59,8 @@ export default fp(async (fastify) => {
     }
     addCheck(route, requireOnCloud(typeof level === 'string' ? level : 'read'))
     if (typeof level === 'string') return
-    const byCase: Hook = (request, _reply, done) => done(check(request, level.cases[level.caseOf(request)]!))
+    const byCase: Hook = (request, _reply, done) =>
+      done(check(request, level.cases[level.caseOf(request)]!))
     route.preHandler = withFirst(byCase, route.preHandler)
   })
 }, { name: 'permissions', dependencies: ['auth', 'clouds', 'preconditions'] })

@@ -11,33 +11,55 @@ import { grantsOf } from './keys.ts'
  * has expired, its issuer is no longer in the settings, or it is anonymous. The grants of an OpenID Connect caller are
  * those that the present settings give to `claims`. Throws store_unavailable.
  */
-export type FindPresent = (ref: CallerRef, claims: AcceptedClaims | undefined) => Promise<Caller | undefined>
+export type FindPresent = (
+  ref: CallerRef,
+  claims: AcceptedClaims | undefined
+) => Promise<Caller | undefined>
 
 export function createFindPresent (store: Store, issuers: readonly IssuerSettings[]): FindPresent {
   const findKey = async (id: string) => {
-    const row = await store.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst()
+    const row = await store.selectFrom('api_keys').selectAll().where('id', '=', id)
+      .executeTakeFirst()
     const caller = row && toKeyCaller(row)
     return caller === undefined || isExpired(caller) ? undefined : caller
   }
 
   const findUser = async (ref: CallerRef) => {
-    const row = await store.selectFrom('users').selectAll().where('id', '=', ref.id).executeTakeFirst()
-    return row && createCaller({ ...ref, name: row.name, credential: null, expiresAt: null, grants: grantsOf(row) })
+    const row = await store.selectFrom('users').selectAll().where('id', '=', ref.id)
+      .executeTakeFirst()
+    return row &&
+      createCaller({
+        ...ref,
+        name: row.name,
+        credential: null,
+        expiresAt: null,
+        grants: grantsOf(row)
+      })
   }
 
   const mapClaims = (ref: CallerRef, claims: AcceptedClaims | undefined) => {
     const settings = issuers.find(({ issuer }) => issuer === ref.issuer)
     if (settings === undefined || claims === undefined) return undefined
-    return createCaller({ ...ref, credential: null, expiresAt: null, grants: grantsFor(claims.values, settings) })
+    return createCaller({
+      ...ref,
+      credential: null,
+      expiresAt: null,
+      grants: grantsFor(claims.values, settings)
+    })
   }
 
   return async (ref, claims) => {
     switch (ref.kind) {
-      case 'local': return localCaller
-      case 'key': return findKey(ref.id)
-      case 'user': return findUser(ref)
-      case 'oidc': return mapClaims(ref, claims)
-      default: return undefined
+      case 'local':
+        return localCaller
+      case 'key':
+        return findKey(ref.id)
+      case 'user':
+        return findUser(ref)
+      case 'oidc':
+        return mapClaims(ref, claims)
+      default:
+        return undefined
     }
   }
 }

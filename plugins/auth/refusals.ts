@@ -17,7 +17,9 @@ export type RefusalListener = (refusal: Refusal) => void
 export function createRefusals () {
   const listeners: RefusalListener[] = []
   return {
-    on (listener: RefusalListener) { listeners.push(listener) },
+    on (listener: RefusalListener) {
+      listeners.push(listener)
+    },
     /** Tells the listeners, and returns the problem for the answer. */
     refuse (request: FastifyRequest, caller: Caller | undefined, problem: ProblemError) {
       for (const listener of listeners) listener({ request, caller, problem })

@@ -10,9 +10,9 @@ import { createUsers } from './users.ts'
 /** Users who signed in with their password, by the tokens that they got. The tokens are valid for /api/v1 only. */
 export interface SignIns {
   /** Returns a new token. Throws unauthenticated if the name or the password is wrong. */
-  create (name: string, password: string): Promise<string>
+  create(name: string, password: string): Promise<string>
   /** Returns the user of a token. Throws unauthenticated. */
-  find (token: string): Promise<Caller>
+  find(token: string): Promise<Caller>
 }
 
 /** Milliseconds for which a token is known without another look into the store. */
@@ -23,9 +23,10 @@ const maxRemembered = 10_000
 
 const pattern = /^v1_[0-9a-f]{64}$/
 
-const invalid = () => new ProblemError('unauthenticated', 'The token is not valid: it is unknown or expired', {
-  hint: 'Sign in again: POST /api/v1/auth.'
-})
+const invalid = () =>
+  new ProblemError('unauthenticated', 'The token is not valid: it is unknown or expired', {
+    hint: 'Sign in again: POST /api/v1/auth.'
+  })
 
 /** Reads and writes the sign-ins of a store. A sign-in ends with its time, with its user, or with its password. */
 export function createSignIns (store: Store, minutes: number): SignIns {
@@ -33,26 +34,49 @@ export function createSignIns (store: Store, minutes: number): SignIns {
   const known = new Map<string, { caller: Caller, checkedAt: number }>()
 
   const read = async (hash: string): Promise<Caller> => {
-    const row = await store.selectFrom('sign_ins').innerJoin('users', 'users.id', 'sign_ins.user_id')
-      .select(['sign_ins.id', 'sign_ins.expires_at', 'sign_ins.password_hash', 'users.name', 'users.grants'])
+    const row = await store.selectFrom('sign_ins').innerJoin(
+      'users',
+      'users.id',
+      'sign_ins.user_id'
+    )
+      .select([
+        'sign_ins.id',
+        'sign_ins.expires_at',
+        'sign_ins.password_hash',
+        'users.name',
+        'users.grants'
+      ])
       .select(['users.id as user_id', 'users.password'])
       .where('sign_ins.hash', '=', hash).executeTakeFirst()
     const expiresAt = Date.parse(row?.expires_at ?? '')
-    if (row === undefined || !(expiresAt > Date.now()) || row.password_hash !== hashText(row.password)) throw invalid()
+    if (
+      row === undefined || !(expiresAt > Date.now()) || row.password_hash !== hashText(row.password)
+    ) throw invalid()
     const { user_id: id, name } = row
     return createCaller({
-      kind: 'user', issuer: null, id, name, credential: row.id, expiresAt, grants: grantsOf(row)
+      kind: 'user',
+      issuer: null,
+      id,
+      name,
+      credential: row.id,
+      expiresAt,
+      grants: grantsOf(row)
     })
   }
 
   return {
     async create (name, password) {
       const { id: user } = await users.check(name, password)
-      const { password: hashed } = await store.selectFrom('users').select('password').where('id', '=', user)
+      const { password: hashed } = await store.selectFrom('users').select('password').where(
+        'id',
+        '=',
+        user
+      )
         .executeTakeFirstOrThrow(invalid)
       const token = `v1_${randomBytes(32).toString('hex')}`
       const now = Date.now()
-      await store.deleteFrom('sign_ins').where('expires_at', '<', new Date(now).toISOString()).execute()
+      await store.deleteFrom('sign_ins').where('expires_at', '<', new Date(now).toISOString())
+        .execute()
       await store.insertInto('sign_ins').values({
         id: uuid(),
         hash: hashText(token),

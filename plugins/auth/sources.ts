@@ -10,9 +10,9 @@ export interface CredentialSource {
    */
   stage: 'onRequest' | 'preValidation'
   /** Returns the caller of a request. Throws unauthenticated. */
-  find (request: FastifyRequest): Caller | Promise<Caller>
+  find(request: FastifyRequest): Caller | Promise<Caller>
   /** Adds to a 401 what tells the client how to authenticate. */
-  challenge? (request: FastifyRequest, reply: FastifyReply): void
+  challenge?(request: FastifyRequest, reply: FastifyReply): void
 }
 
 /** RFC 6750, section 3: a request without a credential gets no error code. */
@@ -29,14 +29,18 @@ function readToken ({ raw: { headers: { authorization } } }: FastifyRequest): st
   if (authorization === undefined) return undefined
   const [, token] = authorization.length > maxTokenLength ? [] : bearer.exec(authorization) ?? []
   if (token === undefined) {
-    throw new ProblemError('unauthenticated', 'The header Authorization is not valid; expected: Bearer TOKEN')
+    throw new ProblemError(
+      'unauthenticated',
+      'The header Authorization is not valid; expected: Bearer TOKEN'
+    )
   }
   return token
 }
 
 /** The source of most routes: `Authorization: Bearer`. `anonymous` is the caller without it, if there is one. */
 export const createBearerSource = (
-  anonymous: Caller | undefined, check: (token: string) => Caller | Promise<Caller>
+  anonymous: Caller | undefined,
+  check: (token: string) => Caller | Promise<Caller>
 ): CredentialSource => ({
   stage: 'onRequest',
   find (request) {
@@ -54,11 +58,15 @@ export const createBearerSource = (
 export function createSources (usual: CredentialSource) {
   const named = new Map<string, CredentialSource>()
   return {
-    add (name: string, source: CredentialSource) { named.set(name, source) },
+    add (name: string, source: CredentialSource) {
+      named.set(name, source)
+    },
     /** Throws an Error if no plugin has added the source. */
     of (name: string | undefined): CredentialSource {
       const source = name === undefined ? usual : named.get(name)
-      if (source === undefined) throw new Error(`No plugin has added the source of credentials "${name}"`)
+      if (source === undefined) {
+        throw new Error(`No plugin has added the source of credentials "${name}"`)
+      }
       return source
     }
   }

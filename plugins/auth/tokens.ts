@@ -9,7 +9,17 @@ import { createKeySet } from './key-sets.ts'
 
 /** Signatures by a private key that only the issuer has. Without this list, HS256 could be made with a public key. */
 const algorithms = [
-  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519'
 ]
 
 /** Seconds by which the clocks may differ. */
@@ -21,17 +31,22 @@ const knownMs = 60_000
 /** Number of tokens to remember. Only valid ones are remembered. */
 const maxRemembered = 10_000
 
-const invalid = (reason: string) => new ProblemError('unauthenticated', `The token is not valid: ${reason}`, {
-  hint: 'Sign in again at your OpenID Connect provider, and send its new token.'
-})
+const invalid = (reason: string) =>
+  new ProblemError('unauthenticated', `The token is not valid: ${reason}`, {
+    hint: 'Sign in again at your OpenID Connect provider, and send its new token.'
+  })
 
 function toProblemError (error: unknown): ProblemError {
   if (error instanceof ProblemError) return error
   if (error instanceof errors.JWTExpired) return invalid('it has expired')
-  if (error instanceof errors.JWTClaimValidationFailed) return invalid(`its claim ${error.claim} is missing or wrong`)
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return invalid(`its claim ${error.claim} is missing or wrong`)
+  }
   if (error instanceof errors.JWKSNoMatchingKey) return invalid('its issuer has no such key')
   if (error instanceof errors.JOSEAlgNotAllowed) return invalid('its algorithm is not allowed')
-  if (error instanceof errors.JWSSignatureVerificationFailed) return invalid('its signature is wrong')
+  if (error instanceof errors.JWSSignatureVerificationFailed) {
+    return invalid('its signature is wrong')
+  }
   return invalid('it cannot be read')
 }
 
@@ -48,11 +63,16 @@ function issuerOf (token: string): unknown {
  * `onAccepted` gets the caller after each verification.
  */
 export function createTokenCheck (
-  issuers: readonly IssuerSettings[], log: FastifyBaseLogger, onAccepted: (caller: Caller) => void
+  issuers: readonly IssuerSettings[],
+  log: FastifyBaseLogger,
+  onAccepted: (caller: Caller) => void
 ) {
   const known = new Map<string, { caller: Caller, until: number }>()
-  const checks = new Map(issuers.map((settings) =>
-    [settings.issuer, { settings, keys: createKeySet(settings.issuer, log) }] as const))
+  const checks = new Map(
+    issuers.map((settings) =>
+      [settings.issuer, { settings, keys: createKeySet(settings.issuer, log) }] as const
+    )
+  )
 
   const verify = async (token: string): Promise<Caller> => {
     const check = checks.get(String(issuerOf(token)))
@@ -90,6 +110,8 @@ export function createTokenCheck (
       remember(hash, caller)
       onAccepted(caller)
       return caller
-    }, (error: unknown) => { throw toProblemError(error) })
+    }, (error: unknown) => {
+      throw toProblemError(error)
+    })
   }
 }

@@ -15,18 +15,22 @@ export interface User {
 
 export interface Users {
   /** Throws already_exists. */
-  create (input: { name: string, password: string, grants: Grant[] }): Promise<User>
-  list (): Promise<User[]>
+  create(input: { name: string, password: string, grants: Grant[] }): Promise<User>
+  list(): Promise<User[]>
   /** Throws resource_not_found. */
-  setPassword (name: string, password: string): Promise<User>
+  setPassword(name: string, password: string): Promise<User>
   /** Throws resource_not_found. */
-  remove (name: string): Promise<User>
+  remove(name: string): Promise<User>
   /** Returns the caller with this name and password. Throws unauthenticated, the same for both being wrong. */
-  check (name: string, password: string): Promise<Caller>
+  check(name: string, password: string): Promise<Caller>
 }
 
-const toUser = (row: Tables['users']): User =>
-  ({ id: row.id, name: row.name, grants: grantsOf(row), created_at: row.created_at })
+const toUser = (row: Tables['users']): User => ({
+  id: row.id,
+  name: row.name,
+  grants: grantsOf(row),
+  created_at: row.created_at
+})
 
 /** Reads and writes the users of a store. */
 export function createUsers (store: Store): Users {
@@ -55,7 +59,9 @@ export function createUsers (store: Store): Users {
       }
       const { numInsertedOrUpdatedRows: inserted } = await store.insertInto('users').values(row)
         .onConflict((conflict) => conflict.column('name').doNothing()).executeTakeFirst()
-      if (inserted === 0n) throw new ProblemError('already_exists', `A user with the name "${name}" exists already`)
+      if (inserted === 0n) {
+        throw new ProblemError('already_exists', `A user with the name "${name}" exists already`)
+      }
       return toUser(row)
     },
 
@@ -85,7 +91,15 @@ export function createUsers (store: Store): Users {
         throw new ProblemError('unauthenticated', 'The name or the password is wrong')
       }
       const { id, grants } = toUser(row)
-      return createCaller({ kind: 'user', issuer: null, id, name, credential: null, expiresAt: null, grants })
+      return createCaller({
+        kind: 'user',
+        issuer: null,
+        id,
+        name,
+        credential: null,
+        expiresAt: null,
+        grants
+      })
     }
   }
 }

@@ -4,7 +4,11 @@ import { pointerOf } from '../../drivers/common/tags.ts'
 import { ProblemError, type Capability, type FieldError } from '../../openapi/model/index.ts'
 
 export const notSupported = ({ cloud, driver }: Connection, capability: string) =>
-  new ProblemError('not_supported', `The cloud ${cloud} cannot do ${capability}`, { cloud, driver, capability })
+  new ProblemError('not_supported', `The cloud ${cloud} cannot do ${capability}`, {
+    cloud,
+    driver,
+    capability
+  })
 
 /** Returns the field names of a request, dotted: `networks.fixed_ip`. Ignores values that equal the default. */
 function listFields (input: object): string[] {
@@ -25,10 +29,16 @@ function listFields (input: object): string[] {
 export function fieldPointer (input: object, field: string): string {
   const [name = '', ...rest] = field.split('.')
   const value = (input as Record<string, unknown>)[name]
-  if (rest.length === 0 || typeof value !== 'object' || value === null) return `/${escapeStep(name)}`
+  if (rest.length === 0 || typeof value !== 'object' || value === null) {
+    return `/${escapeStep(name)}`
+  }
   if (!Array.isArray(value)) return `/${escapeStep(name)}${fieldPointer(value, rest.join('.'))}`
-  const index = value.findIndex((item) => typeof item === 'object' && item !== null && Object.hasOwn(item, rest[0]!))
-  return `/${name}/${Math.max(index, 0)}${fieldPointer(value[index] as object ?? {}, rest.join('.'))}`
+  const index = value.findIndex((item) =>
+    typeof item === 'object' && item !== null && Object.hasOwn(item, rest[0]!)
+  )
+  return `/${name}/${Math.max(index, 0)}${
+    fieldPointer(value[index] as object ?? {}, rest.join('.'))
+  }`
 }
 
 interface LimitedInput {
@@ -41,10 +51,14 @@ function findExceededLimits (input: LimitedInput, limits: Capability['limits']) 
   const errors: FieldError[] = []
   const bytes = Buffer.byteLength(input.user_data ?? '')
   if (maxBytes !== undefined && bytes > maxBytes) {
-    errors.push(fieldError('/user_data', `has ${bytes} bytes; this cloud accepts at most ${maxBytes}`))
+    errors.push(
+      fieldError('/user_data', `has ${bytes} bytes; this cloud accepts at most ${maxBytes}`)
+    )
   }
   for (const [key, value] of Object.entries(input.tags ?? {})) {
-    if (maxCharacters === undefined || value === null || [...value].length <= maxCharacters) continue
+    if (maxCharacters === undefined || value === null || [...value].length <= maxCharacters) {
+      continue
+    }
     const message = `is longer than ${maxCharacters} characters, the maximum of this cloud`
     errors.push(fieldError(pointerOf(key), message))
   }
@@ -65,7 +79,9 @@ export function requireCapability (connection: Connection, name: string, input?:
   if (unknown !== undefined) throw notSupported(connection, `${name}.${unknown}`)
   const missing = required.filter((field) => !fields.includes(field))
   rejectFields([
-    ...missing.map((field) => fieldError(`/${field.replaceAll('.', '/')}`, 'is required by this cloud')),
+    ...missing.map((field) =>
+      fieldError(`/${field.replaceAll('.', '/')}`, 'is required by this cloud')
+    ),
     ...findExceededLimits(input, limits)
   ])
 }

@@ -14,7 +14,10 @@ export async function check (settings: Settings, drivers: ReadonlyMap<string, Dr
 
   const rows = await Promise.all(farm.clouds.map(async (cloud): Promise<Row> => {
     const { name, settings: { driver }, connection } = cloud
-    const { status, elapsed_ms: ms, problem } = await cloud.check({ requestId: 'check', log: app.log })
+    const { status, elapsed_ms: ms, problem } = await cloud.check({
+      requestId: 'check',
+      log: app.log
+    })
     return {
       cloud: name,
       driver,
@@ -25,7 +28,10 @@ export async function check (settings: Settings, drivers: ReadonlyMap<string, Dr
     }
   }))
   await app.close()
-  return { ok: rows.every(({ result }) => result === 'up' || result === 'disabled'), table: format(rows) }
+  return {
+    ok: rows.every(({ result }) => result === 'up' || result === 'disabled'),
+    table: format(rows)
+  }
 }
 
 function format (rows: readonly Row[]): string {

@@ -40,20 +40,20 @@ export interface CloudHandle {
   /** Who makes the request; undefined without `auth`, and for the calls of the server itself. */
   readonly caller: Caller | undefined
   /** Throws not_supported or validation_failed if the cloud cannot do this with this input. Makes no call. */
-  require (capability: string, input?: object): void
+  require(capability: string, input?: object): void
   /** Makes the capabilities of the cloud known. Returns undefined if they are, as those of most clouds always are. */
-  prepare (): Promise<void> | undefined
+  prepare(): Promise<void> | undefined
   /**
    * Runs one call with a deadline. Throws only ProblemErrors, which name the cloud. Any other error of a driver becomes
    * internal_error.
    */
-  call<T> (run: CloudCall<T>): Promise<T>
+  call<T>(run: CloudCall<T>): Promise<T>
   /** Reads for a client. Equal reads under way share one call, and its answer is kept for the time of the settings. */
-  read<T extends object> (read: Read<T>): Promise<Answer<T>>
+  read<T extends object>(read: Read<T>): Promise<Answer<T>>
   /** Runs a call that changes a service. What was read of the cloud before is not shown afterwards. */
-  change<T> (service: ServiceName, run: CloudCall<T>): Promise<T>
+  change<T>(service: ServiceName, run: CloudCall<T>): Promise<T>
   /** Returns a handle whose calls have these differences. */
-  with (changes: Partial<CallContext>): CloudHandle
+  with(changes: Partial<CallContext>): CloudHandle
 }
 
 /** A cloud of the farm. */
@@ -69,19 +69,19 @@ export interface Cloud {
   /** Whether answers of this cloud are older than the changes that this server knows. */
   readonly freshness: Freshness
   /** Throws cloud_disabled, or the failure of the driver. */
-  handle (context: CallContext): CloudHandle
+  handle(context: CallContext): CloudHandle
   /** Checks the health now. Concurrent checks share one call. Never throws. */
-  check (context: CallContext): Promise<Health>
+  check(context: CallContext): Promise<Health>
   /** Ends all calls under way, and all later ones, with this reason. */
-  abort (reason: ProblemError): void
+  abort(reason: ProblemError): void
 }
 
 const unseen: Health = { status: 'unknown', checked_at: null, elapsed_ms: null, problem: null }
 
 /** The ways to call a cloud, which its handles share. */
 interface Line {
-  call<T> (to: Connection, context: CallContext, run: CloudCall<T>): Promise<T>
-  read<T extends object> (read: Read<T>, context: CallContext): Promise<Answer<T>>
+  call<T>(to: Connection, context: CallContext, run: CloudCall<T>): Promise<T>
+  read<T extends object>(read: Read<T>, context: CallContext): Promise<Answer<T>>
   freshness: Freshness
 }
 
@@ -102,7 +102,9 @@ class Handle implements CloudHandle {
     this.#line = line
   }
 
-  get caller () { return this.#context.onBehalfOf }
+  get caller () {
+    return this.#context.onBehalfOf
+  }
 
   require (capability: string, input?: object) {
     requireCapability(this.connection, capability, input)
@@ -142,7 +144,9 @@ class Handle implements CloudHandle {
  * undefined if the settings disable the cloud.
  */
 export function createCloud (
-  settings: CloudSettings, link: Connection | ProblemError | undefined, kept: KeptAnswers
+  settings: CloudSettings,
+  link: Connection | ProblemError | undefined,
+  kept: KeptAnswers
 ): Cloud {
   const { name } = settings
   const failure = link instanceof ProblemError ? link : undefined
@@ -150,7 +154,9 @@ export function createCloud (
   const openCalls = new Set<OpenCall>()
   let health: Health = failure !== undefined
     ? toDown(failure)
-    : connection === undefined ? { ...unseen, status: 'disabled' } : unseen
+    : connection === undefined
+      ? { ...unseen, status: 'disabled' }
+      : unseen
   let aborted: ProblemError | undefined
   let runningCheck: Promise<Health> | undefined
   const secrets = connection === undefined ? undefined : secretsOf.get(connection)
@@ -160,23 +166,36 @@ export function createCloud (
 
   const call = async <T>(to: Connection, context: CallContext, run: CloudCall<T>) => {
     if (aborted !== undefined) throw aborted
-    const { timeout: own = limit, requestId, operation, traceparent, noteRequestId: note, caller } = context
+    const { timeout: own = limit, requestId, operation, traceparent, noteRequestId: note, caller } =
+      context
     const timeout = own === Infinity ? Infinity : Math.min(own, limit)
     const log = secrets === undefined ? context.log : new MaskingLog(context.log, secrets)
     const noteRequestId = note && ((id: string) => note(id, operation))
-    const open = openCall({ timeout, log, requestId, operation, traceparent, noteRequestId, caller })
+    const open = openCall({
+      timeout,
+      log,
+      requestId,
+      operation,
+      traceparent,
+      noteRequestId,
+      caller
+    })
     openCalls.add(open)
     try {
       if (to.prepare !== undefined) await to.prepare(open)
       const result = await run(to, open)
-      if (health.status === 'down') health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
+      if (health.status === 'down') {
+        health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
+      }
       const masking = maskResult(result)
       if (masking !== undefined) await masking
       return showActions(result, rankIn(context))
     } catch (error) {
       secrets?.maskError(error)
       const problem = showActions(nameCloud(error, to), rankIn(context))
-      if (problem.code === 'provider_unavailable' || problem.code === 'provider_auth_failed') health = toDown(problem)
+      if (problem.code === 'provider_unavailable' || problem.code === 'provider_auth_failed') {
+        health = toDown(problem)
+      }
       throw problem
     } finally {
       openCalls.delete(open)
@@ -248,17 +267,23 @@ export function createCloud (
     connection,
     failure,
     freshness,
-    get health () { return health },
+    get health () {
+      return health
+    },
     handle (context) {
       if (failure !== undefined) throw failure
       if (connection === undefined) {
-        throw new ProblemError('cloud_disabled', `The settings disable the cloud ${name}`, { cloud: name })
+        throw new ProblemError('cloud_disabled', `The settings disable the cloud ${name}`, {
+          cloud: name
+        })
       }
       return new Handle(name, connection, context, line)
     },
     async check (context) {
       if (connection === undefined) return health
-      runningCheck ??= check(connection, context).finally(() => { runningCheck = undefined })
+      runningCheck ??= check(connection, context).finally(() => {
+        runningCheck = undefined
+      })
       return runningCheck
     },
     abort (reason) {
@@ -268,13 +293,21 @@ export function createCloud (
   }
 }
 
-const toDown = (problem: ProblemError): Health =>
-  ({ status: 'down', checked_at: new Date().toISOString(), elapsed_ms: null, problem: toProblem(problem) })
+const toDown = (problem: ProblemError): Health => ({
+  status: 'down',
+  checked_at: new Date().toISOString(),
+  elapsed_ms: null,
+  problem: toProblem(problem)
+})
 
 /** Adds the cloud's name to an error. A driver that throws anything but a ProblemError has a defect: internal_error. */
 function nameCloud (error: unknown, { cloud, driver }: Connection): ProblemError {
   if (!(error instanceof ProblemError)) {
-    return new ProblemError('internal_error', 'The driver of this cloud failed', { cause: error, cloud, driver })
+    return new ProblemError('internal_error', 'The driver of this cloud failed', {
+      cause: error,
+      cloud,
+      driver
+    })
   }
   const problem = toKnownProblem(error)
   return Object.assign(problem, { details: { cloud, driver, ...problem.details } })

@@ -2,7 +2,12 @@ import type { FastifyInstance } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { connectionOf } from '../../drivers/bare.ts'
 import {
-  addCloud, limitersOf, secretsOf, type Connection, type DriverOptions, type DriverPlugin
+  addCloud,
+  limitersOf,
+  secretsOf,
+  type Connection,
+  type DriverOptions,
+  type DriverPlugin
 } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { createFarm, type Farm } from './farm.ts'
@@ -25,14 +30,23 @@ export async function connectClouds (
   // `orchestrator check` connects clouds without the plugins that watch calls.
   if (!fastify.hasDecorator('callWatchers')) fastify.decorate('callWatchers', [])
   const links = new Map<string, Connection | ProblemError>()
-  for (const { name, driver, enabled, timeout, max_in_flight, settings: own, failure } of settings) {
+  for (
+    const { name, driver, enabled, timeout, max_in_flight, settings: own, failure } of settings
+  ) {
     if (failure !== undefined) {
-      if (enabled) links.set(name, toFailure(fastify, name, driver, `The driver ${driver} cannot be used: ${failure}`))
+      if (enabled) {
+        links.set(
+          name,
+          toFailure(fastify, name, driver, `The driver ${driver} cannot be used: ${failure}`)
+        )
+      }
       continue
     }
     const plugin = drivers.get(driver)
     if (plugin === undefined) {
-      throw new Error(`cloud ${name}: no driver is named ${driver}; drivers: ${[...drivers.keys()].join(', ')}`)
+      throw new Error(
+        `cloud ${name}: no driver is named ${driver}; drivers: ${[...drivers.keys()].join(', ')}`
+      )
     }
     if (!enabled) continue
     const options = { ...own, name, timeout, max_in_flight }
@@ -46,7 +60,11 @@ export async function connectClouds (
   return createFarm(settings, links, cacheSize * 2 ** 20)
 }
 
-async function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugin, options: DriverOptions) {
+async function connectOutside (
+  fastify: FastifyInstance,
+  { driver }: DriverPlugin,
+  options: DriverOptions
+) {
   const { name: cloud, timeout = 30 } = options
   try {
     const connection = await addCloud(fastify, driver, options)
@@ -59,13 +77,23 @@ async function connectOutside (fastify: FastifyInstance, { driver }: DriverPlugi
     return watchConnection(guarded, fastify.callWatchers)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return toFailure(fastify, cloud, driver.name, `The driver ${driver.name} failed to connect: ${reason}`, error)
+    return toFailure(
+      fastify,
+      cloud,
+      driver.name,
+      `The driver ${driver.name} failed to connect: ${reason}`,
+      error
+    )
   }
 }
 
 /** Logs why a cloud is not served, and returns the error with which it answers. */
 function toFailure (
-  { log }: FastifyInstance, cloud: string, driver: string, detail: string, cause?: unknown
+  { log }: FastifyInstance,
+  cloud: string,
+  driver: string,
+  detail: string,
+  cause?: unknown
 ): ProblemError {
   const hint = 'Correct the settings of the cloud or its driver, and restart the server.'
   const problem = new ProblemError('internal_error', detail, { cause, cloud, driver, hint })
@@ -76,7 +104,9 @@ function toFailure (
 /** A driver that does not close must not keep the server from closing. */
 async function closeInTime (connection: Connection) {
   let timer: NodeJS.Timeout | undefined
-  const overdue = new Promise<void>((resolve) => { timer = setTimeout(resolve, closeTimeout) })
+  const overdue = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, closeTimeout)
+  })
   try {
     await Promise.race([connection.close?.(), overdue])
   } finally {

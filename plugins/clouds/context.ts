@@ -24,8 +24,12 @@ export const writeContext = (request: FastifyRequest): CallContext => ({
   requestId: request.id,
   log: request.log,
   traceparent: request.traceparent,
-  noteRequestId (id, operation) { request.trail?.providerIds.set(operation ?? '', id) }
+  noteRequestId (id, operation) {
+    request.trail?.providerIds.set(operation ?? '', id)
+  }
 })
 
 export const contextOf = (request: FastifyRequest): CallContext =>
-  request.method === 'GET' || request.method === 'HEAD' ? readContext(request) : writeContext(request)
+  request.method === 'GET' || request.method === 'HEAD'
+    ? readContext(request)
+    : writeContext(request)

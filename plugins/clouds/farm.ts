@@ -11,16 +11,16 @@ export interface Farm {
   /** All clouds, in the order in which lists go through them. */
   readonly clouds: readonly Cloud[]
   /** Throws cloud_not_found. */
-  get (name: string): Cloud
+  get(name: string): Cloud
   /** Throws cloud_not_found, cloud_disabled, or the failure of the driver to connect. */
-  handle (name: string, context: CallContext): CloudHandle
+  handle(name: string, context: CallContext): CloudHandle
   /**
    * Returns the farm as a caller sees it: a cloud that the caller may not read does not exist, and the actions of
    * resources are only those that the caller may do.
    */
-  seenBy (caller: Caller): Farm
+  seenBy(caller: Caller): Farm
   /** Ends all calls under way, and all later ones, with this reason. */
-  abort (reason: ProblemError): void
+  abort(reason: ProblemError): void
 }
 
 /** The error for a name that is not that of a cloud, and for a cloud that the caller may not read. */
@@ -52,9 +52,14 @@ const sizeOf = (value: object) =>
  * `cacheBytes` limits the answers of the clouds that are kept.
  */
 export function createFarm (
-  settings: readonly CloudSettings[], links: ReadonlyMap<string, Connection | ProblemError>, cacheBytes: number
+  settings: readonly CloudSettings[],
+  links: ReadonlyMap<string, Connection | ProblemError>,
+  cacheBytes: number
 ): Farm {
-  const kept: KeptAnswers = new LRUCache({ maxSize: cacheBytes, sizeCalculation: ({ value }) => sizeOf(value) })
+  const kept: KeptAnswers = new LRUCache({
+    maxSize: cacheBytes,
+    sizeCalculation: ({ value }) => sizeOf(value)
+  })
   const clouds = settings.map((entry) => createCloud(entry, links.get(entry.name), kept))
   const byName = new Map(clouds.map((cloud) => [cloud.name, cloud]))
 

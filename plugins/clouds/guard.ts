@@ -15,7 +15,9 @@ const changeGrace = 12_000
 /** Replaces the reason of a partial list with an error of this server's catalog. */
 function withKnownProblem (result: unknown) {
   const { partial } = (result ?? {}) as { partial?: unknown }
-  return partial instanceof ProblemError ? { ...result as object, partial: toKnownProblem(partial) } : result
+  return partial instanceof ProblemError
+    ? { ...result as object, partial: toKnownProblem(partial) }
+    : result
 }
 
 const hint = 'The driver of this cloud has a defect. Report it to the authors of the driver.'
@@ -39,7 +41,9 @@ export function guard (connection: Connection, timeout: number): Connection {
         const detail = `${reason.message}: the driver ${driver} did not end ${name}`
         reject(reason.with({ detail, hint, outcomeUnknown: !isRead }))
       }
-      start = () => { timer = setTimeout(end, grace) }
+      start = () => {
+        timer = setTimeout(end, grace)
+      }
     })
     if (signal.aborted) start()
     else signal.addEventListener('abort', start, { once: true })
@@ -51,11 +55,17 @@ export function guard (connection: Connection, timeout: number): Connection {
     }
   }
 
-  const checkFit = (service: ServiceName | undefined, method: string, isRead: boolean, result: unknown) => {
+  const checkFit = (
+    service: ServiceName | undefined,
+    method: string,
+    isRead: boolean,
+    result: unknown
+  ) => {
     if (service === undefined) return result
     const misfit = findMisfit(service, method, result)
     if (misfit === undefined) return withKnownProblem(result)
-    const detail = `The driver ${driver} returned a value that does not fit the model: ${service}.${method}: ${misfit}`
+    const detail =
+      `The driver ${driver} returned a value that does not fit the model: ${service}.${method}: ${misfit}`
     // The cloud has probably made the change.
     throw new ProblemError('provider_error', detail, { driver, hint, outcomeUnknown: !isRead })
   }

@@ -53,15 +53,22 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
     }
     const checkId = ({ params, cloud: { name, connection } }: FastifyRequest) => {
       const { id } = params as { id?: string }
-      if (id === undefined || service === undefined || connection.ids[service]?.test(id) !== false) return
+      if (
+        id === undefined || service === undefined || connection.ids[service]?.test(id) !== false
+      ) return
       const detail = `"${id.slice(0, 64)}" cannot be an id of ${collection} in the cloud ${name}`
-      throw new ProblemError('resource_not_found', detail, { cloud: name, driver: connection.driver })
+      throw new ProblemError('resource_not_found', detail, {
+        cloud: name,
+        driver: connection.driver
+      })
     }
     // The permission comes before the id. If it depends on the input, it is checked after the validation.
     const isPermittedFirst = typeof route.config?.level === 'string'
     const onRequest: Hook = (request, _reply, done) => {
       findCloud(request)
-      const check = () => { if (isPermittedFirst) checkId(request) }
+      const check = () => {
+        if (isPermittedFirst) checkId(request)
+      }
       const prepared = request.cloud.prepare()
       if (prepared !== undefined) {
         prepared.then(check).then(() => done(), done)
@@ -80,14 +87,21 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
 
   const checkWhere = (fits: (cloud: Cloud) => boolean) => {
     for (const cloud of farm.clouds) {
-      if (cloud.connection?.isDormant !== true && fits(cloud)) cloud.check({ requestId: 'health', log: fastify.log })
+      if (cloud.connection?.isDormant !== true && fits(cloud)) {
+        cloud.check({ requestId: 'health', log: fastify.log })
+      }
     }
   }
   const checkAll = () => checkWhere(() => true)
   const checkDown = () => checkWhere(({ health }) => health.status === 'down')
-  const timers = [setInterval(checkAll, settings.health_seconds * 1000), setInterval(checkDown, downInterval)]
+  const timers = [
+    setInterval(checkAll, settings.health_seconds * 1000),
+    setInterval(checkDown, downInterval)
+  ]
   for (const timer of timers) timer.unref()
   // Not awaited: a cloud that does not answer must not delay the start.
   fastify.addHook('onReady', async () => checkAll())
-  fastify.addHook('onClose', async () => { for (const timer of timers) clearInterval(timer) })
+  fastify.addHook('onClose', async () => {
+    for (const timer of timers) clearInterval(timer)
+  })
 }, { name: 'clouds', dependencies: ['auth', 'call-watchers'] })

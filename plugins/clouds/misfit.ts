@@ -12,7 +12,9 @@ const ref = (model: string) => ({ $ref: `${model}#` })
 const arrayOf = (items: object) => ({ type: 'array', items })
 
 const resourceRef = {
-  type: 'object', required: ['kind', 'id'], properties: { kind: { ...text, enum: [...resourceKinds] }, id: text }
+  type: 'object',
+  required: ['kind', 'id'],
+  properties: { kind: { ...text, enum: [...resourceKinds] }, id: text }
 }
 
 const change = {
@@ -23,7 +25,12 @@ const change = {
     until: {
       type: 'object',
       required: ['states'],
-      properties: { states: texts, provider_states: texts, gone: { type: 'boolean' }, fault: { type: 'boolean' } }
+      properties: {
+        states: texts,
+        provider_states: texts,
+        gone: { type: 'boolean' },
+        fault: { type: 'boolean' }
+      }
     },
     secrets: { type: 'object', additionalProperties: text }
   }
@@ -48,7 +55,11 @@ function schemaOf (service: ServiceName, method: string): object | undefined {
     return {
       type: 'object',
       required: ['items', 'next'],
-      properties: { items: arrayOf(resource), next: { type: ['string', 'null'] }, total: { type: 'integer' } }
+      properties: {
+        items: arrayOf(resource),
+        next: { type: ['string', 'null'] },
+        total: { type: 'integer' }
+      }
     }
   }
   if (method === 'get' || method === 'update') return resource
@@ -61,11 +72,22 @@ let ajv: Ajv | undefined
 function compile (schema: object): ValidateFunction {
   if (ajv === undefined) {
     // `verbose` adds the value to an error.
-    ajv = new Ajv({ strict: false, verbose: true, logger: false, meta: false, validateSchema: false })
+    ajv = new Ajv({
+      strict: false,
+      verbose: true,
+      logger: false,
+      meta: false,
+      validateSchema: false
+    })
     // An open enum allows clients to receive other values later. A driver may return only those of this version.
-    ajv.addKeyword({ keyword: 'x-extensible-enum', macro: (values: unknown[]) => ({ enum: [...values, null] }) })
+    ajv.addKeyword({
+      keyword: 'x-extensible-enum',
+      macro: (values: unknown[]) => ({ enum: [...values, null] })
+    })
     formats.default(ajv, { mode: 'fast' })
-    for (const format of ['cidr', 'ip', 'single-line', 'multi-line', 'binary']) ajv.addFormat(format, true)
+    for (const format of ['cidr', 'ip', 'single-line', 'multi-line', 'binary']) {
+      ajv.addFormat(format, true)
+    }
     for (const model of models) ajv.addSchema(model as object)
   }
   return ajv.compile(schema)
@@ -91,17 +113,27 @@ const describe = (value: unknown) => {
 const pathOf = (instancePath: string, name?: string) =>
   [...instancePath.split('/').slice(1), ...name === undefined ? [] : [name]].join('.')
 
-function explain ({ instancePath, keyword, params, data, message = 'is not valid' }: ErrorObject): string {
-  if (keyword === 'required') return `${pathOf(instancePath, String(params['missingProperty']))} is missing`
+function explain (
+  { instancePath, keyword, params, data, message = 'is not valid' }: ErrorObject
+): string {
+  if (keyword === 'required') {
+    return `${pathOf(instancePath, String(params['missingProperty']))} is missing`
+  }
   const expected = keyword === 'enum'
-    ? `must be one of ${(params['allowedValues'] as unknown[]).filter((one) => one !== null).join(', ')}`
+    ? `must be one of ${
+      (params['allowedValues'] as unknown[]).filter((one) => one !== null).join(', ')
+    }`
     : message
   const path = pathOf(instancePath)
   return `${path === '' ? 'the result' : path} is ${describe(data)}, ${expected}`
 }
 
 /** Says where the result of a method does not fit the model; undefined if it fits. */
-export function findMisfit (service: ServiceName, method: string, result: unknown): string | undefined {
+export function findMisfit (
+  service: ServiceName,
+  method: string,
+  result: unknown
+): string | undefined {
   const validate = validatorOf(service, method)
   if (validate === undefined || validate(result)) return undefined
   return explain(validate.errors![0]!)

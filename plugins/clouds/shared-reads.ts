@@ -12,7 +12,7 @@ export interface Answer<T> {
   /** Until when it may be shown, by the monotonic clock. */
   until: number
   /** Whether nothing was changed since, as far as this server knows. */
-  isCurrent (): boolean
+  isCurrent(): boolean
 }
 
 /** A read that may be shared. */
@@ -23,9 +23,9 @@ export interface Read<T> {
   /** Keys of other reads that answer this one too: what they have read is richer. */
   others?: readonly string[]
   /** Whether the answer of another read answers this one. Default: always. */
-  fits? (value: T): boolean
+  fits?(value: T): boolean
   /** A further key to keep the answer under, if it suits. */
-  alias? (value: T): string | undefined
+  alias?(value: T): string | undefined
   /** Whether the caller refuses an answer from before. */
   fresh: boolean
   run: CloudCall<T>
@@ -39,7 +39,7 @@ interface Flight {
   promise: Promise<Answer<object>>
   waiting: number
   /** Ends the call, because nobody waits for it any longer. */
-  abandon (): void
+  abandon(): void
 }
 
 export interface SharedReadsOptions {
@@ -68,7 +68,10 @@ export function createSharedReads (options: SharedReadsOptions) {
   const flights = new Map<string, Flight>()
 
   const depart = (
-    key: string, { service, alias, run }: Read<object>, { requestId, log, traceparent }: CallContext, keep: number
+    key: string,
+    { service, alias, run }: Read<object>,
+    { requestId, log, traceparent }: CallContext,
+    keep: number
   ) => {
     const version = freshness.versionOf(service)
     const isCurrent = () => freshness.versionOf(service) === version
@@ -167,7 +170,9 @@ export function createSharedReads (options: SharedReadsOptions) {
       const answer = findKept(read as Read<object>, key, prefix)
       if (answer !== undefined) return answer as Answer<T>
       const flight = flights.get(key)
-      if (flight?.version === freshness.versionOf(service)) return join(flight, context) as Promise<Answer<T>>
+      if (flight?.version === freshness.versionOf(service)) {
+        return join(flight, context) as Promise<Answer<T>>
+      }
     }
     return join(depart(key, read as Read<object>, context, keep), context) as Promise<Answer<T>>
   }

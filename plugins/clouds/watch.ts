@@ -15,7 +15,11 @@ declare module 'fastify' {
  * Sees the start of each call to a cloud, and returns a function that sees its end. `method` is a capability such as
  * `nodes.list`, or `check`. The end has no problem if the call succeeded.
  */
-export type CallWatcher = (cloud: string, method: string, call: Call) => (problem?: ProblemError) => void
+export type CallWatcher = (
+  cloud: string,
+  method: string,
+  call: Call
+) => (problem?: ProblemError) => void
 
 /** Offers `fastify.callWatchers` to plugins that measure or trace the calls to clouds. */
 export default fp(async (fastify) => {
@@ -23,10 +27,15 @@ export default fp(async (fastify) => {
 }, { name: 'call-watchers' })
 
 const unknownFailure = (cause: unknown) =>
-  cause instanceof ProblemError ? cause : new ProblemError('internal_error', 'The driver failed', { cause })
+  cause instanceof ProblemError
+    ? cause
+    : new ProblemError('internal_error', 'The driver failed', { cause })
 
 /** Returns a connection whose calls the watchers see. Without watchers, returns the connection itself. */
-export function watchConnection (connection: Connection, watchers: readonly CallWatcher[]): Connection {
+export function watchConnection (
+  connection: Connection,
+  watchers: readonly CallWatcher[]
+): Connection {
   if (watchers.length === 0) return connection
   const { cloud } = connection
   const watched = wrapConnection(connection, (service, method, run) => {

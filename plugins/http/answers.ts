@@ -1,5 +1,11 @@
 import fp from 'fastify-plugin'
-import type { DoneFuncWithErrOrRes, FastifyReply, FastifyRequest, HookHandlerDoneFunction, RouteOptions } from 'fastify'
+import type {
+  DoneFuncWithErrOrRes,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+  RouteOptions
+} from 'fastify'
 import { LRUCache } from 'lru-cache'
 import type { Settings } from '../../config/index.ts'
 import type { Caller } from '../auth/caller.ts'
@@ -23,7 +29,7 @@ export interface Answers {
    * Allows to keep the answer to this request as long as all the answers of clouds may be shown of which it is made. An
    * answer that is undefined failed, and forbids it. Sets `Age` if one of them is from before this request.
    */
-  allow (request: FastifyRequest, reply: FastifyReply, answers: readonly (Terms | undefined)[]): void
+  allow(request: FastifyRequest, reply: FastifyReply, answers: readonly (Terms | undefined)[]): void
 }
 
 interface KeptAnswer extends Terms {
@@ -70,11 +76,13 @@ function toHeaders (reply: FastifyReply) {
  */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const kept = new LRUCache<string, KeptAnswer>({
-    maxSize: settings.cache_mb * 2 ** 20, sizeCalculation: ({ body }, key) => body.length + 2 * key.length + 512
+    maxSize: settings.cache_mb * 2 ** 20,
+    sizeCalculation: ({ body }, key) => body.length + 2 * key.length + 512
   })
 
-  const keyOf = ({ caller, raw: { url, headers: { 'accept-encoding': encodings = '' } } }: FastifyRequest) =>
-    `${scopeOf(caller)} ${encodings} ${url}`
+  const keyOf = (
+    { caller, raw: { url, headers: { 'accept-encoding': encodings = '' } } }: FastifyRequest
+  ) => `${scopeOf(caller)} ${encodings} ${url}`
 
   fastify.decorateRequest('keptAnswer', null)
   fastify.decorate('answers', {
@@ -110,7 +118,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   }
 
   const keep = (
-    request: FastifyRequest, reply: FastifyReply, payload: unknown, done: DoneFuncWithErrOrRes
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: unknown,
+    done: DoneFuncWithErrOrRes
   ) => {
     const { keptAnswer: terms } = request
     const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload)

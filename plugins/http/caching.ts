@@ -24,7 +24,9 @@ export default fp(async (fastify) => {
   })
 
   fastify.addHook('onRoute', (route) => {
-    if ((route.method !== 'GET' && route.method !== 'HEAD') || route.schema?.operationId !== undefined) return
+    if (
+      (route.method !== 'GET' && route.method !== 'HEAD') || route.schema?.operationId !== undefined
+    ) return
     const share = (_request: unknown, reply: FastifyReply, done: () => void) => {
       reply.header('cache-control', 'public, no-cache')
       done()

@@ -4,10 +4,18 @@ import fp from 'fastify-plugin'
 import type { DoneFuncWithErrOrRes, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 
 /** Two representations with the same strong tag must be equal byte by byte (RFC 9110, section 8.8.1). */
-function markTag (_request: FastifyRequest, reply: FastifyReply, _payload: unknown, done: DoneFuncWithErrOrRes) {
+function markTag (
+  _request: FastifyRequest,
+  reply: FastifyReply,
+  _payload: unknown,
+  done: DoneFuncWithErrOrRes
+) {
   const encoding = reply.getHeader('content-encoding')
   const tag = reply.getHeader('etag')
-  if (typeof encoding === 'string' && typeof tag === 'string' && tag.startsWith('"') && tag.length === plainTagLength) {
+  if (
+    typeof encoding === 'string' && typeof tag === 'string' && tag.startsWith('"') &&
+    tag.length === plainTagLength
+  ) {
     reply.header('etag', `${tag.slice(0, -1)}-${encoding}"`)
   }
   done()
@@ -52,10 +60,14 @@ export default fp(async (fastify) => {
     if (route.method === 'GET') route.onSend = [...hooks, markTag]
     if (route.method !== 'HEAD') return
     const [dropBody] = hooks.filter(isHeadHook)
-    route.onSend = [...hooks.filter((hook) => !isHeadHook(hook)), markTag, (request, reply, payload, done) => {
-      // A 304 has no body, for which Fastify's hook is not made.
-      if (payload === null || dropBody === undefined) return done(null, null)
-      dropBody.call(fastify, request, reply, payload, done)
-    }]
+    route.onSend = [
+      ...hooks.filter((hook) => !isHeadHook(hook)),
+      markTag,
+      (request, reply, payload, done) => {
+        // A 304 has no body, for which Fastify's hook is not made.
+        if (payload === null || dropBody === undefined) return done(null, null)
+        dropBody.call(fastify, request, reply, payload, done)
+      }
+    ]
   })
 }, { name: 'compression', dependencies: ['etags'] })

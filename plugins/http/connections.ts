@@ -27,14 +27,20 @@ export interface ConnectionLimits {
 }
 
 const defaults: ConnectionLimits = {
-  headersMs: 10_000, bodyMs: 30_000, stallMs: 60_000, answerMs: 120_000, idleMs: 72_000
+  headersMs: 10_000,
+  bodyMs: 30_000,
+  stallMs: 60_000,
+  answerMs: 120_000,
+  idleMs: 72_000
 }
 
 /** Shorter answers fit into the buffers of the system. */
 const longAnswer = 64 * 1024
 
 /** Returns the options of the server that Node itself enforces. */
-export function connectionOptions (given: Partial<ConnectionLimits> = {}): FastifyHttpOptions<Server> {
+export function connectionOptions (
+  given: Partial<ConnectionLimits> = {}
+): FastifyHttpOptions<Server> {
   const { headersMs, stallMs, idleMs } = { ...defaults, ...given }
   return {
     connectionTimeout: stallMs,
@@ -50,7 +56,8 @@ export function connectionOptions (given: Partial<ConnectionLimits> = {}): Fasti
   }
 }
 
-const timeout = () => new ProblemError('request_timeout', 'The request did not arrive completely in time')
+const timeout = () =>
+  new ProblemError('request_timeout', 'The request did not arrive completely in time')
 
 /**
  * Ends a request in which no byte has moved for some time. A request that has arrived and has no answer yet is left:
@@ -63,32 +70,36 @@ function endStalled (this: ServerResponse, socket: Socket) {
 }
 
 /** Closes connections that make no progress: the client sends its body slowly, or does not read the answer. */
-export default fp(async (fastify, { connections = {} }: { connections?: Partial<ConnectionLimits> }) => {
-  const { bodyMs, answerMs } = { ...defaults, ...connections }
+export default fp(
+  async (fastify, { connections = {} }: { connections?: Partial<ConnectionLimits> }) => {
+    const { bodyMs, answerMs } = { ...defaults, ...connections }
 
-  fastify.addHook('onRequest', (request, reply, done) => {
-    const { raw } = request
-    reply.raw.on('timeout', endStalled)
-    const hasBody = raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined
-    if (hasBody && request.routeOptions.config.isUpload !== true) {
-      const timer = setTimeout(() => {
-        if (raw.complete) return
-        // The parser of the body answers with the error. Nothing listens if the request was answered before its body.
-        if (reply.sent || raw.listenerCount('error') === 0) return raw.destroy()
-        reply.header('connection', 'close')
-        raw.emit('error', timeout())
-      }, bodyMs).unref()
-      const stop = () => clearTimeout(timer)
-      raw.once('end', stop).once('close', stop)
-    }
-    done()
-  })
+    fastify.addHook('onRequest', (request, reply, done) => {
+      const { raw } = request
+      reply.raw.on('timeout', endStalled)
+      const hasBody = raw.headers['content-length'] !== undefined ||
+        raw.headers['transfer-encoding'] !== undefined
+      if (hasBody && request.routeOptions.config.isUpload !== true) {
+        const timer = setTimeout(() => {
+          if (raw.complete) return
+          // The parser of the body answers with the error. Nothing listens if the request was answered before its body.
+          if (reply.sent || raw.listenerCount('error') === 0) return raw.destroy()
+          reply.header('connection', 'close')
+          raw.emit('error', timeout())
+        }, bodyMs).unref()
+        const stop = () => clearTimeout(timer)
+        raw.once('end', stop).once('close', stop)
+      }
+      done()
+    })
 
-  fastify.addHook('onSend', (_request, { raw }, payload, done) => {
-    if (typeof payload === 'string' && payload.length >= longAnswer) {
-      const timer = setTimeout(() => raw.destroy(), answerMs).unref()
-      raw.once('close', () => clearTimeout(timer))
-    }
-    done()
-  })
-}, { name: 'connections', dependencies: ['http'] })
+    fastify.addHook('onSend', (_request, { raw }, payload, done) => {
+      if (typeof payload === 'string' && payload.length >= longAnswer) {
+        const timer = setTimeout(() => raw.destroy(), answerMs).unref()
+        raw.once('close', () => clearTimeout(timer))
+      }
+      done()
+    })
+  },
+  { name: 'connections', dependencies: ['http'] }
+)

@@ -4,7 +4,14 @@ import type { Settings } from '../../config/index.ts'
 
 /** The headers that a page of an allowed origin may read, beside those that the CORS protocol always allows. */
 const exposedHeaders = [
-  'Allow', 'ETag', 'Idempotency-Replayed', 'Link', 'Location', 'Preference-Applied', 'Retry-After', 'X-Request-Id'
+  'Allow',
+  'ETag',
+  'Idempotency-Replayed',
+  'Link',
+  'Location',
+  'Preference-Applied',
+  'Retry-After',
+  'X-Request-Id'
 ]
 
 /** Seconds for which a browser keeps the answer to a preflight. Chromium keeps none for longer than two hours. */

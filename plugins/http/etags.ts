@@ -14,7 +14,8 @@ export const tagOf = (resource: object) => digest(JSON.stringify(resource))
  * Whether If-Match or If-None-Match contains a tag. The comparison is weak, and ignores what proxies append when they
  * compress an answer, such as `-gzip`: a tag of ours has a fixed length.
  */
-export const hasTag = (header: string, tag: string) => header.trim() === '*' || header.includes(`"${tag}`)
+export const hasTag = (header: string, tag: string) =>
+  header.trim() === '*' || header.includes(`"${tag}`)
 
 /** The part of a list after its items, in which only the times differ from one answer to the next. */
 const sourcesStart = ',"sources":['
@@ -32,7 +33,11 @@ function tagOfList (payload: string) {
 }
 
 function answer (
-  { headers }: FastifyRequest, reply: FastifyReply, tag: string, prefix: string, done: DoneFuncWithErrOrRes
+  { headers }: FastifyRequest,
+  reply: FastifyReply,
+  tag: string,
+  prefix: string,
+  done: DoneFuncWithErrOrRes
 ) {
   reply.header('etag', `${prefix}"${tag}"`)
   const condition = headers['if-none-match']
@@ -43,14 +48,25 @@ function answer (
 
 /** Only whole answers that may be stored are tagged. */
 const isTagged = (reply: FastifyReply, payload: unknown): payload is string =>
-  typeof payload === 'string' && reply.statusCode === 200 && reply.getHeader('cache-control') !== 'no-store'
+  typeof payload === 'string' && reply.statusCode === 200 &&
+  reply.getHeader('cache-control') !== 'no-store'
 
-function tagResource (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: DoneFuncWithErrOrRes) {
+function tagResource (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: DoneFuncWithErrOrRes
+) {
   if (!isTagged(reply, payload)) return done()
   answer(request, reply, digest(payload), '', done)
 }
 
-function tagList (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: DoneFuncWithErrOrRes) {
+function tagList (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: DoneFuncWithErrOrRes
+) {
   if (!isTagged(reply, payload)) return done()
   answer(request, reply, tagOfList(payload), 'W/', done)
 }
@@ -61,7 +77,10 @@ function tagList (request: FastifyRequest, reply: FastifyReply, payload: unknown
  */
 export default fp(async (fastify) => {
   fastify.addHook('onRoute', (route) => {
-    if ((route.method !== 'GET' && route.method !== 'HEAD') || /^\/(health|docs)(\/|$)/.test(route.url)) return
+    if (
+      (route.method !== 'GET' && route.method !== 'HEAD') ||
+      /^\/(health|docs)(\/|$)/.test(route.url)
+    ) return
     const isList = route.schema?.operationId?.startsWith('list') ?? false
     // Before the hooks that compress and that drop the body of HEAD.
     route.onSend = [isList ? tagList : tagResource, ...[route.onSend ?? []].flat()]

@@ -6,7 +6,12 @@ import { Ajv, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
 import type { DataValidateFunction } from 'ajv/dist/types/index.js'
 import formats from 'ajv-formats'
 import fp from 'fastify-plugin'
-import { LogController, type FastifyHttpOptions, type FastifyRequest, type RouteOptions } from 'fastify'
+import {
+  LogController,
+  type FastifyHttpOptions,
+  type FastifyRequest,
+  type RouteOptions
+} from 'fastify'
 import { Type } from '#typebox'
 import { isCidr } from '../../config/addresses.ts'
 import { escapeStep } from '../../drivers/common/invalid.ts'
@@ -60,7 +65,9 @@ let last: { models: unknown[], body: Ajv, others: Ajv } | undefined
 
 /** Fastify calls this for each plugin that has routes. Plugins with the same models share one pair of validators. */
 function ajvFor (models: unknown[]) {
-  if (last?.models.length === models.length && models.every((model, i) => model === last!.models[i])) return last
+  if (
+    last?.models.length === models.length && models.every((model, i) => model === last!.models[i])
+  ) return last
   last = { models, body: createAjv(false), others: createAjv('array') }
   for (const model of models) {
     last.body.addSchema(model as object)
@@ -76,7 +83,11 @@ function findInfinite (values: unknown) {
     const value = (values as Record<string, unknown>)[name]
     if (value !== Infinity && value !== -Infinity) continue
     errors.push({
-      instancePath: `/${name}`, schemaPath: '', keyword: 'type', params: {}, message: 'must be a finite number'
+      instancePath: `/${name}`,
+      schemaPath: '',
+      keyword: 'type',
+      params: {},
+      message: 'must be a finite number'
     })
   }
   return errors
@@ -98,7 +109,11 @@ function compileAtFirstUse (compile: () => ValidateFunction): ValidateFunction {
 const lingerMs = 1000
 
 /** Answers on a connection that has no request which Fastify could answer, and closes it. */
-export function writeProblem (socket: Duplex, problem: ProblemError, headers: readonly string[] = []) {
+export function writeProblem (
+  socket: Duplex,
+  problem: ProblemError,
+  headers: readonly string[] = []
+) {
   if (!socket.writable) return
   const body = JSON.stringify(toProblem(problem))
   const head = [
@@ -142,13 +157,22 @@ export const serverOptions: FastifyHttpOptions<Server> = {
   },
   clientErrorHandler (error, socket) {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-      return writeProblem(socket, new ProblemError('request_timeout', 'The request did not arrive completely in time'))
+      return writeProblem(
+        socket,
+        new ProblemError('request_timeout', 'The request did not arrive completely in time')
+      )
     }
     if (error.code === 'HPE_INVALID_METHOD' && requestLine.test(requestOf(error))) {
-      const problem = new ProblemError('method_not_allowed', 'The method of the request is not a method of HTTP')
+      const problem = new ProblemError(
+        'method_not_allowed',
+        'The method of the request is not a method of HTTP'
+      )
       return writeProblem(socket, problem, ['Allow: GET, HEAD, POST, PATCH, DELETE'])
     }
-    writeProblem(socket, new ProblemError('invalid_request', `The request is not valid HTTP/1.1 (${error.code})`))
+    writeProblem(
+      socket,
+      new ProblemError('invalid_request', `The request is not valid HTTP/1.1 (${error.code})`)
+    )
   },
   schemaController: {
     compilersFactory: {
@@ -176,9 +200,17 @@ function findBrokenText (value: unknown, pointer = ''): FieldError[] {
     return isBroken(value) ? [{ in: 'body', pointer, message }] : []
   }
   if (typeof value !== 'object' || value === null) return []
-  return Object.entries(value).flatMap(([name, item]) => isBroken(name)
-    ? [{ in: 'body', pointer, message: 'has a name that is not valid Unicode text' } satisfies FieldError]
-    : findBrokenText(item, `${pointer}/${escapeStep(name)}`))
+  return Object.entries(value).flatMap(([name, item]) =>
+    isBroken(name)
+      ? [
+        {
+          in: 'body',
+          pointer,
+          message: 'has a name that is not valid Unicode text'
+        } satisfies FieldError
+        ]
+      : findBrokenText(item, `${pointer}/${escapeStep(name)}`)
+  )
 }
 
 const surrogateEscape = /\\u[dD][89a-fA-F]/
@@ -187,13 +219,16 @@ type Hook = (request: FastifyRequest, reply: unknown, done: (error?: Error) => v
 
 /** Refuses a body of a type that the route does not declare: an HTML form sends others than JSON without asking. */
 const requireMediaType = (types: readonly string[]): Hook => (request, _reply, done) => {
-  const { 'content-type': given, 'content-length': length, 'transfer-encoding': encoding } = request.raw.headers
+  const { 'content-type': given, 'content-length': length, 'transfer-encoding': encoding } =
+    request.raw.headers
   if (given === undefined || types.includes(given)) return done()
   const hasBody = encoding !== undefined || (length ?? '0') !== '0'
   if (!hasBody || types.includes(request.mediaType!)) return done()
-  done(new ProblemError('unsupported_media_type', `The body has the type ${given.slice(0, 255)}`, {
-    hint: `Send ${types.join(' or ')}.`
-  }))
+  done(
+    new ProblemError('unsupported_media_type', `The body has the type ${given.slice(0, 255)}`, {
+      hint: `Send ${types.join(' or ')}.`
+    })
+  )
 }
 
 /**
@@ -206,13 +241,18 @@ const replaceEmptyBody: Hook = (request, _reply, done) => {
 }
 
 const refuseBody: Hook = ({ raw: { headers } }, _reply, done) => {
-  if ((headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined) return done()
-  done(new ProblemError('validation_failed', 'This request takes no body', {
-    errors: [{ in: 'body', pointer: '', message: 'must be empty' }]
-  }))
+  if ((headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined) {
+    return done()
+  }
+  done(
+    new ProblemError('validation_failed', 'This request takes no body', {
+      errors: [{ in: 'body', pointer: '', message: 'must be empty' }]
+    })
+  )
 }
 
-const mayHaveBody = ({ schema }: RouteOptions) => (schema as { body?: unknown } | undefined)?.body !== undefined
+const mayHaveBody = ({ schema }: RouteOptions) =>
+  (schema as { body?: unknown } | undefined)?.body !== undefined
 
 /**
  * Parses requests (JSON, merge patches, empty bodies), refuses unexpected bodies, and adds X-Request-Id to answers.
@@ -225,7 +265,9 @@ export default fp(async (fastify) => {
     // Many clients send the content type with every request, also without a body.
     if (body === '') return done(null, undefined)
     parse(request, body as string, (error, value: unknown) => {
-      const errors = error === null && surrogateEscape.test(body as string) ? findBrokenText(value) : []
+      const errors = error === null && surrogateEscape.test(body as string)
+        ? findBrokenText(value)
+        : []
       done(errors.length === 0 ? error : invalidFields(errors), value)
     })
   })
@@ -238,22 +280,33 @@ export default fp(async (fastify) => {
       route.onRequest = [...onRequest, refuseBody]
       return
     }
-    route.onRequest = [...onRequest, requireMediaType(route.schema?.consumes ?? ['application/json'])]
+    route.onRequest = [
+      ...onRequest,
+      requireMediaType(route.schema?.consumes ?? ['application/json'])
+    ]
     route.preValidation = [replaceEmptyBody, ...[route.preValidation ?? []].flat()]
   })
 
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     const { httpVersion, headers } = request.raw
-    done(httpVersion !== '1.1' || headers.host !== undefined
-      ? undefined
-      : new ProblemError('invalid_request', 'A request of HTTP/1.1 must have the header Host'))
+    done(
+      httpVersion !== '1.1' || headers.host !== undefined
+        ? undefined
+        : new ProblemError('invalid_request', 'A request of HTTP/1.1 must have the header Host')
+    )
   })
 
   const { server } = fastify
   // Without a listener, Node closes the connection without an answer.
-  server.on('connect', ({ url }: IncomingMessage, socket: Duplex) =>
-    writeProblem(socket, new ProblemError('route_not_found', `This server is no proxy: it cannot CONNECT to ${url}`)))
+  server.on(
+    'connect',
+    ({ url }: IncomingMessage, socket: Duplex) =>
+      writeProblem(
+        socket,
+        new ProblemError('route_not_found', `This server is no proxy: it cannot CONNECT to ${url}`)
+      )
+  )
   // An unknown expectation may be ignored (RFC 9110, 10.1.1). Without a listener, Node answers with an empty 417.
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response)

@@ -5,8 +5,14 @@ import { ProblemError } from '../../openapi/model/index.ts'
 const escape = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
 
 /** Turns the URL of a route into a pattern of paths: `/nodes/:id` matches `/nodes/a`. */
-const toPattern = (url: string) => new RegExp(`^${url.split('/').map((step) =>
-  step.startsWith(':') ? '[^/]+' : escape(step).replaceAll(String.raw`\*`, '.*')).join('/')}/?$`)
+const toPattern = (url: string) =>
+  new RegExp(
+    `^${
+      url.split('/').map((step) =>
+        step.startsWith(':') ? '[^/]+' : escape(step).replaceAll(String.raw`\*`, '.*')
+      ).join('/')
+    }/?$`
+  )
 
 /** Whether a browser asks for the permission to send a request of another origin. */
 const isPreflight = ({ headers }: FastifyRequest) =>
@@ -28,11 +34,16 @@ export default fp(async (fastify) => {
 
   const allowedMethods = (path: string) => {
     patterns ??= [...methodsByUrl].map(([url, methods]) => ({ pattern: toPattern(url), methods }))
-    return new Set(patterns.flatMap(({ pattern, methods }) => pattern.test(path) ? [...methods] : []))
+    return new Set(
+      patterns.flatMap(({ pattern, methods }) => pattern.test(path) ? [...methods] : [])
+    )
   }
 
   const notFound = (request: FastifyRequest, path: string) =>
-    new ProblemError('route_not_found', `This server has no route ${request.method} ${path.slice(0, 500)}`)
+    new ProblemError(
+      'route_not_found',
+      `This server has no route ${request.method} ${path.slice(0, 500)}`
+    )
 
   fastify.addHook('onRequest', (request, reply, done) => {
     if (!request.is404 && (request.raw.method !== 'OPTIONS' || isPreflight(request))) return done()
@@ -41,11 +52,19 @@ export default fp(async (fastify) => {
     if (allowed.size === 0) return done(notFound(request, path))
     const allow = [...allowed].join(', ')
     reply.header('allow', allow)
-    done(new ProblemError('method_not_allowed', `${request.method} is not a method of ${path.slice(0, 500)}`, {
-      hint: `Use one of ${allow}.`
-    }))
+    done(
+      new ProblemError(
+        'method_not_allowed',
+        `${request.method} is not a method of ${path.slice(0, 500)}`,
+        {
+          hint: `Use one of ${allow}.`
+        }
+      )
+    )
   })
 
   // The hook has answered already, unless a route itself says that it does not exist: a missing file of /docs.
-  fastify.setNotFoundHandler(async (request) => { throw notFound(request, request.url.split('?', 1)[0]!) })
+  fastify.setNotFoundHandler(async (request) => {
+    throw notFound(request, request.url.split('?', 1)[0]!)
+  })
 }, { name: 'methods', dependencies: ['http'] })

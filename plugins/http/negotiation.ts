@@ -23,10 +23,19 @@ export default fp(async (fastify) => {
     // Health checks of load balancers send all kinds of Accept.
     const isOperation = route.schema?.operationId !== undefined && !route.url.startsWith('/health/')
     if (!isOperation) return
-    const checkAccept = (request: FastifyRequest, _reply: unknown, done: (error?: Error) => void) => {
+    const checkAccept = (
+      request: FastifyRequest,
+      _reply: unknown,
+      done: (error?: Error) => void
+    ) => {
       const { accept } = request.raw.headers
       if (accept === undefined || acceptsJson(request, accept)) return done()
-      done(new ProblemError('not_acceptable', `Accept: ${accept.slice(0, 255)} excludes application/json`))
+      done(
+        new ProblemError(
+          'not_acceptable',
+          `Accept: ${accept.slice(0, 255)} excludes application/json`
+        )
+      )
     }
     route.onRequest = [checkAccept, ...[route.onRequest ?? []].flat()]
   })

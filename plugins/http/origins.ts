@@ -30,11 +30,17 @@ export function createHostCheck (names: readonly string[]) {
   }
 }
 
-export const hostRefused = (host: string) => new ProblemError('host_not_allowed',
-  `This server does not answer to the host ${JSON.stringify(host.slice(0, 255))}`)
+export const hostRefused = (host: string) =>
+  new ProblemError(
+    'host_not_allowed',
+    `This server does not answer to the host ${JSON.stringify(host.slice(0, 255))}`
+  )
 
-const originRefused = (origin: string) => new ProblemError('origin_not_allowed',
-  `A page of ${origin} must not send this request: it is not a page of this server, and not in \`cors.origins\``)
+const originRefused = (origin: string) =>
+  new ProblemError(
+    'origin_not_allowed',
+    `A page of ${origin} must not send this request: it is not a page of this server, and not in \`cors.origins\``
+  )
 
 /** The origin by which the client knows this server; undefined if the headers of the proxy make no URL. */
 function ownOrigin ({ protocol, host }: FastifyRequest) {
@@ -55,22 +61,33 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const isKnownHost = createHostCheck([ownHost, ...allowedHosts])
   const allowedOrigins = new Set(origins)
 
-  const findRefusal = (request: FastifyRequest, origin: string | undefined, site: string | undefined) => {
+  const findRefusal = (
+    request: FastifyRequest,
+    origin: string | undefined,
+    site: string | undefined
+  ) => {
     if (origin !== undefined && allowedOrigins.has(origin)) return undefined
     const isForeign = origin !== undefined && origin !== ownOrigin(request)
     if (isForeign) return originRefused(`the origin ${origin.slice(0, 255)}`)
     // Browsers set it truthfully and let no page change it (Fetch Metadata, section 2.4).
     const isOwn = site === undefined || site === 'same-origin' || site === 'none'
-    return isOwn ? undefined : originRefused(`another origin (Sec-Fetch-Site: ${site.slice(0, 32)})`)
+    return isOwn
+      ? undefined
+      : originRefused(`another origin (Sec-Fetch-Site: ${site.slice(0, 32)})`)
   }
 
   fastify.addHook('onRequest', (request, _reply, done) => {
     const { headers, url } = request.raw
     const { host } = headers
     if (!needsKnownHost) return checkOrigin(request, done)
-    if (host !== undefined && !isKnownHost(host) && !url!.startsWith('/health/')) return done(hostRefused(host))
+    if (host !== undefined && !isKnownHost(host) && !url!.startsWith('/health/')) {
+      return done(hostRefused(host))
+    }
     // Only a trusted proxy changes request.host (`trust_proxy`). Host is checked in any case: a page cannot set it.
-    if (headers['x-forwarded-host'] !== undefined && !isKnownHost(request.host) && !url!.startsWith('/health/')) {
+    if (
+      headers['x-forwarded-host'] !== undefined && !isKnownHost(request.host) &&
+      !url!.startsWith('/health/')
+    ) {
       return done(hostRefused(request.host))
     }
     checkOrigin(request, done)
@@ -79,7 +96,9 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   function checkOrigin (request: FastifyRequest, done: HookHandlerDoneFunction) {
     const { method, headers, headers: { origin } } = request.raw
     const site = headers['sec-fetch-site'] as string | undefined
-    if ((origin === undefined && site === undefined) || method === 'GET' || method === 'HEAD') return done()
+    if ((origin === undefined && site === undefined) || method === 'GET' || method === 'HEAD') {
+      return done()
+    }
     done(findRefusal(request, origin, site))
   }
 }, { name: 'origins', dependencies: ['http'] })

@@ -29,15 +29,21 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
 
   let underWay = 0
   fastify.metrics.gauge({
-    name: 'http_requests_in_flight', help: 'Requests that have no complete answer yet.', labels: []
+    name: 'http_requests_in_flight',
+    help: 'Requests that have no complete answer yet.',
+    labels: []
   }, () => [{ labels: {}, value: underWay }])
   fastify.addHook('onRequest', (request, reply, done) => {
     if (underWay >= requests && !isLiveness(request)) {
       refused({ reason: 'requests' })
-      return done(overloaded(`${requests} requests are under way, which is the limit of this server`))
+      return done(
+        overloaded(`${requests} requests are under way, which is the limit of this server`)
+      )
     }
     underWay++
-    reply.raw.once('close', () => { underWay-- })
+    reply.raw.once('close', () => {
+      underWay--
+    })
     done()
   })
 
@@ -53,7 +59,10 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     maxHeapUsedBytes: Math.floor(getHeapStatistics().heap_size_limit * heapPercent / 100),
     pressureHandler (request, _reply, type, value) {
       if (isLiveness(request)) return
-      if (type === underPressure.TYPE_EVENT_LOOP_DELAY && !(isLasting(value) && underWay > fewRequests)) return
+      if (
+        type === underPressure.TYPE_EVENT_LOOP_DELAY &&
+        !(isLasting(value) && underWay > fewRequests)
+      ) return
       refused({ reason: type })
       throw overloaded(reasons[type] ?? 'The server is overloaded')
     }

@@ -13,7 +13,10 @@ const maxRemembered = 1000
  * `tls`, only the proxies of `trust_proxy` and programs on the same machine may send requests, because anyone on the
  * way could read the credentials of others. Undefined if the listener needs no such check.
  */
-export function createConnectionCheck (host: string, { auth, tls, trust_proxy: proxies }: Settings) {
+export function createConnectionCheck (
+  host: string,
+  { auth, tls, trust_proxy: proxies }: Settings
+) {
   if (auth === undefined || tls !== undefined || isLoopback(host)) return undefined
   const isTrusted = createAddressTest(['loopback', ...proxies])
   const known = new Map<string, boolean>()
@@ -28,8 +31,13 @@ export function createConnectionCheck (host: string, { auth, tls, trust_proxy: p
   return ({ raw: { socket } }: FastifyRequest, _reply: unknown, done: HookHandlerDoneFunction) => {
     const { remoteAddress: address = '' } = socket
     if (isAllowed(address)) return done()
-    done(new ProblemError('connection_not_protected', `The address ${address} is not one of \`trust_proxy\`, and ` +
-      'this server accepts plain HTTP from its proxies only'))
+    done(
+      new ProblemError(
+        'connection_not_protected',
+        `The address ${address} is not one of \`trust_proxy\`, and ` +
+          'this server accepts plain HTTP from its proxies only'
+      )
+    )
   }
 }
 

@@ -26,26 +26,38 @@ function findTarget (method: string, url: string): Target | undefined {
   return { service, capability: name === undefined ? undefined : `${service}.${name}` }
 }
 
-async function requireMatch (request: FastifyRequest, condition: string, target: Target | undefined) {
+async function requireMatch (
+  request: FastifyRequest,
+  condition: string,
+  target: Target | undefined
+) {
   const { cloud, params, caller, server: { assignments } } = request
   if (target === undefined) {
     if (condition.trim() === '*') return
-    throw new ProblemError('precondition_failed', 'If-Match has a tag, but this path has no tag to compare', {
-      hint: 'Send the request without If-Match.'
-    })
+    throw new ProblemError(
+      'precondition_failed',
+      'If-Match has a tag, but this path has no tag to compare',
+      {
+        hint: 'Send the request without If-Match.'
+      }
+    )
   }
   const { service, capability } = target
   cloud.require(`${service}.get`)
   if (capability !== undefined) cloud.require(capability)
   const { id } = params as { id: string }
   const read = cloud.call((connection, call) =>
-    (connection[service] as ReadService<object>).get(id, { extra: false }, call))
-  const resource = await (service === 'nodes' ? assignments.showRead(cloud.name, id, read, caller) : read)
+    (connection[service] as ReadService<object>).get(id, { extra: false }, call)
+  )
+  const resource =
+    await (service === 'nodes' ? assignments.showRead(cloud.name, id, read, caller) : read)
   if (hasTag(condition, tagOf(resource))) return
-  const detail = 'If-Match does not have the ETag of the resource: the resource has changed, or the tag is of an ' +
+  const detail =
+    'If-Match does not have the ETag of the resource: the resource has changed, or the tag is of an ' +
     'answer with `include` or `fields`'
   throw new ProblemError('precondition_failed', detail, {
-    hint: 'Read the resource again, without `include` and `fields`, decide again, and send the ETag of that answer.'
+    hint:
+      'Read the resource again, without `include` and `fields`, decide again, and send the ETag of that answer.'
   })
 }
 
@@ -58,7 +70,11 @@ export default fp(async (fastify) => {
     const { method, url } = route
     if (typeof method !== 'string' || !['POST', 'PATCH', 'PUT', 'DELETE'].includes(method)) return
     const target = findTarget(method, url)
-    const checkCondition = (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction) => {
+    const checkCondition = (
+      request: FastifyRequest,
+      _reply: FastifyReply,
+      done: HookHandlerDoneFunction
+    ) => {
       const condition = request.raw.headers['if-match']
       if (condition === undefined) return done()
       requireMatch(request, condition, target).then(() => done(), done)

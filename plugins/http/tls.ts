@@ -46,13 +46,16 @@ export function followCertificate (files: TlsFiles, server: tls.Server, log: Fas
 
 /** Returns the options of a server of HTTP or HTTPS, with its limits of connections. */
 export function listenerOptions (
-  { tls: files, limits: { header_bytes: maxHeaderSize } }: Settings, limits: Partial<ConnectionLimits> = {}
+  { tls: files, limits: { header_bytes: maxHeaderSize } }: Settings,
+  limits: Partial<ConnectionLimits> = {}
 ): FastifyHttpOptions<Server> {
   const { http, ...others } = connectionOptions(limits)
   const options = { ...http, maxHeaderSize }
   if (files === undefined) return { ...others, http: options }
   // Fastify has a type of its own for a server of HTTPS, which has the methods of one of HTTP.
-  return { ...others, https: { ...options, ...readCertificate(files) } } as FastifyHttpOptions<Server>
+  return { ...others, https: { ...options, ...readCertificate(files) } } as FastifyHttpOptions<
+    Server
+  >
 }
 
 /** Follows the certificate of the server. */

@@ -6,7 +6,11 @@ function networkOf (address: string) {
   const groups = head === '' ? [] : head.split(':')
   if (tail === undefined) return groups.slice(0, 4)
   const last = tail === '' ? [] : tail.split(':')
-  return [...groups, ...Array<string>(Math.max(0, 8 - groups.length - last.length)).fill('0'), ...last].slice(0, 4)
+  return [
+    ...groups,
+    ...Array<string>(Math.max(0, 8 - groups.length - last.length)).fill('0'),
+    ...last
+  ].slice(0, 4)
 }
 
 /** The address of a client, as `trust_proxy` says; of an IPv6 address its network of 64 bits. */

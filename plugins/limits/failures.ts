@@ -19,15 +19,16 @@ declare module 'fastify' {
 /** The failures of each address, for routes that check a credential themselves, such as a name and a password. */
 export interface Failures {
   /** Throws rate_limited if the address of a request has failed too often, and has had its check of this second. */
-  admit (request: FastifyRequest): void
+  admit(request: FastifyRequest): void
   /** Counts a failure of the address of a request. */
-  note (request: FastifyRequest): void
+  note(request: FastifyRequest): void
 }
 
 /** Credentials of addresses with failures that are remembered at most. */
 const maxAccepted = 10_000
 
-const hashOf = (authorization: string) => createHash('sha256').update(authorization).digest('base64url')
+const hashOf = (authorization: string) =>
+  createHash('sha256').update(authorization).digest('base64url')
 
 /**
  * Slows down an address that sends credentials which are not valid: after `failures_per_minute` of them, one more is
@@ -56,19 +57,29 @@ export default fp(async (fastify, { settings: { auth, limits } }: { settings: Se
     const { isAllowed, reset } = checks.take(address)
     if (isAllowed) return undefined
     refused({})
-    return new ProblemError('rate_limited', `The address ${ip} has sent too many credentials that are not valid`, {
-      retry_after: reset, hint: 'Wait for the time in `retry_after`, and check the credential.'
-    })
+    return new ProblemError(
+      'rate_limited',
+      `The address ${ip} has sent too many credentials that are not valid`,
+      {
+        retry_after: reset,
+        hint: 'Wait for the time in `retry_after`, and check the credential.'
+      }
+    )
   }
 
-  fastify.decorate('failures', {
-    admit (request) {
-      const address = addressOf(request)
-      const problem = failures.isExceeded(address) ? admit(request, address) : undefined
-      if (problem !== undefined) throw problem
-    },
-    note (request) { failures.take(addressOf(request)) }
-  } satisfies Failures)
+  fastify.decorate(
+    'failures',
+    {
+      admit (request) {
+        const address = addressOf(request)
+        const problem = failures.isExceeded(address) ? admit(request, address) : undefined
+        if (problem !== undefined) throw problem
+      },
+      note (request) {
+        failures.take(addressOf(request))
+      }
+    } satisfies Failures
+  )
   fastify.decorateRequest('credentialToAccept')
   fastify.addHook('onRequest', (request, _reply, done) => {
     const { level, credential: source } = request.routeOptions.config

@@ -27,18 +27,31 @@ const keyOf = (request: FastifyRequest) => {
  * draft-ietf-httpapi-ratelimit-headers-10. Without `auth` there are no callers, and no limits.
  */
 export default fp(async (fastify, { settings: { limits } }: { settings: Settings }) => {
-  const { requests_per_minute: requests, cloud_requests_per_minute: cloudRequests, changes_at_once: maxChanges } =
-    limits.per_caller
+  const {
+    requests_per_minute: requests,
+    cloud_requests_per_minute: cloudRequests,
+    changes_at_once: maxChanges
+  } = limits.per_caller
   const { auth } = fastify
-  fastify.decorate('callerLimits', auth.enabled
-    ? { window_seconds: seconds, requests, cloud_requests: cloudRequests, changes_at_once: maxChanges }
-    : null)
+  fastify.decorate(
+    'callerLimits',
+    auth.enabled
+      ? {
+          window_seconds: seconds,
+          requests,
+          cloud_requests: cloudRequests,
+          changes_at_once: maxChanges
+        }
+      : null
+  )
   if (!auth.enabled) return
   const callers = createWindow({ quota: requests, seconds })
   const clouds = createWindow({ quota: cloudRequests, seconds })
   const changes = new Map<string, number>()
   const refused = fastify.metrics.counter({
-    name: 'rate_limited_total', help: 'Requests that were refused by a limit of their caller.', labels: ['limit']
+    name: 'rate_limited_total',
+    help: 'Requests that were refused by a limit of their caller.',
+    labels: ['limit']
   })
 
   const callerPolicy = `"caller";q=${requests};w=${seconds}`
@@ -57,21 +70,29 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     const own = callers.take(key)
     const ofCloud = cloud === undefined ? undefined : clouds.take(`${cloud} ${key}`)
     reply.header('ratelimit-policy', ofCloud === undefined ? callerPolicy : cloudPolicy)
-    reply.header('ratelimit', ofCloud === undefined
-      ? itemOf('caller', own)
-      : `${itemOf('caller', own)}, ${itemOf('cloud', ofCloud)}`)
+    reply.header(
+      'ratelimit',
+      ofCloud === undefined
+        ? itemOf('caller', own)
+        : `${itemOf('caller', own)}, ${itemOf('cloud', ofCloud)}`
+    )
     if (!own.isAllowed) {
-      return done(tooMany('caller', `A caller may send ${requests} requests in ${seconds} seconds`, own.reset))
+      return done(
+        tooMany('caller', `A caller may send ${requests} requests in ${seconds} seconds`, own.reset)
+      )
     }
     if (ofCloud?.isAllowed === false) {
-      const detail = `A caller may send ${cloudRequests} requests to one cloud in ${seconds} seconds`
+      const detail =
+        `A caller may send ${cloudRequests} requests to one cloud in ${seconds} seconds`
       return done(tooMany('cloud', detail, ofCloud.reset))
     }
     if (!isChange(request)) return done()
 
     const running = changes.get(key) ?? 0
     if (running >= maxChanges) {
-      return done(tooMany('changes', `A caller may have ${maxChanges} changes under way at once`, 1))
+      return done(
+        tooMany('changes', `A caller may have ${maxChanges} changes under way at once`, 1)
+      )
     }
     changes.set(key, running + 1)
     reply.raw.once('close', () => {
@@ -84,10 +105,13 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
 
   // Directly after the caller is known.
   for (const stage of ['onRequest', 'preValidation'] as const) {
-    fastify.addHook(stage, (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
-      const { is404, routeOptions: { config } } = request
-      if (is404 || config.level === 'open' || auth.stageOf(config) !== stage) return done()
-      limit(request, reply, done)
-    })
+    fastify.addHook(
+      stage,
+      (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
+        const { is404, routeOptions: { config } } = request
+        if (is404 || config.level === 'open' || auth.stageOf(config) !== stage) return done()
+        limit(request, reply, done)
+      }
+    )
   }
 }, { name: 'limits', dependencies: ['auth', 'metrics'] })

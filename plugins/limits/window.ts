@@ -63,6 +63,8 @@ export function createWindow ({ quota, seconds }: WindowOptions) {
       const count = counts.get(key)
       return count !== undefined && count.used > quota && count.endsAt > performance.now()
     },
-    get size () { return counts.size }
+    get size () {
+      return counts.size
+    }
   }
 }

@@ -39,17 +39,23 @@ const maxContent = 1024 * 1024
 export const fingerprint = (...parts: unknown[]) =>
   hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 16)
 
-const invalidCursor = (detail: string) => new ProblemError('invalid_request', detail, {
-  errors: [{
-    in: 'query', pointer: '/cursor', message: 'must be the next_cursor of a page of the same list and query'
-  }],
-  hint: 'Begin again without a cursor.'
-})
+const invalidCursor = (detail: string) =>
+  new ProblemError('invalid_request', detail, {
+    errors: [{
+      in: 'query',
+      pointer: '/cursor',
+      message: 'must be the next_cursor of a page of the same list and query'
+    }],
+    hint: 'Begin again without a cursor.'
+  })
 
 export const foreignCursor = () => invalidCursor('The cursor belongs to another list or query')
 
 /** Where long cursors are kept, and the identity of the caller to whom they belong. */
-export interface KeptCursors { store: Store, owner: string }
+export interface KeptCursors {
+  store: Store
+  owner: string
+}
 
 export async function writeCursor (content: Walk, { store, owner }: KeptCursors): Promise<string> {
   const bytes = Buffer.from(JSON.stringify(content))
@@ -58,13 +64,20 @@ export async function writeCursor (content: Walk, { store, owner }: KeptCursors)
   const packed = packedPrefix + deflateRawSync(bytes, { level: 1 }).toString('base64url')
   if (bytes.length <= maxContent && packed.length <= maxCursorLength) return packed
   const id = randomUUID()
-  await store.insertInto('cursors').values({ id, owner, content: text, created_at: new Date().toISOString() }).execute()
+  await store.insertInto('cursors').values({
+    id,
+    owner,
+    content: text,
+    created_at: new Date().toISOString()
+  }).execute()
   return keptPrefix + id
 }
 
 /** Throws invalid_request if it is not a cursor, or a cursor of another query. */
 export async function readCursor (cursor: string, query: string, kept: KeptCursors): Promise<Walk> {
-  const text = cursor.startsWith(keptPrefix) ? await readKept(cursor.slice(keptPrefix.length), kept) : cursor
+  const text = cursor.startsWith(keptPrefix)
+    ? await readKept(cursor.slice(keptPrefix.length), kept)
+    : cursor
   let content: unknown
   try {
     content = JSON.parse(unpack(text).toString('utf8'))

@@ -16,7 +16,9 @@ export interface FailureRules {
  * so does a page that has `more` clouds to follow.
  */
 export function throwIfFailed (
-  { single, partial, isLaterPage }: FailureRules, reads: readonly CloudPage[], more: boolean
+  { single, partial, isLaterPage }: FailureRules,
+  reads: readonly CloudPage[],
+  more: boolean
 ) {
   const errors = reads.flatMap(({ error }) => error ?? [])
   if (errors.length === 0) return
@@ -27,7 +29,11 @@ export function throwIfFailed (
   if (errors.length < reads.length || more || isLaterPage) return
   const failures = reads.map(({ cloud, error }) => `${cloud}: ${error!.code}`).join(', ')
   const allTimedOut = errors.every(({ code }) => code === 'provider_timeout')
-  throw new ProblemError(allTimedOut ? 'provider_timeout' : 'provider_error', `No cloud answered (${failures})`, {
-    hint: 'List one cloud alone to see its problem.'
-  })
+  throw new ProblemError(
+    allTimedOut ? 'provider_timeout' : 'provider_error',
+    `No cloud answered (${failures})`,
+    {
+      hint: 'List one cloud alone to see its problem.'
+    }
+  )
 }

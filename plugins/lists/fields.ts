@@ -14,7 +14,9 @@ export function pickerOf (fields: readonly string[]): Picker {
   const key = fields.join()
   const known = pickers.get(key)
   if (known !== undefined) return known
-  const properties = fields.map((field) => `${JSON.stringify(field)}: item[${JSON.stringify(field)}]`)
+  const properties = fields.map((field) =>
+    `${JSON.stringify(field)}: item[${JSON.stringify(field)}]`
+  )
   // eslint-disable-next-line no-new-func
   const picker = new Function('item', `return { ${properties.join(', ')} }`) as Picker
   pickers.set(key, picker)

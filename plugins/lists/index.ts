@@ -2,11 +2,23 @@ import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServiceName } from '../../drivers/driver.ts'
 import { mapInTurns, sortInTurns } from '../../drivers/common/turns.ts'
-import { partialType, type ListParameters, type Page, type Summary } from '../../openapi/model/index.ts'
+import {
+  partialType,
+  type ListParameters,
+  type Page,
+  type Summary
+} from '../../openapi/model/index.ts'
 import type { Cloud } from '../clouds/cloud.ts'
 import { readContext } from '../clouds/context.ts'
 import { scopeOf, wantsFresh } from '../http/answers.ts'
-import { fingerprint, foreignCursor, readCursor, writeCursor, type Position, type Walk } from './cursor.ts'
+import {
+  fingerprint,
+  foreignCursor,
+  readCursor,
+  writeCursor,
+  type Position,
+  type Walk
+} from './cursor.ts'
 import { throwIfFailed, type FailureRules } from './failures.ts'
 import { driverFilters, fieldsOf, filtersOf, matcher } from './filters.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
@@ -14,8 +26,14 @@ import { pickerOf } from './fields.ts'
 import { serialize } from './serialize.ts'
 import { countNodes } from './summary.ts'
 import {
-  compareKeys, createItemCount, createSortedLists, keysOf, parseSort, readAllPages,
-  type Keys, type SortedList
+  compareKeys,
+  createItemCount,
+  createSortedLists,
+  keysOf,
+  parseSort,
+  readAllPages,
+  type Keys,
+  type SortedList
 } from './sorted.ts'
 
 declare module 'fastify' {
@@ -33,11 +51,16 @@ type PageAnswer = Page<object> | string
 
 export interface Lists {
   /** Lists one cloud. If the cloud fails, throws its error. */
-  one (collection: Collection, cloud: string, request: FastifyRequest, reply: FastifyReply): Promise<PageAnswer>
+  one(
+    collection: Collection,
+    cloud: string,
+    request: FastifyRequest,
+    reply: FastifyReply
+  ): Promise<PageAnswer>
   /** Lists all clouds, or those of `?cloud=`. If a cloud fails, `sources` reports it. */
-  all (collection: Collection, request: FastifyRequest, reply: FastifyReply): Promise<PageAnswer>
+  all(collection: Collection, request: FastifyRequest, reply: FastifyReply): Promise<PageAnswer>
   /** Counts the nodes of all clouds, or of those of `?cloud=`, by state. If a cloud fails, `sources` reports it. */
-  summarize (request: FastifyRequest): Promise<Summary>
+  summarize(request: FastifyRequest): Promise<Summary>
 }
 
 interface ListRequest extends PageRequest, FailureRules {
@@ -47,7 +70,7 @@ interface ListRequest extends PageRequest, FailureRules {
   /** The test that every item must pass; undefined without filters. */
   match: ReturnType<typeof matcher>
   /** Returns the fingerprint that binds the cursor. Called only if there is a cursor. */
-  bind (): string
+  bind(): string
 }
 
 interface ListPage {
@@ -65,13 +88,17 @@ export default fp(async (fastify) => {
 
   /** Reads a share of the page from each cloud, concurrently, in the clouds' own order. */
   const readInCloudOrder = async (
-    request: ListRequest, positions: readonly Position[], isOnlyCloud: boolean
+    request: ListRequest,
+    positions: readonly Position[],
+    isOnlyCloud: boolean
   ): Promise<ListPage> => {
     const { limit } = request.query
     // If there are more clouds than items on a page, the others follow on a later page.
     const now = positions.slice(0, limit)
     const share = Math.ceil(limit / now.length)
-    const reads = await Promise.all(now.map((position) => readPage(request, position, share + position.skip)))
+    const reads = await Promise.all(
+      now.map((position) => readPage(request, position, share + position.skip))
+    )
     throwIfFailed(request, reads, positions.length > now.length)
 
     const { match } = request
@@ -81,7 +108,9 @@ export default fp(async (fastify) => {
     reads.forEach((read, i) => {
       const { cloud, token, skip } = now[i]!
       const fresh = skip === 0 ? read.items : read.items.slice(skip)
-      const taken = fresh.length > left || fresh.length > share ? fresh.slice(0, Math.min(left, share)) : fresh
+      const taken = fresh.length > left || fresh.length > share
+        ? fresh.slice(0, Math.min(left, share))
+        : fresh
       const matching = match === undefined ? taken : taken.filter(match)
       items.push(...matching)
       left -= taken.length
@@ -99,12 +128,16 @@ export default fp(async (fastify) => {
    * a row of empty pages. If a later read fails, the empty page is the answer, and its cursor leads to the failure.
    */
   const readUntilFound = async (
-    request: ListRequest, positions: readonly Position[], isOnlyCloud: boolean
+    request: ListRequest,
+    positions: readonly Position[],
+    isOnlyCloud: boolean
   ): Promise<ListPage> => {
     const end = performance.now() + readOnMs
     let page = await readInCloudOrder(request, positions, isOnlyCloud)
     while (page.items.length === 0 && page.next?.places !== undefined && performance.now() < end) {
-      const later = await readInCloudOrder(request, page.next.places, isOnlyCloud).catch(() => undefined)
+      const later = await readInCloudOrder(request, page.next.places, isOnlyCloud).catch(() =>
+        undefined
+      )
       if (later === undefined) break
       page = { ...later, reads: mergeReads(page.reads, later.reads) }
     }
@@ -118,7 +151,9 @@ export default fp(async (fastify) => {
     const reads = await Promise.all(clouds.map((cloud) => readAllPages(request, cloud, count)))
     throwIfFailed(request, reads, false)
     const { match } = request
-    const items = reads.flatMap((read) => read.items).filter((item) => match === undefined || match(item))
+    const items = reads.flatMap((read) => read.items).filter((item) =>
+      match === undefined || match(item)
+    )
     const keyed = await mapInTurns(items, (item) => ({ item, keys: keysOf(item, sort) }))
     return { keyed: await sortInTurns(keyed, (a, b) => compareKeys(a.keys, b.keys, sort)), reads }
   }
@@ -128,7 +163,9 @@ export default fp(async (fastify) => {
    * ends, unless one of its clouds is changed; then the clouds are read again.
    */
   const readSorted = async (
-    request: ListRequest, clouds: readonly string[], { after, list: id }: Pick<Walk, 'after' | 'list'> = {}
+    request: ListRequest,
+    clouds: readonly string[],
+    { after, list: id }: Pick<Walk, 'after' | 'list'> = {}
   ): Promise<ListPage> => {
     const sort = parseSort(request.query.sort!)
     const known = sortedLists.find(id, request.owner)
@@ -139,9 +176,12 @@ export default fp(async (fastify) => {
     const last = from + page.length < keyed.length ? page.at(-1) : undefined
     // A cloud that failed on this page would appear on the next one without its first items.
     const answered = reads.filter(({ error }) => error === undefined)
-    const keep = () => sortedLists.keep({
-      keyed, owner: request.owner, reads: answered.map((read) => ({ ...read, items: [] }))
-    })
+    const keep = () =>
+      sortedLists.keep({
+        keyed,
+        owner: request.owner,
+        reads: answered.map((read) => ({ ...read, items: [] }))
+      })
     return {
       items: page.map(({ item }) => item),
       reads: countByCloud(reads, page),
@@ -157,7 +197,11 @@ export default fp(async (fastify) => {
   }
 
   const readList = async (
-    collection: Collection, clouds: readonly string[], single: boolean, request: FastifyRequest, reply: FastifyReply
+    collection: Collection,
+    clouds: readonly string[],
+    single: boolean,
+    request: FastifyRequest,
+    reply: FastifyReply
   ) => {
     const query = request.query as ListParameters
     const pick = query.fields === undefined ? undefined : pickerOf(query.fields)
@@ -170,30 +214,46 @@ export default fp(async (fastify) => {
       until: query.timeout === undefined ? Infinity : performance.now() + query.timeout * 1000,
       filters: driverFilters(filters),
       match: matcher(filters),
-      show: service === 'nodes' ? (cloud, nodes) => assignments.show(cloud, nodes, request.caller) : undefined,
+      show: service === 'nodes'
+        ? (cloud, nodes) => assignments.show(cloud, nodes, request.caller)
+        : undefined,
       extra: query.include?.includes('extra') ?? false,
       needs: query.fields && [...query.fields, ...fieldsOf(filters), ...query.sort ?? []],
       fresh: wantsFresh(request),
       owner: `${request.caller.identity} ${scopeOf(request.caller)}`,
       query,
-      bind: () => fingerprint(service, single ? clouds : query.cloud ?? null, filters, query.sort ?? null),
+      bind: () =>
+        fingerprint(service, single ? clouds : query.cloud ?? null, filters, query.sort ?? null),
       single,
       partial: query.partial,
       isLaterPage: query.cursor !== undefined
     }
     const kept = { store, owner: request.caller.identity }
-    const walk = query.cursor === undefined ? undefined : await readCursor(query.cursor, listRequest.bind(), kept)
+    const walk = query.cursor === undefined
+      ? undefined
+      : await readCursor(query.cursor, listRequest.bind(), kept)
     // A forged cursor must not lead to a cloud that the path does not name.
     if (single && walk?.places?.some(({ cloud }) => cloud !== clouds[0])) throw foreignCursor()
     const page = query.sort !== undefined
       ? await readSorted(listRequest, walk?.places?.map(({ cloud }) => cloud) ?? clouds, walk)
-      : await readUntilFound(listRequest, walk?.places ?? clouds.map(firstPosition), clouds.length === 1)
+      : await readUntilFound(
+        listRequest,
+        walk?.places ?? clouds.map(firstPosition),
+        clouds.length === 1
+      )
 
-    const cursor = page.next === null ? null : await writeCursor({ query: listRequest.bind(), ...page.next }, kept)
+    const cursor = page.next === null
+      ? null
+      : await writeCursor({ query: listRequest.bind(), ...page.next }, kept)
     if (pick !== undefined) reply.type(partialType)
     // The assignment of a node looks different to each caller, and changes with time.
-    const isPersonal = (cloud: string) => service === 'nodes' && assignments.registry.onCloud(cloud) !== undefined
-    fastify.answers.allow(request, reply, page.reads.map(({ cloud, answer }) => isPersonal(cloud) ? undefined : answer))
+    const isPersonal = (cloud: string) =>
+      service === 'nodes' && assignments.registry.onCloud(cloud) !== undefined
+    fastify.answers.allow(
+      request,
+      reply,
+      page.reads.map(({ cloud, answer }) => isPersonal(cloud) ? undefined : answer)
+    )
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
     return serialize({
       items: pick === undefined ? page.items : page.items.map(pick),
@@ -208,30 +268,39 @@ export default fp(async (fastify) => {
     const names = (request.query as { cloud?: string[] }).cloud
     const farm = fastify.farm.seenBy(request.caller)
     for (const name of names ?? []) farm.get(name)
-    const isWanted = ({ name, connection, failure }: Cloud) => names === undefined
-      ? failure !== undefined || connection?.[service] !== undefined
-      : names.includes(name)
+    const isWanted = ({ name, connection, failure }: Cloud) =>
+      names === undefined
+        ? failure !== undefined || connection?.[service] !== undefined
+        : names.includes(name)
     return farm.clouds.filter(isWanted).map(({ name }) => name)
   }
 
-  fastify.decorate('lists', {
-    one: (collection, cloud, request, reply) => readList(collection, [cloud], true, request, reply),
-    all: async (collection, request, reply) =>
-      readList(collection, cloudsOf(collection.service, request), false, request, reply),
-    async summarize (request) {
-      const { timeout, partial } = request.query as { timeout: number, partial: boolean }
-      return countNodes(cloudsOf('nodes', request), { single: false, partial, isLaterPage: false }, {
-        farm: fastify.farm.seenBy(request.caller),
-        service: 'nodes',
-        context: readContext(request),
-        until: performance.now() + timeout * 1000,
-        filters: {},
-        extra: false,
-        needs: ['state'],
-        fresh: wantsFresh(request)
-      })
-    }
-  } satisfies Lists)
+  fastify.decorate(
+    'lists',
+    {
+      one: (collection, cloud, request, reply) =>
+        readList(collection, [cloud], true, request, reply),
+      all: async (collection, request, reply) =>
+        readList(collection, cloudsOf(collection.service, request), false, request, reply),
+      async summarize (request) {
+        const { timeout, partial } = request.query as { timeout: number, partial: boolean }
+        return countNodes(cloudsOf('nodes', request), {
+          single: false,
+          partial,
+          isLaterPage: false
+        }, {
+          farm: fastify.farm.seenBy(request.caller),
+          service: 'nodes',
+          context: readContext(request),
+          until: performance.now() + timeout * 1000,
+          filters: {},
+          extra: false,
+          needs: ['state'],
+          fresh: wantsFresh(request)
+        })
+      }
+    } satisfies Lists
+  )
 }, { name: 'lists', dependencies: ['answers', 'assignments', 'clouds', 'store'] })
 
 /** Milliseconds during which a list reads on instead of answering an empty page. */
@@ -244,7 +313,10 @@ function countByCloud (reads: readonly CloudPage[], page: SortedList['keyed']): 
     const { cloud } = item as { cloud: string }
     counts.set(cloud, (counts.get(cloud) ?? 0) + 1)
   }
-  return reads.map((read) => ({ ...read, source: { ...read.source, count: counts.get(read.cloud) ?? 0 } }))
+  return reads.map((read) => ({
+    ...read,
+    source: { ...read.source, count: counts.get(read.cloud) ?? 0 }
+  }))
 }
 
 /** Joins the reads of two pages by cloud. The later read of a cloud has its present status. */
@@ -252,7 +324,10 @@ function mergeReads (earlier: readonly CloudPage[], later: readonly CloudPage[])
   const reads = new Map(earlier.map((read) => [read.cloud, read]))
   for (const read of later) {
     const { elapsed_ms: before = 0 } = reads.get(read.cloud)?.source ?? {}
-    reads.set(read.cloud, { ...read, source: { ...read.source, elapsed_ms: before + read.source.elapsed_ms } })
+    reads.set(read.cloud, {
+      ...read,
+      source: { ...read.source, elapsed_ms: before + read.source.elapsed_ms }
+    })
   }
   return [...reads.values()]
 }

@@ -1,4 +1,9 @@
-import { capabilityOf, type Connection, type Filters, type ServiceName } from '../../drivers/driver.ts'
+import {
+  capabilityOf,
+  type Connection,
+  type Filters,
+  type ServiceName
+} from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type Source } from '../../openapi/model/index.ts'
 import { notSupported } from '../clouds/capabilities.ts'
 import type { CallContext, Cloud, CloudHandle } from '../clouds/cloud.ts'
@@ -46,20 +51,26 @@ interface ServicePage {
 }
 
 interface ListService {
-  list (query: object, call: unknown): Promise<ServicePage>
+  list(query: object, call: unknown): Promise<ServicePage>
 }
 
 /** Whether a list needs none of the fields that take further calls of this cloud. */
 function isBrief ({ briefOmits }: Connection, { service, extra, needs }: PageRequest) {
   const omitted = briefOmits?.[service]
-  return !extra && omitted !== undefined && needs !== undefined && !needs.some((field) => omitted.has(field))
+  return !extra && omitted !== undefined && needs !== undefined &&
+    !needs.some((field) => omitted.has(field))
 }
 
 /**
  * Reads a page, or takes one that was kept: the same page with more details, or all items without filters, since all
  * filters are applied again here.
  */
-function readShared (handle: CloudHandle, request: PageRequest, token: string | null, limit: number) {
+function readShared (
+  handle: CloudHandle,
+  request: PageRequest,
+  token: string | null,
+  limit: number
+) {
   const { service, filters, extra, fresh } = request
   const brief = isBrief(handle.connection, request)
   const kind = extra ? 'extra' : 'plain'
@@ -74,12 +85,16 @@ function readShared (handle: CloudHandle, request: PageRequest, token: string | 
     // A cursor continues at a token of the cloud, so a kept page must not have more items than the cloud would return.
     fits: ({ items }) => items.length <= limit,
     alias: ({ next }) =>
-      token === null && next === null && filtered === '' ? `${brief ? 'brief' : kind} all` : undefined,
+      token === null && next === null && filtered === ''
+        ? `${brief ? 'brief' : kind} all`
+        : undefined,
     fresh,
     run: (connection, call) => {
       const lister = connection[service] as ListService | undefined
       if (lister === undefined) {
-        throw new ProblemError('not_supported', `This cloud has no ${service}`, { capability: `${service}.list` })
+        throw new ProblemError('not_supported', `This cloud has no ${service}`, {
+          capability: `${service}.list`
+        })
       }
       checkScope(connection, service, filters)
       return lister.list({ limit, token, filters, extra, ...(brief && { brief }) }, call)
@@ -107,11 +122,18 @@ function timeoutOf ({ health }: Cloud, until: number) {
 
 /** Reads one page of one cloud. Never throws a failure of the cloud: `error` and `source` report it. */
 export async function readPage (
-  request: PageRequest, { cloud, token }: Position, limit: number
+  request: PageRequest,
+  { cloud, token }: Position,
+  limit: number
 ): Promise<CloudPage> {
   const { farm, context, until, show } = request
   const started = performance.now()
-  const toSource = (status: Source['status'], count: number, asOf: number | null, problem?: ProblemError): Source => ({
+  const toSource = (
+    status: Source['status'],
+    count: number,
+    asOf: number | null,
+    problem?: ProblemError
+  ): Source => ({
     cloud,
     status,
     count,
@@ -124,7 +146,12 @@ export async function readPage (
     const handle = farm.handle(cloud, timeout === undefined ? context : { ...context, timeout })
     const answer = await readShared(handle, request, token, limit)
     const { items, next, total, partial, complete_scan: isWhole } = answer.value
-    const source = toSource(partial === undefined ? 'ok' : 'partial', items.length, answer.asOf, partial)
+    const source = toSource(
+      partial === undefined ? 'ok' : 'partial',
+      items.length,
+      answer.asOf,
+      partial
+    )
     return {
       cloud,
       items: show?.(cloud, items) ?? items,

@@ -9,7 +9,10 @@ const atOnce = 100
  * Serializes a long page in several turns of the event loop, and sets the type of the answer. Returns a short page as
  * it is, which is then serialized with the answer.
  */
-export async function serialize (page: Page<object>, reply: FastifyReply): Promise<Page<object> | string> {
+export async function serialize (
+  page: Page<object>,
+  reply: FastifyReply
+): Promise<Page<object> | string> {
   const { items, ...rest } = page
   if (items.length <= atOnce) return page
   const parts: string[] = []

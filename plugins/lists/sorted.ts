@@ -12,15 +12,25 @@ export interface SortKey {
   descending: boolean
 }
 
-export const parseSort = (sort: readonly string[]): SortKey[] => sort.map((word) =>
-  word.startsWith('-') ? { field: word.slice(1), descending: true } : { field: word, descending: false })
+export const parseSort = (sort: readonly string[]): SortKey[] =>
+  sort.map((word) =>
+    word.startsWith('-')
+      ? { field: word.slice(1), descending: true }
+      : { field: word, descending: false }
+  )
 
 export type Keys = readonly (string | number | boolean | null)[]
 type Item = Record<string, string | number | boolean | null>
 
 /** The sort keys of an item: its sort fields, then cloud and id, so that no two items are equal. */
-export const keysOf = (item: object, sort: readonly SortKey[]): Keys =>
-  [...sort.map(({ field }) => (item as Item)[field] ?? null), (item as Item)['cloud']!, (item as Item)['id']!]
+export const keysOf = (
+  item: object,
+  sort: readonly SortKey[]
+): Keys => [
+  ...sort.map(({ field }) => (item as Item)[field] ?? null),
+  (item as Item)['cloud']!,
+  (item as Item)['id']!
+]
 
 /** Null sorts last in both directions, because unknown values interest least. */
 export function compareKeys (a: Keys, b: Keys, sort: readonly SortKey[]): number {
@@ -42,7 +52,11 @@ export function createItemCount () {
     if (items <= maxItems) return
     const detail = `The list has more than ${maxItems} items, too many to sort`
     throw new ProblemError('validation_failed', detail, {
-      errors: [{ in: 'query', pointer: '/sort', message: 'needs a filter or `cloud` that leaves fewer items' }],
+      errors: [{
+        in: 'query',
+        pointer: '/sort',
+        message: 'needs a filter or `cloud` that leaves fewer items'
+      }],
       hint: 'Add a filter, name fewer clouds with `cloud`, or list without `sort`.'
     })
   }
@@ -50,7 +64,9 @@ export function createItemCount () {
 
 /** Reads all items of one cloud. `count` is told the number of items of each page, and may throw. */
 export async function readAllPages (
-  request: PageRequest, cloud: string, count: (items: number) => void
+  request: PageRequest,
+  cloud: string,
+  count: (items: number) => void
 ): Promise<CloudPage> {
   const started = performance.now()
   let page = await readPage(request, { cloud, token: null, skip: 0 }, 1000)
@@ -81,9 +97,9 @@ export interface SortedList {
 /** Keeps the order of sorted lists between the pages of a walk. */
 export interface SortedLists {
   /** Keeps a list and returns its id. */
-  keep (list: SortedList): string
+  keep(list: SortedList): string
   /** Returns a list of this owner; undefined if it is not kept, or if one of its clouds was changed since. */
-  find (id: string | undefined, owner: string): SortedList | undefined
+  find(id: string | undefined, owner: string): SortedList | undefined
 }
 
 /** Items of all kept lists together: about 40 MB. */
@@ -92,7 +108,8 @@ const maxKeptItems = 20_000
 /** Milliseconds that a list is kept after its last page was read. */
 const keptFor = 5 * 60_000
 
-const isCurrent = ({ reads }: SortedList) => reads.every(({ answer }) => answer?.isCurrent() !== false)
+const isCurrent = ({ reads }: SortedList) =>
+  reads.every(({ answer }) => answer?.isCurrent() !== false)
 
 /**
  * Creates the memory of sorted walks. A walk whose list was dropped reads its clouds again and continues after the last
@@ -100,7 +117,10 @@ const isCurrent = ({ reads }: SortedList) => reads.every(({ answer }) => answer?
  */
 export function createSortedLists (): SortedLists {
   const kept = new LRUCache<string, SortedList>({
-    maxSize: maxKeptItems, sizeCalculation: ({ keyed }) => keyed.length + 1, ttl: keptFor, updateAgeOnGet: true
+    maxSize: maxKeptItems,
+    sizeCalculation: ({ keyed }) => keyed.length + 1,
+    ttl: keptFor,
+    updateAgeOnGet: true
   })
   return {
     keep (list) {

@@ -32,13 +32,20 @@ async function countCloud (request: PageRequest, cloud: string): Promise<Counted
     token = read.next
   } while (token !== null && read.error === undefined)
   const isRead = read.error === undefined
-  const source = { ...read.source, status, count: isRead ? counts.total : 0, elapsed_ms: Math.round(elapsed * 10) / 10 }
+  const source = {
+    ...read.source,
+    status,
+    count: isRead ? counts.total : 0,
+    elapsed_ms: Math.round(elapsed * 10) / 10
+  }
   return { read: { ...read, source }, counts }
 }
 
 /** Counts the nodes of clouds by state. The counts of a cloud that fails are null, because they are not known. */
 export async function countNodes (
-  clouds: readonly string[], rules: FailureRules, request: PageRequest
+  clouds: readonly string[],
+  rules: FailureRules,
+  request: PageRequest
 ): Promise<Summary> {
   const counted = await Promise.all(clouds.map((cloud) => countCloud(request, cloud)))
   throwIfFailed(rules, counted.map(({ read }) => read), false)
@@ -49,8 +56,10 @@ export async function countNodes (
   }
   return {
     nodes,
-    clouds: counted.map(({ read: { cloud, error }, counts }) =>
-      ({ cloud, nodes: error === undefined ? counts : null })),
+    clouds: counted.map(({ read: { cloud, error }, counts }) => ({
+      cloud,
+      nodes: error === undefined ? counts : null
+    })),
     sources: counted.map(({ read }) => read.source)
   }
 }

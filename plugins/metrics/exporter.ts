@@ -27,15 +27,21 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   if (settings.metrics === undefined || registry === undefined) return
   const { host, port } = settings.metrics
 
-  const readLimiters = (name: 'running' | 'waiting') => function * (): Iterable<Sample> {
-    for (const { name: cloud, connection } of farm.clouds) {
-      const limiters = connection === undefined ? undefined : limitersOf.get(connection)
-      if (limiters === undefined) continue
-      yield { labels: { cloud }, value: limiters.reduce((sum, limiter) => sum + limiter[name], 0) }
+  const readLimiters = (name: 'running' | 'waiting') =>
+    function * (): Iterable<Sample> {
+      for (const { name: cloud, connection } of farm.clouds) {
+        const limiters = connection === undefined ? undefined : limitersOf.get(connection)
+        if (limiters === undefined) continue
+        yield {
+          labels: { cloud },
+          value: limiters.reduce((sum, limiter) => sum + limiter[name], 0)
+        }
+      }
     }
-  }
   metrics.gauge({
-    name: 'cloud_requests_in_flight', help: 'Requests to a cloud that have no answer yet.', labels: ['cloud']
+    name: 'cloud_requests_in_flight',
+    help: 'Requests to a cloud that have no answer yet.',
+    labels: ['cloud']
   }, readLimiters('running'))
   metrics.gauge({
     name: 'cloud_requests_waiting',
@@ -43,27 +49,38 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     labels: ['cloud']
   }, readLimiters('waiting'))
   metrics.gauge({
-    name: 'cloud_up', help: '1 if the cloud was up when the server last saw it, otherwise 0.', labels: ['cloud']
-  }, () => farm.clouds
-    .filter(({ health: { status } }) => status !== 'disabled' && status !== 'unknown')
-    .map(({ name, health: { status } }) => ({ labels: { cloud: name }, value: status === 'down' ? 0 : 1 })))
+    name: 'cloud_up',
+    help: '1 if the cloud was up when the server last saw it, otherwise 0.',
+    labels: ['cloud']
+  }, () =>
+    farm.clouds
+      .filter(({ health: { status } }) => status !== 'disabled' && status !== 'unknown')
+      .map(({ name, health: { status } }) => ({
+        labels: { cloud: name },
+        value: status === 'down' ? 0 : 1
+      })))
 
   /** Groups the operations that have not ended, and reduces the ages of each group in seconds to one value. */
   const readOperations = (reduce: (ages: readonly number[]) => number) => () => {
     const ages = new Map<string, Sample & { ages: number[] }>()
     for (const { cloud, status, phase, created_at: created } of operations.underWay()) {
       const key = `${cloud} ${status} ${phase}`
-      const group = ages.get(key) ?? { labels: { cloud, status, phase: phase ?? '' }, value: 0, ages: [] }
+      const group = ages.get(key) ??
+        { labels: { cloud, status, phase: phase ?? '' }, value: 0, ages: [] }
       group.ages.push(Math.max(0, Date.now() - Date.parse(created)) / 1000)
       ages.set(key, group)
     }
     return [...ages.values()].map((group) => ({ labels: group.labels, value: reduce(group.ages) }))
   }
   const labels = ['cloud', 'status', 'phase']
-  metrics.gauge({ name: 'operations_under_way', help: 'Operations that have not ended.', labels },
-    readOperations(({ length }) => length))
+  metrics.gauge(
+    { name: 'operations_under_way', help: 'Operations that have not ended.', labels },
+    readOperations(({ length }) => length)
+  )
   metrics.gauge({
-    name: 'operations_oldest_age_seconds', help: 'Age of the oldest operation that has not ended.', labels
+    name: 'operations_oldest_age_seconds',
+    help: 'Age of the oldest operation that has not ended.',
+    labels
   }, readOperations((ages) => Math.max(...ages)))
 
   const listener: FastifyInstance = Fastify({ ...listenerOptions(settings), logger: false })
@@ -75,7 +92,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   if (checkConnection !== undefined) listener.addHook('onRequest', checkConnection)
   if (isLoopback(host)) checkHost(listener, [host, ...settings.allowed_hosts])
   else requireAdmin(listener, fastify.auth)
-  listener.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
+  listener.get(
+    '/metrics',
+    async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics())
+  )
 
   // An error, such as a port that is in use, ends the start.
   fastify.addHook('onReady', async () => {
@@ -103,10 +123,15 @@ function requireAdmin (listener: FastifyInstance, auth: Auth) {
     try {
       await auth.renew(request)
     } catch (error) {
-      if ((error as ProblemError).code === 'unauthenticated') reply.header('www-authenticate', 'Bearer')
+      if ((error as ProblemError).code === 'unauthenticated') {
+        reply.header('www-authenticate', 'Bearer')
+      }
       throw error
     }
     if (request.caller.mayEverywhere('admin')) return
-    throw new ProblemError('permission_denied', `${request.caller.name} needs the level admin on * for the metrics`)
+    throw new ProblemError(
+      'permission_denied',
+      `${request.caller.name} needs the level admin on * for the metrics`
+    )
   })
 }

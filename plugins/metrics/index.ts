@@ -48,7 +48,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   fastify.callWatchers.push((cloud, method) => {
     const started = performance.now()
     return (problem) => {
-      observeCall({ cloud, method, outcome: problem?.code ?? 'ok' }, (performance.now() - started) / 1000)
+      observeCall(
+        { cloud, method, outcome: problem?.code ?? 'ok' },
+        (performance.now() - started) / 1000
+      )
     }
   })
 }, { name: 'metrics', dependencies: ['call-watchers'] })

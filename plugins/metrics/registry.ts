@@ -22,11 +22,11 @@ export interface Sample {
 export interface Metrics {
   readonly enabled: boolean
   /** Returns a function that adds 1, or the given amount. */
-  counter (options: MetricOptions): (labels: Labels, amount?: number) => void
+  counter(options: MetricOptions): (labels: Labels, amount?: number) => void
   /** Returns a function that records a value. `buckets` are the upper bounds. */
-  histogram (options: MetricOptions & { buckets: number[] }): (labels: Labels, value: number) => void
+  histogram(options: MetricOptions & { buckets: number[] }): (labels: Labels, value: number) => void
   /** Reads the values of a gauge at each scrape. */
-  gauge (options: MetricOptions, read: () => Iterable<Sample>): void
+  gauge(options: MetricOptions, read: () => Iterable<Sample>): void
 }
 
 /** The metrics of a server whose settings have no `metrics`. */
@@ -41,11 +41,16 @@ const prefix = 'orchestrator_'
 
 /** Creates metrics in a registry of prom-client, with those of the process and the event loop. */
 export async function createMetrics (): Promise<{ metrics: Metrics, registry: Registry }> {
-  const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = (await import('prom-client')).default
+  const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } =
+    (await import('prom-client')).default
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const complete = ({ name, help, labels }: MetricOptions) =>
-    ({ name: prefix + name, help, labelNames: labels, registers: [registry] })
+  const complete = ({ name, help, labels }: MetricOptions) => ({
+    name: prefix + name,
+    help,
+    labelNames: labels,
+    registers: [registry]
+  })
 
   const metrics: Metrics = {
     enabled: true,

@@ -9,14 +9,22 @@ const header = (name: string, description: string): Parameter & { description: s
   return { name, in: 'header', description, schema }
 }
 
-const ifNoneMatch = header('If-None-Match', 'The `ETag` of an earlier answer. If it is still the tag, the answer ' +
-  'is 304.')
+const ifNoneMatch = header(
+  'If-None-Match',
+  'The `ETag` of an earlier answer. If it is still the tag, the answer ' +
+    'is 304.'
+)
 
-const ifMatch = header('If-Match', 'The `ETag` of the resource, read without `include` and `fields`. If the resource ' +
-  'has another tag now, the answer is 412 and nothing is changed. Comparison and change are two calls to the cloud: ' +
-  'a change by someone else between them is not noticed. `*`: the resource exists.')
+const ifMatch = header(
+  'If-Match',
+  'The `ETag` of the resource, read without `include` and `fields`. If the resource ' +
+    'has another tag now, the answer is 412 and nothing is changed. Comparison and change are two calls to the ' +
+    'cloud: a change by someone else between them is not noticed. `*`: the resource exists.'
+)
 
-const notModified: Response = { description: 'The representation still has the tag of `If-None-Match`.' }
+const notModified: Response = {
+  description: 'The representation still has the tag of `If-None-Match`.'
+}
 
 /** Whether an operation changes a resource, or a part of it. */
 const changesResource = ({ path, method }: Route) =>

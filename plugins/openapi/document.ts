@@ -19,7 +19,10 @@ export interface Operation {
   description?: string
   tags: string[]
   parameters?: Parameter[]
-  requestBody?: { required?: boolean, content: Record<string, { schema: Schema, example?: unknown }> }
+  requestBody?: {
+    required?: boolean
+    content: Record<string, { schema: Schema, example?: unknown }>
+  }
   responses: Record<string, Response>
 }
 
@@ -56,8 +59,11 @@ export interface Route {
 }
 
 /** Returns every operation of a document. */
-export const routesOf = ({ paths }: Document): Route[] => Object.entries(paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({ path, method, operation })))
+export const routesOf = ({ paths }: Document): Route[] =>
+  Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation }))
+  )
 
 /** Whether an operation has a parameter of this name. */
-export const takes = ({ parameters = [] }: Operation, name: string) => parameters.some((one) => one.name === name)
+export const takes = ({ parameters = [] }: Operation, name: string) =>
+  parameters.some((one) => one.name === name)

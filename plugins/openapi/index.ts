@@ -47,7 +47,10 @@ const tags = [
   { name: 'Key pairs', description: 'SSH keys for nodes' },
   { name: 'Networks', description: 'Networks (VPCs), subnets, routers' },
   { name: 'Security groups', description: 'Firewall rules of nodes' },
-  { name: 'Floating IPs', description: 'Public addresses that can move between nodes: elastic IPs' },
+  {
+    name: 'Floating IPs',
+    description: 'Public addresses that can move between nodes: elastic IPs'
+  },
   { name: 'Volumes', description: 'Disks independent of nodes, their types and snapshots' },
   { name: 'Assignments', description: 'Who has which node, and until when' },
   { name: 'Operations', description: 'Changes that take time' },
@@ -56,7 +59,10 @@ const tags = [
   { name: 'Server', description: 'This server itself' }
 ]
 
-interface Query { required?: string[], properties?: Record<string, { default?: unknown }> }
+interface Query {
+  required?: string[]
+  properties?: Record<string, { default?: unknown }>
+}
 
 /** Makes parameters with a default optional: @fastify/swagger documents them as required. */
 function relaxDefaults (schema: FastifySchema): FastifySchema {
@@ -78,7 +84,9 @@ function relaxBody ({ operation: { requestBody } }: Route, { schemas }: Document
   const given = requestBody?.content['application/json']?.schema
   if (given === undefined) return
   const name = given.$ref?.split('/').at(-1)
-  const { required = [], 'x-required-any': requiredAny = [] } = name === undefined ? given : schemas[name]!
+  const { required = [], 'x-required-any': requiredAny = [] } = name === undefined
+    ? given
+    : schemas[name]!
   if (required.length === 0 && requiredAny.length === 0) requestBody!.required = false
 }
 
@@ -107,30 +115,37 @@ const openApi30File = path.join(packageFolder, 'openapi/openapi-3.0.json')
  * UI (/docs).
  */
 export default fp(async (fastify, { settings: { auth } }: { settings: Settings }) => {
-  await fastify.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Cloud Orchestrator',
-        version,
-        description,
-        contact: { name: 'The authors of Cloud Orchestrator' },
-        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
+  await fastify.register(
+    swagger,
+    {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Cloud Orchestrator',
+          version,
+          description,
+          contact: { name: 'The authors of Cloud Orchestrator' },
+          license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
+        },
+        servers: [{ url: '/', description: 'This server' }],
+        tags,
+        components: { securitySchemes: securitySchemes(auth) }
       },
-      servers: [{ url: '/', description: 'This server' }],
-      tags,
-      components: { securitySchemes: securitySchemes(auth) }
-    },
-    refResolver: {
-      buildLocalReference: (json, _base, _fragment, i) => typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`
-    },
-    transform: ({ schema, url, route }) => {
-      // It has a document of its own.
-      if (/^\/api\/v1(\/|$)/.test(url)) return { schema: { hide: true }, url }
-      return { schema: schema && withPermission(withoutEmptyBody(relaxDefaults(schema)), route, auth), url }
-    },
-    transformObject: complete as never
-  } as Parameters<typeof swagger>[1])
+      refResolver: {
+        buildLocalReference: (json, _base, _fragment, i) =>
+          typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`
+      },
+      transform: ({ schema, url, route }) => {
+        // It has a document of its own.
+        if (/^\/api\/v1(\/|$)/.test(url)) return { schema: { hide: true }, url }
+        return {
+          schema: schema && withPermission(withoutEmptyBody(relaxDefaults(schema)), route, auth),
+          url
+        }
+      },
+      transformObject: complete as never
+    } as Parameters<typeof swagger>[1]
+  )
 
   await fastify.register(swaggerUi, {
     routePrefix: '/docs',
@@ -149,7 +164,11 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
   let json: string | undefined
   let json30: string | undefined
   let yaml: string | undefined
-  const hidden = { config: { level: 'open' as const }, schema: { hide: true }, logLevel: 'warn' as const }
+  const hidden = {
+    config: { level: 'open' as const },
+    schema: { hide: true },
+    logLevel: 'warn' as const
+  }
   fastify.get('/openapi.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
     return (json ??= JSON.stringify(fastify.swagger()))

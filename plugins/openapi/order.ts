@@ -11,7 +11,8 @@ function sortParameters ({ path, operation }: Route) {
 }
 
 /** The collection of a path: `nodes`. */
-const collectionOf = (path: string) => /^\/api\/v2\/(?:clouds\/\{cloud\}\/)?([^/]+)/.exec(path)?.[1] ?? path
+const collectionOf = (path: string) =>
+  /^\/api\/v2\/(?:clouds\/\{cloud\}\/)?([^/]+)/.exec(path)?.[1] ?? path
 
 /** A resource comes before its actions, and these before its parts. */
 function depthOf (path: string) {
@@ -35,12 +36,20 @@ export function sortRoutes (document: Document) {
   const byPath = new Map(routes.map(({ path, operation: { tags: [tag] } }) => {
     const collection = collectionOf(path)
     const isMain = collection === tag!.toLowerCase().replaceAll(' ', '-')
-    return [path, [tags.indexOf(tag!), isMain ? -1 : collections.indexOf(collection), depthOf(path)]]
+    return [path, [
+      tags.indexOf(tag!),
+      isMain ? -1 : collections.indexOf(collection),
+      depthOf(path)
+    ]]
   }))
-  const compare = (a: readonly number[], b: readonly number[]) => a.map((x, i) => x - b[i]!).find((x) => x !== 0) ?? 0
+  const compare = (a: readonly number[], b: readonly number[]) =>
+    a.map((x, i) => x - b[i]!).find((x) => x !== 0) ?? 0
   const sorted = [...byPath].sort(([, a], [, b]) => compare(a, b)).map(([path]) => path)
   document.paths = Object.fromEntries(sorted.map((path) => {
     const operations = Object.entries(document.paths[path]!)
-    return [path, Object.fromEntries(operations.sort(([a], [b]) => methods.indexOf(a) - methods.indexOf(b)))]
+    return [
+      path,
+      Object.fromEntries(operations.sort(([a], [b]) => methods.indexOf(a) - methods.indexOf(b)))
+    ]
   }))
 }

@@ -2,9 +2,18 @@ import { problems, type ProblemCode } from '../../openapi/model/index.ts'
 import { problemHeaders } from './headers.ts'
 import { takes, type Response, type Route } from './document.ts'
 
-const readFailures = ['provider_error', 'provider_auth_failed', 'provider_permission_denied'] as const
+const readFailures = [
+  'provider_error',
+  'provider_auth_failed',
+  'provider_permission_denied'
+] as const
 const unavailable = [
-  'provider_unavailable', 'provider_rate_limited', 'cloud_disabled', 'issuer_unavailable', 'shutting_down', 'overloaded'
+  'provider_unavailable',
+  'provider_rate_limited',
+  'cloud_disabled',
+  'issuer_unavailable',
+  'shutting_down',
+  'overloaded'
 ] as const
 
 /**
@@ -22,10 +31,20 @@ export const problemResponses = {
   NotAcceptable: ['not_acceptable'],
   RequestTimeout: ['request_timeout'],
   CreateConflict: [
-    'already_exists', 'invalid_state', 'in_use', 'protected', 'provider_quota_exceeded', 'idempotency_in_progress'
+    'already_exists',
+    'invalid_state',
+    'in_use',
+    'protected',
+    'provider_quota_exceeded',
+    'idempotency_in_progress'
   ],
   ChangeConflict: [
-    'invalid_state', 'operation_in_progress', 'in_use', 'already_exists', 'protected', 'provider_quota_exceeded'
+    'invalid_state',
+    'operation_in_progress',
+    'in_use',
+    'already_exists',
+    'protected',
+    'provider_quota_exceeded'
   ],
   AssignConflict: ['already_assigned', 'invalid_state', 'operation_in_progress'],
   PreconditionFailed: ['precondition_failed'],
@@ -63,7 +82,8 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
   const hasId = /\{(?!cloud\})/.test(path)
   const isChange = method !== 'get'
   const isHealth = path.startsWith('/health/')
-  const callsCloud = isBelowCloud && !readsOnlyStore.has(operationId) && !reportsHealth.has(operationId)
+  const callsCloud = isBelowCloud && !readsOnlyStore.has(operationId) &&
+    !reportsHealth.has(operationId)
   const listsAll = takes(operation, 'partial') && !isBelowCloud
   // An action without fields has no body in the document, but accepts {} and null.
   const mayHaveBody = requestBody !== undefined || method === 'post'
@@ -77,11 +97,16 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     'BadRequest',
     needsCaller && 'Unauthenticated',
     needsCaller && isRestricted && (isChange ? 'ChangeNotAllowed' : 'PermissionDenied'),
-    isBelowCloud && (hasId || (callsCloud && isChange) ? 'CloudOrResourceNotFound' : 'CloudNotFound'),
+    isBelowCloud &&
+    (hasId || (callsCloud && isChange) ? 'CloudOrResourceNotFound' : 'CloudNotFound'),
     !isBelowCloud && (hasId ? 'NotFound' : takes(operation, 'cloud') && 'CloudNotFound'),
     !isHealth && 'NotAcceptable',
     mayHaveBody && 'RequestTimeout',
-    isCreate ? 'CreateConflict' : isAssign ? 'AssignConflict' : callsCloud && isChange && 'ChangeConflict',
+    isCreate
+      ? 'CreateConflict'
+      : isAssign
+        ? 'AssignConflict'
+        : callsCloud && isChange && 'ChangeConflict',
     isBelowCloud && isChange && 'PreconditionFailed',
     mayHaveBody && 'PayloadTooLarge',
     hasId && 'UriTooLong',
@@ -94,7 +119,8 @@ export function problemsOf ({ path, method, operation }: Route): ProblemResponse
     isCreate && !callsCloud && 'OutcomeUnknown',
     callsCloud && isChange ? 'ChangeFailed' : (callsCloud || listsAll) && 'CloudFailed',
     callsCloud && isChange && 'ChangeUnavailable',
-    !(callsCloud && isChange) && (callsCloud || listsAll || isChange ? 'CloudUnavailable' : 'ServerUnavailable'),
+    !(callsCloud && isChange) &&
+    (callsCloud || listsAll || isChange ? 'CloudUnavailable' : 'ServerUnavailable'),
     (callsCloud || listsAll) && 'CloudTimeout'
   ]
   return found.filter((name) => name !== false)
@@ -105,7 +131,11 @@ export const statusOf = (name: ProblemResponse) => problems[problemResponses[nam
 
 /** Problems that are found before the caller of a request is known. */
 const beforeCaller = new Set<ProblemResponse>([
-  'Unauthenticated', 'NotAcceptable', 'UriTooLong', 'HostNotAllowed', 'ConnectionNotProtected'
+  'Unauthenticated',
+  'NotAcceptable',
+  'UriTooLong',
+  'HostNotAllowed',
+  'ConnectionNotProtected'
 ])
 
 const any: Response = {

@@ -7,26 +7,34 @@ type Auth = Settings['auth']
 const bearer = {
   type: 'http' as const,
   scheme: 'bearer',
-  description: 'A key of this server (`orchestrator keys create`), or a token of one of its OpenID Connect issuers. ' +
+  description:
+    'A key of this server (`orchestrator keys create`), or a token of one of its OpenID Connect issuers. ' +
     'A server without `auth` in its settings checks no credential.'
 }
 
 /** The issuers at which people can sign in on the page of the documentation, by the names of their schemes. */
-const signIns = (auth: Auth) => (auth?.issuers ?? []).filter(({ client_id: id }) => id !== undefined)
-  .map((issuer, i) => ({ ...issuer, scheme: i === 0 ? 'oidc' : `oidc_${i + 1}` }))
+const signIns = (auth: Auth) =>
+  (auth?.issuers ?? []).filter(({ client_id: id }) => id !== undefined)
+    .map((issuer, i) => ({ ...issuer, scheme: i === 0 ? 'oidc' : `oidc_${i + 1}` }))
 
 /** The schemes for `components`. Swagger UI reads the addresses of an issuer from its discovery document. */
 export function securitySchemes (auth: Auth) {
-  const schemes = signIns(auth).map(({ scheme, issuer }) => [scheme, {
-    type: 'openIdConnect' as const,
-    openIdConnectUrl: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
-    description: `Sign in at ${issuer}.`
-  }] as const)
+  const schemes = signIns(auth).map(({ scheme, issuer }) =>
+    [scheme, {
+      type: 'openIdConnect' as const,
+      openIdConnectUrl: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
+      description: `Sign in at ${issuer}.`
+    }] as const
+  )
   return { bearer, ...Object.fromEntries(schemes) }
 }
 
 /** Adds the credential and the level of permission that a route needs. */
-export function withPermission (schema: FastifySchema, { config }: RouteOptions, auth: Auth): FastifySchema {
+export function withPermission (
+  schema: FastifySchema,
+  { config }: RouteOptions,
+  auth: Auth
+): FastifySchema {
   const level = config?.level ?? 'open'
   if (level === 'open') return { ...schema, security: [] }
   const schemes = signIns(auth).map(({ scheme, scopes }) => ({ [scheme]: scopes }))
@@ -40,5 +48,9 @@ export function withPermission (schema: FastifySchema, { config }: RouteOptions,
 export function signInOptions (auth: Auth) {
   const [first] = signIns(auth)
   if (first === undefined) return {}
-  return { clientId: first.client_id, scopes: first.scopes.join(' '), usePkceWithAuthorizationCodeGrant: true }
+  return {
+    clientId: first.client_id,
+    scopes: first.scopes.join(' '),
+    usePkceWithAuthorizationCodeGrant: true
+  }
 }

@@ -30,16 +30,23 @@ export interface EngineOptions {
  * ended when the server stopped.
  */
 export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOptions) {
-  const { max_hours: maxHours, reconcile_seconds: reconcileSeconds, poll_ms: minInterval } = settings.operations
+  const { max_hours: maxHours, reconcile_seconds: reconcileSeconds, poll_ms: minInterval } =
+    settings.operations
   const tracker = createTracker()
 
   /** Takes the next step of the operations that are due at one cloud. */
   const step = async (name: string, ids: readonly string[]) => {
     const due = ids.flatMap((id) => tracker.get(id) ?? [])
     const cloudOf = ({ id }: OperationRow) =>
-      farm.handle(name, { requestId: `operation-${id}`, log: log.child({ operation: id }), operation: id })
+      farm.handle(name, {
+        requestId: `operation-${id}`,
+        log: log.child({ operation: id }),
+        operation: id
+      })
     const waiting = due.filter(({ phase }) => phase === 'waiting')
-    const follow = waiting.length === 0 ? undefined : follower.prepare(cloudOf(waiting[0]!), waiting)
+    const follow = waiting.length === 0
+      ? undefined
+      : follower.prepare(cloudOf(waiting[0]!), waiting)
     const steps: Promise<void>[] = []
     for (const [i, row] of due.entries()) {
       if (i > 0 && i % maxTogether === 0) await nextTurn()
@@ -50,12 +57,19 @@ export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOption
 
   type Follow = ReturnType<typeof follower.prepare>
 
-  const stepOne = async (row: OperationRow, cloud: () => CloudHandle, follow: Follow | undefined) => {
+  const stepOne = async (
+    row: OperationRow,
+    cloud: () => CloudHandle,
+    follow: Follow | undefined
+  ) => {
     try {
       await (row.phase === 'reconciling' ? reconcile(row, cloud()) : follow?.(row, cloud))
       await endIfOverdue(row.id, `The cloud did not end this within ${maxHours} hours`)
     } catch (err) {
-      log.warn({ err, operation: row.id }, 'the operation could not be followed; this is tried again')
+      log.warn(
+        { err, operation: row.id },
+        'the operation could not be followed; this is tried again'
+      )
       await endIfOverdue(row.id, `The cloud could not be asked for ${maxHours} hours`)
     }
   }
@@ -100,7 +114,10 @@ export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOption
     async resume () {
       for (const row of await rows.unended()) {
         if (farm.clouds.find(({ name }) => name === row.cloud)?.connection === undefined) {
-          log.warn({ operation: row.id, cloud: row.cloud }, 'the operation waits: its cloud is not served')
+          log.warn(
+            { operation: row.id, cloud: row.cloud },
+            'the operation waits: its cloud is not served'
+          )
           continue
         }
         // The server stopped during the call, so it is unknown whether the call reached the cloud.

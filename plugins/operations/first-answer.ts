@@ -12,9 +12,9 @@ export interface FirstAnswer {
   /** Whether the store has the answer too, or the key is free again. */
   isKept: boolean
   /** Binds the key to an operation that is being inserted. */
-  claim (operation: string): StoreChange[]
+  claim(operation: string): StoreChange[]
   /** Keeps the answer that shows this row. Undefined if the answer waits for a later row. */
   keep: ((row: OperationRow) => StoreChange[]) | undefined
   /** Keeps a refusal as the answer, or frees the key. */
-  refuse (problem: ProblemError): StoreChange[]
+  refuse(problem: ProblemError): StoreChange[]
 }

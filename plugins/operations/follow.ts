@@ -13,9 +13,14 @@ import type { Transitions } from './transitions.ts'
 const keyOf = ({ kind, id }: ResourceRef) => `${kind} ${id}`
 
 /** Reads the status of a resource; null if it does not exist. */
-export async function readStatus (cloud: CloudHandle, { kind, id }: ResourceRef): Promise<ResourceStatus | null> {
+export async function readStatus (
+  cloud: CloudHandle,
+  { kind, id }: ResourceRef
+): Promise<ResourceStatus | null> {
   try {
-    const view = await cloud.call((_, call) => readerOf(cloud, kind).get(id, { extra: false, brief: true }, call))
+    const view = await cloud.call((_, call) =>
+      readerOf(cloud, kind).get(id, { extra: false, brief: true }, call)
+    )
     return toStatus(kind, view)
   } catch (error) {
     if ((error as ProblemError).code === 'resource_not_found') return null
@@ -30,16 +35,21 @@ export async function readStatus (cloud: CloudHandle, { kind, id }: ResourceRef)
 async function listStatuses (cloud: CloudHandle, kind: ResourceKind, ids: readonly string[]) {
   const wanted = new Set(ids)
   const query = { limit: 1000, filters: {}, extra: false, brief: true, ids }
-  const pages = readPages((token) => cloud.call((_, call) => readerOf(cloud, kind).list({ ...query, token }, call)))
+  const pages = readPages((token) =>
+    cloud.call((_, call) => readerOf(cloud, kind).list({ ...query, token }, call))
+  )
   const statuses = new Map<string, ResourceStatus>()
   for await (const items of pages) {
-    for (const item of items) if (wanted.delete(item.id)) statuses.set(item.id, toStatus(kind, item))
+    for (const item of items) {
+      if (wanted.delete(item.id)) statuses.set(item.id, toStatus(kind, item))
+    }
     if (wanted.size === 0) break
   }
   return statuses
 }
 
-const mean = (values: readonly number[]) => Math.floor(values.reduce((sum, value) => sum + value, 0) / values.length)
+const mean = (values: readonly number[]) =>
+  Math.floor(values.reduce((sum, value) => sum + value, 0) / values.length)
 
 /** Returns the mean progress of the resources; null if none of them reports one. */
 function progressOf (statuses: readonly (ResourceStatus | null)[]): number | null {
@@ -48,9 +58,16 @@ function progressOf (statuses: readonly (ResourceStatus | null)[]): number | nul
 }
 
 /** Reads the status of each resource of the operations under way, once, as cheaply as the cloud allows. */
-function createStatusReader (cloud: CloudHandle, operations: readonly OperationRow[], log: FastifyBaseLogger) {
+function createStatusReader (
+  cloud: CloudHandle,
+  operations: readonly OperationRow[],
+  log: FastifyBaseLogger
+) {
   const resources = operations.flatMap((row) => row.resources)
-  const lists = new Map<ResourceKind, Promise<Map<string, ResourceStatus> | undefined> | undefined>()
+  const lists = new Map<
+    ResourceKind,
+    Promise<Map<string, ResourceStatus> | undefined> | undefined
+  >()
   const reads = new Map<string, Promise<ResourceStatus | null>>()
 
   const idsOf = (kind: ResourceKind) =>
@@ -88,11 +105,15 @@ export interface FollowerOptions {
 /** Follows changes that a cloud has accepted until they end. */
 export function createFollower ({ tracker, transitions, log }: FollowerOptions) {
   /** Looks once at the resources of an operation. */
-  const follow = async (row: OperationRow, read: (ref: ResourceRef) => Promise<ResourceStatus | null>) => {
+  const follow = async (
+    row: OperationRow,
+    read: (ref: ResourceRef) => Promise<ResourceStatus | null>
+  ) => {
     const waited = tracker.sinceSent(row.id)
     const statuses = await Promise.all(row.resources.map((resource) => read(resource)))
     const verdicts = statuses.map((status) =>
-      judgeChange({ until: row.until!, fromState: row.from_state, waited }, status))
+      judgeChange({ until: row.until!, fromState: row.from_state, waited }, status)
+    )
     const resources = row.resources.map((resource, i) => {
       const verdict = verdicts[i]
       const error = verdict instanceof ProblemError ? toProblem(verdict) : resource.error
@@ -100,7 +121,9 @@ export function createFollower ({ tracker, transitions, log }: FollowerOptions) 
     })
     const failure = verdicts.find((verdict) => verdict instanceof ProblemError)
     if (failure !== undefined) return transitions.end(row.id, 'failed', failure, { resources })
-    if (!verdicts.includes('waiting')) return transitions.end(row.id, 'succeeded', null, { resources })
+    if (!verdicts.includes('waiting')) {
+      return transitions.end(row.id, 'succeeded', null, { resources })
+    }
     transitions.show(row, resources, progressOf(statuses))
   }
 

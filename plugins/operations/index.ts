@@ -16,7 +16,7 @@ declare module 'fastify' {
   }
   interface FastifyReply {
     /** Answers with an operation: 202 while it runs, 200 when it ended within the time of `Prefer: wait`. */
-    operation (started: StartedOperation): Promise<never>
+    operation(started: StartedOperation): Promise<never>
   }
 }
 
@@ -28,23 +28,28 @@ export interface OperationAnswer {
 
 export type OperationPageQuery = Omit<OperationQuery, 'after'> & { cursor?: string }
 
-interface OperationsPage { items: Operation[], next_cursor: string | null, total: null }
+interface OperationsPage {
+  items: Operation[]
+  next_cursor: string | null
+  total: null
+}
 
 type EndListener = (row: OperationRow) => void
 
-export interface Operations extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report' | 'underWay'> {
+export interface Operations
+  extends Pick<Engine, 'start' | 'succeed' | 'join' | 'report' | 'underWay'> {
   /** Throws resource_not_found, also for an operation of a cloud that the caller may not read. */
-  get (id: string, caller: Caller): Promise<Operation>
+  get(id: string, caller: Caller): Promise<Operation>
   /** Calls the listener with each operation after its end is in the store. The listener must not throw. */
-  onEnd (listener: EndListener): void
+  onEnd(listener: EndListener): void
   /** Waits at most this time for the end of an operation, or until the signal. */
-  wait (id: string, seconds: number, signal: AbortSignal): Promise<void>
+  wait(id: string, seconds: number, signal: AbortSignal): Promise<void>
   /** The operations that the caller may see, newest first. Throws invalid_request for a cursor of another query. */
-  page (query: OperationPageQuery, caller: Caller): Promise<OperationsPage>
+  page(query: OperationPageQuery, caller: Caller): Promise<OperationsPage>
   /** The answer that shows an operation as it is now to the caller who started it. */
-  toAnswer (row: OperationRow, caller: Caller): OperationAnswer
+  toAnswer(row: OperationRow, caller: Caller): OperationAnswer
   /** The answer to a request that started or joined an operation, after `Prefer: wait`. */
-  answer (started: StartedOperation, request: FastifyRequest): Promise<OperationAnswer>
+  answer(started: StartedOperation, request: FastifyRequest): Promise<OperationAnswer>
 }
 
 /** Reads the position in a cursor. Throws invalid_request for one of an earlier version, which has only an id. */
@@ -78,9 +83,16 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     labels: ['cloud', 'kind', 'status'],
     buckets: [...durationBuckets, 300, 1800, 7200]
   })
-  const endListeners: EndListener[] = [({ cloud, kind, status, created_at: created, finished_at: finished }) =>
-    observeEnd({ cloud, kind, status }, Math.max(0, Date.parse(finished!) - Date.parse(created)) / 1000)]
-  const onEnd: EndListener = (row) => { for (const listener of endListeners) listener(row) }
+  const endListeners: EndListener[] = [
+    ({ cloud, kind, status, created_at: created, finished_at: finished }) =>
+      observeEnd(
+        { cloud, kind, status },
+        Math.max(0, Date.parse(finished!) - Date.parse(created)) / 1000
+      )
+  ]
+  const onEnd: EndListener = (row) => {
+    for (const listener of endListeners) listener(row)
+  }
   const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log, onEnd })
 
   const served = new Set(fastify.farm.clouds.map(({ name }) => name))
@@ -91,7 +103,9 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
 
   /** Reduces the clouds of a query to those that the caller may see; undefined means all. */
   const cloudsFor = (caller: Caller, clouds: readonly string[] | undefined) =>
-    caller.mayEverywhere('admin') ? clouds : (clouds ?? [...served]).filter((cloud) => maySee(caller, cloud))
+    caller.mayEverywhere('admin')
+      ? clouds
+      : (clouds ?? [...served]).filter((cloud) => maySee(caller, cloud))
 
   const get: Operations['get'] = async (id, caller) => {
     const row = await engine.get(id)
@@ -103,41 +117,48 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
 
   const wait: Operations['wait'] = (id, seconds, signal) => engine.wait(id, seconds * 1000, signal)
 
-  fastify.decorate('operations', {
-    start: engine.start,
-    succeed: engine.succeed,
-    join: engine.join,
-    report: engine.report,
-    underWay: engine.underWay,
-    onEnd (listener) { endListeners.push(listener) },
-    get,
-    wait,
-    async page ({ limit, cursor, ...query }, caller) {
-      const bound = fingerprint('operations', query)
-      const kept = { store: fastify.store, owner: caller.identity }
-      const walk = cursor === undefined ? undefined : await readCursor(cursor, bound, kept)
-      const after = walk && positionOf(walk)
-      // One more than the limit shows whether there is a next page.
-      const clouds = cloudsFor(caller, query.clouds)
-      const found = clouds?.length === 0 ? [] : await rows.list({ ...query, clouds, after, limit: limit + 1 })
-      const items = found.slice(0, limit).map((row) => toOperation(row, caller))
-      const last = found.length > limit ? items.at(-1) : undefined
-      const next = last === undefined
-        ? null
-        : await writeCursor({ query: bound, after: [last.created_at, last.id] }, kept)
-      return { items, next_cursor: next, total: null }
-    },
-    toAnswer: (row, caller) => toAnswer(toOperation(row, caller)),
-    async answer ({ row, isLatest = false, secrets }, request) {
-      const { caller } = request
-      const seconds = parsePrefer(request.headers.prefer)
-      if (seconds !== undefined) await wait(row.id, seconds, request.signal)
-      const isKnown = isLatest && seconds === undefined
-      const answer = toAnswer(isKnown ? toOperation(row, caller) : await get(row.id, caller))
-      if (seconds !== undefined) answer.headers['preference-applied'] = `wait=${seconds}`
-      return secrets === undefined ? answer : { ...answer, body: { ...answer.body, secrets } }
-    }
-  } satisfies Operations)
+  fastify.decorate(
+    'operations',
+    {
+      start: engine.start,
+      succeed: engine.succeed,
+      join: engine.join,
+      report: engine.report,
+      underWay: engine.underWay,
+      onEnd (listener) {
+        endListeners.push(listener)
+      },
+      get,
+      wait,
+      async page ({ limit, cursor, ...query }, caller) {
+        const bound = fingerprint('operations', query)
+        const kept = { store: fastify.store, owner: caller.identity }
+        const walk = cursor === undefined ? undefined : await readCursor(cursor, bound, kept)
+        const after = walk && positionOf(walk)
+        // One more than the limit shows whether there is a next page.
+        const clouds = cloudsFor(caller, query.clouds)
+        const found = clouds?.length === 0
+          ? []
+          : await rows.list({ ...query, clouds, after, limit: limit + 1 })
+        const items = found.slice(0, limit).map((row) => toOperation(row, caller))
+        const last = found.length > limit ? items.at(-1) : undefined
+        const next = last === undefined
+          ? null
+          : await writeCursor({ query: bound, after: [last.created_at, last.id] }, kept)
+        return { items, next_cursor: next, total: null }
+      },
+      toAnswer: (row, caller) => toAnswer(toOperation(row, caller)),
+      async answer ({ row, isLatest = false, secrets }, request) {
+        const { caller } = request
+        const seconds = parsePrefer(request.headers.prefer)
+        if (seconds !== undefined) await wait(row.id, seconds, request.signal)
+        const isKnown = isLatest && seconds === undefined
+        const answer = toAnswer(isKnown ? toOperation(row, caller) : await get(row.id, caller))
+        if (seconds !== undefined) answer.headers['preference-applied'] = `wait=${seconds}`
+        return secrets === undefined ? answer : { ...answer, body: { ...answer.body, secrets } }
+      }
+    } satisfies Operations
+  )
 
   fastify.decorateReply('operation', async function (this: FastifyReply, started) {
     const { status, headers, body } = await fastify.operations.answer(started, this.request)
@@ -146,6 +167,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   })
 
   fastify.addHook('onReady', () => engine.resume())
-  fastify.addHook('preClose', async () => { engine.stop() })
+  fastify.addHook('preClose', async () => {
+    engine.stop()
+  })
   fastify.addHook('onClose', () => engine.stop())
 }, { name: 'operations', dependencies: ['clouds', 'store', 'metrics'] })

@@ -19,11 +19,20 @@ export interface ResourceView extends Omit<ResourceStatus, 'transitioning'> {
 
 /** States in which the cloud changes a resource that is not a node. */
 const transitionStates = new Set([
-  'creating', 'pending', 'attaching', 'detaching', 'updating', 'backing_up', 'restoring', 'migrating', 'deleting'
+  'creating',
+  'pending',
+  'attaching',
+  'detaching',
+  'updating',
+  'backing_up',
+  'restoring',
+  'migrating',
+  'deleting'
 ])
 
 export const toStatus = (kind: ResourceKind, view: ResourceView): ResourceStatus => ({
-  ...view, transitioning: kind === 'node' ? view.transitioning === true : transitionStates.has(view.state)
+  ...view,
+  transitioning: kind === 'node' ? view.transitioning === true : transitionStates.has(view.state)
 })
 
 export interface AcceptedChange {
@@ -41,13 +50,17 @@ const maxUnchanged = 60_000
 
 /** Judges from the status of a resource whether a change has ended. The status is null if there is no resource. */
 export function judgeChange (
-  { until, fromState, waited }: AcceptedChange, status: ResourceStatus | null
+  { until, fromState, waited }: AcceptedChange,
+  status: ResourceStatus | null
 ): Verdict {
   if (status === null || status.state === 'terminated' || status.state === 'deleted') {
     if (until.gone === true) return 'succeeded'
     // A cloud that cannot complete a create may delete the resource itself, and show the reason.
     if (status?.fault != null) return toFailure(status, 'The cloud ended the resource')
-    return new ProblemError('resource_not_found', 'The resource was destroyed before the operation ended')
+    return new ProblemError(
+      'resource_not_found',
+      'The resource was destroyed before the operation ended'
+    )
   }
   if (until.fault === true && !status.transitioning && status.fault != null) {
     return toFailure(status, 'The change failed at the cloud')
@@ -61,15 +74,18 @@ export function judgeChange (
   }
   if (waited < maxUnchanged || status.state === 'unknown') return 'waiting'
   const seconds = maxUnchanged / 1000
-  return new ProblemError('outcome_unknown',
+  return new ProblemError(
+    'outcome_unknown',
     `The cloud accepted the change, but the resource has been ${status.state} for ${seconds} s since`,
-    { state: status.state })
+    { state: status.state }
+  )
 }
 
 function toFailure ({ fault }: ResourceStatus, otherwise: string) {
   const { code = null, message = null } = fault ?? {}
   return new ProblemError('provider_error', message ?? otherwise, {
-    retryable: false, provider_error: { code, message, request_id: null }
+    retryable: false,
+    provider_error: { code, message, request_id: null }
   })
 }
 
@@ -81,7 +97,9 @@ interface ExpectedEnd {
 
 /** The end of each action. An action whose answer was lost ends by it, because the driver returned no `until`. */
 const expectedEnds: Readonly<Record<string, ExpectedEnd>> = {
-  ...Object.fromEntries(Object.entries(nodeActionDetails).map(([action, details]) => [`nodes.${action}`, details])),
+  ...Object.fromEntries(
+    Object.entries(nodeActionDetails).map(([action, details]) => [`nodes.${action}`, details])
+  ),
   'volumes.attach': { endStates: ['in_use'], endStateIsProof: true },
   'volumes.detach': { endStates: ['available'], endStateIsProof: true },
   'volumes.extend': { endStates: ['available', 'in_use'], endStateIsProof: false },
@@ -95,9 +113,11 @@ const expectedEnds: Readonly<Record<string, ExpectedEnd>> = {
  * is under way and `until` tells when it has ended.
  */
 export function judgeLostChange (
-  kind: string, status: ResourceStatus | null
+  kind: string,
+  status: ResourceStatus | null
 ): 'succeeded' | 'unknown' | { until: Until } {
-  const { endStates, endStateIsProof } = expectedEnds[kind] ?? { endStates: [], endStateIsProof: false }
+  const { endStates, endStateIsProof } = expectedEnds[kind] ??
+    { endStates: [], endStateIsProof: false }
   const gone = kind.endsWith('.destroy')
   if (status === null) return gone ? 'succeeded' : 'unknown'
   if (status.transitioning) return { until: { states: [...endStates], ...(gone ? { gone } : {}) } }

@@ -17,9 +17,9 @@ export const maxSingleReads = 3
 
 export interface PollerOptions {
   /** Takes the next step of these operations. */
-  step (cloud: string, ids: readonly string[]): Promise<void>
+  step(cloud: string, ids: readonly string[]): Promise<void>
   /** Whether an operation can be followed by a list that others need. */
-  isShared (id: string): boolean
+  isShared(id: string): boolean
   log: Log
   /** The shortest time between two steps of one operation, in milliseconds. */
   minInterval: number
@@ -27,11 +27,11 @@ export interface PollerOptions {
 
 export interface Poller {
   /** Polls an operation, for the first time at once: a change that is instant at the cloud is instant here. */
-  watch (id: string, cloud: string): void
-  forget (id: string): void
-  stopped (): boolean
+  watch(id: string, cloud: string): void
+  forget(id: string): void
+  stopped(): boolean
   /** Resolves when the steps under way have ended. */
-  stop (): Promise<void>
+  stop(): Promise<void>
 }
 
 /** The operations of one cloud. */
@@ -150,7 +150,11 @@ export function createPoller ({ step, isShared, log, minInterval }: PollerOption
   return {
     watch (id, cloud) {
       const watch = clouds.get(cloud) ??
-        { operations: new Map<string, WatchedOperation>(), fresh: new Set<string>(), next: Infinity }
+        {
+          operations: new Map<string, WatchedOperation>(),
+          fresh: new Set<string>(),
+          next: Infinity
+        }
       const now = performance.now()
       clouds.set(cloud, watch)
       cloudOf.set(id, cloud)

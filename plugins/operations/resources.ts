@@ -5,7 +5,10 @@ import type { ResourceView } from './outcome.ts'
 
 /** The service that has the resources of a kind. */
 export const serviceOfKind = {
-  node: 'nodes', volume: 'volumes', snapshot: 'snapshots', image: 'images'
+  node: 'nodes',
+  volume: 'volumes',
+  snapshot: 'snapshots',
+  image: 'images'
 } as const satisfies Record<ResourceKind, ServiceName>
 
 /** The service that an operation changes: `nodes` of `nodes.stop`. */
@@ -19,11 +22,17 @@ export const untilCreated: Record<ResourceKind, Until> = {
   image: { states: ['available'] }
 }
 
-export const toTarget = (cloud: string, { kind, id }: ResourceRef): OperationTarget =>
-  ({ kind, id, self: `/api/v2/clouds/${cloud}/${serviceOfKind[kind]}/${encodeURIComponent(id)}` })
+export const toTarget = (cloud: string, { kind, id }: ResourceRef): OperationTarget => ({
+  kind,
+  id,
+  self: `/api/v2/clouds/${cloud}/${serviceOfKind[kind]}/${encodeURIComponent(id)}`
+})
 
-export const toResource = (cloud: string, ref: ResourceRef, state: string | null = null): OperationResource =>
-  ({ ...toTarget(cloud, ref), state, error: null })
+export const toResource = (
+  cloud: string,
+  ref: ResourceRef,
+  state: string | null = null
+): OperationResource => ({ ...toTarget(cloud, ref), state, error: null })
 
 /** The reads of a kind, by its fields that tell how far a change is. */
 export const readerOf = ({ connection }: CloudHandle, kind: ResourceKind) =>

@@ -3,7 +3,12 @@ import { v7 as uuid } from '#uuid'
 import type { Log } from '../../drivers/call.ts'
 import type { Until } from '../../drivers/driver.ts'
 import {
-  ProblemError, type CallerRef, type Operation, type OperationResource, type OperationStatus, type OperationTarget,
+  ProblemError,
+  type CallerRef,
+  type Operation,
+  type OperationResource,
+  type OperationStatus,
+  type OperationTarget,
   type Problem
 } from '../../openapi/model/index.ts'
 import { showActions } from '../auth/actions-shown.ts'
@@ -49,10 +54,25 @@ export const isEnded = ({ status }: { status: OperationStatus }) =>
 
 /** Converts a row to the operation of the API, as a caller who may read its cloud sees it. */
 export function toOperation (row: OperationRow, caller: Caller): Operation {
-  const { id, kind, status, cloud, created_at, finished_at, phase, progress, target, started_by: starter } = row
+  const {
+    id,
+    kind,
+    status,
+    cloud,
+    created_at,
+    finished_at,
+    phase,
+    progress,
+    target,
+    started_by: starter
+  } = row
   const rank = caller.rankOn(cloud)
-  const resources = row.resources.map((resource) => ({ ...resource, error: showActions(resource.error, rank) }))
-  const showsStarter = starter && (caller.may('manage', cloud) || caller.identity === identityOf(starter))
+  const resources = row.resources.map((resource) => ({
+    ...resource,
+    error: showActions(resource.error, rank)
+  }))
+  const showsStarter = starter &&
+    (caller.may('manage', cloud) || caller.identity === identityOf(starter))
   return {
     id,
     kind,
@@ -87,11 +107,23 @@ export function selectOperations (store: Kysely<Tables>, query: OperationQuery) 
   if (statuses !== undefined) select = select.where('status', 'in', statuses)
   if (kinds !== undefined) select = select.where('kind', 'in', kinds)
   if (resource === undefined) return select
-  return select.where('id', 'in', store.selectFrom('operation_resources').select('operation_id')
-    .where(resource.startsWith('/') ? 'self' : 'resource_id', '=', resource))
+  return select.where(
+    'id',
+    'in',
+    store.selectFrom('operation_resources').select('operation_id')
+      .where(resource.startsWith('/') ? 'self' : 'resource_id', '=', resource)
+  )
 }
 
-const columnNames = ['id', 'kind', 'status', 'cloud', 'created_at', 'finished_at', 'content'] as const
+const columnNames = [
+  'id',
+  'kind',
+  'status',
+  'cloud',
+  'created_at',
+  'finished_at',
+  'content'
+] as const
 
 function toColumns (row: OperationRow): Tables['operations'] {
   const { id, kind, status, cloud, created_at, finished_at, ...content } = row
@@ -103,43 +135,64 @@ function fromColumns ({ content, ...columns }: Tables['operations']) {
   try {
     return { ...columns, ...JSON.parse(content) as object } as OperationRow
   } catch (cause) {
-    throw new ProblemError('internal_error', `The row of the operation ${columns.id} in the store is damaged`, {
-      cause, hint: 'Look at the resources of the operation at the cloud, and restore the store from a backup.'
-    })
+    throw new ProblemError(
+      'internal_error',
+      `The row of the operation ${columns.id} in the store is damaged`,
+      {
+        cause,
+        hint:
+          'Look at the resources of the operation at the cloud, and restore the store from a backup.'
+      }
+    )
   }
 }
 
 /** Reads and writes operations, with one small transaction for each step. */
 export function createRows (store: Store, log: Log) {
   /** Converts rows. Omits damaged ones, so that one of them does not spoil a list or the start. */
-  const readRows = (rows: readonly Tables['operations'][]) => rows.flatMap((row) => {
-    try {
-      return [fromColumns(row)]
-    } catch (err) {
-      log.error({ err, operation: row.id }, 'a row of the store is damaged and is left out')
-      return []
-    }
-  })
+  const readRows = (rows: readonly Tables['operations'][]) =>
+    rows.flatMap((row) => {
+      try {
+        return [fromColumns(row)]
+      } catch (err) {
+        log.error({ err, operation: row.id }, 'a row of the store is damaged and is left out')
+        return []
+      }
+    })
 
   const insert = prepare(store.insertInto('operations').values(namesOf(columnNames)))
   // Only what changes: SQLite writes each index again that has a column of the list.
-  const update = prepare(store.updateTable('operations').set(namesOf(['status', 'finished_at', 'content']))
-    .where('id', '=', 'id').where('finished_at', 'is', null))
-  const link = prepare<keyof Tables['operation_resources']>(store.insertInto('operation_resources')
-    .values(namesOf(['operation_id', 'self', 'resource_id'])).onConflict((conflict) => conflict.doNothing()))
+  const update = prepare(
+    store.updateTable('operations').set(namesOf(['status', 'finished_at', 'content']))
+      .where('id', '=', 'id').where('finished_at', 'is', null)
+  )
+  const link = prepare<keyof Tables['operation_resources']>(
+    store.insertInto('operation_resources')
+      .values(namesOf(['operation_id', 'self', 'resource_id'])).onConflict((conflict) =>
+        conflict.doNothing()
+      )
+  )
 
   /** Links a row to its resources, but for those that an earlier state of the row has. */
   const linkResources = (row: OperationRow, before?: OperationRow) => {
-    const known = before === undefined ? [] : [before.target, ...before.resources].map((one) => one?.self)
-    const linked = (before === undefined ? [row.target, ...row.resources] : row.resources).filter((one) => one !== null)
+    const known = before === undefined
+      ? []
+      : [before.target, ...before.resources].map((one) => one?.self)
+    const linked = (before === undefined ? [row.target, ...row.resources] : row.resources).filter((
+      one
+    ) => one !== null)
     return linked.filter(({ self }) => !known.includes(self))
       .map(({ self, id }) => link({ operation_id: row.id, self, resource_id: id }))
   }
 
   return {
     create (
-      fields: Pick<OperationRow, 'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state' | 'started_by'> &
-        { id?: string | undefined }
+      fields:
+        & Pick<
+          OperationRow,
+          'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state' | 'started_by'
+        >
+        & { id?: string | undefined }
     ): OperationRow {
       const now = new Date().toISOString()
       return {
@@ -169,12 +222,14 @@ export function createRows (store: Store, log: Log) {
     },
 
     async get (id: string): Promise<OperationRow | undefined> {
-      const found = await store.selectFrom('operations').selectAll().where('id', '=', id).executeTakeFirst()
+      const found = await store.selectFrom('operations').selectAll().where('id', '=', id)
+        .executeTakeFirst()
       return found === undefined ? undefined : fromColumns(found)
     },
 
     async unended (): Promise<OperationRow[]> {
-      const rows = await store.selectFrom('operations').selectAll().where('finished_at', 'is', null).execute()
+      const rows = await store.selectFrom('operations').selectAll().where('finished_at', 'is', null)
+        .execute()
       return readRows(rows)
     },
 

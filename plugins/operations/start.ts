@@ -65,9 +65,15 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
 
   /** Sends the change. Throws the cloud's refusal, which ends the operation. */
   const send = async (
-    row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle, first?: FirstAnswer
+    row: OperationRow,
+    run: CloudCall<Change>,
+    cloud: CloudHandle,
+    first?: FirstAnswer
   ): Promise<StartedOperation> => {
-    const started = (written: OperationRow | undefined, secrets?: Change['secrets']): StartedOperation => {
+    const started = (
+      written: OperationRow | undefined,
+      secrets?: Change['secrets']
+    ): StartedOperation => {
       if (first !== undefined) first.isKept = written !== undefined && first.keep !== undefined
       return { row: written ?? row, isLatest: written !== undefined, secrets }
     }
@@ -77,11 +83,20 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
     } catch (error) {
       const problem = error as ProblemError
       if (!problem.outcomeUnknown) {
-        const written = await transitions.end(row.id, 'failed', problem, {}, () => first?.refuse(problem) ?? [])
+        const written = await transitions.end(
+          row.id,
+          'failed',
+          problem,
+          {},
+          () => first?.refuse(problem) ?? []
+        )
         if (first !== undefined) first.isKept = written !== undefined
         throw problem
       }
-      log.warn({ err: problem, operation: row.id }, 'it is not known whether the cloud has made the change')
+      log.warn(
+        { err: problem, operation: row.id },
+        'it is not known whether the cloud has made the change'
+      )
       return started(await transitions.reconcile(row, problem, first))
     }
   }
@@ -89,26 +104,33 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
   /** Sends a create again whose outcome is unknown. If the cloud cannot take it now, this is tried again later. */
   const sendAgain = async (row: OperationRow, run: CloudCall<Change>, cloud: CloudHandle) => {
     try {
-      await transitions.accept(row, await cloud.with({ operation: row.id }).change(serviceOf(row), run))
+      await transitions.accept(
+        row,
+        await cloud.with({ operation: row.id }).change(serviceOf(row), run)
+      )
     } catch (error) {
       const problem = error as ProblemError
-      if (problem.outcomeUnknown || toProblem(problem).retryable) return transitions.reconcile(row, problem)
+      if (problem.outcomeUnknown || toProblem(problem).retryable) {
+        return transitions.reconcile(row, problem)
+      }
       await transitions.end(row.id, 'failed', problem)
     }
   }
 
   const createRow = (
-    { name, caller }: CloudHandle, { kind, target, fromState, input, operationId }: ChangeRequest
-  ) => rows.create({
-    id: operationId,
-    kind,
-    cloud: name,
-    started_by: caller === undefined ? null : toCallerRef(caller),
-    target: target === null ? null : toTarget(name, target),
-    input: kind.endsWith('.create') ? input : null,
-    input_hash: hashOf(input),
-    from_state: fromState
-  })
+    { name, caller }: CloudHandle,
+    { kind, target, fromState, input, operationId }: ChangeRequest
+  ) =>
+    rows.create({
+      id: operationId,
+      kind,
+      cloud: name,
+      started_by: caller === undefined ? null : toCallerRef(caller),
+      target: target === null ? null : toTarget(name, target),
+      input: kind.endsWith('.create') ? input : null,
+      input_hash: hashOf(input),
+      from_state: fromState
+    })
 
   return {
     sendAgain,
@@ -117,25 +139,42 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
      * Finds the same operation under way. Throws operation_in_progress if the one under way has another input, such as
      * another volume to attach.
      */
-    async join (kind: string, cloud: string, target: ResourceRef, input: object): Promise<OperationRow | undefined> {
+    async join (
+      kind: string,
+      cloud: string,
+      target: ResourceRef,
+      input: object
+    ): Promise<OperationRow | undefined> {
       const row = tracker.find(kind, toTarget(cloud, target).self)
       if (row === undefined) return undefined
       await inserting.get(row.id)
       if (row.input_hash === undefined || row.input_hash === hashOf(input)) return row
-      throw new ProblemError('operation_in_progress', `The operation ${row.id} runs ${kind} with another input`, {
-        operation: `/api/v2/operations/${row.id}`, retry_after: 1
-      })
+      throw new ProblemError(
+        'operation_in_progress',
+        `The operation ${row.id} runs ${kind} with another input`,
+        {
+          operation: `/api/v2/operations/${row.id}`,
+          retry_after: 1
+        }
+      )
     },
 
     /** Starts an operation. Resolves when the cloud has accepted the change, or when its outcome is unknown. */
-    async start (request: ChangeRequest, run: CloudCall<Change>, cloud: CloudHandle): Promise<StartedOperation> {
+    async start (
+      request: ChangeRequest,
+      run: CloudCall<Change>,
+      cloud: CloudHandle
+    ): Promise<StartedOperation> {
       const row = createRow(cloud, request)
       await insert(row, request.first)
       return send(row, run, cloud, request.first)
     },
 
     /** Records an operation that has nothing to do, because the resource is in the end state already. */
-    async succeed (request: ChangeRequest & { target: ResourceRef }, cloud: CloudHandle): Promise<StartedOperation> {
+    async succeed (
+      request: ChangeRequest & { target: ResourceRef },
+      cloud: CloudHandle
+    ): Promise<StartedOperation> {
       const row = createRow(cloud, request)
       const finished: OperationRow = {
         ...row,
@@ -147,7 +186,10 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
       }
       await rows.insert(finished)
       onEnd(finished)
-      log.info({ operation: row.id, kind: row.kind, cloud: row.cloud, status: 'succeeded' }, 'operation ended')
+      log.info(
+        { operation: row.id, kind: row.kind, cloud: row.cloud, status: 'succeeded' },
+        'operation ended'
+      )
       return { row: finished, isLatest: true }
     }
   }

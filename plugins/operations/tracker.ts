@@ -2,24 +2,24 @@ import type { OperationRow } from './rows.ts'
 
 /** The operations that have not ended, in memory, and who waits for their end. */
 export interface Tracker {
-  get (id: string): OperationRow | undefined
-  values (): OperationRow[]
+  get(id: string): OperationRow | undefined
+  values(): OperationRow[]
   /** Adds an operation, or replaces its row. */
-  set (row: OperationRow): void
+  set(row: OperationRow): void
   /** Removes an operation and wakes everybody who waits for it. */
-  remove (id: string): void
+  remove(id: string): void
   /** Hides an operation from `find`: its end is known, but not yet in the store. */
-  hide (id: string): void
+  hide(id: string): void
   /** Finds an operation of this kind on the resource with this path. */
-  find (kind: string, target: string): OperationRow | undefined
+  find(kind: string, target: string): OperationRow | undefined
   /** Milliseconds since the operation was created. A change of the system clock does not affect it. */
-  sinceCreated (id: string): number
+  sinceCreated(id: string): number
   /** Milliseconds since the change was sent last, or since the cloud accepted it. */
-  sinceSent (id: string): number
+  sinceSent(id: string): number
   /** Resolves when the operation is removed, after `ms` milliseconds, or when `caller` aborts. */
-  wait (id: string, ms: number, caller?: AbortSignal): Promise<void>
+  wait(id: string, ms: number, caller?: AbortSignal): Promise<void>
   /** Ends all waits. */
-  wakeAll (): void
+  wakeAll(): void
 }
 
 interface Entry {

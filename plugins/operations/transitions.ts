@@ -23,7 +23,9 @@ export interface TransitionsOptions {
  * The steps in the life of an operation. Memory follows the store: a step is written first, then shown. If the store
  * fails, the step is retried in the background until it is written; a restart finds the step before it in the store.
  */
-export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: TransitionsOptions) {
+export function createTransitions (
+  { rows, tracker, farm, poller, log, onEnd }: TransitionsOptions
+) {
   /** Lets no read that is older than this step be shown after it. */
   const touch = (row: OperationRow) => farm.get(row.cloud).freshness.touch(serviceOf(row))
 
@@ -49,7 +51,10 @@ export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: 
     try {
       return await attempt(withStep)
     } catch (err) {
-      log.error({ err, operation: id }, 'the store did not accept a step of an operation; this is tried again')
+      log.error(
+        { err, operation: id },
+        'the store did not accept a step of an operation; this is tried again'
+      )
       writeUntilDone(() => attempt(() => []), poller.stopped)
       return undefined
     }
@@ -90,7 +95,9 @@ export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: 
     const destroyed = new Set(resources.map(({ self }) => self))
     const isDestroyed = ({ target, resources }: OperationRow) =>
       [target, ...resources].some((resource) => resource !== null && destroyed.has(resource.self))
-    const others = tracker.values().filter((row) => row.id !== id && row.phase !== 'calling' && isDestroyed(row))
+    const others = tracker.values().filter((row) =>
+      row.id !== id && row.phase !== 'calling' && isDestroyed(row)
+    )
     for (const other of others) {
       const detail = 'The resource was destroyed before the operation ended'
       await end(other.id, 'cancelled', new ProblemError('resource_not_found', detail))
@@ -119,9 +126,15 @@ export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: 
       const resources = refs.map((ref) => toResource(cloud, ref))
       if (until.gone === true) await cancelOthers(id, { resources })
       const changes = { resources, until, input: null, sent_at: new Date().toISOString() }
-      if (until.states.length === 0 && until.gone !== true) return end(id, 'succeeded', null, changes, first?.keep)
+      if (until.states.length === 0 && until.gone !== true) {
+        return end(id, 'succeeded', null, changes, first?.keep)
+      }
       return record(
-        id, { ...changes, status: 'running', phase: 'waiting' }, () => poller.watch(id, cloud), first?.keep)
+        id,
+        { ...changes, status: 'running', phase: 'waiting' },
+        () => poller.watch(id, cloud),
+        first?.keep
+      )
     },
 
     /**
@@ -130,13 +143,20 @@ export function createTransitions ({ rows, tracker, farm, poller, log, onEnd }: 
      */
     async reconcile ({ id, cloud }: OperationRow, problem: ProblemError, first?: FirstAnswer) {
       return record(
-        id, { phase: 'reconciling', failure: toProblem(problem) }, () => poller.watch(id, cloud), first?.keep)
+        id,
+        { phase: 'reconciling', failure: toProblem(problem) },
+        () => poller.watch(id, cloud),
+        first?.keep
+      )
     },
 
     /** Records that a create is sent again. Throws if the store fails: then it must not be sent. */
     async retry (row: OperationRow): Promise<OperationRow> {
       const next: OperationRow = {
-        ...row, phase: 'calling', attempts: row.attempts + 1, sent_at: new Date().toISOString()
+        ...row,
+        phase: 'calling',
+        attempts: row.attempts + 1,
+        sent_at: new Date().toISOString()
       }
       await rows.update(next, row)
       poller.forget(row.id)

@@ -10,7 +10,9 @@ import type { Store } from './tables.ts'
  */
 export async function backupStore (store: Store, file: string) {
   if (existsSync(file)) {
-    throw new ProblemError('already_exists', `The file ${file} exists already`, { hint: 'Choose another file name.' })
+    throw new ProblemError('already_exists', `The file ${file} exists already`, {
+      hint: 'Choose another file name.'
+    })
   }
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
   // SQLite writes into a file that is empty, and leaves its mode.

@@ -22,13 +22,13 @@ export interface StatementError {
 
 /** Runs statements on one SQLite file, each call to its end before the next. Throws StatementErrors. */
 export interface SyncDatabase {
-  run (statement: Statement): StatementResult
+  run(statement: Statement): StatementResult
   /**
    * Runs groups of statements and commits them together: the disk is synced once. Returns the error of each group,
    * whose statements are then undone; undefined if it was committed.
    */
-  commit (groups: readonly (readonly Statement[])[]): (StatementError | undefined)[]
-  close (): void
+  commit(groups: readonly (readonly Statement[])[]): (StatementError | undefined)[]
+  close(): void
 }
 
 const toError = (error: unknown): StatementError => {
@@ -43,7 +43,9 @@ function createFileCheck (file: string) {
   return () => {
     const now = statSync(file, { throwIfNoEntry: false })
     if (now?.ino === ino && now.dev === dev) return
-    throw Object.assign(new Error(now === undefined ? 'deleted' : 'replaced'), { code: 'FILE_LOST' })
+    throw Object.assign(new Error(now === undefined ? 'deleted' : 'replaced'), {
+      code: 'FILE_LOST'
+    })
   }
 }
 

@@ -10,7 +10,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     store: Store
     /** Writes to the store. Throws store_unavailable if that fails. */
-    probeStore (): Promise<void>
+    probeStore(): Promise<void>
   }
 }
 
@@ -30,11 +30,14 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const purge = async () => {
     const before = (ms: number) => new Date(Date.now() - ms).toISOString()
     const operationRetention = settings.operations.keep_days * 24 * 60 * minute
-    await store.deleteFrom('operations').where('finished_at', '<', before(operationRetention)).execute()
-    await store.deleteFrom('idempotency_keys').where('created_at', '<', before(keyRetention)).execute()
+    await store.deleteFrom('operations').where('finished_at', '<', before(operationRetention))
+      .execute()
+    await store.deleteFrom('idempotency_keys').where('created_at', '<', before(keyRetention))
+      .execute()
     await store.deleteFrom('cursors').where('created_at', '<', before(cursorRetention)).execute()
   }
-  const purgeOrLog = () => purge().catch((err: unknown) => fastify.log.error({ err }, 'the store could not be purged'))
+  const purgeOrLog = () =>
+    purge().catch((err: unknown) => fastify.log.error({ err }, 'the store could not be purged'))
   await purgeOrLog()
   const timer = setInterval(purgeOrLog, 60 * minute)
   timer.unref()

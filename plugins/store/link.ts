@@ -5,10 +5,10 @@ import type { StoreAnswer, StoreRequest } from './worker.ts'
 
 /** Runs statements of SQL in their order. Rejects with StatementErrors. */
 export interface Link {
-  run (statement: Statement): Promise<StatementResult>
+  run(statement: Statement): Promise<StatementResult>
   /** Runs statements as one transaction. Transactions that wait together are committed together. */
-  commit (statements: readonly Statement[]): Promise<void>
-  close (): Promise<void>
+  commit(statements: readonly Statement[]): Promise<void>
+  close(): Promise<void>
 }
 
 type Distribute<T> = T extends unknown ? Omit<T, 'id'> : never
@@ -47,7 +47,10 @@ async function openThread (file: string): Promise<Link> {
     // The thread has little to remember.
     resourceLimits: { maxYoungGenerationSizeMb: 4 }
   })
-  const pending = new Map<number, { resolve: (result: StatementResult) => void, reject: (error: unknown) => void }>()
+  const pending = new Map<
+    number,
+    { resolve: (result: StatementResult) => void, reject: (error: unknown) => void }
+  >()
   let lastId = 0
   let waiting: StoreRequest[] = []
   /** Answers that nobody has got yet. */
@@ -59,13 +62,14 @@ async function openThread (file: string): Promise<Link> {
     waiting = []
   }
 
-  const ask = (request: Distribute<StoreRequest>) => new Promise<StatementResult>((resolve, reject) => {
-    if (hasEnded) return reject(lost)
-    const id = ++lastId
-    pending.set(id, { resolve, reject })
-    waiting.push({ id, ...request } as StoreRequest)
-    if (waiting.length === 1) setImmediate(flush)
-  })
+  const ask = (request: Distribute<StoreRequest>) =>
+    new Promise<StatementResult>((resolve, reject) => {
+      if (hasEnded) return reject(lost)
+      const id = ++lastId
+      pending.set(id, { resolve, reject })
+      waiting.push({ id, ...request } as StoreRequest)
+      if (waiting.length === 1) setImmediate(flush)
+    })
 
   const settle = ({ id, result, error }: StoreAnswer[number]) => {
     const request = pending.get(id)
@@ -102,7 +106,9 @@ async function openThread (file: string): Promise<Link> {
 
   return {
     run: (statement) => ask({ run: statement }),
-    commit: async (statements) => { await ask({ commit: statements }) },
+    commit: async (statements) => {
+      await ask({ commit: statements })
+    },
     async close () {
       if (hasEnded) return
       const exited = new Promise((resolve) => worker.once('exit', resolve))
@@ -112,4 +118,5 @@ async function openThread (file: string): Promise<Link> {
   }
 }
 
-export const openLink = async (file: string): Promise<Link> => file === ':memory:' ? openHere(file) : openThread(file)
+export const openLink = async (file: string): Promise<Link> =>
+  file === ':memory:' ? openHere(file) : openThread(file)

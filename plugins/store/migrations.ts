@@ -12,17 +12,26 @@ const operations: Migration = {
       .addColumn('finished_at', 'varchar(24)')
       .addColumn('content', 'text', (column) => column.notNull())
       .execute()
-    await db.schema.createIndex('operations_status').on('operations').columns(['status', 'finished_at']).execute()
+    await db.schema.createIndex('operations_status').on('operations').columns([
+      'status',
+      'finished_at'
+    ]).execute()
 
     await db.schema.createTable('operation_resources')
-      .addColumn('operation_id', 'varchar(36)', (column) =>
-        column.notNull().references('operations.id').onDelete('cascade'))
+      .addColumn(
+        'operation_id',
+        'varchar(36)',
+        (column) => column.notNull().references('operations.id').onDelete('cascade')
+      )
       .addColumn('self', 'text', (column) => column.notNull())
       .addColumn('resource_id', 'text', (column) => column.notNull())
       .addPrimaryKeyConstraint('operation_resources_key', ['operation_id', 'self'])
       .execute()
-    await db.schema.createIndex('operation_resources_self').on('operation_resources').column('self').execute()
-    await db.schema.createIndex('operation_resources_id').on('operation_resources').column('resource_id').execute()
+    await db.schema.createIndex('operation_resources_self').on('operation_resources').column('self')
+      .execute()
+    await db.schema.createIndex('operation_resources_id').on('operation_resources').column(
+      'resource_id'
+    ).execute()
 
     await db.schema.createTable('idempotency_keys')
       .addColumn('key', 'varchar(255)', (column) => column.primaryKey())
@@ -75,7 +84,9 @@ const operationLists: Migration = {
  */
 const callers: Migration = {
   async up (db: Kysely<unknown>) {
-    const store = db as Kysely<Record<'idempotency_keys' | 'idempotency_keys_by_caller', Record<string, unknown>>>
+    const store = db as Kysely<
+      Record<'idempotency_keys' | 'idempotency_keys_by_caller', Record<string, unknown>>
+    >
     await db.schema.createTable('idempotency_keys_by_caller')
       .addColumn('caller', 'varchar(1024)', (column) => column.notNull())
       .addColumn('key', 'varchar(255)', (column) => column.notNull())
@@ -87,12 +98,17 @@ const callers: Migration = {
       .execute()
     const columns = ['key', 'fingerprint', 'operation_id', 'answer', 'created_at']
     await store.insertInto('idempotency_keys_by_caller').columns(['caller', ...columns])
-      .expression(store.selectFrom('idempotency_keys').select(({ val }) => [val('local').as('caller'), ...columns]))
+      .expression(
+        store.selectFrom('idempotency_keys').select((
+          { val }
+        ) => [val('local').as('caller'), ...columns])
+      )
       .execute()
     await db.schema.dropTable('idempotency_keys').execute()
     await db.schema.alterTable('idempotency_keys_by_caller').renameTo('idempotency_keys').execute()
     await db.schema.alterTable('cursors')
-      .addColumn('owner', 'varchar(1024)', (column) => column.notNull().defaultTo('local')).execute()
+      .addColumn('owner', 'varchar(1024)', (column) => column.notNull().defaultTo('local'))
+      .execute()
   }
 }
 
@@ -124,7 +140,11 @@ const signIns: Migration = {
     await db.schema.createTable('sign_ins')
       .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
       .addColumn('hash', 'varchar(64)', (column) => column.notNull().unique())
-      .addColumn('user_id', 'varchar(36)', (column) => column.notNull().references('users.id').onDelete('cascade'))
+      .addColumn(
+        'user_id',
+        'varchar(36)',
+        (column) => column.notNull().references('users.id').onDelete('cascade')
+      )
       .addColumn('password_hash', 'varchar(64)', (column) => column.notNull())
       .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
       .addColumn('expires_at', 'varchar(24)', (column) => column.notNull())
@@ -179,7 +199,8 @@ const assignments: Migration = {
       .addColumn('problem', 'text')
       .addUniqueConstraint('assignments_holder', ['cloud', 'node'])
       .execute()
-    await db.schema.createIndex('assignments_assigner').on('assignments').column('assigner').execute()
+    await db.schema.createIndex('assignments_assigner').on('assignments').column('assigner')
+      .execute()
   }
 }
 

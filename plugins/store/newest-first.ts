@@ -17,10 +17,13 @@ const id = sql.ref<string>('id')
 
 /** Reduces a query to a page of its rows, the newest first. */
 export function newestFirst<T extends 'operations' | 'audit', Row> (
-  query: SelectQueryBuilder<Tables, T, Row>, { limit, after, createdAfter, createdBefore }: NewestFirst
+  query: SelectQueryBuilder<Tables, T, Row>,
+  { limit, after, createdAfter, createdBefore }: NewestFirst
 ) {
   let page = query.orderBy(createdAt, 'desc').orderBy(id, 'desc').limit(limit)
-  if (after !== undefined) page = page.where(sql<boolean>`(${createdAt}, ${id}) < (${after.created_at}, ${after.id})`)
+  if (after !== undefined) {
+    page = page.where(sql<boolean>`(${createdAt}, ${id}) < (${after.created_at}, ${after.id})`)
+  }
   if (createdAfter !== undefined) page = page.where(sql<boolean>`${createdAt} >= ${createdAfter}`)
   if (createdBefore !== undefined) page = page.where(sql<boolean>`${createdAt} < ${createdBefore}`)
   return page

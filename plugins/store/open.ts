@@ -11,9 +11,18 @@ import type { Store, StoreChange, Tables } from './tables.ts'
 /** SQLite's result codes (sqlite.org/rescode.html) that the operator can act on, with the next step. */
 const hints: ReadonlyArray<readonly [RegExp, string]> = [
   [/^SQLITE_FULL/, 'Free space on the disk of the store. The server then continues by itself.'],
-  [/^SQLITE_(READONLY|PERM|CANTOPEN)/, 'Make the folder of the store writable. The server then continues by itself.'],
-  [/^SQLITE_IOERR/, 'Check the disk of the store. The server continues by itself when writes succeed.'],
-  [/^SQLITE_(CORRUPT|NOTADB)/, 'The file is damaged. Stop the server, replace the file by a backup, and start again.']
+  [
+    /^SQLITE_(READONLY|PERM|CANTOPEN)/,
+    'Make the folder of the store writable. The server then continues by itself.'
+  ],
+  [
+    /^SQLITE_IOERR/,
+    'Check the disk of the store. The server continues by itself when writes succeed.'
+  ],
+  [
+    /^SQLITE_(CORRUPT|NOTADB)/,
+    'The file is damaged. Stop the server, replace the file by a backup, and start again.'
+  ]
 ]
 
 const hintOf = (code: string) => hints.find(([pattern]) => pattern.test(code))?.[1]
@@ -30,8 +39,10 @@ const createTranslation = (file: string) => (error: unknown) => {
   const { code, message } = error as StatementError
   const cause = error instanceof Error ? error : Object.assign(new Error(message), { code })
   if (code === 'FILE_LOST') {
-    return unavailable(`The file of the store, ${file}, was ${message} while the server used it`,
-      'Restart the server. Operations that are under way continue from the file that is there then.')
+    return unavailable(
+      `The file of the store, ${file}, was ${message} while the server used it`,
+      'Restart the server. Operations that are under way continue from the file that is there then.'
+    )
   }
   if (!isStoreFailure(cause as Partial<StatementError>)) return cause
   return unavailable(`The store cannot be used: ${message}`, hintOf(code), cause)
@@ -43,10 +54,14 @@ async function openFile (file: string): Promise<Link> {
   } catch (error) {
     const { code = '', message } = error as Partial<StatementError> & { message: string }
     if (code === 'SQLITE_BUSY' || /locked/.test(message)) {
-      throw new Error(`The store ${file} is in use by another server. Stop that server, or set another store.file`)
+      throw new Error(
+        `The store ${file} is in use by another server. Stop that server, or set another store.file`
+      )
     }
     const hint = hintOf(code)
-    throw new Error(`The store ${file} cannot be opened: ${message}${hint === undefined ? '' : `. ${hint}`}`)
+    throw new Error(
+      `The store ${file} cannot be opened: ${message}${hint === undefined ? '' : `. ${hint}`}`
+    )
   }
 }
 
@@ -80,8 +95,14 @@ export async function openStore (file: string): Promise<Store> {
   // Kysely has no code for this (kysely/src/migration/migrator.ts, ensureNoMissingMigrations).
   const [, later] = /previously executed migration (\S+) is missing/.exec(message) ?? []
   if (later !== undefined) {
-    throw new Error(`The store ${file} was changed by a later version of this server (${later}). Start that version, ` +
-      'or restore the backup that was made before the upgrade')
+    throw new Error(
+      `The store ${file} was changed by a later version of this server (${later}). Start that version, ` +
+        'or restore the backup that was made before the upgrade'
+    )
   }
-  throw new Error(`The store ${file} cannot be migrated: ${message}${details === undefined ? '' : `. ${details.hint}`}`)
+  throw new Error(
+    `The store ${file} cannot be migrated: ${message}${
+      details === undefined ? '' : `. ${details.hint}`
+    }`
+  )
 }

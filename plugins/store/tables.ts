@@ -110,5 +110,5 @@ export interface Store extends Kysely<Tables> {
    * Runs changes as one transaction, and resolves when it is on the disk. Throws store_unavailable. Many commits at the
    * same time cost one sync of the disk, which `transaction()` cannot share.
    */
-  commit (changes: readonly StoreChange[]): Promise<void>
+  commit(changes: readonly StoreChange[]): Promise<void>
 }

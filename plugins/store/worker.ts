@@ -1,5 +1,10 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { openDatabase, type Statement, type StatementError, type StatementResult } from './database.ts'
+import {
+  openDatabase,
+  type Statement,
+  type StatementError,
+  type StatementResult
+} from './database.ts'
 
 /** A request to the thread of the store. */
 export type StoreRequest =
@@ -55,7 +60,9 @@ function handle (requests: readonly StoreRequest[]) {
 port.on('message', (first: StoreRequest[]) => {
   const requests = [...first]
   // Requests that arrived while the disk was busy are written together.
-  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+  for (
+    let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)
+  ) {
     requests.push(...next.message as StoreRequest[])
   }
   handle(requests)

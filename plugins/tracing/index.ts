@@ -28,7 +28,9 @@ export default fp(async (fastify) => {
   traceCalls(fastify, tracing)
   fastify.addHook('onClose', async () => {
     let timer: NodeJS.Timeout | undefined
-    const overdue = new Promise<void>((resolve) => { timer = setTimeout(resolve, shutdownTimeout) })
+    const overdue = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, shutdownTimeout)
+    })
     // The SDK has logged the error of an export that failed.
     await Promise.race([tracing.shutdown().catch(() => {}), overdue])
     clearTimeout(timer)
@@ -36,7 +38,10 @@ export default fp(async (fastify) => {
 }, { name: 'tracing', dependencies: ['call-watchers'] })
 
 /** Continues the trace of the client, and adds the ids of the trace to the log lines of the request. */
-function traceRequests (fastify: FastifyInstance, { tracer, contextOf, api: { SpanKind, SpanStatusCode } }: Tracing) {
+function traceRequests (
+  fastify: FastifyInstance,
+  { tracer, contextOf, api: { SpanKind, SpanStatusCode } }: Tracing
+) {
   fastify.addHook('onRequest', (request, reply, done) => {
     const { method, headers, routeOptions: { url: route } } = request
     const { traceparent, tracestate } = headers
@@ -65,7 +70,10 @@ function traceRequests (fastify: FastifyInstance, { tracer, contextOf, api: { Sp
 }
 
 /** Makes a span of each call to a cloud, below the span of the request, and passes it on in `call.traceparent`. */
-function traceCalls (fastify: FastifyInstance, { tracer, contextOf, api: { SpanKind, SpanStatusCode } }: Tracing) {
+function traceCalls (
+  fastify: FastifyInstance,
+  { tracer, contextOf, api: { SpanKind, SpanStatusCode } }: Tracing
+) {
   /** The header with which each call began. A call may run several methods. */
   const parents = new WeakMap<Call, string | undefined>()
 

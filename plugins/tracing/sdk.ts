@@ -9,9 +9,9 @@ export interface Tracing {
   tracer: Tracer
   api: typeof import('@opentelemetry/api')
   /** Returns the context that a header `traceparent` names; an empty one if the header is missing or not valid. */
-  contextOf (traceparent: string | undefined, tracestate?: string): Context
+  contextOf(traceparent: string | undefined, tracestate?: string): Context
   /** Sends the remaining spans and stops. */
-  shutdown (): Promise<void>
+  shutdown(): Promise<void>
 }
 
 /**
@@ -19,8 +19,14 @@ export interface Tracing {
  * "Environment Variable Specification").
  */
 export function isTracingRequested (env: Env) {
-  if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return false
-  return ['OTEL_TRACES_EXPORTER', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']
+  if (
+    env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none'
+  ) return false
+  return [
+    'OTEL_TRACES_EXPORTER',
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'
+  ]
     .some((name) => (env[name] ?? '') !== '')
 }
 
@@ -29,12 +35,17 @@ async function createExporter (env: Env) {
   if (exporter !== 'otlp') {
     throw new Error(`OTEL_TRACES_EXPORTER is ${exporter}; expected otlp or none`)
   }
-  const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf'
+  const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ??
+    env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf'
   switch (protocol) {
-    case 'http/protobuf': return new (await import('@opentelemetry/exporter-trace-otlp-proto')).OTLPTraceExporter()
-    case 'http/json': return new (await import('@opentelemetry/exporter-trace-otlp-http')).OTLPTraceExporter()
+    case 'http/protobuf':
+      return new (await import('@opentelemetry/exporter-trace-otlp-proto')).OTLPTraceExporter()
+    case 'http/json':
+      return new (await import('@opentelemetry/exporter-trace-otlp-http')).OTLPTraceExporter()
     default:
-      throw new Error(`OTEL_EXPORTER_OTLP_PROTOCOL is ${protocol}; expected http/protobuf or http/json`)
+      throw new Error(
+        `OTEL_EXPORTER_OTLP_PROTOCOL is ${protocol}; expected http/protobuf or http/json`
+      )
   }
 }
 
@@ -46,14 +57,20 @@ export async function startTracing (env: Env, log: FastifyBaseLogger): Promise<T
   const exporter = await createExporter(env)
   const api = await import('@opentelemetry/api')
   const { NodeTracerProvider, BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-node')
-  const { detectResources, envDetector, resourceFromAttributes } = await import('@opentelemetry/resources')
+  const { detectResources, envDetector, resourceFromAttributes } = await import(
+    '@opentelemetry/resources'
+  )
   const { diag, DiagLogLevel, propagation, ROOT_CONTEXT } = api
 
   const warn = (message: string) => log.warn({ component: 'opentelemetry' }, message.slice(0, 500))
   diag.setLogger({ error: warn, warn, info () {}, debug () {}, verbose () {} }, {
-    logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true
+    logLevel: DiagLogLevel.WARN,
+    suppressOverrideMessage: true
   })
-  const own = resourceFromAttributes({ 'service.name': 'cloud-orchestrator', 'service.version': version })
+  const own = resourceFromAttributes({
+    'service.name': 'cloud-orchestrator',
+    'service.version': version
+  })
   const provider = new NodeTracerProvider({
     resource: own.merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [new BatchSpanProcessor(exporter)]
@@ -64,7 +81,8 @@ export async function startTracing (env: Env, log: FastifyBaseLogger): Promise<T
   return {
     api,
     tracer: provider.getTracer('cloud-orchestrator', version),
-    contextOf: (traceparent, tracestate) => propagation.extract(ROOT_CONTEXT, { traceparent, tracestate }),
+    contextOf: (traceparent, tracestate) =>
+      propagation.extract(ROOT_CONTEXT, { traceparent, tracestate }),
     shutdown: () => provider.shutdown()
   }
 }

@@ -4,9 +4,12 @@ import type { Settings } from '../../config/index.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { createSignIns } from '../auth/sign-ins.ts'
 
-export interface V1Options { settings: Settings }
+export interface V1Options {
+  settings: Settings
+}
 
-const unauthenticated = (detail: string, hint: string) => new ProblemError('unauthenticated', detail, { hint })
+const unauthenticated = (detail: string, hint: string) =>
+  new ProblemError('unauthenticated', detail, { hint })
 
 const textOf = (value: unknown) => typeof value === 'string' && value !== '' ? value : undefined
 
@@ -21,7 +24,8 @@ export function createSignIn ({ auth, failures, store }: FastifyInstance, { v1 }
     if (inQuery !== undefined && !v1.query_token) {
       throw unauthenticated('auth_token in the query is not accepted', signInHint)
     }
-    return textOf(headers['x-auth-token']) ?? textOf((body as { auth_token?: unknown } | null)?.auth_token) ?? inQuery
+    return textOf(headers['x-auth-token']) ??
+      textOf((body as { auth_token?: unknown } | null)?.auth_token) ?? inQuery
   }
 
   auth.addSource('v1', {
@@ -34,7 +38,9 @@ export function createSignIn ({ auth, failures, store }: FastifyInstance, { v1 }
         return await signIns.find(token)
       } catch (error) {
         const { code } = error as ProblemError
-        throw code === 'unauthenticated' ? (error as ProblemError).with({ hint: signInHint }) : error
+        throw code === 'unauthenticated'
+          ? (error as ProblemError).with({ hint: signInHint })
+          : error
       }
     }
   })

@@ -2,7 +2,8 @@ import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { version } from '../../config/version.ts'
 
-const description = `The API of the original Orchestrator, for its clients. **New clients use [/api/v2](/docs).**
+const description =
+  `The API of the original Orchestrator, for its clients. **New clients use [/api/v2](/docs).**
 
 - Without a cloud in the path, a request is for the cloud \`default\`.
 - Sign in with \`POST /api/v1/auth\` and send the token as \`X-Auth-Token\`, or as \`auth_token\` in the body.
@@ -42,34 +43,46 @@ const script = `window.onload = () => {
 
 /** Serves the document of v1 (/openapi-v1.json) and its own Swagger UI (/docs/v1). */
 export async function documentV1 (fastify: FastifyInstance) {
-  await fastify.register(swagger, {
-    decorator: 'swaggerV1',
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Cloud Orchestrator: the API of the original',
-        version,
-        description,
-        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
+  await fastify.register(
+    swagger,
+    {
+      decorator: 'swaggerV1',
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Cloud Orchestrator: the API of the original',
+          version,
+          description,
+          license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
+        },
+        servers: [{ url: '/', description: 'This server' }],
+        tags,
+        components: {
+          securitySchemes: { token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' } }
+        }
       },
-      servers: [{ url: '/', description: 'This server' }],
-      tags,
-      components: { securitySchemes: { token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' } } }
-    },
-    transform: ({ schema, url, route }) => {
-      const security = route.config?.level === 'open' ? [] : [{ token: [] }]
-      return { schema: { ...schema, deprecated: true, security }, url }
-    }
-  } as Parameters<typeof swagger>[1])
+      transform: ({ schema, url, route }) => {
+        const security = route.config?.level === 'open' ? [] : [{ token: [] }]
+        return { schema: { ...schema, deprecated: true, security }, url }
+      }
+    } as Parameters<typeof swagger>[1]
+  )
 
   let document: string | undefined
   const hidden = { config: { level: 'open' as const }, schema: { hide: true } }
-  const { swaggerV1 } = fastify as unknown as { swaggerV1 (): object }
+  const { swaggerV1 } = fastify as unknown as { swaggerV1(): object }
   fastify.get('/openapi-v1.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
     return (document ??= JSON.stringify(swaggerV1()))
   })
-  fastify.get('/docs/v1', hidden, async (_request, reply) => reply.type('text/html; charset=utf-8').send(page))
-  fastify.get('/docs/v1/start.js', hidden, async (_request, reply) =>
-    reply.type('text/javascript; charset=utf-8').send(script))
+  fastify.get(
+    '/docs/v1',
+    hidden,
+    async (_request, reply) => reply.type('text/html; charset=utf-8').send(page)
+  )
+  fastify.get(
+    '/docs/v1/start.js',
+    hidden,
+    async (_request, reply) => reply.type('text/javascript; charset=utf-8').send(script)
+  )
 }

@@ -7,7 +7,10 @@ import { pathOf, toNode } from './libcloud.ts'
 import { addRoute } from './route.ts'
 import { Assign, Release, V1Node } from './schemas.ts'
 
-interface Target { node?: string, hostname?: string }
+interface Target {
+  node?: string
+  hostname?: string
+}
 
 const fields = { id_vm: Type.String(), id: Type.String(), result: Type.String() }
 
@@ -18,7 +21,10 @@ const emulated = ({ node, hostname }: Target, result: string) => {
 }
 
 /** The routes that give nodes to users and take them back. */
-export function assignmentRoutes (fastify: FastifyInstance, { cloudOf, findNode, listAll }: Finder) {
+export function assignmentRoutes (
+  fastify: FastifyInstance,
+  { cloudOf, findNode, listAll }: Finder
+) {
   const { assignments } = fastify
 
   addRoute(fastify, {
@@ -28,7 +34,8 @@ export function assignmentRoutes (fastify: FastifyInstance, { cloudOf, findNode,
     action: 'nodes.assign',
     operationId: 'v1AssignVm',
     summary: 'Assign a node to a user',
-    description: 'A node has one user at a time. `id_vm` is the id of the node, `id` that of the assignment.',
+    description:
+      'A node has one user at a time. `id_vm` is the id of the node, `id` that of the assignment.',
     tag: 'Machines',
     body: Assign,
     fields,
@@ -50,7 +57,8 @@ export function assignmentRoutes (fastify: FastifyInstance, { cloudOf, findNode,
     action: 'nodes.release.destroy',
     operationId: 'v1ReleaseVm',
     summary: 'Take a node from its user and DESTROY it',
-    description: '**This destroys the node and its disk, as in the original.** To release a node and keep it, use ' +
+    description:
+      '**This destroys the node and its disk, as in the original.** To release a node and keep it, use ' +
       '`POST /api/v2/clouds/{cloud}/nodes/{id}/actions/release`.',
     tag: 'Machines',
     body: Release,
@@ -60,7 +68,12 @@ export function assignmentRoutes (fastify: FastifyInstance, { cloudOf, findNode,
       if (emulate === true) return emulated(target, 'released and deleted')
       const { id } = await findNode(request, target)
       const cloud = cloudOf(request)
-      const { assignment, started } = await assignments.release(cloud, id, { destroy: true }, request.caller)
+      const { assignment, started } = await assignments.release(
+        cloud,
+        id,
+        { destroy: true },
+        request.caller
+      )
       noteChange(request, { operation: started?.row.id ?? null, resource: pathOf(cloud.name, id) })
       return { id_vm: id, id: assignment?.id ?? id, result: `Node ${id} released and deleted` }
     }
@@ -69,7 +82,8 @@ export function assignmentRoutes (fastify: FastifyInstance, { cloudOf, findNode,
   const assignedNodes = async (request: FastifyRequest) => {
     const cloud = cloudOf(request)
     const nodes = await listAll<Node>(request, 'nodes', cloud)
-    return nodes.filter(({ id }) => assignments.of(cloud.name, id, request.caller) !== undefined).map(toNode)
+    return nodes.filter(({ id }) => assignments.of(cloud.name, id, request.caller) !== undefined)
+      .map(toNode)
   }
 
   addRoute(fastify, {
@@ -80,7 +94,9 @@ export function assignmentRoutes (fastify: FastifyInstance, { cloudOf, findNode,
     operationId: 'v1ListAssignedVms',
     summary: 'List the nodes that are assigned; `nodes` is `{}` if there are none',
     tag: 'Machines',
-    fields: { nodes: Type.Union([Type.Array(V1Node), Type.Object({}, { additionalProperties: false })]) },
+    fields: {
+      nodes: Type.Union([Type.Array(V1Node), Type.Object({}, { additionalProperties: false })])
+    },
     async run (request) {
       const nodes = await assignedNodes(request)
       return { nodes: nodes.length === 0 ? {} : nodes }

@@ -13,7 +13,10 @@ const phrases: Readonly<Record<number, readonly [string, string]>> = {
   413: ['Request Entity Too Large', 'Entity is too large'],
   415: ['Unsupported Media Type', 'Entity body in unsupported format'],
   421: ['Misdirected Request', 'Server is not able to produce a response'],
-  429: ['Too Many Requests', 'The user has sent too many requests in a given amount of time ("rate limiting")'],
+  429: [
+    'Too Many Requests',
+    'The user has sent too many requests in a given amount of time ("rate limiting")'
+  ],
   500: ['Internal Server Error', 'Server got itself in trouble'],
   501: ['Not Implemented', 'Server does not support this operation'],
   502: ['Bad Gateway', 'Invalid responses from another server/proxy'],
@@ -28,7 +31,9 @@ const originalStatus: Readonly<Record<number, number>> = { 401: 403, 406: 400, 4
 function messageOf ({ message, code, details: { errors = [], hint } }: ProblemError) {
   if (code === 'invalid_request' && /JSON/i.test(message)) return 'Malformed JSON stream'
   if (errors.length > 0) {
-    return errors.map(({ pointer, message }) => `${pointer.replace(/^\//, '') || 'body'}: ${message}`).join('; ')
+    return errors.map(({ pointer, message }) =>
+      `${pointer.replace(/^\//, '') || 'body'}: ${message}`
+    ).join('; ')
   }
   // A hint for a missing permission names paths of v2, which the caller cannot use.
   return hint === undefined || code === 'permission_denied' ? message : `${message}. ${hint}`
@@ -50,12 +55,20 @@ function toBody (problem: ProblemError, path: string): { status: number, body: V
     return { status: 404, body: { status: 'error', message: 'Page not found' } }
   }
   const isNotFound = problem.code === 'cloud_not_found' || problem.code === 'resource_not_found'
-  const status = isUnknownPage || isNotFound ? 400 : originalStatus[problem.status] ?? problem.status
+  const status = isUnknownPage || isNotFound
+    ? 400
+    : originalStatus[problem.status] ?? problem.status
   const [short, long] = phrases[status] ?? phrases[500]!
   const message = isUnknownPage ? `There is no resource ${path.split('/')[3]}` : messageOf(problem)
   return {
     status,
-    body: { status: 'error', status_code: status, status_short_message: short, status_long_message: long, message }
+    body: {
+      status: 'error',
+      status_code: status,
+      status_short_message: short,
+      status_long_message: long,
+      message
+    }
   }
 }
 
@@ -64,6 +77,8 @@ export function sendError (error: unknown, request: FastifyRequest, reply: Fasti
   const problem = asProblemError(error, request)
   logProblem(request, problem)
   const { status, body } = toBody(problem, request.url.split('?', 1)[0]!)
-  if (problem.details.retry_after !== undefined) reply.header('retry-after', Math.ceil(problem.details.retry_after))
+  if (problem.details.retry_after !== undefined) {
+    reply.header('retry-after', Math.ceil(problem.details.retry_after))
+  }
   return reply.code(status).type('application/json').send(body)
 }

@@ -30,7 +30,9 @@ async function routes (fastify: FastifyInstance, { settings }: V1Options) {
   const headers = deprecationHeaders(settings)
 
   fastify.setErrorHandler(sendError)
-  fastify.setNotFoundHandler(async () => { throw new ProblemError('route_not_found', 'Page not found') })
+  fastify.setNotFoundHandler(async () => {
+    throw new ProblemError('route_not_found', 'Page not found')
+  })
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser(bodyTypes, { parseAs: 'string' }, (_request, body, done) => {
     try {
@@ -39,11 +41,18 @@ async function routes (fastify: FastifyInstance, { settings }: V1Options) {
       done(malformed())
     }
   })
-  fastify.addHook('onRequest', async (_request, reply) => { reply.headers(headers) })
+  fastify.addHook('onRequest', async (_request, reply) => {
+    reply.headers(headers)
+  })
 
   fastify.get('/', {
     config: { level: 'open' },
-    schema: { operationId: 'v1Ping', summary: 'Whether the server answers', tags: ['Server'], response: answer({}) }
+    schema: {
+      operationId: 'v1Ping',
+      summary: 'Whether the server answers',
+      tags: ['Server'],
+      response: answer({})
+    }
   }, async () => ({ status: 'ok' }))
 
   fastify.post<{ Body: Static<typeof SignIn> }>('/auth', {
@@ -51,7 +60,8 @@ async function routes (fastify: FastifyInstance, { settings }: V1Options) {
     schema: {
       operationId: 'v1SignIn',
       summary: 'Get a token for a name and a password',
-      description: 'The token is valid for an hour by default (setting `v1.token_minutes`), and for /api/v1 only. A ' +
+      description:
+        'The token is valid for an hour by default (setting `v1.token_minutes`), and for /api/v1 only. A ' +
         'server without `auth` in its settings answers a token for any name, and checks none.',
       tags: ['Server'],
       consumes: bodyTypes,

@@ -23,7 +23,8 @@ export const uuidOf = (id: string, driver: string) =>
 const states: Partial<Record<NodeState, string>> = { rescued: 'pending', terminating: 'unknown' }
 
 /** Path of a node in v2. */
-export const pathOf = (cloud: string, id: string) => `/api/v2/clouds/${cloud}/nodes/${encodeURIComponent(id)}`
+export const pathOf = (cloud: string, id: string) =>
+  `/api/v2/clouds/${cloud}/nodes/${encodeURIComponent(id)}`
 
 /** A node in the form of v1. `extra` has the raw fields of the cloud. */
 export function toNode (node: Node) {

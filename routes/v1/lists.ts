@@ -23,8 +23,9 @@ export function listRoutes (fastify: FastifyInstance, { cloudOf, listAll }: Find
     }
   }, async ({ caller }) => ({
     status: 'ok',
-    served_cloud: fastify.farm.seenBy(caller).clouds.map(({ name, settings: { driver }, connection }) =>
-      ({ name, type: driver, host: connection?.host ?? null }))
+    served_cloud: fastify.farm.seenBy(caller).clouds.map((
+      { name, settings: { driver }, connection }
+    ) => ({ name, type: driver, host: connection?.host ?? null }))
   }))
 
   addRoute(fastify, {
@@ -40,7 +41,9 @@ export function listRoutes (fastify: FastifyInstance, { cloudOf, listAll }: Find
     }
   })
 
-  for (const [path, operationId] of [['/sizes', 'v1ListSizes'], ['/flavors', 'v1ListFlavors']] as const) {
+  for (
+    const [path, operationId] of [['/sizes', 'v1ListSizes'], ['/flavors', 'v1ListFlavors']] as const
+  ) {
     addRoute(fastify, {
       ...common,
       path,
@@ -50,8 +53,14 @@ export function listRoutes (fastify: FastifyInstance, { cloudOf, listAll }: Find
       fields: { flavors: Type.Array(V1Flavor) },
       async run (request) {
         const sizes = await listAll<Size>(request, 'sizes', cloudOf(request))
-        const flavors = sizes.map(({ id, name, ram, vcpus: cpu, disk, driver }) =>
-          ({ id, name, ram, cpu, disk, ...originOf(driver) }))
+        const flavors = sizes.map(({ id, name, ram, vcpus: cpu, disk, driver }) => ({
+          id,
+          name,
+          ram,
+          cpu,
+          disk,
+          ...originOf(driver)
+        }))
         return { flavors }
       }
     })
@@ -76,14 +85,17 @@ export function listRoutes (fastify: FastifyInstance, { cloudOf, listAll }: Find
     action: 'clouds.get',
     operationId: 'v1ListTenants',
     summary: 'List the projects of the account of a cloud',
-    description: 'Of OpenStack the projects that the user can use; of other clouds the account itself, by the ' +
+    description:
+      'Of OpenStack the projects that the user can use; of other clouds the account itself, by the ' +
       'name of the cloud.',
     fields: { tenants: Type.Array(V1Tenant) },
     async run (request) {
       const cloud = cloudOf(request)
       const { driver } = cloud.connection
       const account = [{ id: cloud.name, name: cloud.name }]
-      const projects = await cloud.call(async ({ listProjects }, call) => listProjects?.(call) ?? account)
+      const projects = await cloud.call(async ({ listProjects }, call) =>
+        listProjects?.(call) ?? account
+      )
       return { tenants: projects.map(({ id, name }) => ({ id, name, ...originOf(driver) })) }
     }
   })

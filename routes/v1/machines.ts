@@ -14,7 +14,9 @@ const lostWait = 55
 
 /** Returns the error with which an operation ended. */
 function failureOf ({ error, kind, id }: Operation) {
-  if (error === null) return new ProblemError('outcome_unknown', `It is not known what came of ${kind} ${id}`)
+  if (error === null) {
+    return new ProblemError('outcome_unknown', `It is not known what came of ${kind} ${id}`)
+  }
   return new ProblemError(error.code as ProblemError['code'], error.detail)
 }
 
@@ -23,7 +25,10 @@ export function machineRoutes (fastify: FastifyInstance, { cloudOf, findNamed, f
   const { nodes, operations } = fastify
 
   /** Waits until the created node is known. Throws the failure of the operation. */
-  const createdNode = async (request: FastifyRequest, { row: { id } }: StartedOperation): Promise<string> => {
+  const createdNode = async (
+    request: FastifyRequest,
+    { row: { id } }: StartedOperation
+  ): Promise<string> => {
     let operation = await operations.get(id, request.caller)
     if (operation.resource === null && !isEnded(operation)) {
       await operations.wait(id, lostWait, request.signal)
@@ -46,7 +51,8 @@ export function machineRoutes (fastify: FastifyInstance, { cloudOf, findNamed, f
     async run (request, { name, image, size, keyname, metadata }) {
       const cloud = cloudOf(request)
       const [{ id: imageId }, { id: sizeId }] = await Promise.all([
-        findNamed(request, 'images', 'image', image), findNamed(request, 'sizes', 'size', size)
+        findNamed(request, 'images', 'image', image),
+        findNamed(request, 'sizes', 'size', size)
       ])
       const started = await nodes.create(cloud, {
         name,
@@ -58,7 +64,8 @@ export function machineRoutes (fastify: FastifyInstance, { cloudOf, findNamed, f
       const id = await createdNode(request, started)
       noteChange(request, { operation: started.row.id, resource: pathOf(cloud.name, id) })
       const node = await cloud.call((connection, call): Promise<Node> =>
-        connection.nodes!.get(id, { extra: true }, call))
+        connection.nodes!.get(id, { extra: true }, call)
+      )
       return { nodes: toNode(node) }
     }
   })
@@ -70,7 +77,8 @@ export function machineRoutes (fastify: FastifyInstance, { cloudOf, findNamed, f
     action: 'nodes.destroy',
     operationId: 'v1StopVm',
     summary: 'DESTROY a node',
-    description: '**This destroys the node and its disk, as in the original.** To stop a node and keep it, use ' +
+    description:
+      '**This destroys the node and its disk, as in the original.** To stop a node and keep it, use ' +
       '`POST /api/v2/clouds/{cloud}/nodes/{id}/actions/stop`.',
     tag: 'Machines',
     body: Stop,

@@ -18,14 +18,15 @@ export interface V1Route<Body extends TObject> {
   body?: Body
   /** The fields of the answer beside `status`. */
   fields: Record<string, TSchema>
-  run (request: FastifyRequest, body: Static<Body>): Promise<object>
+  run(request: FastifyRequest, body: Static<Body>): Promise<object>
 }
 
 const cloudOf = ({ params }: FastifyRequest) => (params as { cloud?: string }).cloud ?? 'default'
 
 /** Registers a route of v1 for the cloud `default`, and one for a cloud in the path. */
 export function addRoute<Body extends TObject> (fastify: FastifyInstance, route: V1Route<Body>) {
-  const { method, path, level, action, operationId, summary, description, tag, body, fields, run } = route
+  const { method, path, level, action, operationId, summary, description, tag, body, fields, run } =
+    route
   const common = {
     ...description !== undefined && { description },
     tags: [tag],
@@ -35,7 +36,10 @@ export function addRoute<Body extends TObject> (fastify: FastifyInstance, route:
   }
   const variants = [
     { url: path, schema: { operationId, summary: `${summary} (cloud \`default\`)`, ...common } },
-    { url: `${path}/:cloud`, schema: { operationId: `${operationId}InCloud`, summary, params: cloudParams, ...common } }
+    {
+      url: `${path}/:cloud`,
+      schema: { operationId: `${operationId}InCloud`, summary, params: cloudParams, ...common }
+    }
   ]
   for (const { url, schema } of variants) {
     fastify.route({
@@ -43,7 +47,10 @@ export function addRoute<Body extends TObject> (fastify: FastifyInstance, route:
       url,
       config: { level, action, credential: 'v1', cloudOf },
       schema,
-      handler: async (request) => ({ status: 'ok', ...await run(request, request.body as Static<Body>) })
+      handler: async (request) => ({
+        status: 'ok',
+        ...await run(request, request.body as Static<Body>)
+      })
     })
   }
 }

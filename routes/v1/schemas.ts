@@ -2,11 +2,16 @@ import { Type, type TSchema } from '#typebox'
 
 /** Old clients send JSON with the type of their HTTP library: curl sends that of a form. */
 export const bodyTypes = [
-  'application/json', 'application/x-www-form-urlencoded', 'text/plain', 'application/octet-stream'
+  'application/json',
+  'application/x-www-form-urlencoded',
+  'text/plain',
+  'application/octet-stream'
 ]
 
 const text = (description: string) => Type.String({ minLength: 1, maxLength: 255, description })
-const token = Type.Optional(Type.String({ description: 'The token, instead of the header X-Auth-Token.' }))
+const token = Type.Optional(
+  Type.String({ description: 'The token, instead of the header X-Auth-Token.' })
+)
 
 /** A body of v1: the given fields, and the token. */
 export const bodyOf = <P extends Record<string, TSchema>>(properties: P, options: object = {}) =>
@@ -28,7 +33,9 @@ export const Start = bodyOf({
   image: text('Id or name of the image.'),
   size: text('Id or name of the size.'),
   keyname: Type.Optional(text('Name of the key pair.')),
-  metadata: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Tags of the node.' }))
+  metadata: Type.Optional(
+    Type.Record(Type.String(), Type.String(), { description: 'Tags of the node.' })
+  )
 })
 
 const target = {
@@ -40,7 +47,10 @@ const oneOf = { 'x-required-any': ['node', 'hostname'] }
 export const Stop = bodyOf(target, oneOf)
 
 export const Assign = bodyOf({
-  ...target, user: text('Who gets the node.'), vm_type: text('What the node is for.'), emulate
+  ...target,
+  user: text('Who gets the node.'),
+  vm_type: text('What the node is for.'),
+  emulate
 }, oneOf)
 
 export const Release = bodyOf({ ...target, emulate }, oneOf)
@@ -50,10 +60,15 @@ export const Firewall = bodyOf({
   group: Type.Optional(text('Id of the security group. Required if the node has several.')),
   port: Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port.' }),
   protocol: Type.Optional(Type.Enum(['tcp', 'udp'], { type: 'string', default: 'tcp' })),
-  cidr: Type.Optional(Type.String({ format: 'cidr', description: 'Addresses that may connect. Default: 0.0.0.0/0.' }))
+  cidr: Type.Optional(
+    Type.String({ format: 'cidr', description: 'Addresses that may connect. Default: 0.0.0.0/0.' })
+  )
 }, oneOf)
 
-export const SignIn = bodyOf({ username: text('Name of the user.'), password: Type.String({ minLength: 1 }) })
+export const SignIn = bodyOf({
+  username: text('Name of the user.'),
+  password: Type.String({ minLength: 1 })
+})
 
 const ErrorBody = Type.Object({
   status: Type.Literal('error'),
@@ -87,13 +102,24 @@ const common = { provider: Type.String(), cloud_type: Type.String() }
 const amount = Type.Union([Type.Number(), Type.Null()])
 
 export const V1Flavor = Type.Object({
-  id: Type.String(), name: Type.String(), ram: amount, cpu: amount, disk: amount, ...common
+  id: Type.String(),
+  name: Type.String(),
+  ram: amount,
+  cpu: amount,
+  disk: amount,
+  ...common
 })
 
-export const V1Image = Type.Object({ id: Type.String(), name: Type.Union([Type.String(), Type.Null()]), ...common })
+export const V1Image = Type.Object({
+  id: Type.String(),
+  name: Type.Union([Type.String(), Type.Null()]),
+  ...common
+})
 
 export const V1Tenant = Type.Object({ id: Type.String(), name: Type.String(), ...common })
 
 export const V1Cloud = Type.Object({
-  name: Type.String(), type: Type.String(), host: Type.Union([Type.String(), Type.Null()])
+  name: Type.String(),
+  type: Type.String(),
+  host: Type.Union([Type.String(), Type.Null()])
 })

@@ -1,7 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '#typebox'
 import {
-  anyOf, auditOutcomes, AuditPage, cloudFilter, createdFilters, pageAnswer, paging, queryOf
+  anyOf,
+  auditOutcomes,
+  AuditPage,
+  cloudFilter,
+  createdFilters,
+  pageAnswer,
+  paging,
+  queryOf
 } from '../../openapi/model/index.ts'
 import { toStoredTime } from '../../plugins/lists/filters.ts'
 import { splitCommas } from '../collection.ts'
@@ -13,7 +20,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     schema: {
       operationId: 'listAudit',
       summary: 'List changes and refusals, the newest first',
-      description: 'Every change with its caller, and every request that was refused for the permissions of its ' +
+      description:
+        'Every change with its caller, and every request that was refused for the permissions of its ' +
         'caller. Refusals without a valid credential are counted by address and minute. Entries are kept for 90 ' +
         'days by default (setting `audit.keep_days`). Without `auth` and `audit` in the settings, nothing is recorded.',
       tags: ['Callers'],
@@ -24,14 +32,24 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
         action: anyOf('Only these actions, such as `nodes.stop`.'),
         outcome: anyOf('Only these outcomes.', auditOutcomes),
         operation: Type.Optional(Type.String({
-          minLength: 1, maxLength: 64, description: 'Only entries of the operation with this id.'
+          minLength: 1,
+          maxLength: 64,
+          description: 'Only entries of the operation with this id.'
         })),
         ...createdFilters
       }),
       response: pageAnswer(AuditPage)
     }
   }, ({ query, caller: { identity } }) => {
-    const { cloud, caller, action, outcome, created_after: after, created_before: before, ...others } = query
+    const {
+      cloud,
+      caller,
+      action,
+      outcome,
+      created_after: after,
+      created_before: before,
+      ...others
+    } = query
     return fastify.audit.page({
       ...others,
       clouds: cloud,

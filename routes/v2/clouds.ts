@@ -1,13 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { capabilitiesOf } from '../../drivers/driver.ts'
-import { Cloud as CloudModel, CloudList, noFields, ok, type CloudSummary } from '../../openapi/model/index.ts'
+import {
+  Cloud as CloudModel,
+  CloudList,
+  noFields,
+  ok,
+  type CloudSummary
+} from '../../openapi/model/index.ts'
 import type { Cloud } from '../../plugins/clouds/cloud.ts'
 import { readContext } from '../../plugins/clouds/context.ts'
 import { cloudParams } from '../collection.ts'
 
 const tags = ['Clouds']
 
-const toSummary = ({ name, settings: { driver, enabled }, connection, health }: Cloud): CloudSummary => ({
+const toSummary = (
+  { name, settings: { driver, enabled }, connection, health }: Cloud
+): CloudSummary => ({
   name,
   driver,
   host: connection?.host ?? null,
@@ -18,7 +26,8 @@ const toSummary = ({ name, settings: { driver, enabled }, connection, health }: 
 })
 
 const toCloud = (cloud: Cloud): CloudModel => ({
-  ...toSummary(cloud), capabilities: cloud.connection === undefined ? {} : capabilitiesOf(cloud.connection)
+  ...toSummary(cloud),
+  capabilities: cloud.connection === undefined ? {} : capabilitiesOf(cloud.connection)
 })
 
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {

@@ -3,7 +3,13 @@ import { Type } from '#typebox'
 import type { Driver } from '../../drivers/driver.ts'
 import type { Caller } from '../../plugins/auth/index.ts'
 import { settingsForm } from '../../plugins/settings-form.ts'
-import { DriverDetails, DriverList, DriverProvider, ok, ProblemError } from '../../openapi/model/index.ts'
+import {
+  DriverDetails,
+  DriverList,
+  DriverProvider,
+  ok,
+  ProblemError
+} from '../../openapi/model/index.ts'
 
 const tags = ['Drivers']
 
@@ -25,19 +31,28 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     })
   }
 
-  const providersOf = async ({ name, providers }: Driver) => (await providers?.(fastify.dataDirectory))
-    ?.map((provider) => ({ ...provider, self: `/api/v2/drivers/${name}/providers/${provider.name}` }))
+  const providersOf = async ({ name, providers }: Driver) =>
+    (await providers?.(fastify.dataDirectory))
+      ?.map((provider) => ({
+        ...provider,
+        self: `/api/v2/drivers/${name}/providers/${provider.name}`
+      }))
 
-  fastify.get('/drivers', {
-    config: { level: 'read', action: 'drivers.list' },
-    schema: {
-      operationId: 'listDrivers',
-      summary: 'List the available drivers',
-      tags,
-      response: ok(DriverList, 'All drivers, also those that no cloud uses.')
-    }
-  }, async ({ caller }) =>
-    ({ items: [...fastify.drivers.values()].map(({ driver }) => summary(driver, caller)) }))
+  fastify.get(
+    '/drivers',
+    {
+      config: { level: 'read', action: 'drivers.list' },
+      schema: {
+        operationId: 'listDrivers',
+        summary: 'List the available drivers',
+        tags,
+        response: ok(DriverList, 'All drivers, also those that no cloud uses.')
+      }
+    },
+    async ({ caller }) => ({
+      items: [...fastify.drivers.values()].map(({ driver }) => summary(driver, caller))
+    })
+  )
 
   fastify.get('/drivers/:driver', {
     config: { level: 'read', action: 'drivers.get' },
@@ -51,7 +66,9 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   }, async ({ params, caller }) => {
     const { driver, outside = driver.name } = find(params.driver)
     const options = (driver.createOptions ?? null) as Record<string, unknown> | null
-    const providers = driver.providers === undefined ? {} : { providers: await providersOf(driver) ?? null }
+    const providers = driver.providers === undefined
+      ? {}
+      : { providers: await providersOf(driver) ?? null }
     const form = settingsForm(driver, outside)
     return { ...summary(driver, caller), settings: form, create_options: options, ...providers }
   })
@@ -61,7 +78,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     schema: {
       operationId: 'getDriverProvider',
       summary: 'Get a provider of a driver, with its arguments and capabilities',
-      description: 'For drivers that reach many providers, such as libcloud. `key`, `secret`, `region` and ' +
+      description:
+        'For drivers that reach many providers, such as libcloud. `key`, `secret`, `region` and ' +
         '`arguments` of the settings set the arguments.',
       tags,
       params: Type.Object({
@@ -76,12 +94,16 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
     const found = providers?.find(({ name }) => name === params.provider)
     if (found !== undefined) return found
     const isMissing = driver.providers !== undefined && providers === undefined
-    throw new ProblemError('resource_not_found', `The driver ${driver.name} has no provider named ` +
-      `"${params.provider.slice(0, 64)}"`, {
-      hint: isMissing
-        ? `What the driver needs is not installed: run \`orchestrator install ${driver.name}\`.`
-        : `GET /api/v2/drivers/${driver.name} lists its providers.`
-    })
+    throw new ProblemError(
+      'resource_not_found',
+      `The driver ${driver.name} has no provider named ` +
+        `"${params.provider.slice(0, 64)}"`,
+      {
+        hint: isMissing
+          ? `What the driver needs is not installed: run \`orchestrator install ${driver.name}\`.`
+          : `GET /api/v2/drivers/${driver.name} lists its providers.`
+      }
+    )
   })
 }
 

@@ -1,13 +1,29 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, createdFilters, FloatingIp, FloatingIpAssociate, FloatingIpCreate, FloatingIpPage, FloatingIpPool,
-  FloatingIpPoolPage, floatingIpStates, noFields, ok, stateFilters
+  anyOf,
+  createdFilters,
+  FloatingIp,
+  FloatingIpAssociate,
+  FloatingIpCreate,
+  FloatingIpPage,
+  FloatingIpPool,
+  FloatingIpPoolPage,
+  floatingIpStates,
+  noFields,
+  ok,
+  stateFilters
 } from '../../openapi/model/index.ts'
 import { directAction, directRoutes } from '../changes.ts'
 import { collectionRoutes, idParams, type IdParams } from '../collection.ts'
 
 const tag = 'Floating IPs'
-const ips = { service: 'floating_ips', name: 'FloatingIp', tag, singular: 'floating IP', model: FloatingIp } as const
+const ips = {
+  service: 'floating_ips',
+  name: 'FloatingIp',
+  tag,
+  singular: 'floating IP',
+  model: FloatingIp
+} as const
 
 export default async function routes (fastify: FastifyInstance) {
   await fastify.register(collectionRoutes({
@@ -29,19 +45,27 @@ export default async function routes (fastify: FastifyInstance) {
     summary: 'Associate a floating IP with a node or a NIC',
     body: FloatingIpAssociate
   })
-  fastify.post<{ Params: IdParams }>('/clouds/:cloud/floating-ips/:id/actions/disassociate', {
-    config: { level: 'manage', action: 'floating_ips.disassociate' },
-    schema: {
-      operationId: 'disassociateFloatingIp',
-      summary: 'Disassociate a floating IP from its node',
-      tags: [tag],
-      params: idParams,
-      body: noFields,
-      response: ok(FloatingIp, 'The floating IP after the action.')
-    }
-  }, async ({ cloud, params: { id } }) =>
-    fastify.actions.callDirect(cloud, 'floating_ips.disassociate', {}, ({ floating_ips: service }, call) =>
-      service!.disassociate!(id, call)))
+  fastify.post<{ Params: IdParams }>(
+    '/clouds/:cloud/floating-ips/:id/actions/disassociate',
+    {
+      config: { level: 'manage', action: 'floating_ips.disassociate' },
+      schema: {
+        operationId: 'disassociateFloatingIp',
+        summary: 'Disassociate a floating IP from its node',
+        tags: [tag],
+        params: idParams,
+        body: noFields,
+        response: ok(FloatingIp, 'The floating IP after the action.')
+      }
+    },
+    async ({ cloud, params: { id } }) =>
+      fastify.actions.callDirect(
+        cloud,
+        'floating_ips.disassociate',
+        {},
+        ({ floating_ips: service }, call) => service!.disassociate!(id, call)
+      )
+  )
 
   await fastify.register(collectionRoutes({
     service: 'floating_ip_pools',

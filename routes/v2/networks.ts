@@ -1,14 +1,36 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, createdFilters, Network, NetworkCreate, NetworkPage, networkStates, NetworkUpdate, stateFilters, Subnet,
-  SubnetCreate, SubnetPage, SubnetUpdate
+  anyOf,
+  createdFilters,
+  Network,
+  NetworkCreate,
+  NetworkPage,
+  networkStates,
+  NetworkUpdate,
+  stateFilters,
+  Subnet,
+  SubnetCreate,
+  SubnetPage,
+  SubnetUpdate
 } from '../../openapi/model/index.ts'
 import { directRoutes } from '../changes.ts'
 import { collectionRoutes } from '../collection.ts'
 
 const tag = 'Networks'
-const networks = { service: 'networks', name: 'Network', tag, singular: 'network', model: Network } as const
-const subnets = { service: 'subnets', name: 'Subnet', tag, singular: 'subnet', model: Subnet } as const
+const networks = {
+  service: 'networks',
+  name: 'Network',
+  tag,
+  singular: 'network',
+  model: Network
+} as const
+const subnets = {
+  service: 'subnets',
+  name: 'Subnet',
+  tag,
+  singular: 'subnet',
+  model: Subnet
+} as const
 
 export default async function routes (fastify: FastifyInstance) {
   await fastify.register(collectionRoutes({

@@ -1,23 +1,38 @@
 import { Type } from '#typebox'
 import type { FastifyInstance } from 'fastify'
 import {
-  Console, createHeaders, NicCreate, NicList, noContent, NodeSecurityGroup, ok, operationAnswer, preferHeader
+  Console,
+  createHeaders,
+  NicCreate,
+  NicList,
+  noContent,
+  NodeSecurityGroup,
+  ok,
+  operationAnswer,
+  preferHeader
 } from '../../openapi/model/index.ts'
 import { byInput } from '../../plugins/auth/levels.ts'
 import { forbidStorage } from '../../plugins/http/caching.ts'
 import { idParams, type IdParams } from '../collection.ts'
 
 const tags = ['Nodes']
-const nicParams = Type.Object({ ...idParams.properties, nic: Type.String({ description: 'Id of the NIC.' }) })
+const nicParams = Type.Object({
+  ...idParams.properties,
+  nic: Type.String({ description: 'Id of the NIC.' })
+})
 const groupParams = Type.Object({
-  ...idParams.properties, group: Type.String({ description: 'Id of the security group.' })
+  ...idParams.properties,
+  group: Type.String({ description: 'Id of the security group.' })
 })
 const consoleQuery = Type.Object({
   kind: Type.Enum(['text', 'url'], { type: 'string', default: 'text' })
 }, { additionalProperties: false })
 
 /** The URL of the screen is root access to the node. */
-const consoleLevel = byInput({ text: 'operate', url: 'manage' }, ({ query }) => (query as { kind: string }).kind)
+const consoleLevel = byInput(
+  { text: 'operate', url: 'manage' },
+  ({ query }) => (query as { kind: string }).kind
+)
 
 const nodePath = '/clouds/:cloud/nodes/:id'
 
@@ -50,26 +65,33 @@ export default async function routes (fastify: FastifyInstance) {
       body: NicCreate,
       response: operationAnswer()
     }
-  }, async (request, reply) => fastify.idempotent(request, reply, async (first) => {
-    const { cloud, params: { id }, body } = request
-    const started = await actions.start(cloud, 'nodes.attach_nic', body, ({ nodes }, call) =>
-      nodes!.attach_nic!(id, body, call), { target: { kind: 'node', id }, first })
-    return operations.answer(started, request)
-  }))
+  }, async (request, reply) =>
+    fastify.idempotent(request, reply, async (first) => {
+      const { cloud, params: { id }, body } = request
+      const started = await actions.start(cloud, 'nodes.attach_nic', body, ({ nodes }, call) =>
+        nodes!.attach_nic!(id, body, call), { target: { kind: 'node', id }, first })
+      return operations.answer(started, request)
+    }))
 
-  fastify.delete<{ Params: IdParams & { nic: string } }>(`${nodePath}/nics/:nic`, {
-    config: { level: 'manage', action: 'nodes.detach_nic' },
-    schema: {
-      operationId: 'detachNodeNic',
-      summary: 'Detach a NIC from a node',
-      tags,
-      params: nicParams,
-      headers: preferHeader,
-      response: operationAnswer()
-    }
-  }, async ({ cloud, params: { id, nic } }, reply) =>
-    reply.operation(await actions.start(cloud, 'nodes.detach_nic', {}, ({ nodes }, call) =>
-      nodes!.detach_nic!(id, nic, call), { target: { kind: 'node', id } })))
+  fastify.delete<{ Params: IdParams & { nic: string } }>(
+    `${nodePath}/nics/:nic`,
+    {
+      config: { level: 'manage', action: 'nodes.detach_nic' },
+      schema: {
+        operationId: 'detachNodeNic',
+        summary: 'Detach a NIC from a node',
+        tags,
+        params: nicParams,
+        headers: preferHeader,
+        response: operationAnswer()
+      }
+    },
+    async ({ cloud, params: { id, nic } }, reply) =>
+      reply.operation(
+        await actions.start(cloud, 'nodes.detach_nic', {}, ({ nodes }, call) =>
+          nodes!.detach_nic!(id, nic, call), { target: { kind: 'node', id } })
+      )
+  )
 
   fastify.post<{ Params: IdParams, Body: NodeSecurityGroup }>(`${nodePath}/security-groups`, {
     config: { level: 'manage', action: 'nodes.add_security_group' },
@@ -82,8 +104,12 @@ export default async function routes (fastify: FastifyInstance) {
       response: noContent('Every NIC has the security group.')
     }
   }, async ({ cloud, params: { id }, body }, reply) => {
-    await actions.callDirect(cloud, 'nodes.add_security_group', body, ({ nodes }, call) =>
-      nodes!.add_security_group!(id, body, call))
+    await actions.callDirect(
+      cloud,
+      'nodes.add_security_group',
+      body,
+      ({ nodes }, call) => nodes!.add_security_group!(id, body, call)
+    )
     return reply.code(204).send()
   })
 
@@ -97,8 +123,12 @@ export default async function routes (fastify: FastifyInstance) {
       response: noContent('No NIC has the security group.')
     }
   }, async ({ cloud, params: { id, group } }, reply) => {
-    await actions.callDirect(cloud, 'nodes.remove_security_group', {}, ({ nodes }, call) =>
-      nodes!.remove_security_group!(id, group, call))
+    await actions.callDirect(
+      cloud,
+      'nodes.remove_security_group',
+      {},
+      ({ nodes }, call) => nodes!.remove_security_group!(id, group, call)
+    )
     return reply.code(204).send()
   })
 

@@ -1,9 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '#typebox'
 import {
-  anyOf, cloudFilter, createdFilters, integer, ok, Operation, OperationId, OperationPage, operationStatuses, pageAnswer,
+  anyOf,
+  cloudFilter,
+  createdFilters,
+  integer,
+  ok,
+  Operation,
+  OperationId,
+  OperationPage,
+  operationStatuses,
+  pageAnswer,
   paging,
-  ProblemError, queryOf
+  ProblemError,
+  queryOf
 } from '../../openapi/model/index.ts'
 import { toStoredTime } from '../../plugins/lists/filters.ts'
 import { maxWait, parsePrefer } from '../../plugins/operations/index.ts'
@@ -28,7 +38,9 @@ interface FilterQuery {
 }
 
 /** Converts the filters that both lists have. Times are compared as text, so all have the form of the store. */
-function toFilters ({ limit, cursor, status, kind, created_after: after, created_before: before }: FilterQuery) {
+function toFilters (
+  { limit, cursor, status, kind, created_after: after, created_before: before }: FilterQuery
+) {
   return {
     limit,
     cursor,
@@ -42,26 +54,36 @@ function toFilters ({ limit, cursor, status, kind, created_after: after, created
 const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { operations } = fastify
 
-  fastify.get('/operations', {
-    preValidation: splitCommas,
-    config: { level: 'read', action: 'operations.list' },
-    schema: {
-      operationId: 'listOperations',
-      summary: 'List operations, the newest first',
-      description: 'Ended operations are kept for 7 days by default (setting `operations.keep_days`).',
-      tags,
-      querystring: queryOf({
-        ...paging,
-        ...cloudFilter,
-        ...filters,
-        resource: Type.Optional(Type.String({
-          minLength: 1, maxLength: 1024, description: 'Id or `self` of a resource of the operation.'
-        }))
-      }),
-      response: pageAnswer(OperationPage)
-    }
-  }, async ({ query, caller }) =>
-    operations.page({ ...toFilters(query), clouds: query.cloud, resource: query.resource }, caller))
+  fastify.get(
+    '/operations',
+    {
+      preValidation: splitCommas,
+      config: { level: 'read', action: 'operations.list' },
+      schema: {
+        operationId: 'listOperations',
+        summary: 'List operations, the newest first',
+        description:
+          'Ended operations are kept for 7 days by default (setting `operations.keep_days`).',
+        tags,
+        querystring: queryOf({
+          ...paging,
+          ...cloudFilter,
+          ...filters,
+          resource: Type.Optional(Type.String({
+            minLength: 1,
+            maxLength: 1024,
+            description: 'Id or `self` of a resource of the operation.'
+          }))
+        }),
+        response: pageAnswer(OperationPage)
+      }
+    },
+    async ({ query, caller }) =>
+      operations.page(
+        { ...toFilters(query), clouds: query.cloud, resource: query.resource },
+        caller
+      )
+  )
 
   fastify.get('/clouds/:cloud/nodes/:id/operations', {
     preValidation: splitCommas,
@@ -90,7 +112,8 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
         wait: Type.Optional(integer({
           minimum: 0,
           maximum: maxWait,
-          description: 'Seconds to wait at most for the end of the operation. `Prefer: wait=30` does the same.'
+          description:
+            'Seconds to wait at most for the end of the operation. `Prefer: wait=30` does the same.'
         }))
       }, { additionalProperties: false }),
       response: ok(Operation, 'The operation, ended or under way.')
@@ -98,7 +121,10 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   }, async (request, reply) => {
     const { params: { id }, query, headers } = request
     if (!uuid.test(id)) {
-      throw new ProblemError('resource_not_found', `"${id.slice(0, 64)}" cannot be the id of an operation`)
+      throw new ProblemError(
+        'resource_not_found',
+        `"${id.slice(0, 64)}" cannot be the id of an operation`
+      )
     }
     const wait = query.wait ?? parsePrefer(headers.prefer)
     let operation = await operations.get(id, request.caller)

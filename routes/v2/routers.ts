@@ -1,11 +1,24 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  createdFilters, networkStates, Router, RouterCreate, RouterInterface, RouterPage, RouterUpdate, stateFilters
+  createdFilters,
+  networkStates,
+  Router,
+  RouterCreate,
+  RouterInterface,
+  RouterPage,
+  RouterUpdate,
+  stateFilters
 } from '../../openapi/model/index.ts'
 import { directAction, directRoutes } from '../changes.ts'
 import { collectionRoutes } from '../collection.ts'
 
-const routers = { service: 'routers', name: 'Router', tag: 'Networks', singular: 'router', model: Router } as const
+const routers = {
+  service: 'routers',
+  name: 'Router',
+  tag: 'Networks',
+  singular: 'router',
+  model: Router
+} as const
 
 export default async function routes (fastify: FastifyInstance) {
   await fastify.register(collectionRoutes({

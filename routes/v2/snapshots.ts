@@ -1,12 +1,25 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, createdFilters, rangeOf, Snapshot, SnapshotCreate, SnapshotPage, snapshotStates, SnapshotUpdate, stateFilters
+  anyOf,
+  createdFilters,
+  rangeOf,
+  Snapshot,
+  SnapshotCreate,
+  SnapshotPage,
+  snapshotStates,
+  SnapshotUpdate,
+  stateFilters
 } from '../../openapi/model/index.ts'
 import { slowRoutes } from '../changes.ts'
 import { collectionRoutes } from '../collection.ts'
 
 const snapshots = {
-  service: 'snapshots', kind: 'snapshot', name: 'Snapshot', tag: 'Volumes', singular: 'snapshot', model: Snapshot
+  service: 'snapshots',
+  kind: 'snapshot',
+  name: 'Snapshot',
+  tag: 'Volumes',
+  singular: 'snapshot',
+  model: Snapshot
 } as const
 
 export default async function routes (fastify: FastifyInstance) {

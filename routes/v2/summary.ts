@@ -1,5 +1,12 @@
 import type { FastifyInstance } from 'fastify'
-import { cloudFilter, listTimeout, ok, partial, queryOf, Summary } from '../../openapi/model/index.ts'
+import {
+  cloudFilter,
+  listTimeout,
+  ok,
+  partial,
+  queryOf,
+  Summary
+} from '../../openapi/model/index.ts'
 import { splitCommas } from '../collection.ts'
 
 /** The clouds in numbers. */
@@ -10,7 +17,8 @@ export default async function routes (fastify: FastifyInstance) {
     schema: {
       operationId: 'getSummary',
       summary: 'Count the nodes of all clouds by state',
-      description: 'Reads the nodes of each cloud and counts them by state. If a cloud fails, `sources` reports it ' +
+      description:
+        'Reads the nodes of each cloud and counts them by state. If a cloud fails, `sources` reports it ' +
         'and its counts are null. Each cloud is read to its end, so the answer takes as long as a walk through the ' +
         'nodes of the largest cloud.',
       tags: ['Clouds'],

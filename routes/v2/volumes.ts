@@ -1,14 +1,31 @@
 import type { FastifyInstance } from 'fastify'
 import {
-  anyOf, createdFilters, rangeOf, stateFilters, Volume, VolumeAttach, VolumeCreate, VolumeDetach, VolumeExtend,
-  VolumePage, volumeStates, VolumeType, VolumeTypePage, VolumeUpdate
+  anyOf,
+  createdFilters,
+  rangeOf,
+  stateFilters,
+  Volume,
+  VolumeAttach,
+  VolumeCreate,
+  VolumeDetach,
+  VolumeExtend,
+  VolumePage,
+  volumeStates,
+  VolumeType,
+  VolumeTypePage,
+  VolumeUpdate
 } from '../../openapi/model/index.ts'
 import { slowAction, slowRoutes } from '../changes.ts'
 import { collectionRoutes } from '../collection.ts'
 
 const tag = 'Volumes'
 const volumes = {
-  service: 'volumes', kind: 'volume', name: 'Volume', tag, singular: 'volume', model: Volume
+  service: 'volumes',
+  kind: 'volume',
+  name: 'Volume',
+  tag,
+  singular: 'volume',
+  model: Volume
 } as const
 
 export default async function routes (fastify: FastifyInstance) {

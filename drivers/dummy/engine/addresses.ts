@@ -60,7 +60,9 @@ export function addressAt (subnet: Subnet, position: bigint) {
 
 /** Finds a free address; usually the one at `position` is free. */
 export function findFreeAddress (
-  subnet: Subnet, position: bigint, isUsed: (address: string) => boolean
+  subnet: Subnet,
+  position: bigint,
+  isUsed: (address: string) => boolean
 ) {
   const size = poolSize(subnet)
   for (let i = 0n; i < size; i++) {

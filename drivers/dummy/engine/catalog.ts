@@ -7,8 +7,13 @@ export const bytesPerGiB = 120_000_000
 /** A create accepts this size and then finds no host, so that clients can see a node fail. */
 export const impossibleSize = 'dummy.impossible'
 
-const size = (id: string, vcpus: number, ram: number, disk: number, price: string | null) =>
-  ({ id, vcpus, ram, disk, price })
+const size = (id: string, vcpus: number, ram: number, disk: number, price: string | null) => ({
+  id,
+  vcpus,
+  ram,
+  disk,
+  price
+})
 
 export const sizes = new Map([
   size('dummy.tiny', 1, 512, 5, '0.0035'),
@@ -18,16 +23,25 @@ export const sizes = new Map([
   size(impossibleSize, 128, 1_048_576, 1000, null)
 ].map((one) => [one.id, one]))
 
-const image = (id: string, name: string, ram: number, disk: number, os: Image['os']) =>
-  ({ id, name, min_ram: ram, min_disk: disk, os })
+const image = (id: string, name: string, ram: number, disk: number, os: Image['os']) => ({
+  id,
+  name,
+  min_ram: ram,
+  min_disk: disk,
+  os
+})
 
 export const builtInImages = new Map([
   image('img-debian-12', 'Debian 12', 256, 3, { family: 'linux', distro: 'debian', version: '12' }),
   image('img-ubuntu-24-04', 'Ubuntu 24.04 LTS', 1024, 8, {
-    family: 'linux', distro: 'ubuntu', version: '24.04'
+    family: 'linux',
+    distro: 'ubuntu',
+    version: '24.04'
   }),
   image('img-windows-2022', 'Windows Server 2022', 4096, 40, {
-    family: 'windows', distro: 'windows-server', version: '2022'
+    family: 'windows',
+    distro: 'windows-server',
+    version: '2022'
   })
 ].map((one) => [one.id, one]))
 
@@ -48,7 +62,11 @@ const imagesCreatedAt = '2026-01-15T00:00:00.000Z'
 /** The built-in resources as model objects, each list in the order in which it is listed. */
 export function createCatalog ({ identify }: Context, region: string) {
   const common = {
-    state: 'available' as const, provider_state: null, created_at: null, updated_at: null, tags: {}
+    state: 'available' as const,
+    provider_state: null,
+    created_at: null,
+    updated_at: null,
+    tags: {}
   }
   return {
     images: [...builtInImages.values()].map(({ id, ...rest }): Image => ({

@@ -72,7 +72,8 @@ function applySteps<T extends BaseRecord> (data: T, now: number): T | undefined 
  * that are due, and is one comparison if none is.
  */
 export function createCollection<T extends BaseRecord> (
-  state: CollectionState<T>, onChange: ChangeListener<T> = () => {}
+  state: CollectionState<T>,
+  onChange: ChangeListener<T> = () => {}
 ) {
   const entries: Entry<T>[] = []
   const byId = new Map<string, Entry<T>>()

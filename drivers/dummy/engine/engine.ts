@@ -10,7 +10,9 @@ import { createStore, type NodeGoneHandler, type Store } from './store.ts'
  * if there is no file. After a failed read, the next use tries again. `open` and `save` throw provider_error.
  */
 export function createEngine (
-  settings: Settings, context: Context, nodeGoneHandlers: readonly NodeGoneHandler[]
+  settings: Settings,
+  context: Context,
+  nodeGoneHandlers: readonly NodeGoneHandler[]
 ) {
   const file = settings.state_file ?? null
   let store: Store | undefined
@@ -32,7 +34,9 @@ export function createEngine (
     context,
     /** Returns the store after applying all steps that are due. */
     async open () {
-      const opened = store ?? await (opening ??= load().finally(() => { opening = undefined }))
+      const opened = store ?? await (opening ??= load().finally(() => {
+        opening = undefined
+      }))
       opened.settle()
       return opened
     },

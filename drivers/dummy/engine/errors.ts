@@ -42,7 +42,10 @@ export function mergeLabels<Name> (labels: Labels<Name>, patch: LabelsPatch<Name
 
 /** Returns the entry that a request refers to. Throws validation_failed if it does not exist. */
 export function findReferenced<Entry> (
-  collection: { find (id: string): Entry | undefined }, id: string, pointer: string, noun: string
+  collection: { find(id: string): Entry | undefined },
+  id: string,
+  pointer: string,
+  noun: string
 ): Entry {
   const entry = collection.find(id)
   assertField(entry !== undefined, pointer, mustBeIdOf(noun))

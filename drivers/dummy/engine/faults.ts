@@ -12,11 +12,13 @@ const problems: Record<FaultKind, readonly [ProblemCode, string]> = {
   unavailable: ['provider_unavailable', 'The dummy cloud is not available'],
   auth_failed: ['provider_auth_failed', 'The dummy cloud did not accept the credentials'],
   permission_denied: [
-    'provider_permission_denied', 'The dummy cloud does not permit this account to do this'
+    'provider_permission_denied',
+    'The dummy cloud does not permit this account to do this'
   ],
   hang: ['provider_timeout', 'The dummy cloud did not answer'],
   reset: [
-    'provider_unavailable', 'The connection to the dummy cloud broke before its answer was complete'
+    'provider_unavailable',
+    'The connection to the dummy cloud broke before its answer was complete'
   ]
 }
 
@@ -45,14 +47,15 @@ function matches (on: string, name: string) {
 function createRules (rules: readonly FaultRule[], seed: number) {
   const random = createRandom(seed)
   const counts = rules.map(() => ({ calls: 0, faults: 0 }))
-  return (name: string) => rules.find(({ on, skip, times = Infinity, probability }, i) => {
-    const count = counts[i]!
-    if (!matches(on, name)) return false
-    if (count.calls++ < skip || count.faults >= times) return false
-    if (probability < 1 && random() >= probability) return false
-    count.faults++
-    return true
-  })
+  return (name: string) =>
+    rules.find(({ on, skip, times = Infinity, probability }, i) => {
+      const count = counts[i]!
+      if (!matches(on, name)) return false
+      if (count.calls++ < skip || count.faults >= times) return false
+      if (probability < 1 && random() >= probability) return false
+      count.faults++
+      return true
+    })
 }
 
 async function fail (rule: FaultRule, call: Call, isChange: boolean): Promise<never> {
@@ -67,7 +70,13 @@ async function fail (rule: FaultRule, call: Call, isChange: boolean): Promise<ne
 
 /** The methods that change nothing. A retry is safe, and their outcome is never unknown. */
 const reads: ReadonlySet<string> = new Set([
-  'list', 'get', 'list_nics', 'findCreated', 'checkCreate', 'check', 'console'
+  'list',
+  'get',
+  'list_nics',
+  'findCreated',
+  'checkCreate',
+  'check',
+  'console'
 ])
 
 type Method = (...args: unknown[]) => Promise<unknown>
@@ -86,7 +95,10 @@ export function createInterceptor ({ latency, faults, seed }: Settings, limit: L
 
   /** Makes a change before the wait, because only the answer, or the refusal, is late or lost. Reads after it. */
   const intercept = async (
-    name: string, run: () => Promise<unknown>, call: Call, isChange: boolean
+    name: string,
+    run: () => Promise<unknown>,
+    call: Call,
+    isChange: boolean
   ) => {
     const rule = findRule(name)
     const runsFirst = isChange && rule?.when !== 'before'
@@ -101,21 +113,27 @@ export function createInterceptor ({ latency, faults, seed }: Settings, limit: L
   /** Wraps methods. Faults name them by service and method: `findCreated` of `nodes` is `nodes.find_created`. */
   const interceptMethods = <Methods extends object>(methods: Methods, prefix = ''): Methods => {
     if (isIdle) return methods
-    return Object.fromEntries(Object.entries(methods).map(([key, method]: [string, Method]) => {
-      const name = prefix + key.replace('findCreated', 'find_created')
-      return [key, (...args: unknown[]) => {
-        const call = args.find(isCall)!
-        return limit(
-          () => intercept(name, () => method(...args), call, !reads.has(key)), call.signal
-        )
-      }]
-    })) as Methods
+    return Object.fromEntries(
+      Object.entries(methods).map(([key, method]: [string, Method]) => {
+        const name = prefix + key.replace('findCreated', 'find_created')
+        return [key, (...args: unknown[]) => {
+          const call = args.find(isCall)!
+          return limit(
+            () => intercept(name, () => method(...args), call, !reads.has(key)),
+            call.signal
+          )
+        }]
+      })
+    ) as Methods
   }
 
   return {
     interceptMethods,
     interceptServices: <S extends Services>(services: S): S =>
-      Object.fromEntries(Object.entries(services).map(([service, methods]) =>
-        [service, interceptMethods(methods, `${service}.`)])) as S
+      Object.fromEntries(
+        Object.entries(services).map((
+          [service, methods]
+        ) => [service, interceptMethods(methods, `${service}.`)])
+      ) as S
   }
 }

@@ -37,7 +37,9 @@ export function assertUnprotected (node: NodeRecord) {
 export function nodeStateError (node: NodeRecord, consequence: string, hint?: string) {
   const { state, allowed_actions: allowed } = nodeStateOf(node)
   return new ProblemError('invalid_state', `Node ${node.id} is ${state}${consequence}`, {
-    state, allowed_actions: allowed, ...(hint && { hint })
+    state,
+    allowed_actions: allowed,
+    ...(hint && { hint })
   })
 }
 

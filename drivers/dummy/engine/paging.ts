@@ -13,7 +13,8 @@ function positionOf (token: string | null) {
   const position = tokenPattern.exec(token)?.[1]
   if (position !== undefined) return Number(position)
   throw new ProblemError(
-    'invalid_request', `The page token "${token}" is invalid: use the token of the page before`
+    'invalid_request',
+    `The page token "${token}" is invalid: use the token of the page before`
   )
 }
 
@@ -23,7 +24,10 @@ const atOnce = 50
 const limitOf = ({ limit }: ListQuery, pageSize: number) => Math.max(1, Math.min(limit, pageSize))
 
 /** Returns the entries with these ids, in the order of creation. */
-function pick<T extends BaseRecord> ({ find }: Collection<T>, ids: readonly string[]): Array<Entry<T>> {
+function pick<T extends BaseRecord> (
+  { find }: Collection<T>,
+  ids: readonly string[]
+): Array<Entry<T>> {
   return ids.flatMap((id) => find(id) ?? []).sort((a, b) => a.data.seq - b.data.seq)
 }
 
@@ -68,12 +72,14 @@ export async function pageOf<T extends BaseRecord, Model> (
 /** An item of a list with its position in the order of the list. */
 export interface ListItem<T> {
   position: number
-  read (extra: boolean): T
+  read(extra: boolean): T
 }
 
 /** Reads one page of a short list. */
 export function pageOfList<T> (
-  list: ReadonlyArray<ListItem<T>>, query: ListQuery, pageSize: number
+  list: ReadonlyArray<ListItem<T>>,
+  query: ListQuery,
+  pageSize: number
 ): ListResult<T> {
   const start = positionOf(query.token)
   const rest = list.filter(({ position }) => position > start)
@@ -94,7 +100,9 @@ export const toListItems = <T extends { id: string }>(items: readonly T[]): Arra
 
 /** Creates the service of a list that never changes. `noun` names an item in messages. */
 export function createStaticService<T extends { id: string }> (
-  items: readonly T[], noun: string, pageSize: number
+  items: readonly T[],
+  noun: string,
+  pageSize: number
 ): ReadService<T> {
   const list = toListItems(items)
   const indexes = new Map(items.map(({ id }, i) => [id, i]))

@@ -57,7 +57,8 @@ export function checkQuotas (quotas: Settings['quotas'], store: Store, demand: A
   const exceeded = limited.filter((name) => usage[name] + demand[name]! > quotas[name]!)
   if (exceeded.length === 0) return
   const reasons = exceeded.map((name) =>
-    `${name}: ${usage[name]} of ${quotas[name]} used, ${demand[name]} more requested`)
+    `${name}: ${usage[name]} of ${quotas[name]} used, ${demand[name]} more requested`
+  )
   throw new ProblemError('provider_quota_exceeded', `Quota exceeded (${reasons.join('; ')})`)
 }
 
@@ -65,7 +66,10 @@ export const createQuotas = ({ settings: { quotas }, open }: Engine): QuotaServi
   async list () {
     const usage = usageOf(await open())
     return names.map((name) => ({
-      resource: name, limit: quotas[name] ?? null, used: usage[name], unit: units[name]
+      resource: name,
+      limit: quotas[name] ?? null,
+      used: usage[name],
+      unit: units[name]
     }))
   }
 })

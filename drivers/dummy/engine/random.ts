@@ -11,7 +11,9 @@ export function createRandom (seed: number) {
 
 /** Draws ids until `isTaken` accepts one: the prefix and eight hexadecimal digits. */
 export function newId (
-  prefix: string, isTaken: (id: string) => boolean, random: () => number = Math.random
+  prefix: string,
+  isTaken: (id: string) => boolean,
+  random: () => number = Math.random
 ) {
   for (;;) {
     const digits = Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')

@@ -7,8 +7,10 @@ import { nullable, nullableRef } from '../../../openapi/model/index.ts'
  */
 
 /** The fields that a record takes at one moment of a change. `gone` ends it, `launched` sets `launched_at`. */
-type StageOf<Fields extends TProperties> =
-  Partial<Static<TObject<Fields>>> & { gone?: boolean, launched?: boolean }
+type StageOf<Fields extends TProperties> = Partial<Static<TObject<Fields>>> & {
+  gone?: boolean
+  launched?: boolean
+}
 
 function record<Fields extends TProperties> (fields: Fields) {
   const flags = { gone: Type.Optional(Type.Boolean()), launched: Type.Optional(Type.Boolean()) }
@@ -30,7 +32,8 @@ function record<Fields extends TProperties> (fields: Fields) {
 }
 
 const Tags = Type.Unsafe<Record<string, string>>({
-  type: 'object', additionalProperties: { type: 'string' }
+  type: 'object',
+  additionalProperties: { type: 'string' }
 })
 
 const string = Type.String()
@@ -73,9 +76,10 @@ const upgradeNic = (nic: NicRecord): NicRecord => ({
 })
 
 /** Completes the NICs of a node from an old state file. */
-export const upgradeNode = (node: NodeRecord): NodeRecord => node.nics.every(isComplete)
-  ? node
-  : { ...node, nics: node.nics.map((nic) => isComplete(nic) ? nic : upgradeNic(nic)) }
+export const upgradeNode = (node: NodeRecord): NodeRecord =>
+  node.nics.every(isComplete)
+    ? node
+    : { ...node, nics: node.nics.map((nic) => isComplete(nic) ? nic : upgradeNic(nic)) }
 
 export type NodeRecord = Static<typeof NodeRecord>
 /** A node, with Nova's statuses. */
@@ -240,11 +244,14 @@ export type RecordOf<Name extends CollectionName> = Static<typeof schemas[Name]>
 /** Creates whose resource no longer exists. Without them, a lost create would look as if it had never happened. */
 const Departed = Type.Array(Type.Object({ operation: string, id: string }))
 
-const collectionSchemas = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [
-  name, Type.Optional(
-    Type.Object({ next_seq: integer, departed: Departed, items: Type.Array(schema) })
-  )
-]))
+const collectionSchemas = Object.fromEntries(
+  Object.entries(schemas).map(([name, schema]) => [
+    name,
+    Type.Optional(
+      Type.Object({ next_seq: integer, departed: Departed, items: Type.Array(schema) })
+    )
+  ])
+)
 
 export interface CollectionState<T> {
   next_seq: number

@@ -86,7 +86,8 @@ export function createRepository<T extends BaseRecord, Model extends object> (
     },
     /** Sets the fields that `change` returns, if any. */
     async update (
-      id: string, change: (data: T, store: Store, entry: Entry<T>) => Partial<T> | void
+      id: string,
+      change: (data: T, store: Store, entry: Entry<T>) => Partial<T> | void
     ): Promise<Model> {
       const store = await open()
       const entry = find(store, id)
@@ -97,7 +98,8 @@ export function createRepository<T extends BaseRecord, Model extends object> (
     },
     /** Removes a record after `release`, which throws if the record is in use. */
     async remove (
-      id: string, release?: (data: T, store: Store, entry: Entry<T>) => void
+      id: string,
+      release?: (data: T, store: Store, entry: Entry<T>) => void
     ): Promise<void> {
       const store = await open()
       const entry = find(store, id)
@@ -113,7 +115,8 @@ export function createRepository<T extends BaseRecord, Model extends object> (
     },
     /** Starts the change that `change` returns. */
     async changeAsync (
-      id: string, change: (data: T, store: Store) => AsyncChange<T>
+      id: string,
+      change: (data: T, store: Store) => AsyncChange<T>
     ): Promise<Change> {
       const store = await open()
       const entry = find(store, id)

@@ -2,7 +2,13 @@ import { addressAt, poolSize } from './addresses.ts'
 import { zonesOf } from './catalog.ts'
 import { createRandom, newId } from './random.ts'
 import type { CollectionStates, NodeRecord, StateFile, SubnetRecord } from './records.ts'
-import { createNodeRecord, defaultGroup, firstRecords, privateNetwork, publicNetwork } from './seed.ts'
+import {
+  createNodeRecord,
+  defaultGroup,
+  firstRecords,
+  privateNetwork,
+  publicNetwork
+} from './seed.ts'
 import type { Settings } from './settings.ts'
 
 const createdAt = Date.parse('2026-01-20T09:00:00.000Z')
@@ -12,14 +18,51 @@ const hostFailed = { code: '500', message: 'The host of this node failed.' }
 
 /** The nodes of the sample, each in another state. */
 const sampleNodes = [
-  { name: 'web-1', status: 'ACTIVE', size: 'dummy.small', image: 'img-debian-12', env: 'prod', role: 'web' },
-  { name: 'db-1', status: 'SHUTOFF', size: 'dummy.large', image: 'img-debian-12', env: 'prod', role: 'db' },
-  { name: 'cache-1', status: 'PAUSED', size: 'dummy.tiny', image: 'img-debian-12', env: 'dev', role: 'cache' },
-  { name: 'desk-1', status: 'SUSPENDED', size: 'dummy.large', image: 'img-windows-2022', env: 'prod', role: 'desk' },
-  { name: 'build-1', status: 'ERROR', size: 'dummy.medium', image: 'img-ubuntu-24-04', env: 'dev', role: 'build' }
+  {
+    name: 'web-1',
+    status: 'ACTIVE',
+    size: 'dummy.small',
+    image: 'img-debian-12',
+    env: 'prod',
+    role: 'web'
+  },
+  {
+    name: 'db-1',
+    status: 'SHUTOFF',
+    size: 'dummy.large',
+    image: 'img-debian-12',
+    env: 'prod',
+    role: 'db'
+  },
+  {
+    name: 'cache-1',
+    status: 'PAUSED',
+    size: 'dummy.tiny',
+    image: 'img-debian-12',
+    env: 'dev',
+    role: 'cache'
+  },
+  {
+    name: 'desk-1',
+    status: 'SUSPENDED',
+    size: 'dummy.large',
+    image: 'img-windows-2022',
+    env: 'prod',
+    role: 'desk'
+  },
+  {
+    name: 'build-1',
+    status: 'ERROR',
+    size: 'dummy.medium',
+    image: 'img-ubuntu-24-04',
+    env: 'dev',
+    role: 'build'
+  }
 ]
 
-const firstOf = <Name extends keyof typeof firstRecords>(name: Name) => [...firstRecords[name] ?? []]
+const firstOf = <Name extends keyof typeof firstRecords>(
+  name: Name
+) => [...firstRecords[name] ?? []]
 
 /**
  * Creates the state of a new cloud that shows something in each list: five nodes in different states, a network with a
@@ -29,7 +72,12 @@ export function createSampleState ({ seed, location }: Settings): StateFile {
   const random = createRandom(seed)
   const createId = (prefix: string) => newId(prefix, () => false, random)
   const common = (seq: number, id: string, day: number) => ({
-    seq, id, steps: [], created_at: createdAt + day * dayMs, updated_at: createdAt + day * dayMs, operation: null
+    seq,
+    id,
+    steps: [],
+    created_at: createdAt + day * dayMs,
+    updated_at: createdAt + day * dayMs,
+    operation: null
   })
 
   const networkId = createId('net')

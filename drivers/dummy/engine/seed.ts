@@ -3,8 +3,16 @@ import { builtInImages, impossibleSize, sizes, zonesOf } from './catalog.ts'
 import { nodeStateOf } from './node-states.ts'
 import { createRandom, newId } from './random.ts'
 import type {
-  CollectionName, GroupRecord, KeyPairRecord, NetworkRecord, NodeRecord, NodeStep, RecordOf,
-  RuleRecord, StateFile, SubnetRecord
+  CollectionName,
+  GroupRecord,
+  KeyPairRecord,
+  NetworkRecord,
+  NodeRecord,
+  NodeStep,
+  RecordOf,
+  RuleRecord,
+  StateFile,
+  SubnetRecord
 } from './records.ts'
 import type { Settings } from './settings.ts'
 
@@ -14,8 +22,14 @@ export const defaultGroup = 'sg-default'
 
 const createdAt = Date.parse('2026-01-15T00:00:00.000Z')
 
-const commonFields = (seq: number, id: string) =>
-  ({ seq, id, steps: [], created_at: createdAt, updated_at: createdAt, operation: null })
+const commonFields = (seq: number, id: string) => ({
+  seq,
+  id,
+  steps: [],
+  created_at: createdAt,
+  updated_at: createdAt,
+  operation: null
+})
 
 const subnet = (seq: number, network: string, cidr: string, gateway: string): SubnetRecord => {
   const name = network.replace('net-', '')
@@ -47,7 +61,8 @@ const networks = subnets.map(({ seq, name, network_id: networkId, id, cidr }): N
 
 /** Creates a rule that allows all traffic except for what its fields restrict. */
 export const createRule = (
-  id: string, fields: Pick<RuleRecord, 'direction' | 'ethertype'> & Partial<RuleRecord>
+  id: string,
+  fields: Pick<RuleRecord, 'direction' | 'ethertype'> & Partial<RuleRecord>
 ): RuleRecord => ({
   id,
   protocol: null,
@@ -75,9 +90,13 @@ const defaultGroupRecord: GroupRecord = {
   description: 'Default security group',
   rules: [
     ...createEgressRules((i) => `rule-0000000${i}`),
-    ...ethertypes.map((ethertype, i) => createRule(`rule-0000000${2 + i}`, {
-      direction: 'ingress', ethertype, remote_group_id: defaultGroup
-    }))
+    ...ethertypes.map((ethertype, i) =>
+      createRule(`rule-0000000${2 + i}`, {
+        direction: 'ingress',
+        ethertype,
+        remote_group_id: defaultGroup
+      })
+    )
   ]
 }
 
@@ -86,7 +105,8 @@ const keyPair: KeyPairRecord = {
   ...commonFields(0, 'dummy-key'),
   type: 'ed25519',
   fingerprint: 'SHA256:dFFcSpR9fsMcWp4C8py68SlFXSBDpazuPNz3NDq1q6c',
-  public_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBnaTMgU3/4E30NYumB0mI4stywtuN2fb6LGNMXQQdTV dummy-key'
+  public_key:
+    'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBnaTMgU3/4E30NYumB0mI4stywtuN2fb6LGNMXQQdTV dummy-key'
 }
 
 /** The records of a new collection, also of one that an old state file lacks. */
@@ -104,7 +124,8 @@ const roles = ['web', 'db', 'worker', 'cache']
 const imagesAndSizes = [...builtInImages.values()].map((image) => ({
   imageId: image.id,
   sizes: [...sizes.values()].filter(({ id, ram, disk }) =>
-    id !== impossibleSize && ram >= image.min_ram && disk >= image.min_disk)
+    id !== impossibleSize && ram >= image.min_ram && disk >= image.min_disk
+  )
 }))
 
 /** Returns the end of a transitional status, if it ends. */
@@ -118,8 +139,18 @@ function stepsOf (status: string, task: string | null, seconds: number | undefin
 }
 
 type NodeField =
-  'seq' | 'id' | 'steps' | 'name' | 'status' | 'size_id' | 'image_id' | 'availability_zone' | 'nics' | 'tags' |
-  'fault' | 'created_at'
+  | 'seq'
+  | 'id'
+  | 'steps'
+  | 'name'
+  | 'status'
+  | 'size_id'
+  | 'image_id'
+  | 'availability_zone'
+  | 'nics'
+  | 'tags'
+  | 'fault'
+  | 'created_at'
 type NodeFields = Pick<NodeRecord, NodeField> & { task?: string | null }
 
 /** Creates a node that exists from the beginning. */

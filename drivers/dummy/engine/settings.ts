@@ -19,32 +19,47 @@ function delaysOf<Name extends string> (names: readonly Name[], describe: (name:
 }
 
 export const faultKinds = [
-  'error', 'rate_limited', 'unavailable', 'auth_failed', 'permission_denied', 'hang', 'reset'
+  'error',
+  'rate_limited',
+  'unavailable',
+  'auth_failed',
+  'permission_denied',
+  'hang',
+  'reset'
 ] as const
 export type FaultKind = typeof faultKinds[number]
 
 const Fault = Type.Object({
   on: Type.String({
     pattern: `^(\\*|check|(${services.join('|')})\\.(\\*|[a-z_]+))$`,
-    description: 'The calls that fail: `nodes.create`, `nodes.*`, `*`, `check`. `nodes.find_created` is the search ' +
+    description:
+      'The calls that fail: `nodes.create`, `nodes.*`, `*`, `check`. `nodes.find_created` is the search ' +
       'for a lost create.'
   }),
   when: Type.Enum(['before', 'after'], {
     type: 'string',
     default: 'before',
-    description: 'before: the cloud does nothing; after: the cloud makes the change and only the answer is lost.'
+    description:
+      'before: the cloud does nothing; after: the cloud makes the change and only the answer is lost.'
   }),
   kind: Type.Enum([...faultKinds], {
     type: 'string',
     description: 'The error. hang: the cloud never answers; reset: the connection breaks.'
   }),
   retry_after: Type.Optional(seconds('Seconds after which the error tells the caller to retry.')),
-  times: Type.Optional(Type.Integer({ minimum: 0, description: 'How many calls fail; all if absent.' })),
+  times: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'How many calls fail; all if absent.' })
+  ),
   skip: Type.Integer({
-    minimum: 0, default: 0, description: 'How many calls succeed before the first one fails.'
+    minimum: 0,
+    default: 0,
+    description: 'How many calls succeed before the first one fails.'
   }),
   probability: Type.Number({
-    minimum: 0, maximum: 1, default: 1, description: 'The probability that a call fails.'
+    minimum: 0,
+    maximum: 1,
+    default: 1,
+    description: 'The probability that a call fails.'
   })
 }, { additionalProperties: false })
 export type FaultRule = Static<typeof Fault>
@@ -58,7 +73,8 @@ export const settings = Type.Object({
   }),
   state_file: Type.Optional(nullable(Type.String({
     minLength: 1,
-    description: 'File that keeps everything over restarts; null keeps everything in memory only. The default is ' +
+    description:
+      'File that keeps everything over restarts; null keeps everything in memory only. The default is ' +
       '`dummy-<cloud>.json` beside the store.'
   }))),
   delay: seconds('Seconds that each change takes.', { default: 1 }),
@@ -73,9 +89,15 @@ export const settings = Type.Object({
     default: {},
     description: 'Changes that do not take `delay` seconds.'
   }),
-  soft_delete_seconds: seconds('Seconds during which a destroyed node can be restored; with 0, never.', { default: 0 }),
+  soft_delete_seconds: seconds(
+    'Seconds during which a destroyed node can be restored; with 0, never.',
+    { default: 0 }
+  ),
   page_size: Type.Integer({
-    minimum: 1, maximum: 1000, default: 100, description: 'The maximum size of a page.'
+    minimum: 1,
+    maximum: 1000,
+    default: 100,
+    description: 'The maximum size of a page.'
   }),
   quotas: Type.Object({
     nodes: optionalCount(),
@@ -86,7 +108,11 @@ export const settings = Type.Object({
     volumes: optionalCount(),
     volume_storage: optionalCount('GiB of all volumes.'),
     snapshots: optionalCount()
-  }, { additionalProperties: false, default: {}, description: 'The quotas of the account; unlimited if absent.' }),
+  }, {
+    additionalProperties: false,
+    default: {},
+    description: 'The quotas of the account; unlimited if absent.'
+  }),
   nodes: Type.Integer({
     minimum: 0,
     maximum: 50_000,
@@ -95,13 +121,15 @@ export const settings = Type.Object({
   }),
   sample: Type.Boolean({
     default: false,
-    description: 'Whether a new cloud has a sample in place of `nodes`: five nodes in different states, a network, a ' +
+    description:
+      'Whether a new cloud has a sample in place of `nodes`: five nodes in different states, a network, a ' +
       'volume and a floating IP. An existing `state_file` overrides this.'
   }),
   provider_states: Type.Array(Type.String({ pattern: '^[A-Z_]+(/[a-z_-]+)?$' }), {
     minItems: 1,
     default: ['ACTIVE'],
-    description: 'The statuses of these nodes, in turn: a Nova status, or a status and a task (`ACTIVE/deleting`).'
+    description:
+      'The statuses of these nodes, in turn: a Nova status, or a status and a task (`ACTIVE/deleting`).'
   }),
   seed: Type.Integer({
     default: 1,

@@ -90,7 +90,9 @@ function * joinParts (parts: Iterable<string>) {
  * process killed at any moment loses nothing that was saved. Changes during a rewrite are in the new log, too.
  */
 export function createStateWriter (
-  file: string, { takeChanges, toJson }: Pick<Store, 'takeChanges' | 'toJson'>, firstGeneration: number
+  file: string,
+  { takeChanges, toJson }: Pick<Store, 'takeChanges' | 'toJson'>,
+  firstGeneration: number
 ) {
   let last: Promise<void> = Promise.resolve()
   let queued: Promise<void> | undefined
@@ -130,7 +132,9 @@ export function createStateWriter (
       isLogged = false
       const { code } = cause as NodeJS.ErrnoException
       throw fileError(file, `cannot be written (${code})`, {
-        cause, outcomeUnknown: true, hint: writeHint
+        cause,
+        outcomeUnknown: true,
+        hint: writeHint
       })
     }
   }

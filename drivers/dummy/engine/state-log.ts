@@ -12,7 +12,10 @@ interface CollectionChanges {
 type LogLine = { base: number } & Record<string, CollectionChanges>
 
 /** Applies changes to a collection. Changes that it has already make no difference. */
-function applyChanges (state: CollectionState<BaseRecord>, { next_seq: nextSeq, set, gone }: CollectionChanges) {
+function applyChanges (
+  state: CollectionState<BaseRecord>,
+  { next_seq: nextSeq, set, gone }: CollectionChanges
+) {
   const items = new Map(state.items.map((item) => [item.id, item]))
   for (const item of set) items.set(item.id, item)
   const known = new Set(state.departed.map(({ id }) => id))
@@ -55,7 +58,12 @@ export function applyLog (state: StateFile, lines: readonly LogLine[]): StateFil
   const others = { ...collections } as Record<string, CollectionState<BaseRecord>>
   for (const [name, changes] of joinChanges(lines)) {
     if (name === 'nodes') top = applyChanges(top, changes)
-    else others[name] = applyChanges(others[name] ?? { next_seq: 0, departed: [], items: [] }, changes)
+    else {
+      others[name] = applyChanges(
+        others[name] ?? { next_seq: 0, departed: [], items: [] },
+        changes
+      )
+    }
   }
   return {
     ...rest,

@@ -1,10 +1,21 @@
 import { createUsedAddresses } from './addresses.ts'
 import {
-  createCollection, type BaseRecord, type ChangeListener, type Collection, type Entry
+  createCollection,
+  type BaseRecord,
+  type ChangeListener,
+  type Collection,
+  type Entry
 } from './collection.ts'
 import {
-  collectionNames, upgradeNode, type CollectionName, type CollectionState, type FloatingIpRecord,
-  type NodeRecord, type RecordOf, type StateFile, type VolumeRecord
+  collectionNames,
+  upgradeNode,
+  type CollectionName,
+  type CollectionState,
+  type FloatingIpRecord,
+  type NodeRecord,
+  type RecordOf,
+  type StateFile,
+  type VolumeRecord
 } from './records.ts'
 import { firstRecords } from './seed.ts'
 
@@ -17,12 +28,12 @@ export interface Store extends Collections {
   nodes: Collection<NodeRecord>
   usedAddresses: ReturnType<typeof createUsedAddresses>
   /** Returns the volumes attached to a node, in the order of their devices. */
-  volumesOf (nodeId: string): Array<Entry<VolumeRecord>>
-  settle (): void
+  volumesOf(nodeId: string): Array<Entry<VolumeRecord>>
+  settle(): void
   /** Returns the JSON of the changes since the last time, by collection; undefined if there are none. */
-  takeChanges (): string | undefined
+  takeChanges(): string | undefined
   /** Yields the JSON of the whole state in parts. `generation` is its number. */
-  toJson (generation: number): Generator<string>
+  toJson(generation: number): Generator<string>
 }
 
 /** Runs after a node is removed, with its last record, to release what the node used. */
@@ -30,13 +41,14 @@ export type NodeGoneHandler = (store: Store, node: NodeRecord) => void
 
 /** Creates the store of a cloud from the content of its state file. */
 export function createStore (
-  state: StateFile, nodeGoneHandlers: readonly NodeGoneHandler[]
+  state: StateFile,
+  nodeGoneHandlers: readonly NodeGoneHandler[]
 ): Store {
   const usedAddresses = createUsedAddresses()
 
   const updateNode: ChangeListener<NodeRecord> = (before, after) => {
     usedAddresses.replace(before?.nics ?? [], after?.nics ?? [])
-    if (before && !after) for (const handle of nodeGoneHandlers) handle(store, before)
+    if (before && !after) { for (const handle of nodeGoneHandlers) handle(store, before) }
   }
   const { next_seq: nextSeq, departed } = state
   const items = state.nodes.map(upgradeNode)
@@ -68,7 +80,8 @@ export function createStore (
   const updateFloatingIp: ChangeListener<FloatingIpRecord> = (before, after) =>
     usedAddresses.replace(before ? [before] : [], after ? [after] : [])
   const listeners: { [name: string]: ChangeListener<never> } = {
-    volumes: updateVolume, floating_ips: updateFloatingIp
+    volumes: updateVolume,
+    floating_ips: updateFloatingIp
   }
 
   const collections = Object.fromEntries(collectionNames.map((name) => {
@@ -83,14 +96,18 @@ export function createStore (
     nodes,
     ...collections,
     usedAddresses,
-    volumesOf: (nodeId) => [...attached.get(nodeId) ?? []].map((id) => collections.volumes.find(id)!)
-      .sort((a, b) => a.data.attachment!.device < b.data.attachment!.device ? -1 : 1),
+    volumesOf: (nodeId) =>
+      [...attached.get(nodeId) ?? []].map((id) => collections.volumes.find(id)!)
+        .sort((a, b) => a.data.attachment!.device < b.data.attachment!.device ? -1 : 1),
     settle () {
       const now = Date.now()
       for (const collection of all) collection.settle(now)
     },
     takeChanges () {
-      const parts = [['nodes', nodes] as const, ...collectionNames.map((name) => [name, collections[name]] as const)]
+      const parts = [
+        ['nodes', nodes] as const,
+        ...collectionNames.map((name) => [name, collections[name]] as const)
+      ]
         .flatMap(([name, collection]) => {
           const changes = collection.takeChanges()
           return changes === undefined ? [] : [`"${name}":${changes}`]

@@ -1,12 +1,31 @@
 import {
-  ProblemError, type FloatingIp, type FloatingIpAssociate, type FloatingIpPool
+  ProblemError,
+  type FloatingIp,
+  type FloatingIpAssociate,
+  type FloatingIpPool
 } from '../../../openapi/model/index.ts'
 import { describe, type FloatingIpService, type ReadService } from '../../driver.ts'
 import {
-  assertField, checkQuotas, commonFieldsOf, createRepository, createStaticService, fieldError,
-  findFreeAddress, findReferenced, mustBeIdOf, poolSize, publicNetwork, tagLimits, type Engine,
-  type Entry, type FloatingIpRecord, type NetworkRecord, type NicRecord, type NodeEntry,
-  type NodeRecord, type Store
+  assertField,
+  checkQuotas,
+  commonFieldsOf,
+  createRepository,
+  createStaticService,
+  fieldError,
+  findFreeAddress,
+  findReferenced,
+  mustBeIdOf,
+  poolSize,
+  publicNetwork,
+  tagLimits,
+  type Engine,
+  type Entry,
+  type FloatingIpRecord,
+  type NetworkRecord,
+  type NicRecord,
+  type NodeEntry,
+  type NodeRecord,
+  type Store
 } from '../engine/index.ts'
 import { nodeOfNic, normalizeIp } from './nics.ts'
 
@@ -18,7 +37,10 @@ export const floatingIpCapabilities = describe<FloatingIpService>({
 const unassociated = { node_id: null, nic_id: null, fixed_address: null }
 
 function setFloatingIp (
-  { nodes }: Store, node: NodeEntry, nicId: string, floating: NicRecord['floating']
+  { nodes }: Store,
+  node: NodeEntry,
+  nicId: string,
+  floating: NicRecord['floating']
 ) {
   nodes.set(node, {
     nics: node.data.nics.map((nic) => nic.id === nicId ? { ...nic, floating } : nic)
@@ -50,20 +72,25 @@ const formatNics = (nics: readonly NicRecord[]) =>
 
 /** Returns the only eligible NIC of the node. Otherwise the error lists the NICs. */
 function chooseNic (
-  { id, nics }: NodeRecord, ipId: string, fixedAddress: string | undefined
+  { id, nics }: NodeRecord,
+  ipId: string,
+  fixedAddress: string | undefined
 ): NicRecord {
   const eligible = nics.filter(
     (nic) => isEligible(nic) && (fixedAddress ?? nic.address) === nic.address
   )
   const free = eligible.filter(({ floating }) => floating === null || floating.id === ipId)
   assertField(
-    free.length <= 1, '/nic_id', `must name one of the NICs of ${id}: ${formatNics(free)}`
+    free.length <= 1,
+    '/nic_id',
+    `must name one of the NICs of ${id}: ${formatNics(free)}`
   )
   const [nic] = free
   if (nic !== undefined) return nic
   if (eligible.length > 0) {
     throw new ProblemError(
-      'in_use', `Each eligible NIC of ${id} has a floating IP: ${formatNics(eligible)}`
+      'in_use',
+      `Each eligible NIC of ${id} has a floating IP: ${formatNics(eligible)}`
     )
   }
   const address = fixedAddress ?? 'a private IPv4 address'
@@ -103,7 +130,9 @@ function associate (store: Store, entry: Entry<FloatingIpRecord>, input: Floatin
   disassociate(store, entry)
   setFloatingIp(store, node, nic.id, { id, address })
   store.floating_ips.set(entry, {
-    node_id: node.data.id, nic_id: nic.id, fixed_address: nic.address
+    node_id: node.data.id,
+    nic_id: nic.id,
+    fixed_address: nic.address
   })
 }
 
@@ -139,7 +168,10 @@ export function createFloatingIpPools (engine: Engine): ReadService<FloatingIpPo
 
 export function createFloatingIps (engine: Engine): FloatingIpService {
   const { reads, create, update, remove } = createRepository(
-    engine, 'floating IP', (store) => store.floating_ips, (data): FloatingIp => ({
+    engine,
+    'floating IP',
+    (store) => store.floating_ips,
+    (data): FloatingIp => ({
       ...commonFieldsOf(engine, 'floating_ips', data),
       state: data.nic_id === null ? 'available' : 'associated',
       provider_state: data.nic_id === null ? 'DOWN' : 'ACTIVE',
@@ -149,25 +181,27 @@ export function createFloatingIps (engine: Engine): FloatingIpService {
       node_id: data.node_id,
       nic_id: data.nic_id,
       fixed_address: data.fixed_address
-    }))
+    })
+  )
 
   return {
     ...reads,
-    create: ({ pool: poolId, tags }) => create((store) => {
-      const pools = poolsOf(store)
-      const pool = pools.find(({ id }) => (poolId ?? id) === id)
-      const ids = pools.map(({ id }) => id).join(', ')
-      assertField(pool !== undefined, '/pool', `must be the id of a pool of this cloud: ${ids}`)
-      checkQuotas(engine.settings.quotas, store, { floating_ips: 1 })
-      const record = store.floating_ips.newRecord('fip')
-      return {
-        ...record,
-        tags: { ...tags },
-        network_id: pool.id,
-        ...chooseAddress(store, pool, record.seq),
-        ...unassociated
-      }
-    }),
+    create: ({ pool: poolId, tags }) =>
+      create((store) => {
+        const pools = poolsOf(store)
+        const pool = pools.find(({ id }) => (poolId ?? id) === id)
+        const ids = pools.map(({ id }) => id).join(', ')
+        assertField(pool !== undefined, '/pool', `must be the id of a pool of this cloud: ${ids}`)
+        checkQuotas(engine.settings.quotas, store, { floating_ips: 1 })
+        const record = store.floating_ips.newRecord('fip')
+        return {
+          ...record,
+          tags: { ...tags },
+          network_id: pool.id,
+          ...chooseAddress(store, pool, record.seq),
+          ...unassociated
+        }
+      }),
     destroy: (id) => remove(id, (_, store, entry) => disassociate(store, entry)),
     associate: (id, input) => update(id, (_, store, entry) => associate(store, entry, input)),
     disassociate: (id) => update(id, (_, store, entry) => disassociate(store, entry))

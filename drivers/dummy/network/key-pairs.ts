@@ -10,13 +10,17 @@ export const keyPairCapabilities = describe<KeyPairService>({
 /** Only the answer to a create contains the generated private key. */
 export function createKeyPairs (engine: Engine): KeyPairService {
   const { reads, create, remove } = createRepository(
-    engine, 'key pair', ({ key_pairs: keyPairs }) => keyPairs, (data): KeyPair => ({
+    engine,
+    'key pair',
+    ({ key_pairs: keyPairs }) => keyPairs,
+    (data): KeyPair => ({
       ...commonFieldsOf(engine, 'key_pairs', { ...data, name: data.id }),
       state: 'available',
       type: data.type,
       fingerprint: data.fingerprint,
       public_key: data.public_key
-    }))
+    })
+  )
 
   return {
     ...reads,
@@ -24,7 +28,9 @@ export function createKeyPairs (engine: Engine): KeyPairService {
       const generated = imported === undefined ? await createSshKey(type, name) : undefined
       const key = parsePublicKey(imported ?? generated!.public_key)
       assertField(
-        key !== undefined, '/public_key', 'must be a public key of OpenSSH: ssh-ed25519 AAAA…'
+        key !== undefined,
+        '/public_key',
+        'must be a public key of OpenSSH: ssh-ed25519 AAAA…'
       )
       const keyPair = await create(({ key_pairs: keyPairs }) => {
         if (keyPairs.has(name)) {

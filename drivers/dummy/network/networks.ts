@@ -1,9 +1,25 @@
 import { ProblemError, type Network, type Subnet } from '../../../openapi/model/index.ts'
 import { describe, type NetworkService, type SubnetService } from '../../driver.ts'
 import {
-  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, formatBlock,
-  formatIp, hostsOf, isInside, isOverlapping, mergeLabels, parseBlock, parseIp, tagLimits,
-  type Block, type Engine, type NetworkRecord, type Store, type SubnetRecord
+  assertField,
+  checkQuotas,
+  commonFieldsOf,
+  createRepository,
+  findReferenced,
+  formatBlock,
+  formatIp,
+  hostsOf,
+  isInside,
+  isOverlapping,
+  mergeLabels,
+  parseBlock,
+  parseIp,
+  tagLimits,
+  type Block,
+  type Engine,
+  type NetworkRecord,
+  type Store,
+  type SubnetRecord
 } from '../engine/index.ts'
 
 export const networkCapabilities = describe<NetworkService>({
@@ -23,7 +39,9 @@ export const subnetCapabilities = describe<SubnetService>({
 function assertOwned ({ id, external }: NetworkRecord) {
   if (!external) return
   throw new ProblemError(
-    'provider_permission_denied', `Network ${id} is external and belongs to the cloud, not to this account`)
+    'provider_permission_denied',
+    `Network ${id} is external and belongs to the cloud, not to this account`
+  )
 }
 
 export const routerOf = ({ routers }: Store, subnetId: string) =>
@@ -44,7 +62,10 @@ function assertUnused (store: Store, { id }: SubnetRecord) {
 /** A network is destroyed with its subnets, unless they are in use. */
 export function createNetworks (engine: Engine): NetworkService {
   const { reads, create, update, remove } = createRepository(
-    engine, 'network', ({ networks }) => networks, (data): Network => ({
+    engine,
+    'network',
+    ({ networks }) => networks,
+    (data): Network => ({
       ...commonFieldsOf(engine, 'networks', data),
       state: 'available',
       provider_state: 'ACTIVE',
@@ -53,31 +74,38 @@ export function createNetworks (engine: Engine): NetworkService {
       shared: data.external,
       mtu: data.mtu,
       subnet_ids: data.subnets.map(({ id }) => id)
-    }))
+    })
+  )
 
   return {
     ...reads,
-    create: ({ name, mtu = 1500, tags }) => create((store) => {
-      checkQuotas(engine.settings.quotas, store, { networks: 1 })
-      const record = store.networks.newRecord('net')
-      return { ...record, name, tags: { ...tags }, external: false, mtu, subnets: [] }
-    }),
-    update: (id, patch) => update(id, (network) => {
-      assertOwned(network)
-      return mergeLabels(network, patch)
-    }),
-    destroy: (id) => remove(id, (network, store) => {
-      assertOwned(network)
-      const subnets = network.subnets.flatMap((subnet) => store.subnets.find(subnet.id) ?? [])
-      for (const { data } of subnets) assertUnused(store, data)
-      for (const subnet of subnets) store.subnets.remove(subnet)
-    })
+    create: ({ name, mtu = 1500, tags }) =>
+      create((store) => {
+        checkQuotas(engine.settings.quotas, store, { networks: 1 })
+        const record = store.networks.newRecord('net')
+        return { ...record, name, tags: { ...tags }, external: false, mtu, subnets: [] }
+      }),
+    update: (id, patch) =>
+      update(id, (network) => {
+        assertOwned(network)
+        return mergeLabels(network, patch)
+      }),
+    destroy: (id) =>
+      remove(id, (network, store) => {
+        assertOwned(network)
+        const subnets = network.subnets.flatMap((subnet) => store.subnets.find(subnet.id) ?? [])
+        for (const { data } of subnets) assertUnused(store, data)
+        for (const subnet of subnets) store.subnets.remove(subnet)
+      })
   }
 }
 
 /** Throws validation_failed if one of the subnets overlaps the block. */
 export function assertNotOverlapping (
-  subnets: ReadonlyArray<{ id: string, cidr: string }>, block: Block, pointer: string, owner: string
+  subnets: ReadonlyArray<{ id: string, cidr: string }>,
+  block: Block,
+  pointer: string,
+  owner: string
 ) {
   const other = subnets.find(({ cidr }) => isOverlapping(parseBlock(cidr)!, block))
   const message = `must not overlap ${other?.cidr}, which is subnet ${other?.id} of this ${owner}`
@@ -91,7 +119,9 @@ function parseSubnetBlock ({ subnets }: NetworkRecord, cidr: string): Block {
   const [address = ''] = cidr.split('/')
   const hasHostBits = parseIp(address)?.value !== block.first
   assertField(
-    !hasHostBits, '/cidr', `must not have bits set behind its prefix: use ${formatBlock(block)}`
+    !hasHostBits,
+    '/cidr',
+    `must not have bits set behind its prefix: use ${formatBlock(block)}`
   )
   assertNotOverlapping(subnets, block, '/cidr', 'network')
   return block
@@ -108,15 +138,18 @@ function parseGateway (block: Block, gateway: string | null | undefined) {
   return formatIp(ip!)
 }
 
-const parseServers = (addresses: readonly string[]) => addresses.map((address, i) => {
-  const ip = parseIp(address)
-  assertField(ip !== undefined, `/dns_servers/${i}`, 'must be an address')
-  return formatIp(ip)
-})
+const parseServers = (addresses: readonly string[]) =>
+  addresses.map((address, i) => {
+    const ip = parseIp(address)
+    assertField(ip !== undefined, `/dns_servers/${i}`, 'must be an address')
+    return formatIp(ip)
+  })
 
 /** Throws if a router has the present gateway address, or a NIC has the new one. */
 function assertGatewayChange (
-  store: Store, { id, gateway_ip: present }: SubnetRecord, gateway: string | null
+  store: Store,
+  { id, gateway_ip: present }: SubnetRecord,
+  gateway: string | null
 ) {
   if (gateway === present) return
   const router = routerOf(store, id)
@@ -129,7 +162,10 @@ function assertGatewayChange (
 
 export function createSubnets (engine: Engine): SubnetService {
   const { reads, create, update, remove } = createRepository(
-    engine, 'subnet', ({ subnets }) => subnets, (data): Subnet => ({
+    engine,
+    'subnet',
+    ({ subnets }) => subnets,
+    (data): Subnet => ({
       ...commonFieldsOf(engine, 'subnets', data),
       state: 'available',
       network_id: data.network_id,
@@ -138,7 +174,8 @@ export function createSubnets (engine: Engine): SubnetService {
       gateway_ip: data.gateway_ip,
       dns_servers: data.dns_servers,
       availability_zone: null
-    }))
+    })
+  )
 
   const ownedNetworkOf = ({ networks }: Store, { network_id: id }: SubnetRecord) => {
     const network = networks.find(id)!
@@ -148,41 +185,46 @@ export function createSubnets (engine: Engine): SubnetService {
 
   return {
     ...reads,
-    create: (input) => create(({ networks, subnets }) => {
-      const network = findReferenced(networks, input.network_id, '/network_id', 'a network')
-      assertOwned(network.data)
-      const block = parseSubnetBlock(network.data, input.cidr)
-      const fields = {
-        name: input.name ?? null,
-        tags: { ...input.tags },
-        network_id: input.network_id,
-        cidr: formatBlock(block),
-        gateway_ip: parseGateway(block, input.gateway_ip),
-        dns_servers: parseServers(input.dns_servers ?? [])
-      }
-      const subnet = { ...subnets.newRecord('subnet'), ...fields }
-      networks.set(network, {
-        subnets: [...network.data.subnets, { id: subnet.id, cidr: subnet.cidr }]
+    create: (input) =>
+      create(({ networks, subnets }) => {
+        const network = findReferenced(networks, input.network_id, '/network_id', 'a network')
+        assertOwned(network.data)
+        const block = parseSubnetBlock(network.data, input.cidr)
+        const fields = {
+          name: input.name ?? null,
+          tags: { ...input.tags },
+          network_id: input.network_id,
+          cidr: formatBlock(block),
+          gateway_ip: parseGateway(block, input.gateway_ip),
+          dns_servers: parseServers(input.dns_servers ?? [])
+        }
+        const subnet = { ...subnets.newRecord('subnet'), ...fields }
+        networks.set(network, {
+          subnets: [...network.data.subnets, { id: subnet.id, cidr: subnet.cidr }]
+        })
+        return subnet
+      }),
+    update: (id, patch) =>
+      update(id, (subnet, store) => {
+        ownedNetworkOf(store, subnet)
+        const { gateway_ip: present, dns_servers: servers, cidr } = subnet
+        const gateway = patch.gateway_ip === undefined
+          ? present
+          : parseGateway(parseBlock(cidr)!, patch.gateway_ip)
+        assertGatewayChange(store, subnet, gateway)
+        return {
+          ...mergeLabels(subnet, patch),
+          dns_servers: patch.dns_servers === undefined ? servers : parseServers(patch.dns_servers),
+          gateway_ip: gateway
+        }
+      }),
+    destroy: (id) =>
+      remove(id, (subnet, store) => {
+        const network = ownedNetworkOf(store, subnet)
+        assertUnused(store, subnet)
+        store.networks.set(network, {
+          subnets: network.data.subnets.filter((one) => one.id !== id)
+        })
       })
-      return subnet
-    }),
-    update: (id, patch) => update(id, (subnet, store) => {
-      ownedNetworkOf(store, subnet)
-      const { gateway_ip: present, dns_servers: servers, cidr } = subnet
-      const gateway = patch.gateway_ip === undefined
-        ? present
-        : parseGateway(parseBlock(cidr)!, patch.gateway_ip)
-      assertGatewayChange(store, subnet, gateway)
-      return {
-        ...mergeLabels(subnet, patch),
-        dns_servers: patch.dns_servers === undefined ? servers : parseServers(patch.dns_servers),
-        gateway_ip: gateway
-      }
-    }),
-    destroy: (id) => remove(id, (subnet, store) => {
-      const network = ownedNetworkOf(store, subnet)
-      assertUnused(store, subnet)
-      store.networks.set(network, { subnets: network.data.subnets.filter((one) => one.id !== id) })
-    })
   }
 }

@@ -1,14 +1,33 @@
 import {
-  ProblemError, type FieldError, type NicCreate, type Node
+  ProblemError,
+  type FieldError,
+  type NicCreate,
+  type Node
 } from '../../../openapi/model/index.ts'
 import {
-  defaultGroup, errorUnless, fieldError, findFreeAddress, formatIp, hostsOf, isInside, macOf,
-  mustBeIdOf, newId, parseBlock, parseIp, privateNetwork, publicNetwork, type NicRecord,
-  type NodeRecord, type Store, type SubnetRecord
+  defaultGroup,
+  errorUnless,
+  fieldError,
+  findFreeAddress,
+  formatIp,
+  hostsOf,
+  isInside,
+  macOf,
+  mustBeIdOf,
+  newId,
+  parseBlock,
+  parseIp,
+  privateNetwork,
+  publicNetwork,
+  type NicRecord,
+  type NodeRecord,
+  type Store,
+  type SubnetRecord
 } from '../engine/index.ts'
 
 function subnetsFor (
-  { networks, subnets }: Store, { network_id: networkId, subnet_id: subnetId }: NicCreate
+  { networks, subnets }: Store,
+  { network_id: networkId, subnet_id: subnetId }: NicCreate
 ) {
   const network = networks.find(networkId ?? '')?.data
   const ids = subnetId === undefined ? network?.subnets.map(({ id }) => id) : [subnetId]
@@ -29,7 +48,10 @@ const subnetOf = (subnets: readonly SubnetRecord[], address: string) => {
 }
 
 function fixedIpErrors (
-  store: Store, subnets: readonly SubnetRecord[], address: string, pointer: string
+  store: Store,
+  subnets: readonly SubnetRecord[],
+  address: string,
+  pointer: string
 ) {
   const subnet = subnetOf(subnets, address)
   if (subnet === undefined) {
@@ -39,16 +61,25 @@ function fixedIpErrors (
   const normal = normalizeIp(address)
   if (normal === subnet.gateway_ip) return [fieldError(pointer, 'must not be the gateway')]
   return errorUnless(
-    !store.usedAddresses.has(subnet.id, normal), pointer, 'must be free: this address is in use'
+    !store.usedAddresses.has(subnet.id, normal),
+    pointer,
+    'must be free: this address is in use'
   )
 }
 
 /** `path` is the pointer of the object that names the groups. */
 export const groupErrors = (
-  { security_groups: groups }: Store, ids: readonly string[] = [], path: string
+  { security_groups: groups }: Store,
+  ids: readonly string[] = [],
+  path: string
 ) =>
-  ids.flatMap((id, i) => errorUnless(
-    groups.has(id), `${path}/security_group_ids/${i}`, mustBeIdOf('a security group')))
+  ids.flatMap((id, i) =>
+    errorUnless(
+      groups.has(id),
+      `${path}/security_group_ids/${i}`,
+      mustBeIdOf('a security group')
+    )
+  )
 
 function locationErrors (store: Store, nic: NicCreate, path: string): FieldError[] {
   const { network_id: networkId, subnet_id: subnetId, fixed_ip: fixedIp } = nic
@@ -73,11 +104,17 @@ function locationErrors (store: Store, nic: NicCreate, path: string): FieldError
 }
 
 /** `path` is the pointer of the NIC in the request. */
-export const nicErrors = (store: Store, nic: NicCreate, path = '') =>
-  [...locationErrors(store, nic, path), ...groupErrors(store, nic.security_group_ids, path)]
+export const nicErrors = (
+  store: Store,
+  nic: NicCreate,
+  path = ''
+) => [...locationErrors(store, nic, path), ...groupErrors(store, nic.security_group_ids, path)]
 
 function chooseAddress (
-  store: Store, nic: NicCreate, position: number, others: readonly NicRecord[]
+  store: Store,
+  nic: NicCreate,
+  position: number,
+  others: readonly NicRecord[]
 ) {
   const subnets = subnetsFor(store, nic)
   const { fixed_ip: fixedIp } = nic
@@ -85,13 +122,18 @@ function chooseAddress (
     return { subnet: subnetOf(subnets, fixedIp)!, address: normalizeIp(fixedIp) }
   }
   for (const subnet of subnets) {
-    const address = findFreeAddress(subnet, BigInt(position), (address) =>
-      store.usedAddresses.has(subnet.id, address) ||
-      others.some((other) => other.subnet_id === subnet.id && other.address === address))
+    const address = findFreeAddress(
+      subnet,
+      BigInt(position),
+      (address) =>
+        store.usedAddresses.has(subnet.id, address) ||
+        others.some((other) => other.subnet_id === subnet.id && other.address === address)
+    )
     if (address !== undefined) return { subnet, address }
   }
   throw new ProblemError(
-    'provider_capacity', `There is no free address in ${nic.subnet_id ?? nic.network_id}`
+    'provider_capacity',
+    `There is no free address in ${nic.subnet_id ?? nic.network_id}`
   )
 }
 
@@ -129,8 +171,9 @@ export const defaultNics = ({ networks }: Store): NicCreate[] => {
 export const nodeOfNic = ({ nodes }: Store, nicId: string) =>
   nodes.entries.find(({ data }) => data.nics.some(({ id }) => id === nicId))
 
-export const groupIdsOf = ({ nics }: NodeRecord) =>
-  [...new Set(nics.flatMap(({ security_group_ids: ids }) => ids))]
+export const groupIdsOf = (
+  { nics }: NodeRecord
+) => [...new Set(nics.flatMap(({ security_group_ids: ids }) => ids))]
 
 /** Returns the address of a NIC, and its floating IP. */
 export function addressesOf (nic: NicRecord): Node['addresses'] {

@@ -1,8 +1,16 @@
 import { ProblemError, type Router } from '../../../openapi/model/index.ts'
 import { describe, type RouterService } from '../../driver.ts'
 import {
-  assertField, commonFieldsOf, createRepository, findReferenced, mergeLabels, parseBlock,
-  tagLimits, type Engine, type RouterRecord, type Store
+  assertField,
+  commonFieldsOf,
+  createRepository,
+  findReferenced,
+  mergeLabels,
+  parseBlock,
+  tagLimits,
+  type Engine,
+  type RouterRecord,
+  type Store
 } from '../engine/index.ts'
 import { assertNotOverlapping, routerOf } from './networks.ts'
 
@@ -43,7 +51,10 @@ function assertConnectable (store: Store, router: RouterRecord, subnetId: string
 /** A router connects subnets with each other, and with the external network of its gateway. */
 export function createRouters (engine: Engine): RouterService {
   const { reads, create, update, remove } = createRepository(
-    engine, 'router', ({ routers }) => routers, (data): Router => ({
+    engine,
+    'router',
+    ({ routers }) => routers,
+    (data): Router => ({
       ...commonFieldsOf(engine, 'routers', data),
       state: 'available',
       provider_state: 'ACTIVE',
@@ -52,38 +63,45 @@ export function createRouters (engine: Engine): RouterService {
         ? null
         : { network_id: data.external_network_id },
       interfaces: data.subnet_ids.map((id) => ({ subnet_id: id }))
-    }))
+    })
+  )
 
   return {
     ...reads,
-    create: ({ name, external_gateway: gateway = null, tags }) => create((store) => {
-      const external = externalNetworkOf(store, gateway)
-      const record = store.routers.newRecord('router')
-      return { ...record, name, tags: { ...tags }, external_network_id: external, subnet_ids: [] }
-    }),
-    update: (id, patch) => update(id, (router, store) => {
-      const { external_gateway: gateway } = patch
-      const external = gateway === undefined
-        ? router.external_network_id
-        : externalNetworkOf(store, gateway)
-      return { ...mergeLabels(router, patch), external_network_id: external }
-    }),
-    destroy: (id) => remove(id, ({ subnet_ids: subnets }) => {
-      if (subnets.length > 0) {
-        throw new ProblemError('in_use', `Router ${id} is connected to ${subnets.join(', ')}`)
-      }
-    }),
-    add_interface: (id, { subnet_id: subnetId }) => update(id, (router, store) => {
-      assertConnectable(store, router, subnetId)
-      return { subnet_ids: [...router.subnet_ids, subnetId] }
-    }),
-    remove_interface: (id, { subnet_id: subnetId }) => update(id, ({ subnet_ids: subnets }) => {
-      if (subnets.includes(subnetId)) {
-        return { subnet_ids: subnets.filter((one) => one !== subnetId) }
-      }
-      throw new ProblemError(
-        'resource_not_found', `Router ${id} is not connected to the subnet ${subnetId}`
-      )
-    })
+    create: ({ name, external_gateway: gateway = null, tags }) =>
+      create((store) => {
+        const external = externalNetworkOf(store, gateway)
+        const record = store.routers.newRecord('router')
+        return { ...record, name, tags: { ...tags }, external_network_id: external, subnet_ids: [] }
+      }),
+    update: (id, patch) =>
+      update(id, (router, store) => {
+        const { external_gateway: gateway } = patch
+        const external = gateway === undefined
+          ? router.external_network_id
+          : externalNetworkOf(store, gateway)
+        return { ...mergeLabels(router, patch), external_network_id: external }
+      }),
+    destroy: (id) =>
+      remove(id, ({ subnet_ids: subnets }) => {
+        if (subnets.length > 0) {
+          throw new ProblemError('in_use', `Router ${id} is connected to ${subnets.join(', ')}`)
+        }
+      }),
+    add_interface: (id, { subnet_id: subnetId }) =>
+      update(id, (router, store) => {
+        assertConnectable(store, router, subnetId)
+        return { subnet_ids: [...router.subnet_ids, subnetId] }
+      }),
+    remove_interface: (id, { subnet_id: subnetId }) =>
+      update(id, ({ subnet_ids: subnets }) => {
+        if (subnets.includes(subnetId)) {
+          return { subnet_ids: subnets.filter((one) => one !== subnetId) }
+        }
+        throw new ProblemError(
+          'resource_not_found',
+          `Router ${id} is not connected to the subnet ${subnetId}`
+        )
+      })
   }
 }

@@ -1,17 +1,53 @@
 import type { FieldError, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
 import {
-  createRule, errorUnless, fieldError, mustBeIdOf, parseBlock, rejectFields, type RuleRecord,
+  createRule,
+  errorUnless,
+  fieldError,
+  mustBeIdOf,
+  parseBlock,
+  rejectFields,
+  type RuleRecord,
   type Store
 } from '../engine/index.ts'
 
 /** The protocols that Neutron knows by name. */
 const protocols: ReadonlySet<string> = new Set([
-  'ah', 'dccp', 'egp', 'esp', 'gre', 'icmp', 'icmpv6', 'igmp', 'ipip', 'ipv6-encap', 'ipv6-frag', 'ipv6-icmp',
-  'ipv6-nonxt', 'ipv6-opts', 'ipv6-route', 'ospf', 'pgm', 'rsvp', 'sctp', 'tcp', 'udp', 'udplite', 'vrrp'
+  'ah',
+  'dccp',
+  'egp',
+  'esp',
+  'gre',
+  'icmp',
+  'icmpv6',
+  'igmp',
+  'ipip',
+  'ipv6-encap',
+  'ipv6-frag',
+  'ipv6-icmp',
+  'ipv6-nonxt',
+  'ipv6-opts',
+  'ipv6-route',
+  'ospf',
+  'pgm',
+  'rsvp',
+  'sctp',
+  'tcp',
+  'udp',
+  'udplite',
+  'vrrp'
 ])
 
 const portProtocols: ReadonlySet<string> = new Set([
-  'tcp', 'udp', 'dccp', 'sctp', 'udplite', '6', '17', '33', '132', '136'
+  'tcp',
+  'udp',
+  'dccp',
+  'sctp',
+  'udplite',
+  '6',
+  '17',
+  '33',
+  '132',
+  '136'
 ])
 const icmpProtocols: ReadonlySet<string> = new Set(['icmp', 'icmpv6', 'ipv6-icmp', '1', '58'])
 
@@ -27,7 +63,9 @@ function protocolErrors (rule: SecurityGroupRuleCreate): FieldError[] {
   const isIcmp = icmpProtocols.has(protocol ?? '')
   return [
     errorUnless(
-      min === undefined || hasPorts, '/port_min', 'needs a protocol with ports, such as tcp'
+      min === undefined || hasPorts,
+      '/port_min',
+      'needs a protocol with ports, such as tcp'
     ),
     errorUnless(min !== undefined || max === undefined, '/port_min', 'is required with port_max'),
     errorUnless(
@@ -37,13 +75,16 @@ function protocolErrors (rule: SecurityGroupRuleCreate): FieldError[] {
     ),
     errorUnless(type === undefined || isIcmp, '/icmp_type', 'needs the protocol icmp or icmpv6'),
     errorUnless(
-      type !== undefined || code === undefined, '/icmp_type', 'is required with icmp_code'
+      type !== undefined || code === undefined,
+      '/icmp_type',
+      'is required with icmp_code'
     )
   ].flat()
 }
 
 function remoteErrors (
-  { security_groups: groups }: Store, rule: SecurityGroupRuleCreate
+  { security_groups: groups }: Store,
+  rule: SecurityGroupRuleCreate
 ): FieldError[] {
   const { cidr, remote_group_id: groupId, ethertype } = rule
   const block = cidr === undefined ? undefined : parseBlock(cidr)
@@ -56,10 +97,14 @@ function remoteErrors (
   return [
     errorUnless(isSameVersion, '/cidr', `must be a block of ${ethertype}`),
     errorUnless(
-      !hasGroup || cidr === undefined, '/remote_group_id', 'cannot be combined with cidr'
+      !hasGroup || cidr === undefined,
+      '/remote_group_id',
+      'cannot be combined with cidr'
     ),
     errorUnless(
-      !hasGroup || groups.has(groupId), '/remote_group_id', mustBeIdOf('a security group')
+      !hasGroup || groups.has(groupId),
+      '/remote_group_id',
+      mustBeIdOf('a security group')
     )
   ].flat()
 }

@@ -1,8 +1,17 @@
 import { ProblemError, type SecurityGroup } from '../../../openapi/model/index.ts'
 import { describe, type SecurityGroupService } from '../../driver.ts'
 import {
-  assertField, commonFieldsOf, createEgressRules, createRepository, defaultGroup, mergeLabels,
-  newId, tagLimits, type Engine, type RuleRecord, type Store
+  assertField,
+  commonFieldsOf,
+  createEgressRules,
+  createRepository,
+  defaultGroup,
+  mergeLabels,
+  newId,
+  tagLimits,
+  type Engine,
+  type RuleRecord,
+  type Store
 } from '../engine/index.ts'
 import { groupIdsOf } from './nics.ts'
 import { isSameRule, parseRule } from './rules.ts'
@@ -14,8 +23,16 @@ export const securityGroupCapabilities = describe<SecurityGroupService>({
   update: { parameters, limits: tagLimits },
   create_rule: {
     parameters: [
-      'direction', 'ethertype', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr',
-      'remote_group_id', 'description'
+      'direction',
+      'ethertype',
+      'protocol',
+      'port_min',
+      'port_max',
+      'icmp_type',
+      'icmp_code',
+      'cidr',
+      'remote_group_id',
+      'description'
     ]
   }
 })
@@ -30,7 +47,8 @@ function assertUnused ({ nodes, security_groups: groups }: Store, id: string) {
     throw new ProblemError('in_use', `Security group ${id} is on the node ${node.data.id}`)
   }
   const other = groups.entries.find(({ data }) =>
-    data.id !== id && data.rules.some(({ remote_group_id: remote }) => remote === id))
+    data.id !== id && data.rules.some(({ remote_group_id: remote }) => remote === id)
+  )
   if (other === undefined) return
   throw new ProblemError('in_use', `A rule of the security group ${other.data.id} refers to ${id}`)
 }
@@ -43,19 +61,25 @@ function assertName (name: string | undefined) {
 }
 
 const newRuleId = ({ security_groups: groups }: Store) =>
-  newId('rule', (id) =>
-    groups.entries.some(({ data }) => data.rules.some((rule) => rule.id === id)))
+  newId(
+    'rule',
+    (id) => groups.entries.some(({ data }) => data.rules.some((rule) => rule.id === id))
+  )
 
 /** Rules of security groups are created and destroyed, never changed. */
 export function createSecurityGroups (engine: Engine): SecurityGroupService {
   const { reads, create, update, remove } = createRepository(
-    engine, 'security group', (store) => store.security_groups, (data): SecurityGroup => ({
+    engine,
+    'security group',
+    (store) => store.security_groups,
+    (data): SecurityGroup => ({
       ...commonFieldsOf(engine, 'security_groups', data),
       state: 'available',
       description: data.description,
       network_id: null,
       rules: data.rules
-    }))
+    })
+  )
 
   return {
     ...reads,
@@ -67,14 +91,15 @@ export function createSecurityGroups (engine: Engine): SecurityGroupService {
         return { ...record, name, description, tags: { ...tags }, rules }
       })
     },
-    update: (id, patch) => update(id, (group) => {
-      const { name, description = group.description } = patch
-      if (name !== undefined && name !== group.name) {
-        assertField(id !== defaultGroup, '/name', 'cannot change for the default group')
-        assertName(name)
-      }
-      return { ...mergeLabels(group, patch), description }
-    }),
+    update: (id, patch) =>
+      update(id, (group) => {
+        const { name, description = group.description } = patch
+        if (name !== undefined && name !== group.name) {
+          assertField(id !== defaultGroup, '/name', 'cannot change for the default group')
+          assertName(name)
+        }
+        return { ...mergeLabels(group, patch), description }
+      }),
     destroy: (id) => remove(id, (_, store) => assertUnused(store, id)),
     async create_rule (id, input) {
       let rule!: RuleRecord
@@ -83,7 +108,8 @@ export function createSecurityGroups (engine: Engine): SecurityGroupService {
         const same = group.rules.find((one) => isSameRule(one, rule))
         if (same === undefined) return { rules: [...group.rules, rule] }
         throw new ProblemError(
-          'already_exists', `Security group ${id} has this rule already: ${same.id}`
+          'already_exists',
+          `Security group ${id} has this rule already: ${same.id}`
         )
       })
       return rule

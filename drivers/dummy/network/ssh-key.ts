@@ -33,7 +33,7 @@ interface KeyFormat {
   type: string
   fields: number
   /** Checks the fields after the name of the format. */
-  isKey (first: Buffer, second: Buffer): boolean
+  isKey(first: Buffer, second: Buffer): boolean
 }
 
 const ecdsa = (curve: string, length: number): KeyFormat => ({
@@ -78,7 +78,10 @@ const encodeNumber = (bytes: Buffer) =>
 
 /** Formats a private key without a passphrase in OpenSSH's own format, the only one it reads for Ed25519. */
 function formatPrivateKey (
-  key: Buffer, publicBytes: Buffer, privateBytes: Buffer, comment: string
+  key: Buffer,
+  publicBytes: Buffer,
+  privateBytes: Buffer,
+  comment: string
 ) {
   const check = randomBytes(4)
   const secret = Buffer.concat([
@@ -101,7 +104,9 @@ function formatPrivateKey (
     encode(Buffer.concat([secret, padding]))
   ])
   const label = 'OPENSSH PRIVATE KEY'
-  return `-----BEGIN ${label}-----\n${bytes.toString('base64').replace(/.{1,70}/g, '$&\n')}-----END ${label}-----\n`
+  return `-----BEGIN ${label}-----\n${
+    bytes.toString('base64').replace(/.{1,70}/g, '$&\n')
+  }-----END ${label}-----\n`
 }
 
 const formatPublicKey = (name: string, key: Buffer, comment: string) =>
@@ -122,7 +127,9 @@ async function createRsaKey (comment: string) {
   const { privateKey } = await generate('rsa', { modulusLength: 2048 })
   const { n, e } = privateKey.export({ format: 'jwk' })
   const key = Buffer.concat([
-    encode('ssh-rsa'), encodeNumber(fromBase64Url(e)), encodeNumber(fromBase64Url(n))
+    encode('ssh-rsa'),
+    encodeNumber(fromBase64Url(e)),
+    encodeNumber(fromBase64Url(n))
   ])
   return {
     public_key: formatPublicKey('ssh-rsa', key, comment),

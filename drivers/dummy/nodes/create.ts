@@ -1,8 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import type { FieldError, NodeCreate } from '../../../openapi/model/index.ts'
 import {
-  errorUnless, fieldError, impossibleSize, mustBeIdOf, rejectFields, sizes, zonesOf,
-  type CreateOptions, type NodeEntry, type NodeRecord, type Settings, type Store
+  errorUnless,
+  fieldError,
+  impossibleSize,
+  mustBeIdOf,
+  rejectFields,
+  sizes,
+  zonesOf,
+  type CreateOptions,
+  type NodeEntry,
+  type NodeRecord,
+  type Settings,
+  type Store
 } from '../engine/index.ts'
 import { createNics, defaultNics, groupErrors, nicErrors } from '../network/nics.ts'
 import { findImage } from '../storage/find-image.ts'
@@ -11,7 +21,10 @@ import { planCreate, schedulePlan } from './plans.ts'
 
 /** Checks whether an image fits a size, if both exist. */
 export function fitErrors (
-  store: Store, imageId: string, sizeId: string, hasRootVolume: boolean
+  store: Store,
+  imageId: string,
+  sizeId: string,
+  hasRootVolume: boolean
 ): FieldError[] {
   const image = findImage(store, imageId)
   const size = sizes.get(sizeId)
@@ -20,7 +33,9 @@ export function fitErrors (
   const hasDisk = size.disk >= image.min_disk || hasRootVolume
   return [
     ...errorUnless(
-      hasMemory, '/size_id', `must have ${image.min_ram} MiB of memory for this image`
+      hasMemory,
+      '/size_id',
+      `must have ${image.min_ram} MiB of memory for this image`
     ),
     ...errorUnless(hasDisk, '/size_id', `must have ${image.min_disk} GiB of disk for this image`)
   ]
@@ -28,7 +43,10 @@ export function fitErrors (
 
 /** With a root volume, the disk of the size does not count. */
 export function imageErrors (
-  store: Store, imageId: string, sizeId: string, hasRootVolume: boolean
+  store: Store,
+  imageId: string,
+  sizeId: string,
+  hasRootVolume: boolean
 ): FieldError[] {
   const image = findImage(store, imageId)
   if (image === undefined) return [fieldError('/image_id', mustBeIdOf('an image'))]
@@ -40,7 +58,8 @@ export const sizeErrors = (sizeId: string) =>
   errorUnless(sizes.has(sizeId), '/size_id', mustBeIdOf('a size'))
 
 function networkErrors (
-  store: Store, { networks = [], security_group_ids: groups, count = 1 }: NodeCreate
+  store: Store,
+  { networks = [], security_group_ids: groups, count = 1 }: NodeCreate
 ) {
   const errors = networks.flatMap((nic, i) => nicErrors(store, nic, `/networks/${i}`))
   const keys = networks.map((nic) => JSON.stringify([nic.fixed_ip, nic.network_id, nic.subnet_id]))
@@ -77,7 +96,10 @@ const optionsOf = ({ provider_options: options }: NodeCreate) =>
   (options?.['dummy'] ?? {}) as CreateOptions
 
 function createNode (
-  store: Store, input: NodeCreate, name: string, { location, delay, delays }: Settings
+  store: Store,
+  input: NodeCreate,
+  name: string,
+  { location, delay, delays }: Settings
 ): NodeRecord {
   const { seq, id, created_at: createdAt } = store.nodes.newRecord('node')
   const { size_id: sizeId, image_id: imageId, user_data: userData } = input
@@ -86,10 +108,13 @@ function createNode (
     ? []
     : createNics(store, input.networks ?? defaultNics(store), seq, input.security_group_ids)
   const fault = {
-    code: '500', message: `Build of ${id} aborted, as the option \`fail\` requests.`
+    code: '500',
+    message: `Build of ${id} aborted, as the option \`fail\` requests.`
   }
   const plan = planCreate(
-    sizeId, input.root_volume !== undefined, optionsOf(input).fail ? fault : null
+    sizeId,
+    input.root_volume !== undefined,
+    optionsOf(input).fail ? fault : null
   )
   // No spread here: with so many fields it creates a dictionary, which takes ten times as long.
   return {
@@ -120,7 +145,10 @@ function createNode (
 
 /** Adds all nodes of a create or none. Throws provider_capacity if there are too few addresses. */
 export function addNodes (
-  store: Store, input: NodeCreate, settings: Settings, operation: string | undefined
+  store: Store,
+  input: NodeCreate,
+  settings: Settings,
+  operation: string | undefined
 ) {
   const { name, count = 1 } = input
   const entries: NodeEntry[] = []

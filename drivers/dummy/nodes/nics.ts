@@ -1,7 +1,15 @@
 import { ProblemError, type Nic, type NicCreate } from '../../../openapi/model/index.ts'
 import {
-  assertField, assertUnprotected, findReferenced, isAttachable, macOf, nodeStateError,
-  rejectFields, type NicRecord, type NodeRecord, type Store
+  assertField,
+  assertUnprotected,
+  findReferenced,
+  isAttachable,
+  macOf,
+  nodeStateError,
+  rejectFields,
+  type NicRecord,
+  type NodeRecord,
+  type Store
 } from '../engine/index.ts'
 import { releaseFloatingIps } from '../network/floating-ips.ts'
 import { addressesOf, createNics, groupIdsOf, nicErrors } from '../network/nics.ts'
@@ -31,7 +39,9 @@ export function attachNic (store: Store, node: NodeRecord, input: NicCreate) {
   assertAttachable(node)
   rejectFields(nicErrors(store, input))
   assertField(
-    node.nics.length < maxNics, '', `cannot be attached: a node has ${maxNics} NICs at most`
+    node.nics.length < maxNics,
+    '',
+    `cannot be attached: a node has ${maxNics} NICs at most`
   )
   return { nics: [...node.nics, ...createNics(store, [input], node.seq)] }
 }

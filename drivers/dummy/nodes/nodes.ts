@@ -1,15 +1,38 @@
 import {
-  nodeVerbs, type NodeAction, type NodeCreate, type NodeVerb, type NodeVerbInput
+  nodeVerbs,
+  type NodeAction,
+  type NodeCreate,
+  type NodeVerb,
+  type NodeVerbInput
 } from '../../../openapi/model/index.ts'
 import { describe, type NodeService } from '../../driver.ts'
 import {
-  assertField, assertUnprotected, checkQuotas, createRepository, demandOf, mergeLabels,
-  nodeStateError, nodeStateOf, pageOf, rejectFields, tagLimits, untilAccepted, type Engine,
-  type NodeRecord, type Store
+  assertField,
+  assertUnprotected,
+  checkQuotas,
+  createRepository,
+  demandOf,
+  mergeLabels,
+  nodeStateError,
+  nodeStateOf,
+  pageOf,
+  rejectFields,
+  tagLimits,
+  untilAccepted,
+  type Engine,
+  type NodeRecord,
+  type Store
 } from '../engine/index.ts'
 import { rootVolumeOf } from '../storage/attachments.ts'
 import { rootVolumeDemand } from '../storage/new-volume.ts'
-import { addNodes, checkCreate, createSecrets, fitErrors, imageErrors, sizeErrors } from './create.ts'
+import {
+  addNodes,
+  checkCreate,
+  createSecrets,
+  fitErrors,
+  imageErrors,
+  sizeErrors
+} from './create.ts'
 import { addGroup, attachNic, detachNic, removeGroup, toNic } from './nics.ts'
 import { planDestroy, plans, schedulePlan, type Plan } from './plans.ts'
 import { consoleOf, createFilter, toNode } from './view.ts'
@@ -18,10 +41,26 @@ export const nodeCapabilities = describe<NodeService>({
   list: { filters: ['state', 'name'] },
   create: {
     parameters: [
-      'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks',
-      'networks.network_id', 'networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids',
-      'security_group_ids', 'root_volume', 'root_volume.size', 'root_volume.type',
-      'root_volume.delete_on_termination', 'tags', 'count', 'protected', 'provider_options'
+      'name',
+      'image_id',
+      'size_id',
+      'availability_zone',
+      'key_pair_name',
+      'user_data',
+      'networks',
+      'networks.network_id',
+      'networks.subnet_id',
+      'networks.fixed_ip',
+      'networks.security_group_ids',
+      'security_group_ids',
+      'root_volume',
+      'root_volume.size',
+      'root_volume.type',
+      'root_volume.delete_on_termination',
+      'tags',
+      'count',
+      'protected',
+      'provider_options'
     ],
     // As EC2 has it.
     limits: { user_data_bytes: 16 * 1024 }
@@ -56,10 +95,19 @@ function assertAllowed (node: NodeRecord, action: NodeAction, { type = 'soft' }:
 export function createNodes (engine: Engine): NodeService {
   const { settings, open, save } = engine
   const {
-    location, quotas, delay, delays, page_size: pageSize, soft_delete_seconds: softSeconds
+    location,
+    quotas,
+    delay,
+    delays,
+    page_size: pageSize,
+    soft_delete_seconds: softSeconds
   } = settings
   const { view, find, reads, update, changeAsync, findCreated } = createRepository(
-    engine, 'node', ({ nodes }) => nodes, (data) => toNode(engine, data))
+    engine,
+    'node',
+    ({ nodes }) => nodes,
+    (data) => toNode(engine, data)
+  )
 
   const checkInput = (store: Store, node: NodeRecord, action: NodeAction, input: ActionInput) => {
     const { image_id: imageId = node.image_id, size_id: sizeId = node.size_id } = input
@@ -73,7 +121,10 @@ export function createNodes (engine: Engine): NodeService {
   }
 
   const act = (
-    action: NodeAction, id: string, input: ActionInput, createPlan: (node: NodeRecord) => Plan
+    action: NodeAction,
+    id: string,
+    input: ActionInput,
+    createPlan: (node: NodeRecord) => Plan
   ) =>
     changeAsync(id, (node, store) => {
       assertAllowed(node, action, input)
@@ -91,7 +142,10 @@ export function createNodes (engine: Engine): NodeService {
   const checkInputOfCreate = (store: Store, input: NodeCreate) => {
     const { size_id: sizeId, count = 1 } = input
     checkCreate(store, input, location)
-    checkQuotas(quotas, store, { ...demandOf(sizeId, count), ...rootVolumeDemand(store, input, count) })
+    checkQuotas(quotas, store, {
+      ...demandOf(sizeId, count),
+      ...rootVolumeDemand(store, input, count)
+    })
   }
 
   return {
@@ -111,24 +165,29 @@ export function createNodes (engine: Engine): NodeService {
       }
     },
     findCreated,
-    update: (id, patch) => update(id, (node) => {
-      const { name, tags, protected: isProtected = node.protected } = patch
-      // A request that ends the protection can change other fields too.
-      if (isProtected && (name !== undefined || tags !== undefined)) assertUnprotected(node)
-      return { ...mergeLabels(node, patch), protected: isProtected }
-    }),
+    update: (id, patch) =>
+      update(id, (node) => {
+        const { name, tags, protected: isProtected = node.protected } = patch
+        // A request that ends the protection can change other fields too.
+        if (isProtected && (name !== undefined || tags !== undefined)) assertUnprotected(node)
+        return { ...mergeLabels(node, patch), protected: isProtected }
+      }),
     destroy: (id) => act('destroy', id, {}, () => planDestroy(softSeconds)),
     async console (id, kind) {
       const store = await open()
       return consoleOf(store, find(store, id).data, kind)
     },
     list_nics: async (id) => find(await open(), id).data.nics.map(toNic),
-    attach_nic: (id, input) => changeAsync(id, (node, store) => ({
-      fields: attachNic(store, node, input), until: untilAccepted
-    })),
-    detach_nic: (id, nicId) => changeAsync(id, (node, store) => ({
-      fields: detachNic(store, node, nicId), until: untilAccepted
-    })),
+    attach_nic: (id, input) =>
+      changeAsync(id, (node, store) => ({
+        fields: attachNic(store, node, input),
+        until: untilAccepted
+      })),
+    detach_nic: (id, nicId) =>
+      changeAsync(id, (node, store) => ({
+        fields: detachNic(store, node, nicId),
+        until: untilAccepted
+      })),
     async add_security_group (id, { security_group_id: groupId }) {
       await update(id, (node, store) => addGroup(store, node, groupId))
     },

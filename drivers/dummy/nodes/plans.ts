@@ -1,7 +1,12 @@
 import type { NodeVerb, NodeVerbInput } from '../../../openapi/model/index.ts'
 import type { Until } from '../../driver.ts'
 import {
-  impossibleSize, nodeStateOf, scheduleSteps, untilGone, type NodeRecord, type NodeStage,
+  impossibleSize,
+  nodeStateOf,
+  scheduleSteps,
+  untilGone,
+  type NodeRecord,
+  type NodeStage,
   type NodeStep
 } from '../engine/index.ts'
 
@@ -23,15 +28,22 @@ interface PlanOptions {
   sizeId?: string
 }
 
-const endOf = (status: string, fields?: NodeStage): NodeStage =>
-  ({ status, task: null, progress: null, ...fields })
+const endOf = (status: string, fields?: NodeStage): NodeStage => ({
+  status,
+  task: null,
+  progress: null,
+  ...fields
+})
 
 const noValidHost = {
-  code: 'NoValidHost', message: 'No valid host was found. There are not enough hosts available.'
+  code: 'NoValidHost',
+  message: 'No valid host was found. There are not enough hosts available.'
 }
 
 function createPlan (
-  stages: Array<NodeStage | string>, status: string, { fields, isExact, sizeId }: PlanOptions = {}
+  stages: Array<NodeStage | string>,
+  status: string,
+  { fields, isExact, sizeId }: PlanOptions = {}
 ): Plan {
   const { state } = nodeStateOf({ status, task: null })
   const end = sizeId === impossibleSize
@@ -48,7 +60,9 @@ const launched = { fields: { launched: true } }
 
 /** Plans a new node. With `fault`, the node ends in an error. */
 export function planCreate (
-  sizeId: string, hasRootVolume: boolean, fault?: NodeStage['fault']
+  sizeId: string,
+  hasRootVolume: boolean,
+  fault?: NodeStage['fault']
 ): Plan {
   const placing = hasRootVolume
     ? ['networking', 'block_device_mapping', 'spawning']
@@ -102,12 +116,15 @@ export const plans: { [V in NodeVerb]: (node: NodeRecord, input: NodeVerbInput[V
     const stages = [{ status: 'RESIZE', task: 'resize_prep' }, 'resize_migrating', 'resize_finish']
     const before = { status: statusAfter(node), size_id: node.size_id }
     return createPlan(stages, 'VERIFY_RESIZE', {
-      fields: { size_id: sizeId, before }, isExact: true, sizeId
+      fields: { size_id: sizeId, before },
+      isExact: true,
+      sizeId
     })
   },
   confirm_resize: ({ before }) =>
     createPlan(['resize_confirming'], before?.status ?? 'ACTIVE', {
-      fields: { before: null }, isExact: true
+      fields: { before: null },
+      isExact: true
     }),
   revert_resize: ({ before, size_id: sizeId }) => {
     const stages = [{ status: 'REVERT_RESIZE', task: 'resize_reverting' }]

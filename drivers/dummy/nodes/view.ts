@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto'
 import type { Console, Node } from '../../../openapi/model/index.ts'
 import type { Filters } from '../../driver.ts'
 import {
-  nodeStateError, nodeStateOf, toTimestamp, type Engine, type NodeRecord, type Store
+  nodeStateError,
+  nodeStateOf,
+  toTimestamp,
+  type Engine,
+  type NodeRecord,
+  type Store
 } from '../engine/index.ts'
 import { addressesOf, groupIdsOf } from '../network/nics.ts'
 import { findImage } from '../storage/find-image.ts'
@@ -11,7 +16,8 @@ import { findImage } from '../storage/find-image.ts'
 const unplacedTasks: ReadonlySet<string | null> = new Set(['scheduling', 'networking'])
 
 export function toNode (
-  { context, settings: { location }, volumesOf }: Engine, data: NodeRecord
+  { context, settings: { location }, volumesOf }: Engine,
+  data: NodeRecord
 ): Node {
   const { state, transitioning, allowed_actions: allowed } = nodeStateOf(data)
   const addresses = unplacedTasks.has(data.task) ? [] : data.nics.flatMap(addressesOf)
@@ -82,7 +88,8 @@ const validSeconds = 600
 const statesWithScreen: readonly string[] = ['running', 'rebooting', 'paused', 'rescued']
 
 function bootLogOf (
-  store: Store, { id, name, image_id: imageId, nics, launched_at: launchedAt }: NodeRecord
+  store: Store,
+  { id, name, image_id: imageId, nics, launched_at: launchedAt }: NodeRecord
 ) {
   if (launchedAt === null) return ''
   return [

@@ -1,6 +1,11 @@
 import { ProblemError, type VolumeAttach } from '../../../openapi/model/index.ts'
 import {
-  assertField, assertUnprotected, isAttachable, nodeStateError, type NodeRecord, type Store
+  assertField,
+  assertUnprotected,
+  isAttachable,
+  nodeStateError,
+  type NodeRecord,
+  type Store
 } from '../engine/index.ts'
 
 const rootDevice = '/dev/vda'
@@ -11,8 +16,11 @@ const devices = Array.from('bcdefghijklmnopqrstuvwxyz', (letter) => `/dev/vd${le
 /** The maximum number of volumes of a node beside its root disk. */
 export const maxVolumes = devices.length
 
-export const rootAttachment = (nodeId: string, deleteOnTermination: boolean) =>
-  ({ node_id: nodeId, device: rootDevice, delete_on_termination: deleteOnTermination })
+export const rootAttachment = (nodeId: string, deleteOnTermination: boolean) => ({
+  node_id: nodeId,
+  device: rootDevice,
+  delete_on_termination: deleteOnTermination
+})
 
 export const isRootDisk = ({ device }: { device: string }) => device === rootDevice
 
@@ -31,7 +39,9 @@ export function chooseDevice (store: Store, { node_id: nodeId, device }: VolumeA
   const taken = new Set(store.volumesOf(nodeId).map(({ data }) => data.attachment!.device))
   if (device !== undefined) {
     assertField(
-      devices.includes(device), '/device', `must be one of ${devices[0]} to ${devices.at(-1)}`
+      devices.includes(device),
+      '/device',
+      `must be one of ${devices[0]} to ${devices.at(-1)}`
     )
     assertField(!taken.has(device), '/device', 'must be free: another volume of this node has it')
     return device
@@ -39,7 +49,8 @@ export function chooseDevice (store: Store, { node_id: nodeId, device }: VolumeA
   const free = devices.find((one) => !taken.has(one))
   if (free !== undefined) return free
   throw new ProblemError(
-    'provider_quota_exceeded', `Node ${nodeId} has ${maxVolumes} volumes, which is the maximum`
+    'provider_quota_exceeded',
+    `Node ${nodeId} has ${maxVolumes} volumes, which is the maximum`
   )
 }
 

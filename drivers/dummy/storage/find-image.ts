@@ -1,14 +1,16 @@
 import type { Image, ImageState } from '../../../openapi/model/index.ts'
 import { builtInImages, type Store } from '../engine/index.ts'
 
-const states = new Map<string, ImageState>(Object.entries({
-  queued: 'pending',
-  saving: 'pending',
-  importing: 'pending',
-  active: 'available',
-  pending_delete: 'deleting',
-  killed: 'error'
-} satisfies Record<string, ImageState>))
+const states = new Map<string, ImageState>(Object.entries(
+  {
+    queued: 'pending',
+    saving: 'pending',
+    importing: 'pending',
+    active: 'available',
+    pending_delete: 'deleting',
+    killed: 'error'
+  } satisfies Record<string, ImageState>
+))
 
 export const imageStateOf = (status: string): ImageState => states.get(status) ?? 'unknown'
 

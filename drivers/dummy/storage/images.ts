@@ -1,8 +1,19 @@
 import { ProblemError, type Image } from '../../../openapi/model/index.ts'
 import { describe, type ImageService } from '../../driver.ts'
 import {
-  commonFieldsOf, createRepository, createStaticService, mergeLabels, pageOfList, scheduleSteps,
-  tagLimits, toListItems, untilGone, type BaseRecord, type Engine, type ImageRecord, type Store
+  commonFieldsOf,
+  createRepository,
+  createStaticService,
+  mergeLabels,
+  pageOfList,
+  scheduleSteps,
+  tagLimits,
+  toListItems,
+  untilGone,
+  type BaseRecord,
+  type Engine,
+  type ImageRecord,
+  type Store
 } from '../engine/index.ts'
 import { imageStateOf } from './find-image.ts'
 import { imageOfFile, imageOfNode, measureFile } from './new-image.ts'
@@ -25,7 +36,10 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
   const { open, settings: { delay, delays, page_size: pageSize }, context: { timeout } } = engine
   const seconds = delays.image ?? delay
   const { view, reads, update, createAsync, changeAsync, findCreated } = createRepository(
-    engine, 'image', ({ images }) => images, (data): Image => ({
+    engine,
+    'image',
+    ({ images }) => images,
+    (data): Image => ({
       ...commonFieldsOf(engine, 'images', data),
       provider_state: data.status,
       state: imageStateOf(data.status),
@@ -37,7 +51,8 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
       visibility: data.visibility as Image['visibility'],
       owner,
       is_snapshot: data.is_snapshot
-    }))
+    })
+  )
 
   const builtInItems = toListItems(builtIn)
   const builtInService = createStaticService(builtIn, 'image', pageSize)
@@ -55,16 +70,17 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
     operation: string | undefined,
     statuses: string[],
     create: (store: Store) => { image: NewImage, sizeBytes?: number }
-  ) => createAsync('available', (store) => {
-    const { image, sizeBytes } = create(store)
-    const stages = statuses.map((status) => ({ status }))
-    const end = { status: 'active', ...(sizeBytes !== undefined && { size_bytes: sizeBytes }) }
-    return {
-      ...store.images.newRecord('img', operation),
-      steps: scheduleSteps(stages, end, seconds),
-      ...image
-    }
-  })
+  ) =>
+    createAsync('available', (store) => {
+      const { image, sizeBytes } = create(store)
+      const stages = statuses.map((status) => ({ status }))
+      const end = { status: 'active', ...(sizeBytes !== undefined && { size_bytes: sizeBytes }) }
+      return {
+        ...store.images.newRecord('img', operation),
+        steps: scheduleSteps(stages, end, seconds),
+        ...image
+      }
+    })
 
   return {
     async list (query) {
@@ -86,12 +102,15 @@ export function createImages (engine: Engine, builtIn: readonly Image[]): ImageS
       // Add the image after the last byte, so that an interrupted upload leaves nothing.
       const measured = await measureFile(file, timeout, call)
       return addImage(
-        call.operation, ['saving'], () => ({ image: { ...imageOfFile(input), ...measured } })
+        call.operation,
+        ['saving'],
+        () => ({ image: { ...imageOfFile(input), ...measured } })
       )
     },
-    import: (input, { operation }) => addImage(operation, ['queued', 'importing'], () => (
-      { image: { ...imageOfFile(input), tags: { ...input.tags } } }
-    )),
+    import: (input, { operation }) =>
+      addImage(operation, ['queued', 'importing'], () => (
+        { image: { ...imageOfFile(input), tags: { ...input.tags } } }
+      )),
     async update (id, patch) {
       assertOwned(id)
       return update(id, (image) => ({

@@ -4,7 +4,13 @@ import type { Call } from '../../call.ts'
 import { untilAborted } from '../../common/single-flight.ts'
 import { watchStream } from '../../common/stream.ts'
 import {
-  bytesPerGiB, findReferenced, nodeStateError, nodeStateOf, sizes, type NodeRecord, type Store
+  bytesPerGiB,
+  findReferenced,
+  nodeStateError,
+  nodeStateOf,
+  sizes,
+  type NodeRecord,
+  type Store
 } from '../engine/index.ts'
 import { rootVolumeOf } from './attachments.ts'
 import { findImage } from './find-image.ts'
@@ -61,7 +67,9 @@ export const imageOfFile = (input: ImageUpload | ImageImport) => ({
  * data arrives for `idleTimeout` milliseconds, and the signal's reason if the call is aborted.
  */
 export async function measureFile (
-  file: AsyncIterable<Uint8Array>, idleTimeout: number, { signal: caller }: Call
+  file: AsyncIterable<Uint8Array>,
+  idleTimeout: number,
+  { signal: caller }: Call
 ) {
   const { body, signal, end } = watchStream(file, idleTimeout, caller)
   const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>

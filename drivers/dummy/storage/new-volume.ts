@@ -1,7 +1,16 @@
 import type { FieldError, NodeCreate, VolumeCreate } from '../../../openapi/model/index.ts'
 import {
-  defaultVolumeType, errorUnless, fieldError, mustBeIdOf, rejectFields, scheduleSteps, sizes,
-  volumeTypeNames, zonesOf, type NodeRecord, type Store
+  defaultVolumeType,
+  errorUnless,
+  fieldError,
+  mustBeIdOf,
+  rejectFields,
+  scheduleSteps,
+  sizes,
+  volumeTypeNames,
+  zonesOf,
+  type NodeRecord,
+  type Store
 } from '../engine/index.ts'
 import { rootAttachment } from './attachments.ts'
 import { findImage } from './find-image.ts'
@@ -14,10 +23,14 @@ function snapshotErrors ({ snapshots }: Store, input: VolumeCreate): FieldError[
   return [
     errorUnless(imageId === undefined, '/image_id', 'cannot be combined with snapshot_id'),
     errorUnless(
-      snapshot.status === 'available', '/snapshot_id', 'must be a snapshot that is available'
+      snapshot.status === 'available',
+      '/snapshot_id',
+      'must be a snapshot that is available'
     ),
     errorUnless(
-      size >= snapshot.size, '/size', `must be ${snapshot.size} GiB or more for this snapshot`
+      size >= snapshot.size,
+      '/size',
+      `must be ${snapshot.size} GiB or more for this snapshot`
     )
   ].flat()
 }
@@ -29,14 +42,18 @@ function imageErrors (store: Store, { image_id: id, size = Infinity }: VolumeCre
   return [
     errorUnless(image.isAvailable, '/image_id', 'must be an image that is available'),
     errorUnless(
-      size >= image.min_disk, '/size', `must be ${image.min_disk} GiB or more for this image`
+      size >= image.min_disk,
+      '/size',
+      `must be ${image.min_disk} GiB or more for this image`
     )
   ].flat()
 }
 
 export const volumeTypeErrors = (type = defaultVolumeType, pointer = '/type') =>
   errorUnless(
-    volumeTypeNames.includes(type), pointer, `must be one of ${volumeTypeNames.join(', ')}`
+    volumeTypeNames.includes(type),
+    pointer,
+    `must be one of ${volumeTypeNames.join(', ')}`
   )
 
 export function checkVolume (store: Store, input: VolumeCreate, location: string) {
@@ -44,7 +61,9 @@ export function checkVolume (store: Store, input: VolumeCreate, location: string
   rejectFields([
     // The schema of the API requires one of them; other callers can omit both.
     errorUnless(
-      size !== undefined || snapshotId !== undefined, '/size', 'is required without snapshot_id'
+      size !== undefined || snapshotId !== undefined,
+      '/size',
+      'is required without snapshot_id'
     ),
     volumeTypeErrors(input.type),
     snapshotErrors(store, input),
@@ -68,14 +87,17 @@ export function originOf ({ snapshots, volumes }: Store, input: VolumeCreate) {
 }
 
 export function rootVolumeErrors (
-  store: Store, { root_volume: root, image_id: imageId }: NodeCreate
+  store: Store,
+  { root_volume: root, image_id: imageId }: NodeCreate
 ): FieldError[] {
   if (root === undefined) return []
   const minSize = findImage(store, imageId)?.min_disk ?? 0
   const isLargeEnough = (root.size ?? Infinity) >= minSize
   return [
     ...errorUnless(
-      isLargeEnough, '/root_volume/size', `must be ${minSize} GiB or more for this image`
+      isLargeEnough,
+      '/root_volume/size',
+      `must be ${minSize} GiB or more for this image`
     ),
     ...volumeTypeErrors(root.type, '/root_volume/type')
   ]
@@ -83,7 +105,8 @@ export function rootVolumeErrors (
 
 /** Returns the GiB of a root volume. The default is the disk of the size, or more if the image needs it. */
 const sizeOf = (
-  store: Store, { root_volume: root, image_id: imageId, size_id: sizeId }: NodeCreate
+  store: Store,
+  { root_volume: root, image_id: imageId, size_id: sizeId }: NodeCreate
 ) =>
   root?.size ?? Math.max(1, sizes.get(sizeId)?.disk ?? 0, findImage(store, imageId)?.min_disk ?? 0)
 
@@ -95,7 +118,8 @@ export const rootVolumeDemand = (store: Store, input: NodeCreate, count: number)
 /** Adds the root volume of a new node, which is attached when the node runs. */
 export function addRootVolume (store: Store, node: NodeRecord, input: NodeCreate, seconds: number) {
   const {
-    type = defaultVolumeType, delete_on_termination: isDeleted = true
+    type = defaultVolumeType,
+    delete_on_termination: isDeleted = true
   } = input.root_volume ?? {}
   const stages = ['creating', 'downloading', 'attaching'].map((status) => ({ status }))
   store.volumes.add({

@@ -1,8 +1,17 @@
 import { ProblemError, type Volume, type VolumeState } from '../../../openapi/model/index.ts'
 import { describe, type VolumeService } from '../../driver.ts'
 import {
-  assertField, checkQuotas, commonFieldsOf, createRepository, findReferenced, mergeLabels,
-  scheduleSteps, tagLimits, untilGone, type Engine, type VolumeRecord
+  assertField,
+  checkQuotas,
+  commonFieldsOf,
+  createRepository,
+  findReferenced,
+  mergeLabels,
+  scheduleSteps,
+  tagLimits,
+  untilGone,
+  type Engine,
+  type VolumeRecord
 } from '../engine/index.ts'
 import { assertAttachable, chooseDevice, isRootDisk, maxVolumes } from './attachments.ts'
 import { checkVolume, originOf } from './new-volume.ts'
@@ -18,18 +27,20 @@ export const volumeCapabilities = describe<VolumeService>({
   extend: { parameters: ['size'] }
 })
 
-const states = new Map<string, VolumeState>(Object.entries({
-  creating: 'creating',
-  downloading: 'creating',
-  available: 'available',
-  reserved: 'attaching',
-  attaching: 'attaching',
-  'in-use': 'in_use',
-  detaching: 'detaching',
-  extending: 'updating',
-  deleting: 'deleting',
-  error: 'error'
-} satisfies Record<string, VolumeState>))
+const states = new Map<string, VolumeState>(Object.entries(
+  {
+    creating: 'creating',
+    downloading: 'creating',
+    available: 'available',
+    reserved: 'attaching',
+    attaching: 'attaching',
+    'in-use': 'in_use',
+    detaching: 'detaching',
+    extending: 'updating',
+    deleting: 'deleting',
+    error: 'error'
+  } satisfies Record<string, VolumeState>
+))
 
 const volumeStateOf = ({ status }: VolumeRecord): VolumeState => states.get(status) ?? 'unknown'
 
@@ -79,7 +90,10 @@ function attachmentsOf (volume: VolumeRecord): Volume['attachments'] {
 export function createVolumes (engine: Engine): VolumeService {
   const { location, quotas, delay, delays } = engine.settings
   const { reads, update, createAsync, changeAsync, findCreated } = createRepository(
-    engine, 'volume', ({ volumes }) => volumes, (data): Volume => ({
+    engine,
+    'volume',
+    ({ volumes }) => volumes,
+    (data): Volume => ({
       ...commonFieldsOf(engine, 'volumes', data),
       provider_state: data.status,
       state: volumeStateOf(data),
@@ -92,7 +106,8 @@ export function createVolumes (engine: Engine): VolumeService {
       attachments: attachmentsOf(data),
       snapshot_id: data.snapshot_id,
       image_id: data.image_id
-    }))
+    })
+  )
 
   type Stage = VolumeRecord['steps'][number]['then']
   const schedule = (stages: Stage[], end: Stage) =>
@@ -100,62 +115,67 @@ export function createVolumes (engine: Engine): VolumeService {
 
   return {
     ...reads,
-    create: (input, { operation }) => createAsync('available', (store) => {
-      checkVolume(store, input, location)
-      const origin = originOf(store, input)
-      checkQuotas(quotas, store, { volumes: 1, volume_storage: origin.size })
-      const statuses = input.image_id === undefined ? ['creating'] : ['creating', 'downloading']
-      return {
-        ...store.volumes.newRecord('vol', operation),
-        steps: schedule(statuses.map((status) => ({ status })), { status: 'available' }),
-        name: input.name ?? null,
-        status: 'creating',
-        tags: { ...input.tags },
-        ...origin,
-        availability_zone: input.availability_zone ?? `${location}-a`,
-        attachment: null
-      }
-    }),
+    create: (input, { operation }) =>
+      createAsync('available', (store) => {
+        checkVolume(store, input, location)
+        const origin = originOf(store, input)
+        checkQuotas(quotas, store, { volumes: 1, volume_storage: origin.size })
+        const statuses = input.image_id === undefined ? ['creating'] : ['creating', 'downloading']
+        return {
+          ...store.volumes.newRecord('vol', operation),
+          steps: schedule(statuses.map((status) => ({ status })), { status: 'available' }),
+          name: input.name ?? null,
+          status: 'creating',
+          tags: { ...input.tags },
+          ...origin,
+          availability_zone: input.availability_zone ?? `${location}-a`,
+          attachment: null
+        }
+      }),
     findCreated,
     update: (id, patch) => update(id, (volume) => mergeLabels(volume, patch)),
-    destroy: (id) => changeAsync(id, (volume, { snapshots }) => {
-      if (volume.status === 'deleting') return { until: untilGone }
-      assertDetached(volume)
-      if (snapshots.entries.some(({ data }) => data.volume_id === id)) {
-        throw new ProblemError('in_use', `Volume ${id} has snapshots`, {
-          hint: 'Delete its snapshots first.'
-        })
-      }
-      return { steps: schedule([{ status: 'deleting' }], { gone: true }), until: untilGone }
-    }),
-    attach: (id, input) => changeAsync(id, (volume, store) => {
-      assertDetached(volume)
-      const node = findReferenced(store.nodes, input.node_id, '/node_id', 'a node')
-      assertAttachable(node.data)
-      const device = chooseDevice(store, input)
-      const attachment = { node_id: input.node_id, device, delete_on_termination: false }
-      return {
-        steps: schedule([{ status: 'attaching', attachment }], { status: 'in-use' }),
-        until: { states: ['in_use'] }
-      }
-    }),
-    detach: (id, { node_id: nodeId }) => changeAsync(id, (volume, { nodes }) => {
-      const attachment = findAttachment(volume, nodeId)
-      assertAttachable(nodes.find(attachment.node_id)!.data)
-      return {
-        steps: schedule([{ status: 'detaching' }], { status: 'available', attachment: null }),
-        until: { states: ['available'] }
-      }
-    }),
-    extend: (id, { size }) => changeAsync(id, (volume, store) => {
-      const { status, size: present } = volume
-      assertVolumeState(volume, ['available', 'in_use'])
-      assertField(size > present, '/size', `must be more than ${present} GiB, the present size`)
-      checkQuotas(quotas, store, { volume_storage: size - present })
-      return {
-        steps: schedule([{ status: 'extending' }], { status, size }),
-        until: { states: [volumeStateOf(volume)] }
-      }
-    })
+    destroy: (id) =>
+      changeAsync(id, (volume, { snapshots }) => {
+        if (volume.status === 'deleting') return { until: untilGone }
+        assertDetached(volume)
+        if (snapshots.entries.some(({ data }) => data.volume_id === id)) {
+          throw new ProblemError('in_use', `Volume ${id} has snapshots`, {
+            hint: 'Delete its snapshots first.'
+          })
+        }
+        return { steps: schedule([{ status: 'deleting' }], { gone: true }), until: untilGone }
+      }),
+    attach: (id, input) =>
+      changeAsync(id, (volume, store) => {
+        assertDetached(volume)
+        const node = findReferenced(store.nodes, input.node_id, '/node_id', 'a node')
+        assertAttachable(node.data)
+        const device = chooseDevice(store, input)
+        const attachment = { node_id: input.node_id, device, delete_on_termination: false }
+        return {
+          steps: schedule([{ status: 'attaching', attachment }], { status: 'in-use' }),
+          until: { states: ['in_use'] }
+        }
+      }),
+    detach: (id, { node_id: nodeId }) =>
+      changeAsync(id, (volume, { nodes }) => {
+        const attachment = findAttachment(volume, nodeId)
+        assertAttachable(nodes.find(attachment.node_id)!.data)
+        return {
+          steps: schedule([{ status: 'detaching' }], { status: 'available', attachment: null }),
+          until: { states: ['available'] }
+        }
+      }),
+    extend: (id, { size }) =>
+      changeAsync(id, (volume, store) => {
+        const { status, size: present } = volume
+        assertVolumeState(volume, ['available', 'in_use'])
+        assertField(size > present, '/size', `must be more than ${present} GiB, the present size`)
+        checkQuotas(quotas, store, { volume_storage: size - present })
+        return {
+          steps: schedule([{ status: 'extending' }], { status, size }),
+          until: { states: [volumeStateOf(volume)] }
+        }
+      })
   }
 }

@@ -7,11 +7,15 @@ import { malformed } from './errors.ts'
 import { tagCreated, type Labels } from './tags.ts'
 
 /** A change that ends in one of these states. Without states, it ends with its acceptance. */
-export const toChange = (kind: ResourceKind, id: string, states: string[]): Change =>
-  ({ resources: [{ kind, id }], until: { states } })
+export const toChange = (kind: ResourceKind, id: string, states: string[]): Change => ({
+  resources: [{ kind, id }],
+  until: { states }
+})
 
-export const toDeletion = (kind: ResourceKind, id: string): Change =>
-  ({ resources: [{ kind, id }], until: { states: [], gone: true } })
+export const toDeletion = (kind: ResourceKind, id: string): Change => ({
+  resources: [{ kind, id }],
+  until: { states: [], gone: true }
+})
 
 /** References the resources that have an id. */
 export const toRefs = (kind: ResourceKind, ids: readonly (string | undefined)[]): ResourceRef[] =>

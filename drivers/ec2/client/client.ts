@@ -1,5 +1,9 @@
 import type {
-  $Command, EC2Client, EC2ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes
+  $Command,
+  EC2Client,
+  EC2ClientResolvedConfig,
+  ServiceInputTypes,
+  ServiceOutputTypes
 } from '@aws-sdk/client-ec2'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
@@ -19,10 +23,15 @@ import { createMiddleware, type Attempts } from './sdk-middleware.ts'
 
 type Sdk = typeof import('@aws-sdk/client-ec2')
 
-type Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> =
-  $Command<I, O, EC2ClientResolvedConfig, ServiceInputTypes, ServiceOutputTypes>
+type Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Command<
+  I,
+  O,
+  EC2ClientResolvedConfig,
+  ServiceInputTypes,
+  ServiceOutputTypes
+>
 
-type CommandClass = new (input: object) => Command<ServiceInputTypes, ServiceOutputTypes>
+type CommandClass = new(input: object) => Command<ServiceInputTypes, ServiceOutputTypes>
 
 type CommandOf<A extends Action> = InstanceType<Sdk[`${A}Command`]>
 
@@ -33,8 +42,8 @@ export type Action = ActionOfCommand<keyof Sdk>
 
 export type ActionInput<A extends Action> = CommandOf<A>['input']
 
-export type ActionOutput<A extends Action> =
-  CommandOf<A> extends Command<ActionInput<A>, infer Output> ? Output : never
+export type ActionOutput<A extends Action> = CommandOf<A> extends
+Command<ActionInput<A>, infer Output> ? Output : never
 
 export interface ClientOptions {
   /** Region, for the signature and the address. */
@@ -58,19 +67,22 @@ export interface ChangeOptions {
 
 export interface Client {
   /** Sends an action that changes nothing. Repeats it after throttling and after connection failures. */
-  read<A extends Action> (action: A, input: ActionInput<A>, call: Call): Promise<ActionOutput<A>>
+  read<A extends Action>(action: A, input: ActionInput<A>, call: Call): Promise<ActionOutput<A>>
   /** Sends a read and returns the body of the response as text, for responses that the SDK cannot parse. */
-  readText<A extends Action> (action: A, input: ActionInput<A>, call: Call): Promise<string>
+  readText<A extends Action>(action: A, input: ActionInput<A>, call: Call): Promise<string>
   /**
    * Sends a change. Repeats it only if the cloud certainly did nothing, or if it is idempotent. If the change may have
    * been made, the error has `outcomeUnknown`.
    */
-  change<A extends Action> (
-    action: A, input: ActionInput<A>, call: Call, options?: ChangeOptions
+  change<A extends Action>(
+    action: A,
+    input: ActionInput<A>,
+    call: Call,
+    options?: ChangeOptions
   ): Promise<ActionOutput<A>>
   /** Drops the credentials; the next call reads them again. */
-  refresh (): void
-  close (): Promise<void>
+  refresh(): void
+  close(): Promise<void>
 }
 
 interface SendOptions extends ChangeOptions {
@@ -91,7 +103,10 @@ const silentLogger = { debug () {}, info () {}, warn () {}, error () {} }
  * for it. Retries, their quota and the adaptive rate are the SDK's own; sdk-middleware.ts decides what may be repeated.
  * Throws an Error if the file of the certificate authority cannot be read.
  */
-export function createClient (options: ClientOptions, { cloud, timeout, maxInFlight, limit }: Context): Client {
+export function createClient (
+  options: ClientOptions,
+  { cloud, timeout, maxInFlight, limit }: Context
+): Client {
   const sockets = { keepAlive: true, maxSockets: maxInFlight }
   const httpAgent = new HttpAgent(sockets)
   const httpsAgent = new HttpsAgent({
@@ -142,7 +157,10 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
     // A copy, because the middleware identifies a call by its input object.
     const command = new Command({ ...input })
     const attempts = middleware.track(command.input, {
-      action, repeatable: read || idempotent, onBody, traceparent: call.traceparent
+      action,
+      repeatable: read || idempotent,
+      onBody,
+      traceparent: call.traceparent
     })
     const started = performance.now()
     try {
@@ -159,17 +177,27 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
     }
   }
 
-  const send = <A extends Action>(action: A, input: ActionInput<A>, call: Call, options: SendOptions) =>
-    limit(() => sendNow(action, input, call, options), call.signal)
+  const send = <A extends Action>(
+    action: A,
+    input: ActionInput<A>,
+    call: Call,
+    options: SendOptions
+  ) => limit(() => sendNow(action, input, call, options), call.signal)
 
   return {
     read: (action, input, call) => send(action, input, call, { read: true }),
     async readText (action, input, call) {
       let text = ''
-      await send(action, input, call, { read: true, onBody: (body) => { text = body } })
+      await send(action, input, call, {
+        read: true,
+        onBody: (body) => {
+          text = body
+        }
+      })
       return text
     },
-    change: (action, input, call, options) => send(action, input, call, { ...options, read: false }),
+    change: (action, input, call, options) =>
+      send(action, input, call, { ...options, read: false }),
     refresh () {
       // Running calls end on the old client. The agents keep the sockets open.
       loaded = undefined
@@ -185,7 +213,10 @@ export function createClient (options: ClientOptions, { cloud, timeout, maxInFli
 
 /** Explains why a call ended: by its own signal, by a refusal of the cloud, or by the connection. */
 function explainFailure (
-  error: unknown, { signal }: Call, read: boolean, { inFlight, lastRefusal }: Attempts
+  error: unknown,
+  { signal }: Call,
+  read: boolean,
+  { inFlight, lastRefusal }: Attempts
 ): ProblemError {
   if (!signal.aborted) return toProblemError(error, read)
   const { reason } = signal

@@ -6,7 +6,14 @@ import { runSteps } from '../../common/steps.ts'
 import type { Cloud } from './cloud.ts'
 import { createRecentIds, readUntilSettled } from './consistency.ts'
 import { malformed, notFound } from './errors.ts'
-import { findById, toFilters, toIdFilter, toPageParameters, type FilterRules, type PageSizes } from './lists.ts'
+import {
+  findById,
+  toFilters,
+  toIdFilter,
+  toPageParameters,
+  type FilterRules,
+  type PageSizes
+} from './lists.ts'
 import { labelOrRollBack } from './rollback.ts'
 import { checkEc2Tags, labelSteps, type Labels } from './tags.ts'
 
@@ -26,12 +33,12 @@ export interface CollectionOptions<Raw, T> {
   idKey: keyof Raw
   /** Name of the cloud's filter on ids. Undefined if the list is not polled. */
   idFilter?: string
-  read (request: ListRequest, call: Call): Promise<ProviderPage<Raw>>
+  read(request: ListRequest, call: Call): Promise<ProviderPage<Raw>>
   /** Undefined if the action has no pages. */
   pageSizes?: PageSizes
   filterRules: FilterRules
   /** Maps a whole page, so that related resources are read once for all of it. */
-  map (raws: readonly Raw[], extra: boolean, call: Call): Promise<T[]>
+  map(raws: readonly Raw[], extra: boolean, call: Call): Promise<T[]>
 }
 
 /** Lists and reads the resources of one kind. `recent` keeps the ids of new ones. */
@@ -40,17 +47,24 @@ export function createCollection<Raw, T> (options: CollectionOptions<Raw, T>) {
   const recent = createRecentIds()
 
   /** Reads a resource in the cloud's own form. Throws resource_not_found. */
-  const find = (id: string, call: Call): Promise<Raw> => recent.read(id, call, async () => {
-    const { items } = await read({ ids: [id] }, call)
-    const found = findById(items, id, idKey)
-    if (found === undefined) throw notFound(itemName, id)
-    return found
-  })
+  const find = (id: string, call: Call): Promise<Raw> =>
+    recent.read(id, call, async () => {
+      const { items } = await read({ ids: [id] }, call)
+      const found = findById(items, id, idKey)
+      if (found === undefined) throw notFound(itemName, id)
+      return found
+    })
 
   const service: ReadService<T> = {
     async list ({ limit, token, filters, extra, ids }, call) {
-      const page = pageSizes === undefined ? {} : toPageParameters(cloud, { limit, token }, pageSizes)
-      const Filters = toFilters(filters, filterRules, idFilter === undefined ? [] : toIdFilter(idFilter, ids))
+      const page = pageSizes === undefined
+        ? {}
+        : toPageParameters(cloud, { limit, token }, pageSizes)
+      const Filters = toFilters(
+        filters,
+        filterRules,
+        idFilter === undefined ? [] : toIdFilter(idFilter, ids)
+      )
       const { items, next = null } = await read({ Filters, ...page }, call)
       return { items: await map(items, extra, call), next }
     },
@@ -65,7 +79,7 @@ export function createCollection<Raw, T> (options: CollectionOptions<Raw, T>) {
 }
 
 export interface DirectCollectionOptions<Raw, T> extends CollectionOptions<Raw, T> {
-  remove (id: string, call: Call): Promise<unknown>
+  remove(id: string, call: Call): Promise<unknown>
 }
 
 interface LabelPatch {
@@ -74,7 +88,9 @@ interface LabelPatch {
 }
 
 /** Lists, reads, changes and deletes resources that the cloud creates and deletes at once. */
-export function createDirectCollection<Raw, T extends { state: string }> (options: DirectCollectionOptions<Raw, T>) {
+export function createDirectCollection<Raw, T extends { state: string }> (
+  options: DirectCollectionOptions<Raw, T>
+) {
   const { cloud, itemName, remove } = options
   const { service, find, recent } = createCollection(options)
 

@@ -14,10 +14,11 @@ const maxPause = 1_000
 export const isMissing = (error: unknown) => isProblem(error, 'resource_not_found')
 
 /** Ignores that a resource to delete is missing, because an earlier attempt or its owner's end has deleted it. */
-export const ignoreMissing = <T>(change: Promise<T>): Promise<T | undefined> => change.catch((error: unknown) => {
-  if (isMissing(error)) return undefined
-  throw error
-})
+export const ignoreMissing = <T>(change: Promise<T>): Promise<T | undefined> =>
+  change.catch((error: unknown) => {
+    if (isMissing(error)) return undefined
+    throw error
+  })
 
 const pauseFor = (milliseconds: number, { signal }: Call) =>
   sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
@@ -41,7 +42,9 @@ export async function retryWhileMissing<T> (call: Call, run: () => Promise<T>): 
 
 /** Reads until `isTransitioning` is false. After 10 s it returns the last result. */
 export async function readUntilSettled<T> (
-  call: Call, read: () => Promise<T>, isTransitioning: (item: T) => boolean
+  call: Call,
+  read: () => Promise<T>,
+  isTransitioning: (item: T) => boolean
 ): Promise<T> {
   const deadline = performance.now() + maxStateWait
   for (let pause = firstPause; ; pause = Math.min(pause * 2, maxPause)) {

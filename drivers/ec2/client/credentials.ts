@@ -23,28 +23,37 @@ type Provider = ReturnType<typeof import('@aws-sdk/credential-providers')['fromI
  * they are needed.
  */
 export async function readCredentials (
-  settings: CredentialSettings, secrets: Context['secrets']
+  settings: CredentialSettings,
+  secrets: Context['secrets']
 ): Promise<Credentials> {
   const own = await createOwnProvider(settings)
   const { role_arn: RoleArn, location: region, sts_endpoint: endpoint } = settings
   if (RoleArn === undefined) return registering(own, secrets)
   const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers')
-  return registering(fromTemporaryCredentials({
-    masterCredentials: registering(own, secrets),
-    params: { RoleArn, RoleSessionName: 'cloud-orchestrator' },
-    clientConfig: { region, endpoint }
-  }), secrets)
+  return registering(
+    fromTemporaryCredentials({
+      masterCredentials: registering(own, secrets),
+      params: { RoleArn, RoleSessionName: 'cloud-orchestrator' },
+      clientConfig: { region, endpoint }
+    }),
+    secrets
+  )
 }
 
-const registering = (provider: Provider, secrets: Context['secrets']): Provider => async (caller) => {
-  const identity = await provider(caller)
-  secrets.add(identity.secretAccessKey)
-  secrets.add(identity.sessionToken)
-  return identity
-}
+const registering =
+  (provider: Provider, secrets: Context['secrets']): Provider => async (caller) => {
+    const identity = await provider(caller)
+    secrets.add(identity.secretAccessKey)
+    secrets.add(identity.sessionToken)
+    return identity
+  }
 
 async function createOwnProvider (settings: CredentialSettings): Promise<Provider> {
-  const { access_key_id: accessKeyId, secret_access_key: secretAccessKey, session_token: sessionToken } = settings
+  const {
+    access_key_id: accessKeyId,
+    secret_access_key: secretAccessKey,
+    session_token: sessionToken
+  } = settings
   if (accessKeyId !== undefined && secretAccessKey !== undefined) {
     return async () => ({ accessKeyId, secretAccessKey, sessionToken })
   }

@@ -26,20 +26,29 @@ export const codeOf = (error: unknown): string => {
 }
 
 /** Returns the HTTP status of an error; undefined if there was no response. */
-export const statusOf = (error: unknown): number | undefined => (error as ServiceError).$metadata?.httpStatusCode
+export const statusOf = (error: unknown): number | undefined =>
+  (error as ServiceError).$metadata?.httpStatusCode
 
 const startingWith = (...words: string[]) => new RegExp(`^(${words.join('|')})`)
 
 const throttling = startingWith(
-  'RequestLimitExceeded', 'Throttl', 'RequestThrottled', 'EC2Throttled', 'BandwidthLimitExceeded', 'SlowDown',
+  'RequestLimitExceeded',
+  'Throttl',
+  'RequestThrottled',
+  'EC2Throttled',
+  'BandwidthLimitExceeded',
+  'SlowDown',
   'TooManyRequests'
 )
 
-export const isThrottling = (error: unknown) => throttling.test(codeOf(error)) || statusOf(error) === 429
+export const isThrottling = (error: unknown) =>
+  throttling.test(codeOf(error)) || statusOf(error) === 429
 
 /** Creates the error for a response that makes no sense. */
 export const malformed = (message: string, read = true) =>
-  new ProblemError('provider_error', message, { outcomeUnknown: isOutcomeUnknown({ read, answer: 'malformed' }) })
+  new ProblemError('provider_error', message, {
+    outcomeUnknown: isOutcomeUnknown({ read, answer: 'malformed' })
+  })
 
 /** Creates the error for a resource that does not exist. */
 export const notFound = (itemName: string, id: string) =>
@@ -54,15 +63,32 @@ export const providerCodeOf = (error: unknown) =>
   error instanceof ProblemError ? error.details.provider_error?.code ?? '' : ''
 
 const authFailures = startingWith(
-  'AuthFailure', 'InvalidClientTokenId', 'InvalidAccessKeyId', 'SignatureDoesNotMatch', 'UnrecognizedClient',
-  'ExpiredToken', 'RequestExpired', 'RequestTimeTooSkewed', 'RequestInTheFuture', 'InvalidSignature',
-  'MissingAuthenticationToken', 'IncompleteSignature', 'InvalidSecurity', 'CredentialsProviderError',
+  'AuthFailure',
+  'InvalidClientTokenId',
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'UnrecognizedClient',
+  'ExpiredToken',
+  'RequestExpired',
+  'RequestTimeTooSkewed',
+  'RequestInTheFuture',
+  'InvalidSignature',
+  'MissingAuthenticationToken',
+  'IncompleteSignature',
+  'InvalidSecurity',
+  'CredentialsProviderError',
   'TokenProviderError'
 )
 
 const permissionFailures = startingWith(
-  'UnauthorizedOperation', 'Unauthorized', 'AccessDenied', 'OptInRequired', 'Blocked', 'PendingVerification',
-  'PendingSnapshotLimit', 'AccountDisabled'
+  'UnauthorizedOperation',
+  'Unauthorized',
+  'AccessDenied',
+  'OptInRequired',
+  'Blocked',
+  'PendingVerification',
+  'PendingSnapshotLimit',
+  'AccountDisabled'
 )
 
 /**
@@ -113,15 +139,21 @@ function toProblemCode (code: string, status: number): ProblemCode {
 const clockErrors = /^(RequestExpired|RequestTimeTooSkewed|RequestInTheFuture)/
 
 function hintOf (code: string, problem: ProblemCode) {
-  if (clockErrors.test(code)) return 'The clocks of this server and of the cloud differ: set the clock by NTP.'
-  return problem === 'provider_capacity' ? 'Try another size or availability zone, or try later.' : undefined
+  if (clockErrors.test(code)) {
+    return 'The clocks of this server and of the cloud differ: set the clock by NTP.'
+  }
+  return problem === 'provider_capacity'
+    ? 'Try another size or availability zone, or try later.'
+    : undefined
 }
 
 const requestIdOf = ({ $metadata, RequestID, RequestId, requestId }: ServiceError) =>
   $metadata?.requestId ?? RequestID ?? RequestId ?? requestId ?? null
 
 function messageOf ({ message = '', $fault: fault }: ServiceError) {
-  return fault === undefined || message === '' || unreadable.test(message) ? null : message.slice(0, 1000)
+  return fault === undefined || message === '' || unreadable.test(message)
+    ? null
+    : message.slice(0, 1000)
 }
 
 /**
@@ -145,13 +177,21 @@ export function toProblemError (error: unknown, read: boolean): ProblemError {
   const problem = toProblemCode(code, status)
   const message = messageOf(serviceError)
   const details = {
-    provider_error: { code: code === '' ? String(status) : code, message, request_id: requestIdOf(serviceError) },
+    provider_error: {
+      code: code === '' ? String(status) : code,
+      message,
+      request_id: requestIdOf(serviceError)
+    },
     cause: error,
     outcomeUnknown: isOutcomeUnknown({ read, answer: status, cloud: 'ec2', code })
   }
   const hint = hintOf(code, problem)
   // An undefined hint would replace the hint of the catalogue.
-  return new ProblemError(problem, message ?? `The cloud answered ${status}`, hint ? { ...details, hint } : details)
+  return new ProblemError(
+    problem,
+    message ?? `The cloud answered ${status}`,
+    hint ? { ...details, hint } : details
+  )
 }
 
 function explainNoResponse (error: unknown, read: boolean) {
@@ -161,10 +201,16 @@ function explainNoResponse (error: unknown, read: boolean) {
     const outcomeUnknown = isOutcomeUnknown({ read, answer: 'lost' })
     return new ProblemError('provider_timeout', detail, { cause: error, outcomeUnknown })
   }
-  if (name !== 'CredentialsProviderError' && name !== 'TokenProviderError') return explainTransport(error, read)
+  if (name !== 'CredentialsProviderError' && name !== 'TokenProviderError') {
+    return explainTransport(error, read)
+  }
   // The SDK sent nothing.
-  return new ProblemError('provider_auth_failed', `Reading the credentials failed: ${message ?? name}`, {
-    cause: error,
-    hint: 'Check access_key_id, secret_access_key, profile and role_arn of this cloud.'
-  })
+  return new ProblemError(
+    'provider_auth_failed',
+    `Reading the credentials failed: ${message ?? name}`,
+    {
+      cause: error,
+      hint: 'Check access_key_id, secret_access_key, profile and role_arn of this cloud.'
+    }
+  )
 }

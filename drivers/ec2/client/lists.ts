@@ -17,7 +17,9 @@ export interface PageParameters {
 
 /** Returns the parameters of a page; none if the cloud sends each list whole. */
 export function toPageParameters (
-  { dialect }: Cloud, { limit, token }: Pick<ListQuery, 'limit' | 'token'>, [smallest, largest]: PageSizes
+  { dialect }: Cloud,
+  { limit, token }: Pick<ListQuery, 'limit' | 'token'>,
+  [smallest, largest]: PageSizes
 ): PageParameters {
   if (!dialect.paged) return {}
   return { MaxResults: Math.min(Math.max(limit, smallest), largest), NextToken: token ?? undefined }
@@ -61,7 +63,8 @@ export function readAllPages<A extends Action, Key extends ListKey<A>> (
 }
 
 /** Whether two ids are equal. The cloud ignores their case. */
-export const isSameId = (id: unknown, other: string) => String(id).toLowerCase() === other.toLowerCase()
+export const isSameId = (id: unknown, other: string) =>
+  String(id).toLowerCase() === other.toLowerCase()
 
 /** Finds a resource by its id, which is the field `key`. */
 export const findById = <T>(items: readonly T[], id: string, key: keyof T) =>
@@ -75,7 +78,10 @@ const toExactValue = (value: string) => value.replace(/[\\?*]/g, '\\$&')
 export const patternRule = (name: string): FilterRule => ({ name, toValues: toPattern })
 
 /** A filter whose value has no wildcards. */
-export const exactRule = (name: string): FilterRule => ({ name, toValues: (value) => [toExactValue(value)] })
+export const exactRule = (name: string): FilterRule => ({
+  name,
+  toValues: (value) => [toExactValue(value)]
+})
 
 /** The filter on the name of resources whose name is their tag `Name`. */
 export const nameRule = patternRule('tag:Name')
@@ -86,15 +92,19 @@ export const maxFilterValues = 200
 export type FilterRules = Readonly<Record<string, FilterRule>>
 
 /** Translates the values of a state filter with the table that maps the cloud's states to those of the API. */
-export function toStatuses (states: Readonly<Record<string, string>>, state: string): string[] | undefined {
+export function toStatuses (
+  states: Readonly<Record<string, string>>,
+  state: string
+): string[] | undefined {
   const statuses = Object.keys(states).filter((status) => states[status] === state)
   // If the cloud has no such state, the core filters the whole list.
   return statuses.length === 0 ? undefined : statuses
 }
 
 /** The filters of a list that has these rules. */
-export const filterNames = <Rules extends FilterRules>(rules: Rules) =>
-  [...Object.keys(rules) as (keyof Rules & string)[], 'tag' as const]
+export const filterNames = <Rules extends FilterRules>(
+  rules: Rules
+) => [...Object.keys(rules) as (keyof Rules & string)[], 'tag' as const]
 
 /** Translates `key=value` or `key`. With several `=` the key is unknown, so the core filters the whole list. */
 function toTagFilter (tag: string): Filter[] {
@@ -109,7 +119,11 @@ export const toIdFilter = (name: string, ids: readonly string[] = []): Filter[] 
   ids.length === 0 || ids.length > maxFilterValues ? [] : [{ Name: name, Values: [...ids] }]
 
 /** Translates the filters that the cloud can apply, and adds others; undefined if there are none. */
-export function toFilters (filters: Filters, rules: FilterRules, others: readonly Filter[] = []): Filter[] | undefined {
+export function toFilters (
+  filters: Filters,
+  rules: FilterRules,
+  others: readonly Filter[] = []
+): Filter[] | undefined {
   const translated = translateFilters(filters, rules, maxFilterValues)
     .map(({ name, values }): Filter => ({ Name: name, Values: [...values] }))
   const all = [...others, ...translated, ...(filters['tag'] ?? []).flatMap(toTagFilter)]

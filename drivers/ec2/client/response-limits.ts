@@ -15,7 +15,9 @@ export function limitResponses (handler: RequestHandler, timeout: number) {
     const controller = new AbortController()
     const timer = setTimeout(() => controller.abort(timedOut()), timeout)
     const { abortSignal: own } = (options ?? {}) as { abortSignal?: AbortSignal }
-    const abortSignal = own === undefined ? controller.signal : AbortSignal.any([controller.signal, own])
+    const abortSignal = own === undefined
+      ? controller.signal
+      : AbortSignal.any([controller.signal, own])
     try {
       const result = await handle(request, { ...options, abortSignal })
       // The SDK accepts a body of bytes in place of a stream.
@@ -45,9 +47,14 @@ async function collect (body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   } catch (cause) {
     if (cause instanceof ProblemError) throw cause
     // The SDK decides by the cause whether it may try again.
-    throw new ProblemError('provider_error', 'The connection to the cloud broke before its answer was complete', {
-      cause, outcomeUnknown: true
-    })
+    throw new ProblemError(
+      'provider_error',
+      'The connection to the cloud broke before its answer was complete',
+      {
+        cause,
+        outcomeUnknown: true
+      }
+    )
   }
   return chunks.length === 1 ? Buffer.from(chunks[0]!) : Buffer.concat(chunks)
 }

@@ -20,14 +20,16 @@ export interface Attempts {
   /** The error of the last attempt that ended. */
   lastRefusal: unknown
   /** Returns the original error of an error that the SDK throws. */
-  unwrap (error: unknown): unknown
+  unwrap(error: unknown): unknown
 }
 
 interface TrackedCall extends Attempts, TrackOptions {
   repeats: number
 }
 
-interface SdkRequest { headers: Record<string, string> }
+interface SdkRequest {
+  headers: Record<string, string>
+}
 
 interface SdkResponse {
   statusCode: number
@@ -110,7 +112,9 @@ export function createMiddleware (strip: Readonly<Record<string, readonly string
       // After the signature, which must not cover it: proxies on the way may change it (W3C Trace Context, section 3).
       middlewareStack.add((next) => async (args) => {
         const traceparent = calls.get(args.input)?.traceparent
-        if (traceparent !== undefined) (args.request as SdkRequest).headers['traceparent'] = traceparent
+        if (traceparent !== undefined) {
+          ;(args.request as SdkRequest).headers['traceparent'] = traceparent
+        }
         return next(args)
       }, { step: 'deserialize', priority: 'low', name: 'orchestratorTrace' })
 

@@ -20,10 +20,13 @@ const tagRules: TagRules = {
 }
 
 /** Throws validation_failed for tags that the cloud would refuse. */
-export const checkEc2Tags = (tags?: Readonly<Record<string, string | null>>) => checkTags(tags, tagRules)
+export const checkEc2Tags = (tags?: Readonly<Record<string, string | null>>) =>
+  checkTags(tags, tagRules)
 
 /** Reads name and tags of a resource. A resource without a tag `Name` has no name. */
-export function readTags (list: readonly Tag[] = []): { name: string | null, tags: Record<string, string> } {
+export function readTags (
+  list: readonly Tag[] = []
+): { name: string | null, tags: Record<string, string> } {
   const all: Record<string, string> = {}
   let name: string | null = null
   for (const { Key: key, Value: value = '' } of list) {
@@ -35,7 +38,9 @@ export function readTags (list: readonly Tag[] = []): { name: string | null, tag
 
 /** The fields that all resources have. */
 export function toCommonFields (
-  { Tags: list }: { Tags?: Tag[] }, { id, cloud, driver, location, self }: Identity, state: string | undefined
+  { Tags: list }: { Tags?: Tag[] },
+  { id, cloud, driver, location, self }: Identity,
+  state: string | undefined
 ) {
   const { name, tags } = readTags(list)
   // Field by field: V8 takes a hundred times as long for an object that begins with a spread.
@@ -72,7 +77,11 @@ export interface TagParameters {
 }
 
 /** Returns the tags of a create request, for a resource of this type; none if the cloud does not accept them. */
-export function toTagParameters ({ dialect }: Cloud, type: ResourceType, labels: Labels): TagParameters {
+export function toTagParameters (
+  { dialect }: Cloud,
+  type: ResourceType,
+  labels: Labels
+): TagParameters {
   const tags = toTagList(labels)
   if (!dialect.tagsOnCreate || tags.length === 0) return {}
   return { TagSpecifications: [{ ResourceType: type, Tags: tags }] }
@@ -82,7 +91,12 @@ export function toTagParameters ({ dialect }: Cloud, type: ResourceType, labels:
  * Sets the tags of new resources, if the cloud did not accept them with the creation. The error of a failure names the
  * resources, which exist without their tags.
  */
-export async function tagCreated (cloud: Cloud, ids: readonly string[], labels: Labels, call: Call): Promise<void> {
+export async function tagCreated (
+  cloud: Cloud,
+  ids: readonly string[],
+  labels: Labels,
+  call: Call
+): Promise<void> {
   if (cloud.dialect.tagsOnCreate) return
   try {
     await setTags(cloud, ids, toTagList(labels), call)
@@ -94,10 +108,18 @@ export async function tagCreated (cloud: Cloud, ids: readonly string[], labels: 
 }
 
 /** Sets tags of resources, which may be new. */
-export async function setTags ({ client }: Cloud, ids: readonly string[], tags: Tag[], call: Call): Promise<void> {
+export async function setTags (
+  { client }: Cloud,
+  ids: readonly string[],
+  tags: Tag[],
+  call: Call
+): Promise<void> {
   if (tags.length === 0) return
   const input = { Resources: [...ids], Tags: tags }
-  await retryWhileMissing(call, () => client.change('CreateTags', input, call, { idempotent: true }))
+  await retryWhileMissing(
+    call,
+    () => client.change('CreateTags', input, call, { idempotent: true })
+  )
 }
 
 type TagPatch = Readonly<Record<string, string | null>>
@@ -109,14 +131,21 @@ async function patchTags (cloud: Cloud, id: string, patch: TagPatch, call: Call)
   await setTags(cloud, [id], changed, call)
   const removed = entries.filter(([, value]) => value === null).map(([Key]) => ({ Key }))
   if (removed.length === 0) return
-  await cloud.client.change('DeleteTags', { Resources: [id], Tags: removed }, call, { idempotent: true })
+  await cloud.client.change('DeleteTags', { Resources: [id], Tags: removed }, call, {
+    idempotent: true
+  })
 }
 
 export const setName = (cloud: Cloud, id: string, name: string, call: Call) =>
   setTags(cloud, [id], [{ Key: nameKey, Value: name }], call)
 
 /** The steps of an update of name and tags. */
-export const labelSteps = (cloud: Cloud, id: string, labels: { name?: string, tags?: TagPatch }, call: Call) => [
+export const labelSteps = (
+  cloud: Cloud,
+  id: string,
+  labels: { name?: string, tags?: TagPatch },
+  call: Call
+) => [
   ...step('name', labels.name, (value) => setName(cloud, id, value, call)),
   ...step('tags', labels.tags, (value) => patchTags(cloud, id, value, call))
 ]
@@ -130,4 +159,7 @@ export const hasOperationTag = ({ Tags: tags = [] }: ResourceWithTags) =>
   tags.some(({ Key: key }) => key === operationKey)
 
 /** The filter that finds what an operation created. */
-export const toOperationFilter = (operation: string) => ({ Name: `tag:${operationKey}`, Values: [operation] })
+export const toOperationFilter = (operation: string) => ({
+  Name: `tag:${operationKey}`,
+  Values: [operation]
+})

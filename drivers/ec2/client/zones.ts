@@ -6,7 +6,13 @@ import { readPage } from './lists.ts'
 
 /** Reads the availability zones of the region. */
 export async function readZones (client: Client, call: Call): Promise<AvailabilityZone[]> {
-  const { items } = await readPage(client, 'DescribeAvailabilityZones', 'AvailabilityZones', {}, call)
+  const { items } = await readPage(
+    client,
+    'DescribeAvailabilityZones',
+    'AvailabilityZones',
+    {},
+    call
+  )
   return items
 }
 
@@ -19,9 +25,13 @@ export function createDefaultZone (client: Client) {
     async read (call: Call): Promise<string> {
       if (zone !== undefined) return zone
       const zones = await readZones(client, call)
-      const names = zones.flatMap(({ State: state, ZoneName: name }) => state === 'available' && name ? [name] : [])
+      const names = zones.flatMap(({ State: state, ZoneName: name }) =>
+        state === 'available' && name ? [name] : []
+      )
       zone = names.sort()[0]
-      if (zone === undefined) throw new ProblemError('provider_capacity', 'This cloud has no available zone')
+      if (zone === undefined) {
+        throw new ProblemError('provider_capacity', 'This cloud has no available zone')
+      }
       return zone
     },
     refresh () {

@@ -8,7 +8,9 @@ import type { PriceOf } from './prices.ts'
 /** Largest page of DescribeInstanceTypes. */
 const pageSize = 100
 
-const toGpu = ({ Manufacturer: maker, Name: name, Count: count, MemoryInfo: memory }: GpuDeviceInfo) => ({
+const toGpu = (
+  { Manufacturer: maker, Name: name, Count: count, MemoryInfo: memory }: GpuDeviceInfo
+) => ({
   name: [maker, name].filter((word) => word !== undefined).join(' ') || null,
   count: count ?? 1,
   memory: memory?.SizeInMiB ?? null
@@ -50,7 +52,9 @@ export function toSize (type: InstanceTypeInfo, identity: Identity, price: Size[
 
 /** Reads all instance types of the region. */
 export async function readInstanceTypes (
-  { client, identify: identifyIn, location }: Cloud, priceOf: PriceOf, call: Call
+  { client, identify: identifyIn, location }: Cloud,
+  priceOf: PriceOf,
+  call: Call
 ): Promise<Size[]> {
   const identify = identifyIn('sizes')
   const input = { MaxResults: pageSize }

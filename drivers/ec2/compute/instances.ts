@@ -7,7 +7,11 @@ export const maxInstances = 100
 export const instancePageSizes = [5, maxInstances] as const
 
 /** Reads a page of instances. The cloud groups them by reservation. */
-export async function readInstances (client: Client, input: DescribeInstancesCommandInput, call: Call) {
+export async function readInstances (
+  client: Client,
+  input: DescribeInstancesCommandInput,
+  call: Call
+) {
   const { items, next } = await readPage(client, 'DescribeInstances', 'Reservations', input, call)
   return { items: items.flatMap(({ Instances: instances = [] }) => instances), next }
 }

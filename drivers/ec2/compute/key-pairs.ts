@@ -4,12 +4,19 @@ import type { Call } from '../../call.ts'
 import { describe, type Identity, type KeyPairService } from '../../driver.ts'
 import { invalid } from '../../common/invalid.ts'
 import {
-  malformed, notFound, readPage, readTags, retryWhileMissing, type Cloud, type Dialect
+  malformed,
+  notFound,
+  readPage,
+  readTags,
+  retryWhileMissing,
+  type Cloud,
+  type Dialect
 } from '../client/index.ts'
 
-export const describeKeyPairs = ({ keyTypes }: Dialect) => describe<KeyPairService>({
-  create: { parameters: ['name', 'public_key', ...(keyTypes ? ['type'] as const : [])] }
-})
+export const describeKeyPairs = ({ keyTypes }: Dialect) =>
+  describe<KeyPairService>({
+    create: { parameters: ['name', 'public_key', ...(keyTypes ? ['type'] as const : [])] }
+  })
 
 const importRefusals = [
   { pattern: /^InvalidKey\.|^InvalidKeyPair\.Format|PublicKey/, pointer: '/public_key' }
@@ -22,7 +29,11 @@ export interface KeyPairMapping {
 }
 
 /** Maps a key pair. */
-export function toKeyPair (raw: KeyPairInfo, identity: Identity, { secret, extra }: KeyPairMapping): KeyPair {
+export function toKeyPair (
+  raw: KeyPairInfo,
+  identity: Identity,
+  { secret, extra }: KeyPairMapping
+): KeyPair {
   return {
     ...identity,
     name: raw.KeyName ?? null,
@@ -45,7 +56,10 @@ export function createKeyPairs ({ client, dialect, identify: identifyIn }: Cloud
   const options = dialect.keyTypes ? { IncludePublicKey: true } : {}
 
   const read = async (name: string, call: Call): Promise<KeyPairInfo> => {
-    const { KeyPairs: pairs = [] } = await client.read('DescribeKeyPairs', { ...options, KeyNames: [name] }, call)
+    const { KeyPairs: pairs = [] } = await client.read('DescribeKeyPairs', {
+      ...options,
+      KeyNames: [name]
+    }, call)
     const found = pairs.find(({ KeyName: keyName }) => keyName === name)
     if (found === undefined) throw notFound('key pair', name)
     return found
@@ -54,7 +68,9 @@ export function createKeyPairs ({ client, dialect, identify: identifyIn }: Cloud
   const importKey = async (name: string, publicKey: string, call: Call) => {
     const input = { KeyName: name, PublicKeyMaterial: Buffer.from(publicKey) }
     await client.change('ImportKeyPair', input, call, { refusals: importRefusals })
-    return toKeyPair(await retryWhileMissing(call, () => read(name, call)), identify(name), { extra: false })
+    return toKeyPair(await retryWhileMissing(call, () => read(name, call)), identify(name), {
+      extra: false
+    })
   }
 
   /** The cloud shows the private key once, so a failure of a later call must not lose the key. */
@@ -62,7 +78,10 @@ export function createKeyPairs ({ client, dialect, identify: identifyIn }: Cloud
     const created = await client.change('CreateKeyPair', { KeyName: name, KeyType: type }, call)
     const { KeyMaterial: secret, KeyName, KeyFingerprint } = created
     if (secret === undefined) throw malformed('The response of the cloud has no private key', false)
-    const pair = await retryWhileMissing(call, () => read(name, call)).catch(() => ({ KeyName, KeyFingerprint }))
+    const pair = await retryWhileMissing(call, () => read(name, call)).catch(() => ({
+      KeyName,
+      KeyFingerprint
+    }))
     return toKeyPair(pair, identify(name), { secret, extra: false })
   }
 
@@ -70,7 +89,10 @@ export function createKeyPairs ({ client, dialect, identify: identifyIn }: Cloud
     /** The cloud lists key pairs without pages. */
     async list ({ extra }, call) {
       const { items } = await readPage(client, 'DescribeKeyPairs', 'KeyPairs', options, call)
-      return { items: items.map((raw) => toKeyPair(raw, identify(raw.KeyName ?? ''), { extra })), next: null }
+      return {
+        items: items.map((raw) => toKeyPair(raw, identify(raw.KeyName ?? ''), { extra })),
+        next: null
+      }
     },
 
     get: async (id, { extra }, call) => toKeyPair(await read(id, call), identify(id), { extra }),

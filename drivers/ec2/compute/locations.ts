@@ -19,14 +19,23 @@ const toRegion = (id: string, identity: Identity, extra: boolean): Location => (
 })
 
 /** It is unknown whether an `impaired` or `constrained` zone accepts a create. */
-const availability: Readonly<Record<string, boolean>> = { available: true, information: true, unavailable: false }
+const availability: Readonly<Record<string, boolean>> = {
+  available: true,
+  information: true,
+  unavailable: false
+}
 
 function toZoneState (available: boolean | null) {
   if (available === null) return 'unknown'
   return available ? 'available' : 'unavailable'
 }
 
-export function toZone (zone: AvailabilityZone, region: string, identity: Identity, extra: boolean): Location {
+export function toZone (
+  zone: AvailabilityZone,
+  region: string,
+  identity: Identity,
+  extra: boolean
+): Location {
   const available = availability[zone.State ?? ''] ?? null
   return {
     ...identity,
@@ -42,7 +51,9 @@ export function toZone (zone: AvailabilityZone, region: string, identity: Identi
 }
 
 /** The region of the cloud, which the cloud does not list, and its availability zones. Their names are their ids. */
-export function createLocations ({ client, location: region, identify: identifyIn }: Cloud): ReadService<Location> {
+export function createLocations (
+  { client, location: region, identify: identifyIn }: Cloud
+): ReadService<Location> {
   const identify = identifyIn('locations')
 
   const readLocations = async (extra: boolean, call: Call) => {

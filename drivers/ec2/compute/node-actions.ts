@@ -5,12 +5,17 @@ import { explaining } from '../../common/refusals.ts'
 import { providerCodeOf, toChange, toDeletion, type Cloud } from '../client/index.ts'
 import { sizeRefusal } from './node-create.ts'
 
-type NodeActions = Pick<NodeService, 'start' | 'stop' | 'reboot' | 'resize' | 'suspend' | 'destroy' | 'console'>
+type NodeActions = Pick<
+  NodeService,
+  'start' | 'stop' | 'reboot' | 'resize' | 'suspend' | 'destroy' | 'console'
+>
 
 /** The actions of nodes that Amazon has. */
 export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
   const stop = async (id: string, options: { Hibernate?: boolean }, call: Call) => {
-    await client.change('StopInstances', { InstanceIds: [id], ...options }, call, { idempotent: true })
+    await client.change('StopInstances', { InstanceIds: [id], ...options }, call, {
+      idempotent: true
+    })
     return toChange('node', id, ['stopped'])
   }
 
@@ -23,7 +28,9 @@ export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
     stop: (id, _input, call) => stop(id, {}, call),
 
     // Amazon shows a hibernated node as stopped. Its start resumes it.
-    suspend: dialect.hibernation ? (id, _input, call) => stop(id, { Hibernate: true }, call) : undefined,
+    suspend: dialect.hibernation
+      ? (id, _input, call) => stop(id, { Hibernate: true }, call)
+      : undefined,
 
     /** Amazon tries a soft reboot, then a hard one. A reboot has no state, so it ends with its acceptance. */
     async reboot (id, _input, call) {
@@ -34,13 +41,18 @@ export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
     /** The node must be stopped. The new size applies at once. */
     async resize (id, { size_id: size }, call) {
       const input = { InstanceId: id, InstanceType: { Value: size } }
-      await client.change('ModifyInstanceAttribute', input, call, { idempotent: true, refusals: [sizeRefusal] })
+      await client.change('ModifyInstanceAttribute', input, call, {
+        idempotent: true,
+        refusals: [sizeRefusal]
+      })
       return toChange('node', id, ['stopped'])
     },
 
     async destroy (id, call) {
-      await explaining((error) => explainDestroy(error, id), () =>
-        client.change('TerminateInstances', { InstanceIds: [id] }, call, { idempotent: true }))
+      await explaining(
+        (error) => explainDestroy(error, id),
+        () => client.change('TerminateInstances', { InstanceIds: [id] }, call, { idempotent: true })
+      )
       return toDeletion('node', id)
     },
 
@@ -49,7 +61,8 @@ export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
       if (kind === 'url') {
         const capability = 'nodes.console.url'
         throw new ProblemError('not_supported', 'This cloud has no graphical console', {
-          driver: dialect.driver, capability
+          driver: dialect.driver,
+          capability
         })
       }
       const { Output: output } = await client.read('GetConsoleOutput', { InstanceId: id }, call)
@@ -61,6 +74,8 @@ export function createNodeActions ({ client, dialect }: Cloud): NodeActions {
 
 /** TerminateInstances refuses a protected node with OperationNotPermitted (Amazon's list of error codes). */
 function explainDestroy (error: unknown, id: string) {
-  if (!(error instanceof ProblemError) || providerCodeOf(error) !== 'OperationNotPermitted') return error
+  if (!(error instanceof ProblemError) || providerCodeOf(error) !== 'OperationNotPermitted') {
+    return error
+  }
   return error.with({ code: 'protected', detail: `Node ${id} is protected: ${error.message}` })
 }

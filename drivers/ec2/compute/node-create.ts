@@ -1,5 +1,8 @@
 import type {
-  _InstanceType, Instance, RunInstancesCommandInput, VolumeType
+  _InstanceType,
+  Instance,
+  RunInstancesCommandInput,
+  VolumeType
 } from '@aws-sdk/client-ec2'
 import { ProblemError, type NodeCreate } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
@@ -7,8 +10,19 @@ import type { NodeService } from '../../driver.ts'
 import { invalid } from '../../common/invalid.ts'
 import { explaining, pointTo, type FieldRefusal } from '../../common/refusals.ts'
 import {
-  checkEc2Tags, explainFields, isProblem, malformed, setName, setTags, tagCreated, tagRefusal,
-  toRefs, toTagList, toTagParameters, type Cloud, type RecentIds
+  checkEc2Tags,
+  explainFields,
+  isProblem,
+  malformed,
+  setName,
+  setTags,
+  tagCreated,
+  tagRefusal,
+  toRefs,
+  toTagList,
+  toTagParameters,
+  type Cloud,
+  type RecentIds
 } from '../client/index.ts'
 import { readInstances } from './instances.ts'
 import { planNics } from './placement.ts'
@@ -21,7 +35,8 @@ const createRefusals = [
   sizeRefusal,
   { pattern: /^InvalidKeyPair/, pointer: '/key_pair_name' },
   {
-    pattern: /^InvalidSubnet|^InvalidVpcID|^InvalidNetworkInterface|^InvalidIPAddress|PrivateIpAddress/,
+    pattern:
+      /^InvalidSubnet|^InvalidVpcID|^InvalidNetworkInterface|^InvalidIPAddress|PrivateIpAddress/,
     pointer: '/networks'
   },
   { pattern: /^InvalidGroup|^InvalidSecurityGroup/, pointer: '/security_group_ids' },
@@ -51,7 +66,11 @@ export function createNodeCreate (
 
   const toRootMapping = async ({ image_id: image, root_volume: root }: NodeCreate, call: Call) => {
     if (root === undefined) return undefined
-    const { Images: [found] = [] } = await client.read('DescribeImages', { ImageIds: [image] }, call)
+    const { Images: [found] = [] } = await client.read(
+      'DescribeImages',
+      { ImageIds: [image] },
+      call
+    )
     const device = found?.RootDeviceName
     if (device === undefined) throw invalid('/root_volume', 'the image has no root volume')
     return [{
@@ -71,7 +90,9 @@ export function createNodeCreate (
     const nics = await planNics(client, input, call)
     const instanceTags = toTagParameters(cloud, 'instance', labelsOf(input))
     // The tag marks the NIC for deletion when it is detached.
-    const nicTags = nics === undefined ? undefined : toTagParameters(cloud, 'network-interface', { operation })
+    const nicTags = nics === undefined
+      ? undefined
+      : toTagParameters(cloud, 'network-interface', { operation })
     const tags = [...instanceTags.TagSpecifications ?? [], ...nicTags?.TagSpecifications ?? []]
     return {
       ...ownParameters,
@@ -82,7 +103,9 @@ export function createNodeCreate (
       ClientToken: operation,
       KeyName: input.key_pair_name,
       UserData: userData === undefined ? undefined : Buffer.from(userData).toString('base64'),
-      Placement: zone === undefined ? ownParameters.Placement : { ...ownParameters.Placement, AvailabilityZone: zone },
+      Placement: zone === undefined
+        ? ownParameters.Placement
+        : { ...ownParameters.Placement, AvailabilityZone: zone },
       DisableApiTermination: input.protected,
       NetworkInterfaces: nics,
       SecurityGroupIds: nics === undefined ? input.security_group_ids : undefined,
@@ -95,12 +118,15 @@ export function createNodeCreate (
   const label = async (input: NodeCreate, ids: readonly string[], call: Call) => {
     if (!isMultiple(input)) return tagCreated(cloud, ids, labelsOf(input), call)
     if (!dialect.tagsOnCreate) await setTags(cloud, ids, toTagList({ tags: input.tags }), call)
-    await Promise.all(ids.map((id, index) => setName(cloud, id, `${input.name}-${index + 1}`, call)))
+    await Promise.all(
+      ids.map((id, index) => setName(cloud, id, `${input.name}-${index + 1}`, call))
+    )
   }
 
   /** The nodes exist when their labels fail. With an unknown outcome the core finds them, and labels them again. */
   const labelCreated = (input: NodeCreate, ids: readonly string[], call: Call) => {
-    const explain = (error: unknown) => error instanceof ProblemError ? error.with({ outcomeUnknown: true }) : error
+    const explain = (error: unknown) =>
+      error instanceof ProblemError ? error.with({ outcomeUnknown: true }) : error
     return explaining(explain, () => label(input, ids, call))
   }
 
@@ -120,8 +146,11 @@ export function createNodeCreate (
     async create (input, call) {
       checkEc2Tags(input.tags)
       const request = await toInput(input, call)
-      const { Instances: instances = [] } = await explaining((error) => explainCreate(error, input, call), () =>
-        client.change('RunInstances', request, call, { idempotent: call.operation !== undefined }))
+      const { Instances: instances = [] } = await explaining(
+        (error) => explainCreate(error, input, call),
+        () =>
+          client.change('RunInstances', request, call, { idempotent: call.operation !== undefined })
+      )
       const ids = idsInLaunchOrder(instances)
       if (ids.length === 0) throw malformed('The response of the cloud has no instance', false)
       recent.add(ids)
@@ -145,6 +174,7 @@ const isMultiple = ({ count = 1 }: NodeCreate) => count > 1
 /** The labels that a create carries. Names of several nodes follow later. */
 const labelsOf = ({ name, tags }: NodeCreate) => ({ name, tags })
 
-const idsInLaunchOrder = (instances: readonly Instance[]) => [...instances]
-  .sort((a, b) => (a.AmiLaunchIndex ?? 0) - (b.AmiLaunchIndex ?? 0))
-  .flatMap(({ InstanceId: id }) => id ?? [])
+const idsInLaunchOrder = (instances: readonly Instance[]) =>
+  [...instances]
+    .sort((a, b) => (a.AmiLaunchIndex ?? 0) - (b.AmiLaunchIndex ?? 0))
+    .flatMap(({ InstanceId: id }) => id ?? [])

@@ -15,7 +15,10 @@ export interface NodeMapping {
 }
 
 /** Maps an instance. */
-export function toNode (instance: Instance, { identity, can, isProtected, extra }: NodeMapping): Node {
+export function toNode (
+  instance: Instance,
+  { identity, can, isProtected, extra }: NodeMapping
+): Node {
   const state = toNodeState(instance)
   const actions = allowedActionsOf(instance, state, can)
   const { name, tags } = readTags(instance.Tags)
@@ -32,7 +35,9 @@ export function toNode (instance: Instance, { identity, can, isProtected, extra 
     provider_state: instance.State?.Name ?? null,
     provider_task_state: null,
     transitioning: isTransitioning(state),
-    allowed_actions: isProtected === true ? actions.filter((action) => action !== 'destroy') : actions,
+    allowed_actions: isProtected === true
+      ? actions.filter((action) => action !== 'destroy')
+      : actions,
     created_at: createdAt(instance)?.toISOString() ?? null,
     updated_at: null,
     tags,
@@ -45,7 +50,9 @@ export function toNode (instance: Instance, { identity, can, isProtected, extra 
     private_ips: addresses.filter(({ scope }) => scope === 'private').map(({ address }) => address),
     addresses,
     security_group_ids: groupsOf(instance),
-    volume_ids: (instance.BlockDeviceMappings ?? []).flatMap(({ Ebs: disk }) => disk?.VolumeId ?? []),
+    volume_ids: (instance.BlockDeviceMappings ?? []).flatMap(({ Ebs: disk }) =>
+      disk?.VolumeId ?? []
+    ),
     lifecycle: instance.InstanceLifecycle === 'spot' ? 'spot' : 'on_demand',
     launched_at: instance.LaunchTime?.toISOString() ?? null,
     progress: null,
@@ -79,27 +86,41 @@ export function addressesOf (nic: InstanceNetworkInterface): Address[] {
   }
   const addresses: Address[] = []
   for (const { PrivateIpAddress: address, Association: association } of privateAddresses) {
-    if (address !== undefined) addresses.push({ address, version: 4, scope: 'private', kind: 'fixed', ...origin })
+    if (address !== undefined) {
+      addresses.push({ address, version: 4, scope: 'private', kind: 'fixed', ...origin })
+    }
     const publicAddress = association?.PublicIp
     if (publicAddress === undefined) continue
     const kind = association?.IpOwnerId === amazonOwner ? 'fixed' : 'floating'
     addresses.push({ address: publicAddress, version: 4, scope: 'public', kind, ...origin })
   }
   for (const { Ipv6Address: address } of ipv6Addresses) {
-    if (address !== undefined) addresses.push({ address, version: 6, scope: 'public', kind: 'fixed', ...origin })
+    if (address !== undefined) {
+      addresses.push({ address, version: 6, scope: 'public', kind: 'fixed', ...origin })
+    }
   }
   return addresses
 }
 
 /** An instance without NICs (Eucalyptus outside of a VPC) shows two addresses, which may be equal. */
 function toAddresses (instance: Instance): Address[] {
-  const { NetworkInterfaces: nics = [], PrivateIpAddress: privateIp, PublicIpAddress: publicIp } = instance
+  const { NetworkInterfaces: nics = [], PrivateIpAddress: privateIp, PublicIpAddress: publicIp } =
+    instance
   if (nics.length > 0) return nics.flatMap(addressesOf)
   const toAddress = (address: string | undefined, scope: Address['scope']): Address[] => {
     if (address === undefined || address === '' || address === '0.0.0.0') return []
     return [{
-      address, version: 4, scope, kind: 'fixed', network_id: instance.VpcId ?? null, nic_id: null, mac: null
+      address,
+      version: 4,
+      scope,
+      kind: 'fixed',
+      network_id: instance.VpcId ?? null,
+      nic_id: null,
+      mac: null
     }]
   }
-  return [...toAddress(privateIp, 'private'), ...(publicIp === privateIp ? [] : toAddress(publicIp, 'public'))]
+  return [
+    ...toAddress(privateIp, 'private'),
+    ...(publicIp === privateIp ? [] : toAddress(publicIp, 'public'))
+  ]
 }

@@ -6,7 +6,9 @@ const flag = (description: string) => Type.Optional(Type.Boolean({ description }
 /** The options that the clouds of this protocol share. */
 export const commonOptions = {
   iam_instance_profile: Type.Optional(Type.String({
-    minLength: 1, maxLength: 256, description: 'Name or ARN of the instance profile.'
+    minLength: 1,
+    maxLength: 256,
+    description: 'Name or ARN of the instance profile.'
   })),
   monitoring: flag('Detailed monitoring.')
 }
@@ -17,29 +19,37 @@ interface CommonOptions {
 }
 
 /** Translates the options that the clouds of this protocol share. */
-export const toCommonParameters = ({ iam_instance_profile: profile, monitoring }: CommonOptions) => ({
+export const toCommonParameters = (
+  { iam_instance_profile: profile, monitoring }: CommonOptions
+) => ({
   IamInstanceProfile: profile === undefined ? undefined : toInstanceProfile(profile),
   Monitoring: monitoring === undefined ? undefined : { Enabled: monitoring }
 })
 
-const toInstanceProfile = (profile: string) => profile.startsWith('arn:') ? { Arn: profile } : { Name: profile }
+const toInstanceProfile = (profile: string) =>
+  profile.startsWith('arn:') ? { Arn: profile } : { Name: profile }
 
 /** The options of a node's creation that only Amazon has. */
 export const createOptions = Type.Object({
   spot: flag('A spot instance: cheaper, but Amazon may reclaim it at any time.'),
   spot_max_price: Type.Optional(Type.String({
-    pattern: '^[0-9]+(\\.[0-9]+)?$', description: 'Maximum price per hour, in US dollars; requires `spot`.'
+    pattern: '^[0-9]+(\\.[0-9]+)?$',
+    description: 'Maximum price per hour, in US dollars; requires `spot`.'
   })),
-  hibernation: flag('Prepares the node for hibernation: `suspend` then keeps its memory on the root volume.'),
+  hibernation: flag(
+    'Prepares the node for hibernation: `suspend` then keeps its memory on the root volume.'
+  ),
   ebs_optimized: flag('Dedicated throughput for volumes.'),
   ...commonOptions,
   tenancy: Type.Optional(Type.Enum(['default', 'dedicated', 'host'], { type: 'string' })),
   placement_group: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   shutdown_behavior: Type.Optional(Type.Enum(['stop', 'terminate'], {
-    type: 'string', description: 'What happens to the node when its operating system shuts down.'
+    type: 'string',
+    description: 'What happens to the node when its operating system shuts down.'
   })),
   metadata_tokens: Type.Optional(Type.Enum(['optional', 'required'], {
-    type: 'string', description: '`required` allows only IMDSv2.'
+    type: 'string',
+    description: '`required` allows only IMDSv2.'
   }))
 }, { additionalProperties: false })
 
@@ -55,7 +65,9 @@ export function toParameters (options: CreateOptions): Partial<RunInstancesComma
     ...toCommonParameters(options),
     InstanceInitiatedShutdownBehavior: options.shutdown_behavior,
     MetadataOptions: tokens === undefined ? undefined : { HttpTokens: tokens },
-    Placement: tenancy === undefined && group === undefined ? undefined : { Tenancy: tenancy, GroupName: group }
+    Placement: tenancy === undefined && group === undefined
+      ? undefined
+      : { Tenancy: tenancy, GroupName: group }
   }
 }
 

@@ -7,10 +7,14 @@ import { readInstance } from './instances.ts'
 
 /** Eucalyptus refuses a group of another network with InvalidParameterCombination. */
 const refusals = [
-  { pattern: /^InvalidGroup|^InvalidSecurityGroup|^InvalidParameter/, pointer: '/security_group_id' }
+  {
+    pattern: /^InvalidGroup|^InvalidSecurityGroup|^InvalidParameter/,
+    pointer: '/security_group_id'
+  }
 ]
 
-const groupsOf = ({ Groups: groups = [] }: InstanceNetworkInterface) => groups.flatMap(({ GroupId: id }) => id ?? [])
+const groupsOf = ({ Groups: groups = [] }: InstanceNetworkInterface) =>
+  groups.flatMap(({ GroupId: id }) => id ?? [])
 
 type ChangeGroups = (groups: string[]) => string[]
 
@@ -18,18 +22,28 @@ type ChangeGroups = (groups: string[]) => string[]
 export function createNodeSecurityGroups (
   { client }: Cloud
 ): Pick<NodeService, 'add_security_group' | 'remove_security_group'> {
-  const readNics = async (node: string, call: Call) => (await readInstance(client, node, call)).NetworkInterfaces ?? []
+  const readNics = async (node: string, call: Call) =>
+    (await readInstance(client, node, call)).NetworkInterfaces ?? []
 
-  const setGroups = async (nics: readonly InstanceNetworkInterface[], change: ChangeGroups, call: Call) => {
+  const setGroups = async (
+    nics: readonly InstanceNetworkInterface[],
+    change: ChangeGroups,
+    call: Call
+  ) => {
     const changed: string[] = []
     for (const nic of nics) {
       const input = { NetworkInterfaceId: nic.NetworkInterfaceId, Groups: change(groupsOf(nic)) }
       try {
-        await client.change('ModifyNetworkInterfaceAttribute', input, call, { idempotent: true, refusals })
+        await client.change('ModifyNetworkInterfaceAttribute', input, call, {
+          idempotent: true,
+          refusals
+        })
         changed.push(nic.NetworkInterfaceId ?? '')
       } catch (error) {
         if (!(error instanceof ProblemError) || changed.length === 0) throw error
-        throw error.with({ detail: `${error.message} (already changed: the NICs ${changed.join(', ')})` })
+        throw error.with({
+          detail: `${error.message} (already changed: the NICs ${changed.join(', ')})`
+        })
       }
     }
   }
@@ -37,7 +51,9 @@ export function createNodeSecurityGroups (
   return {
     async add_security_group (id, { security_group_id: group }, call) {
       const nics = await readNics(id, call)
-      if (nics.length === 0) throw new ProblemError('invalid_state', 'The node has no NIC to add a security group to')
+      if (nics.length === 0) {
+        throw new ProblemError('invalid_state', 'The node has no NIC to add a security group to')
+      }
       const others = nics.filter((nic) => !groupsOf(nic).some((other) => isSameId(other, group)))
       await setGroups(others, (groups) => [...groups, group], call)
     },
@@ -47,11 +63,18 @@ export function createNodeSecurityGroups (
       const nics = await readNics(id, call)
       const members = nics.filter((nic) => groupsOf(nic).some((other) => isSameId(other, group)))
       if (members.length === 0) {
-        throw new ProblemError('resource_not_found', `No NIC of the node has the security group ${group}`)
+        throw new ProblemError(
+          'resource_not_found',
+          `No NIC of the node has the security group ${group}`
+        )
       }
-      const last = members.filter((nic) => groupsOf(nic).length === 1).map(({ NetworkInterfaceId: nic }) => nic)
+      const last = members.filter((nic) => groupsOf(nic).length === 1).map((
+        { NetworkInterfaceId: nic }
+      ) => nic)
       if (last.length > 0) {
-        const detail = `A NIC must have a security group, and ${group} is the only one of ${last.join(', ')}`
+        const detail = `A NIC must have a security group, and ${group} is the only one of ${
+          last.join(', ')
+        }`
         throw new ProblemError('invalid_state', detail)
       }
       await setGroups(members, (groups) => groups.filter((other) => !isSameId(other, group)), call)

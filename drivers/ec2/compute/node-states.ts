@@ -13,15 +13,19 @@ const states: Readonly<Record<string, NodeState>> = {
 }
 
 /** Translates a state for the cloud's filter. Amazon shows a node that starts again as `pending`. */
-export const toNodeStatuses = (state: string) => toStatuses(states, state === 'starting' ? 'pending' : state)
+export const toNodeStatuses = (state: string) =>
+  toStatuses(states, state === 'starting' ? 'pending' : state)
 
 /**
  * Returns the time when the instance was created: when its primary NIC was attached. LaunchTime is the time of the last
  * start.
  */
-export function createdAt ({ NetworkInterfaces: nics = [], LaunchTime: launchTime }: Instance): Date | undefined {
+export function createdAt (
+  { NetworkInterfaces: nics = [], LaunchTime: launchTime }: Instance
+): Date | undefined {
   if (nics.length === 0) return launchTime
-  return nics.find(({ Attachment: attachment }) => attachment?.DeviceIndex === 0)?.Attachment?.AttachTime
+  return nics.find(({ Attachment: attachment }) => attachment?.DeviceIndex === 0)?.Attachment
+    ?.AttachTime
 }
 
 /** Milliseconds after its creation during which a pending instance is a new one. */
@@ -44,10 +48,15 @@ const specialActions: Partial<Record<NodeState, readonly NodeAction[]>> = {
   terminated: []
 }
 
-export function allowedActionsOf (instance: Instance, state: NodeState, can: ReadonlySet<string>): NodeAction[] {
+export function allowedActionsOf (
+  instance: Instance,
+  state: NodeState,
+  can: ReadonlySet<string>
+): NodeAction[] {
   const canHibernate = instance.HibernationOptions?.Configured === true
   // An instance whose root is a disk of the host loses it when it stops.
   const canStop = instance.RootDeviceType !== 'instance-store'
   return allowedActions(state, can, specialActions[state]).filter((action) =>
-    (action !== 'suspend' || canHibernate) && (action !== 'stop' || canStop))
+    (action !== 'suspend' || canHibernate) && (action !== 'stop' || canStop)
+  )
 }

@@ -5,8 +5,18 @@ import { describe, type NodeService, type ReadOptions } from '../../driver.ts'
 import { runSteps, step } from '../../common/steps.ts'
 import { mapInTurns } from '../../common/turns.ts'
 import {
-  checkEc2Tags, createRecentIds, exactRule, filterNames, labelSteps, nameRule, tagLimits,
-  toFilters, toIdFilter, toPageParameters, type Cloud, type Dialect
+  checkEc2Tags,
+  createRecentIds,
+  exactRule,
+  filterNames,
+  labelSteps,
+  nameRule,
+  tagLimits,
+  toFilters,
+  toIdFilter,
+  toPageParameters,
+  type Cloud,
+  type Dialect
 } from '../client/index.ts'
 import { instancePageSizes, maxInstances, readInstance, readInstances } from './instances.ts'
 import { createNics } from './nics.ts'
@@ -31,10 +41,26 @@ export function describeNodes ({ driver }: Dialect, createOptions: TObject) {
     list: { filters: filterNames(filterRules), limits: { limit: maxInstances } },
     create: {
       parameters: [
-        'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data', 'networks',
-        'networks.network_id', 'networks.subnet_id', 'networks.fixed_ip', 'networks.security_group_ids',
-        'security_group_ids', 'tags', 'count', 'protected', 'root_volume', 'root_volume.size', 'root_volume.type',
-        'root_volume.delete_on_termination', 'provider_options',
+        'name',
+        'image_id',
+        'size_id',
+        'availability_zone',
+        'key_pair_name',
+        'user_data',
+        'networks',
+        'networks.network_id',
+        'networks.subnet_id',
+        'networks.fixed_ip',
+        'networks.security_group_ids',
+        'security_group_ids',
+        'tags',
+        'count',
+        'protected',
+        'root_volume',
+        'root_volume.size',
+        'root_volume.type',
+        'root_volume.delete_on_termination',
+        'provider_options',
         ...optionNames.map((name) => `provider_options.${driver}.${name}` as const)
       ],
       // Amazon's limit of user data, before it is encoded.
@@ -64,7 +90,11 @@ export function createNodes ({ cloud, toParameters, hasSize }: NodesOptions): No
 
   const readProtection = async (id: string, call: Call) => {
     const input = { InstanceId: id, Attribute: 'disableApiTermination' as const }
-    const { DisableApiTermination: attribute } = await client.read('DescribeInstanceAttribute', input, call)
+    const { DisableApiTermination: attribute } = await client.read(
+      'DescribeInstanceAttribute',
+      input,
+      call
+    )
     return attribute?.Value ?? null
   }
 
@@ -81,7 +111,10 @@ export function createNodes ({ cloud, toParameters, hasSize }: NodesOptions): No
   const nodes: NodeService = {
     async list ({ limit, token, filters, extra, ids }, call) {
       const page = toPageParameters(cloud, { limit, token }, instancePageSizes)
-      const input = { Filters: toFilters(filters, filterRules, toIdFilter('instance-id', ids)), ...page }
+      const input = {
+        Filters: toFilters(filters, filterRules, toIdFilter('instance-id', ids)),
+        ...page
+      }
       const { items, next = null } = await readInstances(client, input, call)
       return { items: await mapInTurns(items, (instance) => toItem(instance, null, extra)), next }
     },

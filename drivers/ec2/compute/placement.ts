@@ -15,7 +15,9 @@ type NicsRequest = Pick<NodeCreate, 'networks' | 'security_group_ids' | 'availab
  * addresses. Throws validation_failed if no subnet matches.
  */
 export async function planNics (
-  client: Client, input: NicsRequest, call: Call
+  client: Client,
+  input: NicsRequest,
+  call: Call
 ): Promise<InstanceNetworkInterfaceSpecification[] | undefined> {
   const { networks = [], security_group_ids: sharedGroups = [] } = input
   if (networks.length === 0) return undefined
@@ -39,7 +41,9 @@ export async function planNics (
 /** Returns the parameters for the address of a new NIC. */
 export function toAddressParameters (address: string | undefined) {
   if (address === undefined) return {}
-  return isIPv4(address) ? { PrivateIpAddress: address } : { Ipv6Addresses: [{ Ipv6Address: address }] }
+  return isIPv4(address)
+    ? { PrivateIpAddress: address }
+    : { Ipv6Addresses: [{ Ipv6Address: address }] }
 }
 
 /**
@@ -47,30 +51,50 @@ export function toAddressParameters (address: string | undefined) {
  * network, subnet or address.
  */
 export async function chooseSubnet (
-  client: Client, request: NicRequest, zone: string | undefined, pointer: string, call: Call
+  client: Client,
+  request: NicRequest,
+  zone: string | undefined,
+  pointer: string,
+  call: Call
 ): Promise<Subnet> {
   const { network_id: network, subnet_id: id, fixed_ip: address } = request
   const subnetPointer = `${pointer}/${id === undefined ? 'network_id' : 'subnet_id'}`
   const found = await readSubnets(client, request, subnetPointer, call)
   const subnets = found.filter(({ VpcId: vpc }) => network === undefined || vpc === network)
   if (subnets.length === 0) {
-    const message = id === undefined ? `network ${network} has no subnet` : `subnet ${id} is not in network ${network}`
+    const message = id === undefined
+      ? `network ${network} has no subnet`
+      : `subnet ${id} is not in network ${network}`
     throw invalid(subnetPointer, message)
   }
-  const withAddress = subnets.filter((subnet) => address === undefined || hasAddress(subnet, address))
-  if (withAddress.length === 0) throw invalid(`${pointer}/fixed_ip`, `must be an address of ${listSubnets(subnets)}`)
-  const inZone = withAddress.filter(({ AvailabilityZone: own }) => zone === undefined || own === zone)
+  const withAddress = subnets.filter((subnet) =>
+    address === undefined || hasAddress(subnet, address)
+  )
+  if (withAddress.length === 0) {
+    throw invalid(`${pointer}/fixed_ip`, `must be an address of ${listSubnets(subnets)}`)
+  }
+  const inZone = withAddress.filter(({ AvailabilityZone: own }) =>
+    zone === undefined || own === zone
+  )
   if (inZone.length === 0) {
-    throw invalid(subnetPointer, `has no subnet in the zone ${zone}; its subnets: ${listSubnets(withAddress)}`)
+    throw invalid(
+      subnetPointer,
+      `has no subnet in the zone ${zone}; its subnets: ${listSubnets(withAddress)}`
+    )
   }
   const freeAddressesOf = ({ AvailableIpAddressCount: count = 0 }: Subnet) => count
   return inZone.sort((a, b) => freeAddressesOf(b) - freeAddressesOf(a))[0]!
 }
 
 async function readSubnets (
-  client: Client, { network_id: network = '', subnet_id: id }: NicRequest, pointer: string, call: Call
+  client: Client,
+  { network_id: network = '', subnet_id: id }: NicRequest,
+  pointer: string,
+  call: Call
 ): Promise<Subnet[]> {
-  const input = id === undefined ? { Filters: [{ Name: 'vpc-id', Values: [network] }] } : { SubnetIds: [id] }
+  const input = id === undefined
+    ? { Filters: [{ Name: 'vpc-id', Values: [network] }] }
+    : { SubnetIds: [id] }
   try {
     const { Subnets: subnets = [] } = await client.read('DescribeSubnets', input, call)
     return subnets
@@ -83,10 +107,15 @@ async function readSubnets (
 }
 
 const listSubnets = (subnets: readonly Subnet[]) =>
-  subnets.map(({ SubnetId: id, CidrBlock: cidr, AvailabilityZone: zone }) => `${id} (${cidr}, ${zone})`).join(', ')
+  subnets.map(({ SubnetId: id, CidrBlock: cidr, AvailabilityZone: zone }) =>
+    `${id} (${cidr}, ${zone})`
+  ).join(', ')
 
 /** Whether an address is in one of the blocks of a subnet. */
-function hasAddress ({ CidrBlock: v4, Ipv6CidrBlockAssociationSet: v6 = [] }: Subnet, address: string) {
+function hasAddress (
+  { CidrBlock: v4, Ipv6CidrBlockAssociationSet: v6 = [] }: Subnet,
+  address: string
+) {
   const family = isIPv4(address) ? 'ipv4' : 'ipv6'
   const blocks = family === 'ipv4' ? [v4] : v6.map(({ Ipv6CidrBlock: block }) => block)
   const list = new BlockList()

@@ -10,7 +10,10 @@ const Prices = Type.Object({
   source: Type.String({ minLength: 1 }),
   currency: Type.String({ pattern: '^[A-Z]{3}$' }),
   per: Type.Enum(['hour']),
-  prices: Type.Record(Type.String(), Type.Record(Type.String(), Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$' })))
+  prices: Type.Record(
+    Type.String(),
+    Type.Record(Type.String(), Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$' }))
+  )
 }, { additionalProperties: false })
 
 type Prices = Static<typeof Prices>
@@ -22,7 +25,9 @@ const maxErrors = 5
 export function readPrices (file: string): Prices {
   const { settings, errors } = readSettings(Prices, parseFile(file))
   if (errors.length === 0) return settings as Prices
-  const messages = errors.slice(0, maxErrors).map(({ path: field, message }) => `${field || 'the content'} ${message}`)
+  const messages = errors.slice(0, maxErrors).map(({ path: field, message }) =>
+    `${field || 'the content'} ${message}`
+  )
   throw new Error(`prices: ${file}: ${messages.join('; ')}`)
 }
 
@@ -47,9 +52,10 @@ export function resolvePrices (settings: Record<string, unknown>, directory: str
  * Finds the driver's own price table. The build does not copy it: it is in the driver's folder, or in the source tree
  * above `dist`.
  */
-const findOwnFile = () => ['..', '../../../../drivers/ec2']
-  .map((folder) => path.join(import.meta.dirname, folder, 'prices.json'))
-  .find((file) => existsSync(file))
+const findOwnFile = () =>
+  ['..', '../../../../drivers/ec2']
+    .map((folder) => path.join(import.meta.dirname, folder, 'prices.json'))
+    .find((file) => existsSync(file))
 
 /** Returns the price of a size; null if it is unknown. The first call reads the file. */
 export type PriceOf = (location: string, size: string) => Size['price']

@@ -19,7 +19,13 @@ export function createQuotas (cloud: Cloud): QuotaService {
       Filters: [{ Name: 'instance-state-name', Values: countedStates }],
       ...toPageParameters(cloud, { limit: maxStatuses, token: null }, [5, maxStatuses])
     }
-    const { items, next } = await readPage(client, 'DescribeInstanceStatus', 'InstanceStatuses', input, call)
+    const { items, next } = await readPage(
+      client,
+      'DescribeInstanceStatus',
+      'InstanceStatuses',
+      input,
+      call
+    )
     return next === null ? items.length : null
   }
 
@@ -29,7 +35,13 @@ export function createQuotas (cloud: Cloud): QuotaService {
   }
 
   const readLimits = async (call: Call) => {
-    const { items } = await readPage(client, 'DescribeAccountAttributes', 'AccountAttributes', {}, call)
+    const { items } = await readPage(
+      client,
+      'DescribeAccountAttributes',
+      'AccountAttributes',
+      {},
+      call
+    )
     return (...names: readonly string[]) => {
       const found = names.map((name) => items.find(({ AttributeName: other }) => other === name))
       const [value] = found.find((attribute) => attribute !== undefined)?.AttributeValues ?? []
@@ -40,13 +52,22 @@ export function createQuotas (cloud: Cloud): QuotaService {
 
   return {
     async list (call) {
-      const [limitOf, nodes, addresses] = await Promise.all([readLimits(call), countNodes(call), countAddresses(call)])
+      const [limitOf, nodes, addresses] = await Promise.all([
+        readLimits(call),
+        countNodes(call),
+        countAddresses(call)
+      ])
       const rows = [
         { resource: 'nodes', limit: limitOf('max-instances'), used: nodes },
-        { resource: 'floating_ips', limit: limitOf('vpc-max-elastic-ips', 'max-elastic-ips'), used: addresses }
+        {
+          resource: 'floating_ips',
+          limit: limitOf('vpc-max-elastic-ips', 'max-elastic-ips'),
+          used: addresses
+        }
       ]
       return rows.flatMap(({ resource, limit, used }) =>
-        limit === undefined ? [] : [{ resource, limit, used, unit: 'count' as const }])
+        limit === undefined ? [] : [{ resource, limit, used, unit: 'count' as const }]
+      )
     }
   }
 }

@@ -28,7 +28,9 @@ export function createSizes (read: (call: Call) => Promise<Size[]>) {
     const startGeneration = generation
     const sizes = toSizeMap(await read(call))
     // A refresh during the read makes the result stale.
-    if (startGeneration === generation) cache = { sizes, expires: performance.now() + cacheLifetime }
+    if (startGeneration === generation) {
+      cache = { sizes, expires: performance.now() + cacheLifetime }
+    }
     return sizes
   })
 
@@ -61,8 +63,12 @@ export function createSizes (read: (call: Call) => Promise<Size[]>) {
 
 function toSizeMap (sizes: readonly Size[]): SizeMap {
   const sorted = [...sizes].sort((a, b) => a.id < b.id ? -1 : 1)
-  return new Map(sorted.map(({ extra = {}, ...size }) =>
-    [size.id, { withExtra: { ...size, extra }, withoutExtra: size }]))
+  return new Map(
+    sorted.map((
+      { extra = {}, ...size }
+    ) => [size.id, { withExtra: { ...size, extra }, withoutExtra: size }])
+  )
 }
 
-const toItem = ({ withExtra, withoutExtra }: CachedSize, extra: boolean) => extra ? withExtra : withoutExtra
+const toItem = ({ withExtra, withoutExtra }: CachedSize, extra: boolean) =>
+  extra ? withExtra : withoutExtra

@@ -5,8 +5,17 @@ import type { ImageService } from '../../driver.ts'
 import { invalid } from '../../common/invalid.ts'
 import { runSteps, step } from '../../common/steps.ts'
 import {
-  acceptCreation, checkEc2Tags, ignoreMissing, labelSteps, tagRefusal, toDeletion,
-  toOperationFilter, toRefs, toTagParameters, type Cloud, type RecentIds
+  acceptCreation,
+  checkEc2Tags,
+  ignoreMissing,
+  labelSteps,
+  tagRefusal,
+  toDeletion,
+  toOperationFilter,
+  toRefs,
+  toTagParameters,
+  type Cloud,
+  type RecentIds
 } from '../client/index.ts'
 import { snapshotsOf } from './image-mapping.ts'
 
@@ -27,7 +36,9 @@ export interface ImageChangesOptions {
 type ImageChanges = Pick<ImageService, 'create' | 'findCreated' | 'update' | 'destroy'>
 
 /** Creates, changes and deletes images. The name of an image belongs to the cloud and cannot be changed. */
-export function createImageChanges ({ cloud, recent, read, get }: ImageChangesOptions): ImageChanges {
+export function createImageChanges (
+  { cloud, recent, read, get }: ImageChangesOptions
+): ImageChanges {
   const { client, dialect } = cloud
 
   /** Accounts with which an image is shared keep it after it stops being public. */
@@ -45,7 +56,10 @@ export function createImageChanges ({ cloud, recent, read, get }: ImageChangesOp
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error
       if (error.code === 'in_use') {
-        call.log.warn({ image, snapshot: id }, 'the snapshot of a deleted image is in use and was not deleted')
+        call.log.warn(
+          { image, snapshot: id },
+          'the snapshot of a deleted image is in use and was not deleted'
+        )
         return
       }
       const detail = `Image ${image} was deleted, but not its snapshot ${id}: ${error.message}`
@@ -67,8 +81,15 @@ export function createImageChanges ({ cloud, recent, read, get }: ImageChangesOp
     async create ({ name, node_id: node, tags }, call) {
       checkEc2Tags(tags)
       const labels = { tags, operation: call.operation }
-      const input = { InstanceId: node, Name: name, NoReboot: true, ...toTagParameters(cloud, 'image', labels) }
-      const { ImageId: id } = await client.change('CreateImage', input, call, { refusals: createRefusals })
+      const input = {
+        InstanceId: node,
+        Name: name,
+        NoReboot: true,
+        ...toTagParameters(cloud, 'image', labels)
+      }
+      const { ImageId: id } = await client.change('CreateImage', input, call, {
+        refusals: createRefusals
+      })
       return acceptCreation(cloud, recent, { kind: 'image', id, labels }, call)
     },
 

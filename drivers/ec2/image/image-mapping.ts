@@ -39,7 +39,8 @@ export const snapshotsOf = ({ BlockDeviceMappings: mappings = [] }: RawImage): s
   mappings.flatMap(({ Ebs: disk }) => disk?.SnapshotId ?? [])
 
 /** Whether an image was made from a node. Amazon shows the node; elsewhere the tag of this server is the only sign. */
-const isSnapshot = (image: RawImage) => image.SourceInstanceId || hasOperationTag(image) ? true : null
+const isSnapshot = (image: RawImage) =>
+  image.SourceInstanceId || hasOperationTag(image) ? true : null
 
 export interface ImageMapping {
   /** The account of the cloud; undefined while it is unknown. */
@@ -50,7 +51,11 @@ export interface ImageMapping {
 }
 
 /** Maps an AMI. A private image of another account is shared with this account. */
-export function toImage (image: RawImage, identity: Identity, { account, owners, extra }: ImageMapping): Image {
+export function toImage (
+  image: RawImage,
+  identity: Identity,
+  { account, owners, extra }: ImageMapping
+): Image {
   const { name, tags } = readTags(image.Tags)
   return {
     // Field by field, see toNode.
@@ -78,10 +83,15 @@ export function toImage (image: RawImage, identity: Identity, { account, owners,
 }
 
 /** An owner may have an alias, such as `amazon`. It is shown if the request asks for it, so that the image matches. */
-const toOwner = ({ OwnerId: id, ImageOwnerAlias: alias }: RawImage, owners: readonly string[] = []) =>
-  (alias !== undefined && owners.includes(alias) ? alias : id) ?? null
+const toOwner = (
+  { OwnerId: id, ImageOwnerAlias: alias }: RawImage,
+  owners: readonly string[] = []
+) => (alias !== undefined && owners.includes(alias) ? alias : id) ?? null
 
-function toVisibility ({ Public: isPublic, OwnerId: owner }: RawImage, account: string | undefined) {
+function toVisibility (
+  { Public: isPublic, OwnerId: owner }: RawImage,
+  account: string | undefined
+) {
   if (isPublic === undefined) return null
   if (isPublic) return 'public'
   if (account === undefined) return null

@@ -31,7 +31,8 @@ export interface ImageSource {
 
 const ownSource: ImageSource = { Owners: ['self'] }
 
-export const isOwnSource = ({ Owners: owners = [] }: ImageSource) => owners.length === 1 && owners[0] === 'self'
+export const isOwnSource = ({ Owners: owners = [] }: ImageSource) =>
+  owners.length === 1 && owners[0] === 'self'
 
 /**
  * Returns the sources of a list: the images of the account and the recommended ones, or, with the filter `owner`, those
@@ -62,12 +63,18 @@ function toNamePattern (name: string) {
 }
 
 /** Whether one of these sources contains the image. `account` is the account of the cloud, if it is known. */
-export function isInSources (image: RawImage, sources: readonly ImageSource[], account: string | undefined) {
+export function isInSources (
+  image: RawImage,
+  sources: readonly ImageSource[],
+  account: string | undefined
+) {
   const { OwnerId: owner, ImageOwnerAlias: alias, Name: name = '' } = image
   const isOwn = account !== undefined && owner === account
-  const isOwner = (other: string) => other === owner || other === alias || (other === 'self' && isOwn)
+  const isOwner = (other: string) =>
+    other === owner || other === alias || (other === 'self' && isOwn)
   return sources.some(({ Owners: owners = [], name: pattern }) =>
-    owners.some(isOwner) && (pattern === undefined || toNamePattern(pattern).test(name)))
+    owners.some(isOwner) && (pattern === undefined || toNamePattern(pattern).test(name))
+  )
 }
 
 /** A position in a list: the source, and the cloud's token in it. */
@@ -82,7 +89,11 @@ export function parsePosition (position: string | null): ImagePosition {
 }
 
 /** Returns the position after a page: in the same source, or in the next one; null at the end of the list. */
-export function toNextPosition ({ index }: ImagePosition, token: string | null, sourceCount: number): string | null {
+export function toNextPosition (
+  { index }: ImagePosition,
+  token: string | null,
+  sourceCount: number
+): string | null {
   if (token !== null) return `${index} ${token}`
   return index + 1 < sourceCount ? String(index + 1) : null
 }

@@ -3,14 +3,31 @@ import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type ImageService, type ReadOptions } from '../../driver.ts'
 import {
-  createRecentIds, exactRule, filterNames, findById, notFound, patternRule, readPage, tagLimits,
-  toFilters, toIdFilter, toPageParameters, toStatuses, type Cloud
+  createRecentIds,
+  exactRule,
+  filterNames,
+  findById,
+  notFound,
+  patternRule,
+  readPage,
+  tagLimits,
+  toFilters,
+  toIdFilter,
+  toPageParameters,
+  toStatuses,
+  type Cloud
 } from '../client/index.ts'
 import { createImageChanges } from './image-changes.ts'
 import { imageStates, toImage } from './image-mapping.ts'
 import {
-  isInSources, isOwnSource, parsePosition, sourcesOf, toNextPosition, toSourceParameters,
-  type ImageSource, type Recommended
+  isInSources,
+  isOwnSource,
+  parsePosition,
+  sourcesOf,
+  toNextPosition,
+  toSourceParameters,
+  type ImageSource,
+  type Recommended
 } from './image-sources.ts'
 
 const filterRules = {
@@ -18,7 +35,10 @@ const filterRules = {
   state: { name: 'state', toValues: (state: string) => toStatuses(imageStates, state) },
   architecture: exactRule('architecture'),
   // Private and shared images are not public; the core tells them apart.
-  visibility: { name: 'is-public', toValues: (visibility: string) => [String(visibility === 'public')] }
+  visibility: {
+    name: 'is-public',
+    toValues: (visibility: string) => [String(visibility === 'public')]
+  }
 }
 
 export const imageCapabilities = describe<ImageService>({
@@ -44,14 +64,17 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
   /** The account of the cloud. Its images carry it. */
   let account: string | undefined
 
-  const learnAccount = (ownImages: readonly RawImage[]) => { account ??= ownImages[0]?.OwnerId }
+  const learnAccount = (ownImages: readonly RawImage[]) => {
+    account ??= ownImages[0]?.OwnerId
+  }
 
-  const read = (id: string, call: Call): Promise<RawImage> => recent.read(id, call, async () => {
-    const { Images: images = [] } = await client.read('DescribeImages', { ImageIds: [id] }, call)
-    const found = findById(images, id, 'ImageId')
-    if (found === undefined) throw notFound('image', id)
-    return found
-  })
+  const read = (id: string, call: Call): Promise<RawImage> =>
+    recent.read(id, call, async () => {
+      const { Images: images = [] } = await client.read('DescribeImages', { ImageIds: [id] }, call)
+      const found = findById(images, id, 'ImageId')
+      if (found === undefined) throw notFound('image', id)
+      return found
+    })
 
   /** Learns the account from an image that is not public, if the account owns the image. */
   const learnAccountFrom = async ({ ImageId: id = '', Public: isPublic }: RawImage, call: Call) => {
@@ -80,10 +103,18 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
       const readSource = async (nextToken: string | null) => {
         const position = parsePosition(nextToken)
         const source: ImageSource | undefined = sources[position.index]
-        if (source === undefined) throw new ProblemError('invalid_request', 'This list has no such page')
+        if (source === undefined) {
+          throw new ProblemError('invalid_request', 'This list has no such page')
+        }
         const page = toPageParameters(cloud, { limit, token: position.token }, [5, 200])
         const input = { ...toSourceParameters(source, requestFilters), ...page }
-        const { items, next = null } = await readPage(client, 'DescribeImages', 'Images', input, call)
+        const { items, next = null } = await readPage(
+          client,
+          'DescribeImages',
+          'Images',
+          input,
+          call
+        )
         if (isOwnSource(source)) learnAccount(items)
         const earlier = sources.slice(0, position.index)
         return {
@@ -94,10 +125,18 @@ export function createImages ({ cloud, recommended }: ImagesOptions): ImageServi
 
       let page = await readSource(token)
       while (page.images.length === 0 && page.next !== null) page = await readSource(page.next)
-      return { items: page.images.map((image) => toItem(image, extra, filters['owner'])), next: page.next }
+      return {
+        items: page.images.map((image) => toItem(image, extra, filters['owner'])),
+        next: page.next
+      }
     },
 
     get,
-    ...createImageChanges({ cloud, recent, read, get: (id, call) => get(id, { extra: false }, call) })
+    ...createImageChanges({
+      cloud,
+      recent,
+      read,
+      get: (id, call) => get(id, { extra: false }, call)
+    })
   }
 }

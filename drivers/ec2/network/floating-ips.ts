@@ -2,19 +2,34 @@ import type { Address } from '@aws-sdk/client-ec2'
 import { ProblemError, type FloatingIp } from '../../../openapi/model/index.ts'
 import { describe, type FloatingIpService, type Identity } from '../../driver.ts'
 import {
-  checkEc2Tags, createDirectCollection, exactRule, ignoreMissing, nameRule, readPage, tagLimits,
-  toCommonFields, toTagList, toTagParameters, type Cloud, type Dialect
+  checkEc2Tags,
+  createDirectCollection,
+  exactRule,
+  ignoreMissing,
+  nameRule,
+  readPage,
+  tagLimits,
+  toCommonFields,
+  toTagList,
+  toTagParameters,
+  type Cloud,
+  type Dialect
 } from '../client/index.ts'
 import { chooseNic } from './floating-targets.ts'
 
-const filterRules = { name: nameRule, address: exactRule('public-ip'), node_id: exactRule('instance-id') }
+const filterRules = {
+  name: nameRule,
+  address: exactRule('public-ip'),
+  node_id: exactRule('instance-id')
+}
 
 /** Eucalyptus 4, which sets tags after the creation, has no tags of addresses. */
-export const describeFloatingIps = ({ tagsOnCreate: hasTags }: Dialect) => describe<FloatingIpService>({
-  list: { filters: ['address', 'node_id', ...(hasTags ? ['name', 'tag'] as const : [])] },
-  create: hasTags ? { parameters: ['tags'], limits: tagLimits } : {},
-  associate: { parameters: ['node_id', 'nic_id', 'fixed_address'] }
-})
+export const describeFloatingIps = ({ tagsOnCreate: hasTags }: Dialect) =>
+  describe<FloatingIpService>({
+    list: { filters: ['address', 'node_id', ...(hasTags ? ['name', 'tag'] as const : [])] },
+    create: hasTags ? { parameters: ['tags'], limits: tagLimits } : {},
+    associate: { parameters: ['node_id', 'nic_id', 'fixed_address'] }
+  })
 
 /** The cloud leaves a missing value out, or sends an empty text. */
 const toNullable = (text: string | undefined) => text || null
@@ -60,7 +75,8 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
       // An address outside of VPCs has no such id.
       return { items: items.filter(({ AllocationId: id }) => toNullable(id) !== null) }
     },
-    remove: (id, call) => client.change('ReleaseAddress', { AllocationId: id }, call, { idempotent: true }),
+    remove: (id, call) =>
+      client.change('ReleaseAddress', { AllocationId: id }, call, { idempotent: true }),
     filterRules,
     map: async (raws, extra) => raws.map((raw) => map(raw, extra))
   })
@@ -71,7 +87,11 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
     async create ({ tags }, call) {
       checkEc2Tags(tags)
       const input = { Domain: 'vpc' as const, ...toTagParameters(cloud, 'elastic-ip', { tags }) }
-      const { AllocationId: created, PublicIp: address } = await client.change('AllocateAddress', input, call)
+      const { AllocationId: created, PublicIp: address } = await client.change(
+        'AllocateAddress',
+        input,
+        call
+      )
       const id = await register(created, { tags }, call)
       return map({ AllocationId: id, PublicIp: address, Tags: toTagList({ tags }) })
     },
@@ -81,7 +101,9 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
       const raw = await find(id, call)
       const { nic, address } = await chooseNic(client, input, call)
       if (toNullable(raw.AssociationId) !== null) {
-        if (raw.NetworkInterfaceId === nic.NetworkInterfaceId && raw.PrivateIpAddress === address) return map(raw)
+        if (raw.NetworkInterfaceId === nic.NetworkInterfaceId && raw.PrivateIpAddress === address) {
+          return map(raw)
+        }
         throw new ProblemError('in_use', `${id} is associated with ${raw.NetworkInterfaceId}`)
       }
       const target = { NetworkInterfaceId: nic.NetworkInterfaceId, PrivateIpAddress: address }
@@ -89,10 +111,21 @@ export function createFloatingIps (cloud: Cloud): FloatingIpService {
       // Gateway.NotAttached: the network of the NIC has no internet gateway.
       const pattern = /^InvalidNetworkInterface|^Gateway\.NotAttached|^InvalidInstanceI[Dd]/
       const pointer = input.nic_id === undefined ? '/node_id' : '/nic_id'
-      const { AssociationId: association } = await client.change('AssociateAddress', request, call, {
-        idempotent: true, refusals: [{ pattern, pointer }]
+      const { AssociationId: association } = await client.change(
+        'AssociateAddress',
+        request,
+        call,
+        {
+          idempotent: true,
+          refusals: [{ pattern, pointer }]
+        }
+      )
+      return map({
+        ...raw,
+        AssociationId: association,
+        ...target,
+        InstanceId: nic.Attachment?.InstanceId
       })
-      return map({ ...raw, AssociationId: association, ...target, InstanceId: nic.Attachment?.InstanceId })
     },
 
     async disassociate (id, call) {

@@ -4,8 +4,18 @@ import type { Call } from '../../call.ts'
 import { describe, type Identity, type NetworkService } from '../../driver.ts'
 import { invalid } from '../../common/invalid.ts'
 import {
-  checkEc2Tags, createDirectCollection, filterNames, maxFilterValues, nameRule, readAllPages,
-  readPage, tagLimits, toCommonFields, toTagParameters, type Client, type Cloud
+  checkEc2Tags,
+  createDirectCollection,
+  filterNames,
+  maxFilterValues,
+  nameRule,
+  readAllPages,
+  readPage,
+  tagLimits,
+  toCommonFields,
+  toTagParameters,
+  type Client,
+  type Cloud
 } from '../client/index.ts'
 
 const filterRules = { name: nameRule }
@@ -17,17 +27,25 @@ export const networkCapabilities = describe<NetworkService>({
 })
 
 /** States of VPCs and subnets. */
-const states: Readonly<Record<string, NetworkState>> = { available: 'available', pending: 'pending' }
+const states: Readonly<Record<string, NetworkState>> = {
+  available: 'available',
+  pending: 'pending'
+}
 
 export const toNetworkState = (state = ''): NetworkState => states[state] ?? 'unknown'
 
 /** Refusals of CreateVpc. Its only field beside the tags is the block of addresses. */
 const createRefusals = [
-  { pattern: /^InvalidVpcRange|^InvalidVpc\.Range|^InvalidParameterValue|^InvalidCidr/, pointer: '/cidr' }
+  {
+    pattern: /^InvalidVpcRange|^InvalidVpc\.Range|^InvalidParameterValue|^InvalidCidr/,
+    pointer: '/cidr'
+  }
 ]
 
 /** Returns the blocks of a VPC. The cloud lists a block for some time after its association has ended. */
-function cidrsOf ({ CidrBlock: first, CidrBlockAssociationSet: v4 = [], Ipv6CidrBlockAssociationSet: v6 = [] }: Vpc) {
+function cidrsOf (
+  { CidrBlock: first, CidrBlockAssociationSet: v4 = [], Ipv6CidrBlockAssociationSet: v6 = [] }: Vpc
+) {
   const associations = [
     ...v4.map(({ CidrBlock: block, CidrBlockState: state }) => ({ block, state })),
     ...v6.map(({ Ipv6CidrBlock: block, Ipv6CidrBlockState: state }) => ({ block, state }))
@@ -39,7 +57,12 @@ function cidrsOf ({ CidrBlock: first, CidrBlockAssociationSet: v4 = [], Ipv6Cidr
 }
 
 /** Maps a VPC. It is never external: the internet gateway belongs to the router. */
-export const toNetwork = (raw: Vpc, subnetIds: string[], identity: Identity, extra: boolean): Network => ({
+export const toNetwork = (
+  raw: Vpc,
+  subnetIds: string[],
+  identity: Identity,
+  extra: boolean
+): Network => ({
   ...toCommonFields(raw, identity, raw.State),
   state: toNetworkState(raw.State),
   cidrs: cidrsOf(raw),
@@ -66,7 +89,9 @@ export function createNetworks (cloud: Cloud): NetworkService {
     filterRules,
     async map (raws, extra, call) {
       const subnetIds = await readSubnetIds(client, raws.flatMap(({ VpcId: id }) => id ?? []), call)
-      return raws.map((raw) => toNetwork(raw, subnetIds.get(raw.VpcId!) ?? [], identify(raw.VpcId!), extra))
+      return raws.map((raw) =>
+        toNetwork(raw, subnetIds.get(raw.VpcId!) ?? [], identify(raw.VpcId!), extra)
+      )
     }
   })
 
@@ -80,7 +105,9 @@ export function createNetworks (cloud: Cloud): NetworkService {
       if (cidr!.includes(':')) throw invalid('/cidr', 'must be an IPv4 block')
       const labels = { name, tags }
       const input = { CidrBlock: cidr, ...toTagParameters(cloud, 'vpc', labels) }
-      const { Vpc: created } = await client.change('CreateVpc', input, call, { refusals: createRefusals })
+      const { Vpc: created } = await client.change('CreateVpc', input, call, {
+        refusals: createRefusals
+      })
       const id = await register(created?.VpcId, labels, call)
       return readNew(id, call)
     }
@@ -88,7 +115,11 @@ export function createNetworks (cloud: Cloud): NetworkService {
 }
 
 /** Reads the ids of the subnets of networks, by network: one call for 200 networks. */
-async function readSubnetIds (client: Client, networks: readonly string[], call: Call): Promise<Map<string, string[]>> {
+async function readSubnetIds (
+  client: Client,
+  networks: readonly string[],
+  call: Call
+): Promise<Map<string, string[]>> {
   const subnetIds = new Map<string, string[]>()
   for (let start = 0; start < networks.length; start += maxFilterValues) {
     const Filters = [{ Name: 'vpc-id', Values: networks.slice(start, start + maxFilterValues) }]

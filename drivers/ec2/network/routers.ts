@@ -5,8 +5,19 @@ import { describe, type Identity, type RouterService } from '../../driver.ts'
 import { invalid } from '../../common/invalid.ts'
 import { runSteps, step } from '../../common/steps.ts'
 import {
-  checkEc2Tags, createDirectCollection, filterNames, findById, ignoreMissing, labelSteps, nameRule,
-  readPage, runOrRollBack, tagLimits, toCommonFields, toTagParameters, type Cloud
+  checkEc2Tags,
+  createDirectCollection,
+  filterNames,
+  findById,
+  ignoreMissing,
+  labelSteps,
+  nameRule,
+  readPage,
+  runOrRollBack,
+  tagLimits,
+  toCommonFields,
+  toTagParameters,
+  type Cloud
 } from '../client/index.ts'
 import { createGateways, isRoutedOutside } from './gateways.ts'
 
@@ -19,7 +30,10 @@ export const routerCapabilities = describe<RouterService>({
     required: ['network_id'],
     limits: tagLimits
   },
-  update: { parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'], limits: tagLimits },
+  update: {
+    parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'],
+    limits: tagLimits
+  },
   add_interface: { parameters: ['subnet_id'] },
   remove_interface: { parameters: ['subnet_id'] }
 })
@@ -34,8 +48,11 @@ const interfaceRefusals = [
 const endedStates = new Set<string | undefined>(['disassociating', 'disassociated', 'failed'])
 
 /** Returns the associations of a route table with subnets. */
-export const associationsOf = ({ Associations: associations = [] }: RouteTable) => associations
-  .filter(({ SubnetId: subnet, AssociationState: state }) => subnet !== undefined && !endedStates.has(state?.State))
+export const associationsOf = ({ Associations: associations = [] }: RouteTable) =>
+  associations
+    .filter(({ SubnetId: subnet, AssociationState: state }) =>
+      subnet !== undefined && !endedStates.has(state?.State)
+    )
 
 const findAssociation = (table: RouteTable, subnet: string) =>
   findById(associationsOf(table), subnet, 'SubnetId')
@@ -81,7 +98,13 @@ export function createRouters (cloud: Cloud): RouterService {
     itemName: 'router',
     idKey: 'RouteTableId',
     read: ({ ids, ...request }, call) =>
-      readPage(client, 'DescribeRouteTables', 'RouteTables', { ...request, RouteTableIds: ids }, call),
+      readPage(
+        client,
+        'DescribeRouteTables',
+        'RouteTables',
+        { ...request, RouteTableIds: ids },
+        call
+      ),
     remove: deleteTable,
     pageSizes: [5, 100],
     filterRules,
@@ -90,7 +113,10 @@ export function createRouters (cloud: Cloud): RouterService {
   const get = (id: string, call: Call) => service.get(id, { extra: false }, call)
 
   const setGateway = async (table: RouteTable, gateway: ExternalGateway, call: Call) => {
-    if (gateway === null) return gateways.disconnect(table, call, () => gateways.deleteRoutes(table, call))
+    if (gateway === null) {
+      return gateways.disconnect(table, call, () =>
+        gateways.deleteRoutes(table, call))
+    }
     if (!isRoutedOutside(table)) await gateways.connect(table, call)
   }
 
@@ -108,9 +134,12 @@ export function createRouters (cloud: Cloud): RouterService {
       })
       const id = await register(table?.RouteTableId, labels, call)
       if (gateway !== undefined) {
-        await runOrRollBack(call, `${id} exists`,
+        await runOrRollBack(
+          call,
+          `${id} exists`,
           () => gateways.connect(table!, call),
-          (rollbackCall) => deleteTable(id, rollbackCall))
+          (rollbackCall) => deleteTable(id, rollbackCall)
+        )
       }
       return get(id, call)
     },
@@ -130,10 +159,15 @@ export function createRouters (cloud: Cloud): RouterService {
     async destroy (id, call) {
       const table = await find(id, call)
       if (table.Associations?.some(({ Main: isMain }) => isMain === true) === true) {
-        throw new ProblemError('in_use', `${id} is the main route table of ${table.VpcId}: destroy the network instead`)
+        throw new ProblemError(
+          'in_use',
+          `${id} is the main route table of ${table.VpcId}: destroy the network instead`
+        )
       }
       const subnets = associationsOf(table).map(({ SubnetId: subnet }) => subnet)
-      if (subnets.length > 0) throw new ProblemError('in_use', `${id} has interfaces in ${subnets.join(', ')}`)
+      if (subnets.length > 0) {
+        throw new ProblemError('in_use', `${id} has interfaces in ${subnets.join(', ')}`)
+      }
       await gateways.disconnect(table, call, () => service.destroy(id, call))
     },
 
@@ -150,9 +184,13 @@ export function createRouters (cloud: Cloud): RouterService {
 
     async remove_interface (id, { subnet_id: subnet }, call) {
       const association = findAssociation(await find(id, call), subnet)?.RouteTableAssociationId
-      if (association === undefined) throw invalid('/subnet_id', `${subnet} is not connected to the router ${id}`)
+      if (association === undefined) {
+        throw invalid('/subnet_id', `${subnet} is not connected to the router ${id}`)
+      }
       const input = { AssociationId: association }
-      await ignoreMissing(client.change('DisassociateRouteTable', input, call, { idempotent: true }))
+      await ignoreMissing(
+        client.change('DisassociateRouteTable', input, call, { idempotent: true })
+      )
       return get(id, call)
     }
   }

@@ -1,31 +1,53 @@
 import type { IpPermission, SecurityGroup as RawGroup } from '@aws-sdk/client-ec2'
 import {
-  ProblemError, type SecurityGroup, type SecurityGroupRule, type SecurityGroupRuleCreate
+  ProblemError,
+  type SecurityGroup,
+  type SecurityGroupRule,
+  type SecurityGroupRuleCreate
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type Identity, type SecurityGroupService } from '../../driver.ts'
 import { invalid } from '../../common/invalid.ts'
 import { explaining, pointTo } from '../../common/refusals.ts'
 import {
-  checkEc2Tags, createDirectCollection, explainFields, filterNames, malformed, patternRule,
-  providerCodeOf, readAllPages, readPage, tagLimits, toCommonFields, toTagParameters, type Cloud,
+  checkEc2Tags,
+  createDirectCollection,
+  explainFields,
+  filterNames,
+  malformed,
+  patternRule,
+  providerCodeOf,
+  readAllPages,
+  readPage,
+  tagLimits,
+  toCommonFields,
+  toTagParameters,
+  type Cloud,
   type Dialect
 } from '../client/index.ts'
 import { fromPermission, permissionOf, rulesOf, toPermission, toRule } from './security-rules.ts'
 
 const filterRules = { name: patternRule('group-name') }
 
-export const describeSecurityGroups = ({ ruleIds }: Dialect) => describe<SecurityGroupService>({
-  list: { filters: filterNames(filterRules), limits: { limit: 200 } },
-  create: { parameters: ['name', 'description', 'network_id', 'tags'], limits: tagLimits },
-  update: { parameters: ['tags'], limits: tagLimits },
-  create_rule: {
-    parameters: [
-      'direction', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr', 'remote_group_id',
-      ...(ruleIds ? ['ethertype', 'description'] as const : [])
-    ]
-  }
-})
+export const describeSecurityGroups = ({ ruleIds }: Dialect) =>
+  describe<SecurityGroupService>({
+    list: { filters: filterNames(filterRules), limits: { limit: 200 } },
+    create: { parameters: ['name', 'description', 'network_id', 'tags'], limits: tagLimits },
+    update: { parameters: ['tags'], limits: tagLimits },
+    create_rule: {
+      parameters: [
+        'direction',
+        'protocol',
+        'port_min',
+        'port_max',
+        'icmp_type',
+        'icmp_code',
+        'cidr',
+        'remote_group_id',
+        ...(ruleIds ? ['ethertype', 'description'] as const : [])
+      ]
+    }
+  })
 
 const createRefusals = [
   { pattern: /^InvalidVpcI[Dd]|^VPCIdNotSpecified/, pointer: '/network_id' },
@@ -42,7 +64,10 @@ function checkText (pointer: string, value: string) {
 
 /** Maps a group. Its name is the name that it was created with, not a tag. */
 export const toSecurityGroup = (
-  raw: RawGroup, rules: SecurityGroupRule[], identity: Identity, extra: boolean
+  raw: RawGroup,
+  rules: SecurityGroupRule[],
+  identity: Identity,
+  extra: boolean
 ): SecurityGroup => ({
   ...toCommonFields(raw, identity, undefined),
   name: raw.GroupName ?? null,
@@ -75,7 +100,13 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
     if (groups.length === 0) return rules
     const Filters = [{ Name: 'group-id', Values: groups.flatMap(({ GroupId: id }) => id ?? []) }]
     const input = { Filters, MaxResults: rulePageSize }
-    const found = await readAllPages(client, 'DescribeSecurityGroupRules', 'SecurityGroupRules', input, call)
+    const found = await readAllPages(
+      client,
+      'DescribeSecurityGroupRules',
+      'SecurityGroupRules',
+      input,
+      call
+    )
     for (const raw of found) rules.set(raw.GroupId, [...rules.get(raw.GroupId) ?? [], toRule(raw)])
     return rules
   }
@@ -85,18 +116,32 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
     itemName: 'security group',
     idKey: 'GroupId',
     read: ({ ids, ...request }, call) =>
-      readPage(client, 'DescribeSecurityGroups', 'SecurityGroups', { ...request, GroupIds: ids }, call),
-    remove: (id, call) => client.change('DeleteSecurityGroup', { GroupId: id }, call, { idempotent: true }),
+      readPage(
+        client,
+        'DescribeSecurityGroups',
+        'SecurityGroups',
+        { ...request, GroupIds: ids },
+        call
+      ),
+    remove: (id, call) =>
+      client.change('DeleteSecurityGroup', { GroupId: id }, call, { idempotent: true }),
     pageSizes: [5, 200],
     filterRules,
     async map (raws, extra, call) {
       const rules = await readRules(raws, call)
-      return raws.map((raw) => toSecurityGroup(raw, rules.get(raw.GroupId) ?? [], identify(raw.GroupId!), extra))
+      return raws.map((raw) =>
+        toSecurityGroup(raw, rules.get(raw.GroupId) ?? [], identify(raw.GroupId!), extra)
+      )
     }
   })
 
   /** The cloud's code does not say which of two groups is missing, nor which field of a rule is wrong. */
-  const explainRule = async (error: unknown, id: string, input: SecurityGroupRuleCreate, call: Call) => {
+  const explainRule = async (
+    error: unknown,
+    id: string,
+    input: SecurityGroupRuleCreate,
+    call: Call
+  ) => {
     if (!(error instanceof ProblemError)) return error
     const { remote_group_id: remoteGroup, cidr } = input
     const hasOtherGroup = remoteGroup !== undefined && remoteGroup !== id
@@ -105,7 +150,10 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
       return exists ? pointTo('/remote_group_id', error) : error
     }
     const pointer = cidr === undefined ? '/protocol' : '/cidr'
-    return explainFields(error, [{ pattern: /^InvalidPermission|^InvalidParameter|^InvalidCidr/, pointer }])
+    return explainFields(error, [{
+      pattern: /^InvalidPermission|^InvalidParameter|^InvalidCidr/,
+      pointer
+    }])
   }
 
   const authorize = (id: string, permission: IpPermission, isEgress: boolean, call: Call) => {
@@ -115,23 +163,43 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
       : client.change('AuthorizeSecurityGroupIngress', input, call)
   }
 
-  const createRule = async (id: string, input: SecurityGroupRuleCreate, call: Call): Promise<SecurityGroupRule> => {
+  const createRule = async (
+    id: string,
+    input: SecurityGroupRuleCreate,
+    call: Call
+  ): Promise<SecurityGroupRule> => {
     const isEgress = input.direction === 'egress'
     const permission = toPermission(input, dialect.ruleIds)
-    const { Return: isCreated, SecurityGroupRules: rules } = await authorize(id, permission, isEgress, call)
+    const { Return: isCreated, SecurityGroupRules: rules } = await authorize(
+      id,
+      permission,
+      isEgress,
+      call
+    )
     // Eucalyptus answers false if the rule exists.
-    if (isCreated === false) throw new ProblemError('already_exists', `Security group ${id} already has this rule`)
+    if (isCreated === false) {
+      throw new ProblemError('already_exists', `Security group ${id} already has this rule`)
+    }
     if (!dialect.ruleIds) return fromPermission(permission, isEgress)[0]!
     const raw = rules?.[0]
     if (raw === undefined) throw malformed('The response of the cloud has no rule', false)
     return toRule(raw)
   }
 
-  const findRule = async (ruleId: string, group: string, call: Call): Promise<SecurityGroupRule | undefined> => {
+  const findRule = async (
+    ruleId: string,
+    group: string,
+    call: Call
+  ): Promise<SecurityGroupRule | undefined> => {
     if (!dialect.ruleIds) return rulesOf(await find(group, call)).find(({ id }) => id === ruleId)
     if (!ruleIdPattern.test(ruleId)) return undefined
-    const Filters = [{ Name: 'group-id', Values: [group] }, { Name: 'security-group-rule-id', Values: [ruleId] }]
-    const { SecurityGroupRules: rules } = await client.read('DescribeSecurityGroupRules', { Filters }, call)
+    const Filters = [{ Name: 'group-id', Values: [group] }, {
+      Name: 'security-group-rule-id',
+      Values: [ruleId]
+    }]
+    const { SecurityGroupRules: rules } = await client.read('DescribeSecurityGroupRules', {
+      Filters
+    }, call)
     const raw = rules?.find(({ SecurityGroupRuleId: id }) => id === ruleId)
     return raw === undefined ? undefined : toRule(raw)
   }
@@ -166,11 +234,18 @@ export function createSecurityGroups (cloud: Cloud): SecurityGroupService {
 
     async destroy_rule (id, ruleId, call) {
       const rule = await findRule(ruleId, id, call)
-      if (rule === undefined) throw new ProblemError('resource_not_found', `The security group has no rule ${ruleId}`)
-      if (!dialect.ruleIds && rule.remote === 'unknown') {
-        throw new ProblemError('not_supported', `The cloud does not show the remote end of the rule ${ruleId}`)
+      if (rule === undefined) {
+        throw new ProblemError('resource_not_found', `The security group has no rule ${ruleId}`)
       }
-      const target = dialect.ruleIds ? { SecurityGroupRuleIds: [ruleId] } : { IpPermissions: [permissionOf(rule)] }
+      if (!dialect.ruleIds && rule.remote === 'unknown') {
+        throw new ProblemError(
+          'not_supported',
+          `The cloud does not show the remote end of the rule ${ruleId}`
+        )
+      }
+      const target = dialect.ruleIds
+        ? { SecurityGroupRuleIds: [ruleId] }
+        : { IpPermissions: [permissionOf(rule)] }
       const input = { GroupId: id, ...target }
       if (rule.direction === 'egress') {
         await client.change('RevokeSecurityGroupEgress', input, call, { idempotent: true })

@@ -1,5 +1,7 @@
 import type {
-  IpPermission, SecurityGroup as RawGroup, SecurityGroupRule as RawRule
+  IpPermission,
+  SecurityGroup as RawGroup,
+  SecurityGroupRule as RawRule
 } from '@aws-sdk/client-ec2'
 import type { SecurityGroupRule, SecurityGroupRuleCreate } from '../../../openapi/model/index.ts'
 import { invalid } from '../../common/invalid.ts'
@@ -92,24 +94,27 @@ const toProtocolName = (protocol = anyProtocol) =>
   protocol === anyProtocol ? null : names[protocol] ?? protocol
 
 /** Maps a rule of a cloud where rules have ids. */
-export const toRule = (raw: RawRule): SecurityGroupRule => toRuleOf(
-  {
-    id: raw.SecurityGroupRuleId ?? '',
-    isEgress: raw.IsEgress === true,
-    protocol: raw.IpProtocol,
-    from: raw.FromPort,
-    to: raw.ToPort
-  },
-  {
-    cidr: raw.CidrIpv4 ?? raw.CidrIpv6,
-    prefixList: raw.PrefixListId,
-    group: raw.ReferencedGroupInfo?.GroupId || undefined,
-    description: raw.Description
-  }
-)
+export const toRule = (raw: RawRule): SecurityGroupRule =>
+  toRuleOf(
+    {
+      id: raw.SecurityGroupRuleId ?? '',
+      isEgress: raw.IsEgress === true,
+      protocol: raw.IpProtocol,
+      from: raw.FromPort,
+      to: raw.ToPort
+    },
+    {
+      cidr: raw.CidrIpv4 ?? raw.CidrIpv6,
+      prefixList: raw.PrefixListId,
+      group: raw.ReferencedGroupInfo?.GroupId || undefined,
+      description: raw.Description
+    }
+  )
 
 /** Maps the rules of a group, for clouds whose rules have no ids. A permission holds rules with the same ports. */
-export const rulesOf = ({ IpPermissions: ingress = [], IpPermissionsEgress: egress = [] }: RawGroup) => [
+export const rulesOf = (
+  { IpPermissions: ingress = [], IpPermissionsEgress: egress = [] }: RawGroup
+) => [
   ...ingress.flatMap((permission) => fromPermission(permission, false)),
   ...egress.flatMap((permission) => fromPermission(permission, true))
 ]
@@ -150,8 +155,12 @@ function toProtocol (protocol: string | null | undefined) {
 /** The cloud has the ports of TCP and UDP in the same fields as type and code of ICMP. */
 function toPorts (protocol: string, input: SecurityGroupRuleCreate) {
   const { port_min: first, port_max: last, icmp_type: type, icmp_code: code } = input
-  if (first !== undefined && !hasPorts(protocol)) throw invalid('/port_min', 'requires the protocol tcp or udp')
-  if (type === undefined && code !== undefined) throw invalid('/icmp_type', 'is required with icmp_code')
+  if (first !== undefined && !hasPorts(protocol)) {
+    throw invalid('/port_min', 'requires the protocol tcp or udp')
+  }
+  if (type === undefined && code !== undefined) {
+    throw invalid('/icmp_type', 'is required with icmp_code')
+  }
   if (isIcmp(protocol)) return { FromPort: type ?? -1, ToPort: code ?? -1 }
   return hasPorts(protocol) ? { FromPort: first ?? 0, ToPort: last ?? first ?? lastPort } : {}
 }
@@ -159,13 +168,24 @@ function toPorts (protocol: string, input: SecurityGroupRuleCreate) {
 const familyOf = (cidr: string) => cidr.includes(':') ? 'IPv6' : 'IPv4'
 
 /** Returns the family of a rule: that of its addresses, or of its protocol. Throws validation_failed. */
-function toEthertype ({ cidr, ethertype: requested }: SecurityGroupRuleCreate, protocol: string, hasIpv6: boolean) {
+function toEthertype (
+  { cidr, ethertype: requested }: SecurityGroupRuleCreate,
+  protocol: string,
+  hasIpv6: boolean
+) {
   const family = cidr === undefined ? undefined : familyOf(cidr)
   const ethertype = requested ?? family ?? (protocol === 'icmpv6' ? 'IPv6' : 'IPv4')
-  if (family !== undefined && family !== ethertype) throw invalid('/cidr', `must be a block of ${ethertype}`)
-  if (protocol === 'icmpv6' && ethertype === 'IPv4') throw invalid('/protocol', 'must be icmp for IPv4')
+  if (family !== undefined && family !== ethertype) {
+    throw invalid('/cidr', `must be a block of ${ethertype}`)
+  }
+  if (protocol === 'icmpv6' && ethertype === 'IPv4') {
+    throw invalid('/protocol', 'must be icmp for IPv4')
+  }
   if (ethertype === 'IPv6' && !hasIpv6) {
-    throw invalid(family === undefined ? '/ethertype' : '/cidr', 'must be IPv4: this cloud has no IPv6')
+    throw invalid(
+      family === undefined ? '/ethertype' : '/cidr',
+      'must be IPv4: this cloud has no IPv6'
+    )
   }
   return ethertype
 }
@@ -177,7 +197,9 @@ export function toPermission (input: SecurityGroupRuleCreate, hasIpv6: boolean):
   const ethertype = toEthertype(input, protocol, hasIpv6)
   const permission = { IpProtocol: protocol, ...toPorts(protocol, input) }
   const label = description ? { Description: description } : {}
-  if (group !== undefined) return { ...permission, UserIdGroupPairs: [{ GroupId: group, ...label }] }
+  if (group !== undefined) {
+    return { ...permission, UserIdGroupPairs: [{ GroupId: group, ...label }] }
+  }
   const block = cidr ?? anyAddress[ethertype]
   return ethertype === 'IPv6'
     ? { ...permission, Ipv6Ranges: [{ CidrIpv6: block, ...label }] }
@@ -185,13 +207,14 @@ export function toPermission (input: SecurityGroupRuleCreate, hasIpv6: boolean):
 }
 
 /** Returns the permission of an existing rule, by which a cloud without ids of rules deletes it. */
-export const permissionOf = (rule: SecurityGroupRule): IpPermission => toPermission({
-  direction: rule.direction,
-  protocol: rule.protocol,
-  port_min: rule.port_min ?? undefined,
-  port_max: rule.port_max ?? undefined,
-  icmp_type: rule.icmp_type ?? undefined,
-  icmp_code: rule.icmp_code ?? undefined,
-  cidr: rule.cidr ?? undefined,
-  remote_group_id: rule.remote_group_id ?? undefined
-}, true)
+export const permissionOf = (rule: SecurityGroupRule): IpPermission =>
+  toPermission({
+    direction: rule.direction,
+    protocol: rule.protocol,
+    port_min: rule.port_min ?? undefined,
+    port_max: rule.port_max ?? undefined,
+    icmp_type: rule.icmp_type ?? undefined,
+    icmp_code: rule.icmp_code ?? undefined,
+    cidr: rule.cidr ?? undefined,
+    remote_group_id: rule.remote_group_id ?? undefined
+  }, true)

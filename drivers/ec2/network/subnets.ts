@@ -5,8 +5,18 @@ import { describe, type Identity, type SubnetService } from '../../driver.ts'
 import { invalid } from '../../common/invalid.ts'
 import { explaining, pointTo } from '../../common/refusals.ts'
 import {
-  checkEc2Tags, createDirectCollection, exactRule, explainFields, filterNames, nameRule,
-  providerCodeOf, readPage, tagLimits, toCommonFields, toTagParameters, type Cloud
+  checkEc2Tags,
+  createDirectCollection,
+  exactRule,
+  explainFields,
+  filterNames,
+  nameRule,
+  providerCodeOf,
+  readPage,
+  tagLimits,
+  toCommonFields,
+  toTagParameters,
+  type Cloud
 } from '../client/index.ts'
 import { toNetworkState } from './networks.ts'
 
@@ -14,7 +24,10 @@ const filterRules = { name: nameRule, network_id: exactRule('vpc-id') }
 
 export const subnetCapabilities = describe<SubnetService>({
   list: { filters: filterNames(filterRules), limits: { limit: 200 } },
-  create: { parameters: ['name', 'network_id', 'cidr', 'availability_zone', 'tags'], limits: tagLimits },
+  create: {
+    parameters: ['name', 'network_id', 'cidr', 'availability_zone', 'tags'],
+    limits: tagLimits
+  },
   update: { parameters: ['name', 'tags'], limits: tagLimits }
 })
 
@@ -40,7 +53,9 @@ const ipVersionOf = (cidr: string) => cidr.includes(':') ? 6 : 4
 
 /** Maps a subnet of a VPC. The name servers belong to the VPC and are not shown. */
 export function toSubnet (raw: RawSubnet, identity: Identity, extra: boolean): Subnet {
-  const v6 = raw.Ipv6CidrBlockAssociationSet?.find(({ Ipv6CidrBlockState: state }) => state?.State === 'associated')
+  const v6 = raw.Ipv6CidrBlockAssociationSet?.find(({ Ipv6CidrBlockState: state }) =>
+    state?.State === 'associated'
+  )
   const cidr = raw.CidrBlock ?? v6?.Ipv6CidrBlock ?? null
   return {
     ...toCommonFields(raw, identity, raw.State),
@@ -66,7 +81,8 @@ export function createSubnets (cloud: Cloud): SubnetService {
     idKey: 'SubnetId',
     read: ({ ids, ...request }, call) =>
       readPage(client, 'DescribeSubnets', 'Subnets', { ...request, SubnetIds: ids }, call),
-    remove: (id, call) => client.change('DeleteSubnet', { SubnetId: id }, call, { idempotent: true }),
+    remove: (id, call) =>
+      client.change('DeleteSubnet', { SubnetId: id }, call, { idempotent: true }),
     pageSizes: [5, 200],
     filterRules,
     map: async (raws, extra) => raws.map((raw) => toSubnet(raw, identify(raw.SubnetId!), extra))
@@ -77,8 +93,14 @@ export function createSubnets (cloud: Cloud): SubnetService {
     /** Eucalyptus refuses an unknown zone with the same code as a wrong block. */
     const explain = async (error: unknown) => {
       const isAboutZone = zone !== undefined && providerCodeOf(error) === 'InvalidParameterValue'
-      if (!isAboutZone || !(error instanceof ProblemError)) return explainFields(error, createRefusals)
-      const { AvailabilityZones: zones = [] } = await client.read('DescribeAvailabilityZones', {}, call)
+      if (!isAboutZone || !(error instanceof ProblemError)) {
+        return explainFields(error, createRefusals)
+      }
+      const { AvailabilityZones: zones = [] } = await client.read(
+        'DescribeAvailabilityZones',
+        {},
+        call
+      )
       const isKnown = zones.some(({ ZoneName: name }) => name === zone)
       return isKnown ? explainFields(error, createRefusals) : pointTo('/availability_zone', error)
     }

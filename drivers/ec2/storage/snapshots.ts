@@ -3,9 +3,23 @@ import type { Snapshot, SnapshotState } from '../../../openapi/model/index.ts'
 import { describe, type Identity, type SnapshotService } from '../../driver.ts'
 import { runSteps } from '../../common/steps.ts'
 import {
-  acceptCreation, checkEc2Tags, createCollection, exactRule, filterNames, labelSteps, nameRule,
-  readPage, tagLimits, tagRefusal, toCommonFields, toDeletion, toOperationFilter, toRefs,
-  toStatuses, toTagParameters, type Cloud
+  acceptCreation,
+  checkEc2Tags,
+  createCollection,
+  exactRule,
+  filterNames,
+  labelSteps,
+  nameRule,
+  readPage,
+  tagLimits,
+  tagRefusal,
+  toCommonFields,
+  toDeletion,
+  toOperationFilter,
+  toRefs,
+  toStatuses,
+  toTagParameters,
+  type Cloud
 } from '../client/index.ts'
 
 /** A `recovering` snapshot is leaving the recycle bin. */
@@ -65,7 +79,8 @@ export function createSnapshots (cloud: Cloud): SnapshotService {
     },
     pageSizes: [5, 200],
     filterRules,
-    map: async (raws, extra) => raws.map((raw) => toSnapshot(raw, identify(raw.SnapshotId ?? ''), extra))
+    map: async (raws, extra) =>
+      raws.map((raw) => toSnapshot(raw, identify(raw.SnapshotId ?? ''), extra))
   })
 
   const findCreated: SnapshotService['findCreated'] = async ({ id }, _since, call) => {
@@ -81,8 +96,14 @@ export function createSnapshots (cloud: Cloud): SnapshotService {
     async create ({ volume_id: volume, name, description, tags }, call) {
       checkEc2Tags(tags)
       const labels = { name, tags, operation: call.operation }
-      const input = { VolumeId: volume, Description: description, ...toTagParameters(cloud, 'snapshot', labels) }
-      const { SnapshotId: id } = await client.change('CreateSnapshot', input, call, { refusals: createRefusals })
+      const input = {
+        VolumeId: volume,
+        Description: description,
+        ...toTagParameters(cloud, 'snapshot', labels)
+      }
+      const { SnapshotId: id } = await client.change('CreateSnapshot', input, call, {
+        refusals: createRefusals
+      })
       return acceptCreation(cloud, recent, { kind: 'snapshot', id, labels }, call)
     },
 

@@ -4,8 +4,18 @@ import type { Call } from '../../call.ts'
 import type { VolumeService } from '../../driver.ts'
 import { explaining, pointTo } from '../../common/refusals.ts'
 import {
-  acceptCreation, checkEc2Tags, explainFields, isProblem, readZones, tagRefusal, toOperationFilter,
-  toRefs, toTagParameters, type Cloud, type DefaultZone, type RecentIds
+  acceptCreation,
+  checkEc2Tags,
+  explainFields,
+  isProblem,
+  readZones,
+  tagRefusal,
+  toOperationFilter,
+  toRefs,
+  toTagParameters,
+  type Cloud,
+  type DefaultZone,
+  type RecentIds
 } from '../client/index.ts'
 import { volumeTypes } from './volume-types.ts'
 
@@ -20,11 +30,19 @@ const createRefusals = [
 type VolumeCreation = Pick<VolumeService, 'create' | 'findCreated'>
 
 /** Creates volumes, empty or from a snapshot. A request without a zone gets the default zone. */
-export function createVolumeCreate (cloud: Cloud, defaultZone: DefaultZone, recent: RecentIds): VolumeCreation {
+export function createVolumeCreate (
+  cloud: Cloud,
+  defaultZone: DefaultZone,
+  recent: RecentIds
+): VolumeCreation {
   const { client, dialect } = cloud
 
   /** The cloud refuses an unknown zone or type with InvalidParameterValue, which names no field. */
-  const explain = async (error: unknown, { availability_zone: zone, type }: VolumeCreate, call: Call) => {
+  const explain = async (
+    error: unknown,
+    { availability_zone: zone, type }: VolumeCreate,
+    call: Call
+  ) => {
     const explained = explainFields(error, createRefusals)
     if (!isProblem(explained, 'provider_rejected')) return explained
     if (type !== undefined && !volumeTypes.has(type)) return pointTo('/type', explained)
@@ -35,7 +53,9 @@ export function createVolumeCreate (cloud: Cloud, defaultZone: DefaultZone, rece
   }
 
   const findCreated: VolumeService['findCreated'] = async ({ id }, _since, call) => {
-    const { Volumes: volumes = [] } = await client.read('DescribeVolumes', { Filters: [toOperationFilter(id)] }, call)
+    const { Volumes: volumes = [] } = await client.read('DescribeVolumes', {
+      Filters: [toOperationFilter(id)]
+    }, call)
     return toRefs('volume', volumes.map(({ VolumeId: volume }) => volume))
   }
 
@@ -55,8 +75,10 @@ export function createVolumeCreate (cloud: Cloud, defaultZone: DefaultZone, rece
         ClientToken: token,
         ...toTagParameters(cloud, 'volume', labels)
       }
-      const { VolumeId: id } = await explaining((error) => explain(error, volume, call), () =>
-        client.change('CreateVolume', input, call, { idempotent: token !== undefined }))
+      const { VolumeId: id } = await explaining(
+        (error) => explain(error, volume, call),
+        () => client.change('CreateVolume', input, call, { idempotent: token !== undefined })
+      )
       return acceptCreation(cloud, recent, { kind: 'volume', id, labels }, call)
     },
 

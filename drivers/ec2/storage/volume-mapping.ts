@@ -28,10 +28,15 @@ export function toVolumeStatuses (state: string): readonly string[] | undefined 
 }
 
 /** Maps the state of a volume. Its attachment shows whether it is being attached or detached. */
-export function toVolumeState ({ State, Attachments: attachments = [] }: RawVolume, isModifying: boolean): VolumeState {
+export function toVolumeState (
+  { State, Attachments: attachments = [] }: RawVolume,
+  isModifying: boolean
+): VolumeState {
   const state = states[State ?? ''] ?? 'unknown'
   if (state !== 'in_use' && state !== 'available') return state
-  const transition = attachments.map(toAttachmentState).find((one) => one === 'attaching' || one === 'detaching')
+  const transition = attachments.map(toAttachmentState).find((one) =>
+    one === 'attaching' || one === 'detaching'
+  )
   return transition ?? (isModifying ? 'updating' : state)
 }
 
@@ -45,7 +50,9 @@ const rootDevice = /^\/dev\/(sda1?|xvda1?)$/
  * Whether a node can boot from a volume. A root volume is bootable. A volume that was created empty is not, as far as
  * the cloud knows. For a volume from a snapshot it is unknown.
  */
-function isBootable ({ Attachments: attachments = [], SnapshotId: snapshot }: RawVolume): boolean | null {
+function isBootable (
+  { Attachments: attachments = [], SnapshotId: snapshot }: RawVolume
+): boolean | null {
   if (attachments.some(({ Device: device = '' }) => rootDevice.test(device))) return true
   return snapshot ? null : false
 }
@@ -54,11 +61,15 @@ interface NodeAttachment extends VolumeAttachment {
   InstanceId: string
 }
 
-const attachmentsOf = ({ Attachments: attachments = [] }: RawVolume) => attachments
-  .filter((one): one is NodeAttachment => one.InstanceId !== undefined && one.State !== 'detached')
+const attachmentsOf = ({ Attachments: attachments = [] }: RawVolume) =>
+  attachments
+    .filter((one): one is NodeAttachment =>
+      one.InstanceId !== undefined && one.State !== 'detached'
+    )
 
 /** Returns the ids of the nodes to which a volume is attached. */
-export const nodesOf = (volume: RawVolume): string[] => attachmentsOf(volume).map(({ InstanceId: node }) => node)
+export const nodesOf = (volume: RawVolume): string[] =>
+  attachmentsOf(volume).map(({ InstanceId: node }) => node)
 
 export interface VolumeMapping {
   /** Whether the volume is growing. */
@@ -67,7 +78,11 @@ export interface VolumeMapping {
 }
 
 /** Maps an EBS volume. */
-export function toVolume (volume: RawVolume, identity: Identity, { isModifying, extra }: VolumeMapping): Volume {
+export function toVolume (
+  volume: RawVolume,
+  identity: Identity,
+  { isModifying, extra }: VolumeMapping
+): Volume {
   const { name, tags } = readTags(volume.Tags)
   return {
     // Field by field, see toNode.

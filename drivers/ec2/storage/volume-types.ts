@@ -37,7 +37,9 @@ export function createVolumeTypes (cloud: Cloud): ReadService<VolumeType> {
 
   return {
     async list ({ extra }) {
-      const items = [...volumeTypes].map(([name, description]) => toVolumeType(name, description, extra))
+      const items = [...volumeTypes].map(([name, description]) =>
+        toVolumeType(name, description, extra)
+      )
       return { items, next: null, total: items.length }
     },
     async get (id, { extra }) {

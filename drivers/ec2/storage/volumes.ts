@@ -4,9 +4,23 @@ import type { Call } from '../../call.ts'
 import { describe, type VolumeService } from '../../driver.ts'
 import { runSteps } from '../../common/steps.ts'
 import {
-  checkEc2Tags, createRecentIds, exactRule, filterNames, findById, isProblem, labelSteps, nameRule,
-  notFound, readPage, tagLimits, toDeletion, toFilters, toIdFilter, toPageParameters,
-  type Cloud, type DefaultZone
+  checkEc2Tags,
+  createRecentIds,
+  exactRule,
+  filterNames,
+  findById,
+  isProblem,
+  labelSteps,
+  nameRule,
+  notFound,
+  readPage,
+  tagLimits,
+  toDeletion,
+  toFilters,
+  toIdFilter,
+  toPageParameters,
+  type Cloud,
+  type DefaultZone
 } from '../client/index.ts'
 import { createVolumeActions } from './volume-actions.ts'
 import { createVolumeCreate } from './volume-create.ts'
@@ -22,7 +36,16 @@ const filterRules = {
 export const volumeCapabilities = describe<VolumeService>({
   list: { filters: filterNames(filterRules), limits: { limit: 200 } },
   create: {
-    parameters: ['name', 'size', 'type', 'snapshot_id', 'availability_zone', 'iops', 'encrypted', 'tags'],
+    parameters: [
+      'name',
+      'size',
+      'type',
+      'snapshot_id',
+      'availability_zone',
+      'iops',
+      'encrypted',
+      'tags'
+    ],
     limits: tagLimits
   },
   update: { parameters: ['name', 'tags'], limits: tagLimits },
@@ -37,20 +60,32 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
   const identify = cloud.identify('volumes')
   const recent = createRecentIds()
 
-  const read = (id: string, call: Call): Promise<RawVolume> => recent.read(id, call, async () => {
-    const { Volumes: volumes = [] } = await client.read('DescribeVolumes', { VolumeIds: [id] }, call)
-    const found = findById(volumes, id, 'VolumeId')
-    if (found === undefined) throw notFound('volume', id)
-    return found
-  })
+  const read = (id: string, call: Call): Promise<RawVolume> =>
+    recent.read(id, call, async () => {
+      const { Volumes: volumes = [] } = await client.read(
+        'DescribeVolumes',
+        { VolumeIds: [id] },
+        call
+      )
+      const found = findById(volumes, id, 'VolumeId')
+      if (found === undefined) throw notFound('volume', id)
+      return found
+    })
 
   /** Reads the ids of growing volumes, of which there are few. The state of a volume does not show that it grows. */
-  const readModifying = async (call: Call, id?: string): Promise<ReadonlySet<string | undefined>> => {
+  const readModifying = async (
+    call: Call,
+    id?: string
+  ): Promise<ReadonlySet<string | undefined>> => {
     if (!dialect.volumeChanges) return new Set()
     const Filters = [{ Name: 'modification-state', Values: ['modifying'] }]
     if (id !== undefined) Filters.push({ Name: 'volume-id', Values: [id] })
     try {
-      const { VolumesModifications: found = [] } = await client.read('DescribeVolumesModifications', { Filters }, call)
+      const { VolumesModifications: found = [] } = await client.read(
+        'DescribeVolumesModifications',
+        { Filters },
+        call
+      )
       const modifying = found.filter(({ ModificationState: state }) => state === 'modifying')
       return new Set(modifying.map(({ VolumeId: volumeId }) => volumeId))
     } catch (error) {
@@ -60,7 +95,10 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
   }
 
   const toItem = (volume: RawVolume, modifying: ReadonlySet<string | undefined>, extra: boolean) =>
-    toVolume(volume, identify(volume.VolumeId ?? ''), { isModifying: modifying.has(volume.VolumeId), extra })
+    toVolume(volume, identify(volume.VolumeId ?? ''), {
+      isModifying: modifying.has(volume.VolumeId),
+      extra
+    })
 
   const get = async (id: string, extra: boolean, call: Call): Promise<Volume> => {
     const [volume, modifying] = await Promise.all([read(id, call), readModifying(call, id)])
@@ -70,7 +108,10 @@ export function createVolumes (cloud: Cloud, defaultZone: DefaultZone): VolumeSe
   return {
     async list ({ limit, token, filters, extra, ids }, call) {
       const page = toPageParameters(cloud, { limit, token }, [5, 200])
-      const input = { Filters: toFilters(filters, filterRules, toIdFilter('volume-id', ids)), ...page }
+      const input = {
+        Filters: toFilters(filters, filterRules, toIdFilter('volume-id', ids)),
+        ...page
+      }
       const [{ items, next = null }, modifying] = await Promise.all([
         readPage(client, 'DescribeVolumes', 'Volumes', input, call),
         readModifying(call)

@@ -54,45 +54,53 @@ export interface ChangeOptions {
  */
 export interface Bound<T> {
   /** Reads one list answer. `next` is the marker of the next one. */
-  list (query: Query, call: Call): Promise<MarkedPage<T>>
+  list(query: Query, call: Call): Promise<MarkedPage<T>>
   /**
    * Reads the page at a token of an earlier page; null is the first page. Survives the deletion of
    * the marker.
    */
-  page (query: Query, token: string | null, call: Call): Promise<MarkedPage<T>>
+  page(query: Query, token: string | null, call: Call): Promise<MarkedPage<T>>
   /** Iterates over the pages of a list. */
-  pages (query: Query, call: Call): AsyncGenerator<T[], void, undefined>
+  pages(query: Query, call: Call): AsyncGenerator<T[], void, undefined>
   /** Reads all pages of a list. */
-  all (query: Query, call: Call): Promise<T[]>
+  all(query: Query, call: Call): Promise<T[]>
   /** Reads one object. Throws resource_not_found. */
-  show (id: string, call: Call): Promise<T>
+  show(id: string, call: Call): Promise<T>
   /** Creates an object. Throws provider_error if the answer has no id. */
-  create (body: unknown, call: Call, options?: ChangeOptions): Promise<T>
-  update (id: string, body: unknown, call: Call, options?: ChangeOptions): Promise<unknown>
-  remove (id: string, call: Call, options?: ChangeOptions): Promise<void>
+  create(body: unknown, call: Call, options?: ChangeOptions): Promise<T>
+  update(id: string, body: unknown, call: Call, options?: ChangeOptions): Promise<unknown>
+  remove(id: string, call: Call, options?: ChangeOptions): Promise<void>
   /** Sends a create below an id (an action, an attachment). Its answer may be anything, or empty. */
-  post (id: string, body: unknown, call: Call, options?: ChangeOptions): Promise<unknown>
+  post(id: string, body: unknown, call: Call, options?: ChangeOptions): Promise<unknown>
   /** Sends the same and returns the headers of the answer. */
-  postForHeaders (
-    id: string, body: unknown, call: Call, options?: ChangeOptions
+  postForHeaders(
+    id: string,
+    body: unknown,
+    call: Call,
+    options?: ChangeOptions
   ): Promise<Record<string, string>>
   /** Reads an object by a call other than `show`. With `of`, below an id. */
-  read<A extends object> (action: Action, call: Call, query?: Query): Promise<A>
+  read<A extends object>(action: Action, call: Call, query?: Query): Promise<A>
   /** Changes something by a call other than those above. With `of`, below an id. */
-  send (action: Action, body: unknown, call: Call, options?: ChangeOptions): Promise<unknown>
+  send(action: Action, body: unknown, call: Call, options?: ChangeOptions): Promise<unknown>
   /** Returns the same calls with these ids in front: `attachments.of(node).remove(volume, call)`. */
-  of (...ids: string[]): Bound<T>
+  of(...ids: string[]): Bound<T>
 }
 
 /** Binds the calls of one resource to a cloud. `T` is the resource as the cloud returns it. */
 export function bind<T extends object> (
-  client: Client, calls: ResourceCalls, options: BindOptions
+  client: Client,
+  calls: ResourceCalls,
+  options: BindOptions
 ): Bound<T> {
   return bindBelow<T>(client, calls, options, [])
 }
 
 function bindBelow<T extends object> (
-  client: Client, calls: ResourceCalls, options: BindOptions, parents: readonly string[]
+  client: Client,
+  calls: ResourceCalls,
+  options: BindOptions,
+  parents: readonly string[]
 ): Bound<T> {
   const { service, version, key = 'id', item, explain = explainRejection } = options
 
@@ -100,26 +108,39 @@ function bindBelow<T extends object> (
     client.request({ service, version: needed }, request, call)
 
   const readObject = async <A extends object>(
-    action: Action, ids: readonly string[], call: Call, query: Query = {}
+    action: Action,
+    ids: readonly string[],
+    call: Call,
+    query: Query = {}
   ) => {
     const { answer } = await request({ action, ids, query, isRead: true }, call)
     return toObject<A>(answer, service)
   }
 
   const change = async (
-    action: Action, ids: readonly string[], body: unknown, call: Call,
+    action: Action,
+    ids: readonly string[],
+    body: unknown,
+    call: Call,
     { fields = [], headers, version, isRead = false }: ChangeOptions = {}
-  ) => explaining((error) => explain(error, { fields, ids, call }), async () => {
-    const response = await request({ action, ids, write: { body }, headers, isRead }, call, version)
-    if (isRead) toObject(response.answer, service)
-    return response
-  })
+  ) =>
+    explaining((error) => explain(error, { fields, ids, call }), async () => {
+      const response = await request(
+        { action, ids, write: { body }, headers, isRead },
+        call,
+        version
+      )
+      if (isRead) toObject(response.answer, service)
+      return response
+    })
 
   const list = async (query: Query, call: Call): Promise<MarkedPage<T>> => {
     const read = { action: calls.list!, ids: parents, query, isRead: true }
     const { answer, raw } = await request(read, call)
     if (!Array.isArray(answer)) throw malformed(service, true)
-    const items = item === undefined ? answer : answer.map((entry: Record<string, T>) => entry[item]!)
+    const items = item === undefined
+      ? answer
+      : answer.map((entry: Record<string, T>) => entry[item]!)
     return { items, next: nextMarker(raw) }
   }
 

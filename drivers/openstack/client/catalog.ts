@@ -38,14 +38,20 @@ interface FoundEndpoint extends CatalogEndpoint {
 
 /** Lists the endpoints of a service, of all entries of its types: some clouds have one entry for each region. */
 const endpointsOf = (catalog: Catalog, service: Service): FoundEndpoint[] =>
-  types[service].flatMap((type) => catalog.filter((entry) => entry.type === type)
-    .flatMap(({ endpoints }) => endpoints.map((endpoint) => ({ type, ...endpoint }))))
+  types[service].flatMap((type) =>
+    catalog.filter((entry) => entry.type === type)
+      .flatMap(({ endpoints }) => endpoints.map((endpoint) => ({ type, ...endpoint })))
+  )
 
 /** Returns the version in the URL of an endpoint: `3`; undefined if it has none. */
 const versionOf = ({ url }: CatalogEndpoint) => /\/v(\d+)(?:\.\d+)?(?=\/|$)/.exec(url)?.[1]
 
 /** Whether an endpoint has a version that this driver speaks: of Cinder 2 and 3, which are alike. */
-function isSpoken (endpoint: CatalogEndpoint, service: Service, { volumeVersion }: Pick<Place, 'volumeVersion'>) {
+function isSpoken (
+  endpoint: CatalogEndpoint,
+  service: Service,
+  { volumeVersion }: Pick<Place, 'volumeVersion'>
+) {
   if (service !== 'volume') return true
   const version = versionOf(endpoint)
   return volumeVersion === undefined ? version !== '1' : version === volumeVersion
@@ -65,26 +71,39 @@ export function findEndpoint (catalog: Catalog, service: Service, place: Place) 
   const { region, interface: wanted, overrides } = place
   const override = overrides?.[service]
   if (override !== undefined) return { url: trimUrl(override, service), region: region ?? null }
-  const endpoints = endpointsOf(catalog, service).filter((endpoint) => isSpoken(endpoint, service, place))
+  const endpoints = endpointsOf(catalog, service).filter((endpoint) =>
+    isSpoken(endpoint, service, place)
+  )
   if (endpoints.length === 0) {
     const names = types[service].join(' or ')
-    const version = service === 'volume' && place.volumeVersion !== undefined ? ` of v${place.volumeVersion}` : ''
-    throw new ProblemError('not_supported', `The catalog of this cloud has no ${names} service${version}`, {
-      capability: service, hint: 'The account at the cloud must have this service in its catalog.'
-    })
+    const version = service === 'volume' && place.volumeVersion !== undefined
+      ? ` of v${place.volumeVersion}`
+      : ''
+    throw new ProblemError(
+      'not_supported',
+      `The catalog of this cloud has no ${names} service${version}`,
+      {
+        capability: service,
+        hint: 'The account at the cloud must have this service in its catalog.'
+      }
+    )
   }
   const regions = formatList(endpoints.map(regionOf))
   if (region === undefined && regions.includes(', ')) {
     throw unreachable(`The cloud has more than one region: ${regions}`, 'region_name')
   }
-  const inRegion = endpoints.filter((endpoint) => region === undefined || regionOf(endpoint) === region)
+  const inRegion = endpoints.filter((endpoint) =>
+    region === undefined || regionOf(endpoint) === region
+  )
   if (inRegion.length === 0) {
     throw unreachable(
       `The cloud has no ${service} service in region ${region}; its regions are: ${regions}`,
       'region_name'
     )
   }
-  const found = inRegion.filter((one) => one.interface === wanted || one.interface === `${wanted}URL`)
+  const found = inRegion.filter((one) =>
+    one.interface === wanted || one.interface === `${wanted}URL`
+  )
   // The type `volume` says nothing about the version.
   const endpoint = found.find((one) => service !== 'volume' || versionOf(one) === '3') ?? found[0]
   if (endpoint === undefined) {
@@ -99,7 +118,8 @@ export function findEndpoint (catalog: Catalog, service: Service, place: Place) 
 
 const unreachable = (detail: string, setting: string) =>
   new ProblemError('provider_unavailable', detail, {
-    hint: `Set \`${setting}\` to one of these.`, retryable: false
+    hint: `Set \`${setting}\` to one of these.`,
+    retryable: false
   })
 
 /**

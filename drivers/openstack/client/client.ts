@@ -8,7 +8,13 @@ import { createSingleFlight } from '../../common/single-flight.ts'
 import type { Service } from './catalog.ts'
 import { problemOf } from './errors.ts'
 import {
-  atLeast, chooseVersion, readRange, versionHeaders, volumeHeaders, type Microversion, type VersionRange
+  atLeast,
+  chooseVersion,
+  readRange,
+  versionHeaders,
+  volumeHeaders,
+  type Microversion,
+  type VersionRange
 } from './microversions.ts'
 import { resources } from './resources.ts'
 import type { Access, Session } from './token-cache.ts'
@@ -43,20 +49,20 @@ export interface ClientResponse {
 
 /** Calls the services of one cloud. All methods throw ProblemError. */
 export interface Client {
-  request (upstream: Upstream, request: ClientRequest, call: Call): Promise<ClientResponse>
+  request(upstream: Upstream, request: ClientRequest, call: Call): Promise<ClientResponse>
   /** Reads the id of the project; undefined if the identity service does not name it. */
-  project (call: Call): Promise<string | undefined>
+  project(call: Call): Promise<string | undefined>
   /** Reads the versions of Nova, once. */
-  versions (call: Call): Promise<VersionRange | null>
+  versions(call: Call): Promise<VersionRange | null>
   /** Returns the versions of Nova without a call; undefined before they were read. */
-  knownVersions (): VersionRange | null | undefined
+  knownVersions(): VersionRange | null | undefined
   /** Returns whether Nova is known to have a version. Makes no call. */
-  hasVersion (version: Microversion): boolean
+  hasVersion(version: Microversion): boolean
   /** Returns whether the account administers the cloud, by its last token. */
-  isAdmin (): boolean
+  isAdmin(): boolean
   /** The services that were called since the start. */
   readonly usedServices: ReadonlySet<Service>
-  refresh (): void
+  refresh(): void
 }
 
 export interface ClientOptions {
@@ -78,13 +84,18 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   const usedServices = new Set<Service>()
 
   /** Sends a request. If the endpoint cannot be reached and the catalog has a new one, it is sent there. */
-  const run = async (service: Service, request: ClientRequest, call: Call): Promise<ClientResponse> => {
+  const run = async (
+    service: Service,
+    request: ClientRequest,
+    call: Call
+  ): Promise<ClientResponse> => {
     usedServices.add(service)
     const access = await session.access(call)
     try {
       return await runAt(access, service, request, call)
     } catch (error) {
-      const isUnreachable = error instanceof ProblemError && !error.outcomeUnknown && isUnsent(error.cause)
+      const isUnreachable = error instanceof ProblemError && !error.outcomeUnknown &&
+        isUnsent(error.cause)
       // A stream that has been read cannot be sent again.
       if (!isUnreachable || isStream(request.write?.body)) throw error
       const fresh = await session.relocate(access, call)
@@ -94,7 +105,10 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   }
 
   const runAt = async (
-    access: Access, service: Service, { isRead, ...request }: ClientRequest, call: Call
+    access: Access,
+    service: Service,
+    { isRead, ...request }: ClientRequest,
+    call: Call
   ): Promise<ClientResponse> => {
     let raw: unknown
     let headers: Record<string, string> = {}
@@ -112,7 +126,10 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
 
   /** Sends a request. After a 401, when nothing was done, it is sent again with a new token. */
   const dispatch = async (
-    request: TransportRequest, access: Access, isRead: boolean, call: Call
+    request: TransportRequest,
+    access: Access,
+    isRead: boolean,
+    call: Call
   ) => {
     const attempt = async (current: Access) => {
       const response = await http.request(toHttpRequest(request, current.token, isRead), call)
@@ -135,7 +152,8 @@ export function createClient ({ session, http, timeout, microversions }: ClientO
   /** Reads Nova's version document. A cloud that refuses it counts as one without microversions. */
   const readVersions = async (call: Call) => {
     try {
-      return (await run('compute', { action: resources.computeVersion.show, isRead: true }, call)).answer
+      return (await run('compute', { action: resources.computeVersion.show, isRead: true }, call))
+        .answer
     } catch (error) {
       if (error instanceof ProblemError && unversioned.has(error.code)) return undefined
       throw error
@@ -185,7 +203,10 @@ function urlOf (access: Access, service: Service) {
 
 /** The errors of a version document that does not exist, or that the account may not read. */
 const unversioned = new Set<ProblemCode>([
-  'resource_not_found', 'provider_rejected', 'provider_permission_denied', 'not_supported'
+  'resource_not_found',
+  'provider_rejected',
+  'provider_permission_denied',
+  'not_supported'
 ])
 
 /** A success without the expected content. After a change the outcome is unknown then. */
@@ -198,8 +219,17 @@ export function malformed (service: string, read: boolean) {
 
 /** Calls an action of openstack-client, whose arguments are all positional. */
 const invoke = (
-  { action, ids = [], write, query = {}, headers = {} }: Omit<ClientRequest, 'isRead'>, token: Token
-) => action(token, null, ...ids.map(encodeId), ...(write === undefined ? [] : [write.body]), query, headers)
+  { action, ids = [], write, query = {}, headers = {} }: Omit<ClientRequest, 'isRead'>,
+  token: Token
+) =>
+  action(
+    token,
+    null,
+    ...ids.map(encodeId),
+    ...(write === undefined ? [] : [write.body]),
+    query,
+    headers
+  )
 
 /**
  * Encodes an id, which openstack-client puts into the path as it is. In a path `.` and `..` have a
@@ -212,7 +242,9 @@ function encodeId (id: string) {
 }
 
 function toHttpRequest (
-  { method, url, headers, qs, body }: TransportRequest, token: string, read: boolean
+  { method, url, headers, qs, body }: TransportRequest,
+  token: string,
+  read: boolean
 ): HttpRequest {
   const content = isStream(body) ? { stream: body } : { body }
   return {

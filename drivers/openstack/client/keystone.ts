@@ -30,9 +30,10 @@ export function tokensUrl (authUrl: string) {
 /** Keystone's installation creates a domain with the name `Default`. */
 const domainOf = (name = 'Default', id?: string) => id === undefined ? { name } : { id }
 
-const userOf = (auth: AuthSettings) => auth.user_id !== undefined
-  ? { id: auth.user_id }
-  : { name: auth.username, domain: domainOf(auth.user_domain_name, auth.user_domain_id) }
+const userOf = (auth: AuthSettings) =>
+  auth.user_id !== undefined
+    ? { id: auth.user_id }
+    : { name: auth.username, domain: domainOf(auth.user_domain_name, auth.user_domain_id) }
 
 function scopeOf (auth: AuthSettings) {
   if (auth.trust_id !== undefined) return { 'OS-TRUST:trust': { id: auth.trust_id } }
@@ -62,12 +63,15 @@ function methodOf (auth: AuthSettings, type: string | undefined) {
 
 /** Describes what is wrong with the credentials of the settings; returns undefined if they are complete. */
 export function missingCredentials (
-  auth: AuthSettings, type: string | undefined
+  auth: AuthSettings,
+  type: string | undefined
 ): string | undefined {
   const hasUser = auth.username !== undefined || auth.user_id !== undefined
   const hasProject = auth.project_id !== undefined || auth.project_name !== undefined
   if (auth.trust_id !== undefined) {
-    if (hasProject) return 'auth.trust_id has a project of its own: remove auth.project_name and auth.project_id'
+    if (hasProject) {
+      return 'auth.trust_id has a project of its own: remove auth.project_name and auth.project_id'
+    }
     if (methodOf(auth, type) === 'application_credential') {
       return 'auth.trust_id needs a user: an application credential has a project of its own'
     }

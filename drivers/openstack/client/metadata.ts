@@ -10,7 +10,11 @@ export type TagPatch = Readonly<Record<string, string | null>>
  * get lost.
  */
 export async function patchMetadata (
-  metadata: Bound<Record<string, string>>, id: string, patch: TagPatch, call: Call, options?: ChangeOptions
+  metadata: Bound<Record<string, string>>,
+  id: string,
+  patch: TagPatch,
+  call: Call,
+  options?: ChangeOptions
 ) {
   if (!Object.values(patch).includes(null)) return metadata.post(id, patch, call, options)
   const merged = { ...await metadata.show(id, call), ...patch }

@@ -54,7 +54,10 @@ export function atLeast (version: string, other: string) {
 
 /** Reads Nova's version document, `{version: '2.93', min_version: '2.1'}`. Both fields are empty before 2.1. */
 export function readRange (document: unknown): VersionRange | null {
-  const { version, min_version: min } = (document ?? {}) as { version?: unknown, min_version?: unknown }
+  const { version, min_version: min } = (document ?? {}) as {
+    version?: unknown
+    min_version?: unknown
+  }
   if (typeof version !== 'string' || typeof min !== 'string' || version === '') return null
   return { min, max: version }
 }
@@ -64,7 +67,8 @@ export function readRange (document: unknown): VersionRange | null {
  * call needs.
  */
 export function chooseVersion (
-  { lowest, needed, or }: Microversion, range: VersionRange | null
+  { lowest, needed, or }: Microversion,
+  range: VersionRange | null
 ): string | null | undefined {
   if (range === null || !atLeast(range.max, lowest)) {
     if (or !== undefined) return chooseVersion({ lowest: or, needed }, range)
@@ -79,5 +83,7 @@ export const volumeHeaders = ({ lowest }: Microversion) => ({
 })
 
 /** Makes the headers that select a version of Nova. Before 2.27, Nova reads only the second one. */
-export const versionHeaders = (version: string) =>
-  ({ 'OpenStack-API-Version': `compute ${version}`, 'X-OpenStack-Nova-API-Version': version })
+export const versionHeaders = (version: string) => ({
+  'OpenStack-API-Version': `compute ${version}`,
+  'X-OpenStack-Nova-API-Version': version
+})

@@ -52,6 +52,9 @@ declare module 'openstack-client' {
    * below, and the name of the root that wraps body and answer (null: none).
    */
   export function defres<const Definition extends { only: readonly string[] }> (
-    service: string, path: string, root: string | null, definition: Definition
+    service: string,
+    path: string,
+    root: string | null,
+    definition: Definition
   ): Calls<Definition['only'][number] | Exclude<keyof Definition & string, 'only'>>
 }

@@ -57,7 +57,8 @@ export async function readFrom<T> (
 
 /** Reads at the first marker that the cloud still knows. */
 async function readFirst<T> (
-  markers: readonly string[], read: (marker: { marker?: string }) => Promise<T>
+  markers: readonly string[],
+  read: (marker: { marker?: string }) => Promise<T>
 ): Promise<T> {
   if (markers.length === 0) return await read({})
   let cause: unknown
@@ -70,7 +71,8 @@ async function readFirst<T> (
     }
   }
   throw new ProblemError('invalid_request', 'The cloud no longer knows where this page begins', {
-    cause, hint: 'Begin the list anew, without a cursor.'
+    cause,
+    hint: 'Begin the list anew, without a cursor.'
   })
 }
 

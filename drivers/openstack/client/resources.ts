@@ -2,7 +2,9 @@ import { defres, glance, neutron, nova } from 'openstack-client'
 
 /** Reads a map of metadata (`show`), sets some of its keys (`create`), or replaces it (`update`). */
 export const metadataActions = {
-  only: ['create'], show: ['get', '', 'metadata'], update: ['put', '', 'metadata']
+  only: ['create'],
+  show: ['get', '', 'metadata'],
+  update: ['put', '', 'metadata']
 } as const
 
 /** The calls of openstack-client that are used, and those that it lacks. */
@@ -14,7 +16,10 @@ export const resources = {
   serverAction: nova.serverAction,
   /** The `serverMetadata` of openstack-client wraps a POST in `meta`, which Nova accepts for one key only. */
   serverMetadata: defres('compute', '/servers/:server_id/metadata', 'metadata', metadataActions),
-  computeVersion: defres('compute-root', '/', 'version', { only: [], show: ['get', '', 'version'] }),
+  computeVersion: defres('compute-root', '/', 'version', {
+    only: [],
+    show: ['get', '', 'version']
+  }),
   flavor: nova.flavor,
   flavorDetail: nova.flavorDetail,
   availabilityZone: nova.availabilityZone,
@@ -28,5 +33,8 @@ export const resources = {
   securityGroup: neutron.securityGroup,
   securityGroupRule: neutron.securityGroupRule,
   /** Replaces the tags of any resource of Neutron. */
-  networkTags: defres('network', '/v2.0/:collection/:id/tags', null, { only: [], update: ['put', ''] })
+  networkTags: defres('network', '/v2.0/:collection/:id/tags', null, {
+    only: [],
+    update: ['put', '']
+  })
 }

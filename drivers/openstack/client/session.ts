@@ -42,7 +42,10 @@ const context = { service: 'identity', read: true }
 
 /** Requests a token of Keystone. Repeating that changes nothing, so it counts as a read. */
 async function requestToken (
-  http: HttpClient, url: string, body: unknown, call: Call
+  http: HttpClient,
+  url: string,
+  body: unknown,
+  call: Call
 ): Promise<ScopedToken> {
   const response = await http.request({ method: 'POST', url, body, read: true }, call)
   const { status, headers } = response
@@ -53,7 +56,8 @@ async function requestToken (
   }
   if (status === 404 || (status >= 300 && status < 400)) {
     throw new ProblemError('provider_unavailable', `There is no Keystone v3 at ${url}`, {
-      hint: 'Set `auth.auth_url` to the address of Keystone v3.', retryable: false
+      hint: 'Set `auth.auth_url` to the address of Keystone v3.',
+      retryable: false
     })
   }
   if (status >= 300) throw problemOf(response, context)
@@ -77,7 +81,8 @@ async function requestToken (
 }
 
 /** Nova's default policy `context_is_admin` is `role:admin` (`nova/policies/base.py`); the case of a role is free. */
-const isAdmin = ({ roles = [] }: KeystoneToken) => roles.some(({ name }) => name.toLowerCase() === 'admin')
+const isAdmin = ({ roles = [] }: KeystoneToken) =>
+  roles.some(({ name }) => name.toLowerCase() === 'admin')
 
 /** Returns the lifetime in milliseconds, by the clock of Keystone, which may differ from ours. */
 function lifetimeOf ({ issued_at: issued, expires_at: expires }: KeystoneToken) {
@@ -107,8 +112,11 @@ function toGrant ({ text, catalog, project, isAdmin, lifetime }: ScopedToken, gi
 
 /** Replaces the placeholders of the project as openstacksdk does (`openstack/config/cloud_region.py`). */
 const fillProject = (overrides: Place['overrides'] = {}, project = '') =>
-  Object.fromEntries(Object.entries(overrides).map(([service, url]) =>
-    [service, url?.replace(/[%$]\((?:project|tenant)_id\)s/g, project)])) as Place['overrides']
+  Object.fromEntries(
+    Object.entries(overrides).map((
+      [service, url]
+    ) => [service, url?.replace(/[%$]\((?:project|tenant)_id\)s/g, project)])
+  ) as Place['overrides']
 
 /** Returns the region of the calls. If the catalog has no endpoint in it, each call throws the reason. */
 function regionOf (catalog: Catalog, place: Place) {

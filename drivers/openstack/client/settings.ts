@@ -29,19 +29,27 @@ const Auth = Type.Object({
 
 export type AuthSettings = Static<typeof Auth>
 
-const override = (service: string) => text(`Address of ${service}, instead of that of the catalog.`, {
-  pattern: '^https?://[^/]', examples: ['https://cloud.example/api/%(project_id)s']
-})
+const override = (service: string) =>
+  text(`Address of ${service}, instead of that of the catalog.`, {
+    pattern: '^https?://[^/]',
+    examples: ['https://cloud.example/api/%(project_id)s']
+  })
 
 /** The settings of a cloud: those of OpenStack's clouds.yaml, under the same names. */
 export const Settings = Type.Object({
-  from: text('An entry of an existing clouds.yaml. Settings beside it override those of the entry.', {
-    examples: ['clouds.yaml#mycloud']
-  }),
+  from: text(
+    'An entry of an existing clouds.yaml. Settings beside it override those of the entry.',
+    {
+      examples: ['clouds.yaml#mycloud']
+    }
+  ),
   auth: Type.Optional(Auth),
   auth_type: Type.Optional(Type.Enum(
     ['password', 'v3password', 'token', 'v3token', 'v3applicationcredential'],
-    { type: 'string', description: 'How to authenticate; by default seen from the fields of `auth`.' }
+    {
+      type: 'string',
+      description: 'How to authenticate; by default seen from the fields of `auth`.'
+    }
   )),
   region_name: text('Region to use; required if the cloud has more than one.'),
   interface: Type.Optional(Type.Enum(
@@ -53,7 +61,8 @@ export const Settings = Type.Object({
   network_endpoint_override: override('Neutron'),
   block_storage_endpoint_override: override('Cinder'),
   block_storage_api_version: Type.Optional(Type.Enum(
-    ['2', '3'], { type: 'string', description: 'Version of Cinder to use; by default the newest.' }
+    ['2', '3'],
+    { type: 'string', description: 'Version of Cinder to use; by default the newest.' }
   )),
   cacert: text('Path of a file with the certificate authority of the cloud.'),
   verify: Type.Optional(

@@ -5,10 +5,16 @@ import type { TagPatch } from './metadata.ts'
 export const tagLimits = { tag_characters: 255 }
 
 /** Nova's rules for a metadata key (`nova/api/validation/parameter_types.py`). */
-export const novaTags: TagRules = { key: /^[a-zA-Z0-9\-_:. ]{1,255}$/, words: 'letters, digits and -_:. up to 255' }
+export const novaTags: TagRules = {
+  key: /^[a-zA-Z0-9\-_:. ]{1,255}$/,
+  words: 'letters, digits and -_:. up to 255'
+}
 
 /** Cinder's rules for a metadata key (`cinder/api/validation/parameter_types.py`, `extra_specs`). */
-export const cinderTags: TagRules = { key: /^[a-zA-Z0-9\-_:. /]{1,255}$/, words: 'letters, digits and -_:./ up to 255' }
+export const cinderTags: TagRules = {
+  key: /^[a-zA-Z0-9\-_:. /]{1,255}$/,
+  words: 'letters, digits and -_:./ up to 255'
+}
 
 /**
  * Converts a tag list of Glance or Neutron: `key=value`, or a word that another client has set. If several tags have
@@ -46,7 +52,9 @@ export const checkTagList = (tags?: TagPatch) => rejectTags(tags, faultOf)
 
 /** Applies a merge patch to a tag list. Tags that the patch does not name stay as they are. */
 export function patchTagList (list: readonly string[], patch: TagPatch): string[] {
-  const others = list.filter((tag) => !Object.hasOwn(patch, keyOf(tag)) && !Object.hasOwn(patch, tag))
+  const others = list.filter((tag) =>
+    !Object.hasOwn(patch, keyOf(tag)) && !Object.hasOwn(patch, tag)
+  )
   const set = Object.entries(patch).filter(([, value]) => value !== null)
   return [...others, ...set.map(([key, value]) => `${key}=${value}`)]
 }

@@ -10,7 +10,7 @@ export interface Access {
   /** The secret that each call carries. */
   readonly token: string
   /** Returns the token of one service for openstack-client. Throws if the catalog has no endpoint for it. */
-  of (service: Service): Token
+  of(service: Service): Token
   /** Region of the compute endpoint; null if the catalog names none. */
   readonly region: string | null
   /** Id of the project, if the identity service names it. */
@@ -25,7 +25,7 @@ export interface Grant {
   /** Lifetime of the token in milliseconds. */
   lifetime: number
   /** Returns whether the catalog has a service. */
-  hasService (service: Service): boolean
+  hasService(service: Service): boolean
   /** Whether the account administers the cloud. Default: false. */
   isAdmin?: boolean
 }
@@ -36,21 +36,21 @@ export interface Session {
    * Returns the current access. Authenticates if there is none or if it ends soon. Throws
    * provider_auth_failed.
    */
-  access (call: Call): Promise<Access>
+  access(call: Call): Promise<Access>
   /** Replaces a token that a service has refused: one authentication for all calls that were refused. */
-  renew (refused: string, call: Call): Promise<Access>
+  renew(refused: string, call: Call): Promise<Access>
   /**
    * Reads the catalog again after an endpoint could not be reached, because it may have moved. Returns undefined if the
    * catalog was read a moment ago or cannot be read.
    */
-  relocate (unreachable: Access, call: Call): Promise<Access | undefined>
+  relocate(unreachable: Access, call: Call): Promise<Access | undefined>
   /** Returns the region of the last access; null before the first. */
-  region (): string | null
+  region(): string | null
   /** Returns whether the catalog has a service; true until the catalog was read. */
-  hasService (service: Service): boolean
+  hasService(service: Service): boolean
   /** Returns whether the account administers the cloud, by its last token. */
-  isAdmin (): boolean
-  refresh (): void
+  isAdmin(): boolean
+  refresh(): void
 }
 
 export interface AccessOptions extends Pick<Access, 'token' | 'region' | 'project'> {
@@ -58,15 +58,17 @@ export interface AccessOptions extends Pick<Access, 'token' | 'region' | 'projec
    * Finds the URLs of a service, by their types in the catalog of openstack-client. Throws if there
    * is none.
    */
-  findUrls (service: Service): Readonly<Record<string, string>>
+  findUrls(service: Service): Readonly<Record<string, string>>
 }
 
 /** Makes the access of a new token. The URLs of a service are found at its first call. */
 export function createAccess ({ token, region, project, findUrls }: AccessOptions): Access {
   const tokens = new Map<Service, Token>()
   const makeToken = (service: Service) => {
-    const catalog = Object.entries(findUrls(service)).map(([type, url]) =>
-      ({ type, endpoints: [{ interface: 'public', url }] }))
+    const catalog = Object.entries(findUrls(service)).map(([type, url]) => ({
+      type,
+      endpoints: [{ interface: 'public', url }]
+    }))
     tokens.set(service, { token, catalog })
     return { token, catalog }
   }
@@ -114,7 +116,9 @@ export interface TokenCacheOptions {
  * five minutes before its end, or in the last fifth of a short life, and once for all calls that a
  * service has refused.
  */
-export function createTokenCache ({ timeout, issuer, authenticate, secrets }: TokenCacheOptions): Session {
+export function createTokenCache (
+  { timeout, issuer, authenticate, secrets }: TokenCacheOptions
+): Session {
   let entry: CacheEntry | undefined
   let refusal: { problem: ProblemError, until: number } | undefined
   let generation = 0
@@ -180,7 +184,9 @@ export function createTokenCache ({ timeout, issuer, authenticate, secrets }: To
 
     async relocate (unreachable, call) {
       if (entry !== undefined && entry.grant.access !== unreachable) return entry.grant.access
-      if (performance.now() < askedAt + relocationPause || recentRefusal() !== undefined) return undefined
+      if (performance.now() < askedAt + relocationPause || recentRefusal() !== undefined) {
+        return undefined
+      }
       try {
         return (await requestToken(call)).grant.access
       } catch {
@@ -203,4 +209,5 @@ export function createTokenCache ({ timeout, issuer, authenticate, secrets }: To
 
 /** Returns whether a token replaced a refused one a moment ago and no service has accepted it since. */
 const wasJustReplaced = ({ replacedAt, grant }: Partial<CacheEntry> = {}) =>
-  replacedAt !== undefined && !grant?.access.accepted && performance.now() < replacedAt + refusalPause
+  replacedAt !== undefined && !grant?.access.accepted &&
+  performance.now() < replacedAt + refusalPause

@@ -65,7 +65,9 @@ const actions: { [V in ActionVerb]: Action<V> } = {
     until: { states: ['suspended'], provider_states: ['SHELVED', 'SHELVED_OFFLOADED'] }
   },
   rescue: {
-    body: ({ image_id: image }) => ({ rescue: image === undefined ? null : { rescue_image_ref: image } }),
+    body: ({ image_id: image }) => ({
+      rescue: image === undefined ? null : { rescue_image_ref: image }
+    }),
     until: { states: ['rescued'] },
     fields: rescueFields,
     version: microversions.rescueVolume
@@ -115,13 +117,18 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
 
   const verbs = Object.fromEntries(
     Object.entries(actions).map(([verb, { body, until, fields, version }]) => {
-      const run = (id: string, input: never, call: Call) => act(id, body(input), until, call, { fields, version })
+      const run = (id: string, input: never, call: Call) =>
+        act(id, body(input), until, call, { fields, version })
       return [verb, run]
     })
   ) as Pick<NodeService, ActionVerb>
 
   /** A locked server accepts no tags, so it is unlocked first and locked last. */
-  const toSteps = (id: string, { name, tags, protected: isProtected }: NodeUpdate, call: Call): Step[] => {
+  const toSteps = (
+    id: string,
+    { name, tags, protected: isProtected }: NodeUpdate,
+    call: Call
+  ): Step[] => {
     const refusals = { fields: updateFields }
     const lock = (action: string) => servers.actions.post(id, { [action]: null }, call)
     return [
@@ -140,7 +147,8 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
       const action = resumeActions[server.status]
       if (action === undefined) {
         const { state, actions: allowed } = situationOf(server, can)
-        const detail = `Only a paused, suspended or shelved node can be resumed; this one is ${state}`
+        const detail =
+          `Only a paused, suspended or shelved node can be resumed; this one is ${state}`
         throw new ProblemError('invalid_state', detail, { state, allowed_actions: allowed })
       }
       return act(id, { [action]: null }, { states: ['running'] }, call)
@@ -165,7 +173,10 @@ export function createActions ({ client, servers, get, can, ports }: ActionsOpti
  * `{server: {adminPass}}`; clouds may switch it off.
  */
 export function secretsOf (answer: unknown): Change['secrets'] {
-  const { adminPass, server } = (answer ?? {}) as { adminPass?: unknown, server?: { adminPass?: unknown } }
+  const { adminPass, server } = (answer ?? {}) as {
+    adminPass?: unknown
+    server?: { adminPass?: unknown }
+  }
   const password = adminPass ?? server?.adminPass
   return typeof password === 'string' ? { admin_password: password } : undefined
 }

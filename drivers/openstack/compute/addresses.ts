@@ -44,17 +44,30 @@ interface AddressOwner {
 export function toFixedAddress (address: string, { id, network, mac }: AddressOwner): Address {
   const version = address.includes(':') ? 6 : 4
   const scope = isPrivate(address, version) ? 'private' : 'public'
-  return { address, version, scope, kind: 'fixed', network_id: network ?? null, nic_id: id, mac: mac ?? null }
+  return {
+    address,
+    version,
+    scope,
+    kind: 'fixed',
+    network_id: network ?? null,
+    nic_id: id,
+    mac: mac ?? null
+  }
 }
 
 /**
  * Converts the addresses of a server and finds the port of each by its MAC. A floating address has
  * the MAC of the fixed address behind it.
  */
-export function toAddresses (addresses: Record<string, NovaAddress[]>, ports: readonly Port[]): Address[] {
+export function toAddresses (
+  addresses: Record<string, NovaAddress[]>,
+  ports: readonly Port[]
+): Address[] {
   const converted: Address[] = []
   for (const network of Object.values(addresses)) {
-    for (const { addr, version, 'OS-EXT-IPS:type': type, 'OS-EXT-IPS-MAC:mac_addr': mac } of network) {
+    for (
+      const { addr, version, 'OS-EXT-IPS:type': type, 'OS-EXT-IPS-MAC:mac_addr': mac } of network
+    ) {
       const floating = type === 'floating'
       const port = findPort(addr, mac, ports)
       converted.push({
@@ -75,5 +88,6 @@ export function toAddresses (addresses: Record<string, NovaAddress[]>, ports: re
 function findPort (address: string, mac: string | undefined, ports: readonly Port[]) {
   const candidates = ports.filter((port) => port.mac_address === mac)
   if (candidates.length < 2) return candidates[0]
-  return candidates.find((port) => port.fixed_ips?.some((ip) => ip.ip_address === address)) ?? candidates[0]
+  return candidates.find((port) => port.fixed_ips?.some((ip) => ip.ip_address === address)) ??
+    candidates[0]
 }

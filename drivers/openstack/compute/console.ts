@@ -8,7 +8,9 @@ import { malformed, type Client } from '../client/client.ts'
 import { microversions } from '../client/microversions.ts'
 import type { Servers } from './servers.ts'
 
-const consoleCalls = defres('compute', '/servers/:id/remote-consoles', 'remote_console', { only: ['create'] })
+const consoleCalls = defres('compute', '/servers/:id/remote-consoles', 'remote_console', {
+  only: ['create']
+})
 
 /**
  * The console of a node: its text output, or the URL of its screen (noVNC). Nova does not publish
@@ -22,13 +24,17 @@ export function createConsole (client: Client, servers: Servers) {
   })
 
   const readText = async (id: string, call: Call) => {
-    const answer = await servers.actions.post(id, { 'os-getConsoleOutput': {} }, call, { isRead: true })
+    const answer = await servers.actions.post(id, { 'os-getConsoleOutput': {} }, call, {
+      isRead: true
+    })
     const { output } = answer as { output?: string | null }
     return output === null ? '' : output
   }
 
   const readUrl = async (id: string, call: Call) => {
-    const answer = await consoles.post(id, { protocol: 'vnc', type: 'novnc' }, call, { isRead: true })
+    const answer = await consoles.post(id, { protocol: 'vnc', type: 'novnc' }, call, {
+      isRead: true
+    })
     return (answer as { url?: string }).url
   }
 

@@ -59,7 +59,10 @@ export function toKeyPair (raw: NovaKeyPair, identity: Identity, extra: boolean)
 }
 
 /** Key pairs of Nova, which belong to the user. Their name is their id. */
-export function createKeyPairs (client: Client, identify: (id: string) => Identity): KeyPairService {
+export function createKeyPairs (
+  client: Client,
+  identify: (id: string) => Identity
+): KeyPairService {
   const keyPairs = bind<NovaKeyPair>(client, resources.keyPair, {
     service: 'compute',
     version: microversions.typeKeyPairs,
@@ -80,7 +83,10 @@ export function createKeyPairs (client: Client, identify: (id: string) => Identi
     async create (input, call) {
       checkType(input)
       const { name, public_key: publicKey } = input
-      return convert(await keyPairs.create({ name, public_key: publicKey }, call, { fields }), false)
+      return convert(
+        await keyPairs.create({ name, public_key: publicKey }, call, { fields }),
+        false
+      )
     },
 
     destroy: (id, call) => keyPairs.remove(id, call)
@@ -96,6 +102,9 @@ function checkType ({ type, public_key: publicKey }: KeyPairCreate) {
     })
   }
   if (type !== undefined && publicKey !== undefined && !publicKey.startsWith(`ssh-${type}`)) {
-    throw invalid('/type', `is ${type}, but the public key is of another type; omit type to import it`)
+    throw invalid(
+      '/type',
+      `is ${type}, but the public key is of another type; omit type to import it`
+    )
   }
 }

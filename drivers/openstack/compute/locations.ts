@@ -26,7 +26,12 @@ const toRegion = (id: string, identity: Identity, extra: boolean): Location => (
 })
 
 /** Converts an availability zone of the region `parent`. */
-export function toZone (zone: Zone, parent: string | null, identity: Identity, extra: boolean): Location {
+export function toZone (
+  zone: Zone,
+  parent: string | null,
+  identity: Identity,
+  extra: boolean
+): Location {
   const available = zone.zoneState?.available ?? null
   return {
     ...common,
@@ -48,7 +53,9 @@ export interface LocationsOptions {
 }
 
 /** The region of the cloud and its availability zones in Nova. Their names are their ids. */
-export function createLocations ({ client, identify, region }: LocationsOptions): ReadService<Location> {
+export function createLocations (
+  { client, identify, region }: LocationsOptions
+): ReadService<Location> {
   const availabilityZones = bind<Zone>(client, resources.availabilityZone, {
     service: 'compute',
     key: 'zoneName'
@@ -65,7 +72,9 @@ export function createLocations ({ client, identify, region }: LocationsOptions)
     list: async ({ extra }, call) => ({ items: await readAll(extra, call), next: null }),
     async get (id, { extra }, call) {
       const location = (await readAll(extra, call)).find((one) => one.id === id)
-      if (location === undefined) throw new ProblemError('resource_not_found', `There is no location ${id}`)
+      if (location === undefined) {
+        throw new ProblemError('resource_not_found', `There is no location ${id}`)
+      }
       return location
     }
   }

@@ -51,7 +51,9 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
     if (/^No (more )?fixed IP/i.test(message ?? '')) {
       return error.with({ code: 'provider_capacity' })
     }
-    const missing = error.code === 'resource_not_found' ? pointToField(error, context.fields) : undefined
+    const missing = error.code === 'resource_not_found'
+      ? pointToField(error, context.fields)
+      : undefined
     return missing ?? servers.explain(error, context)
   }
 
@@ -73,17 +75,28 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
       await attach(id, { port_id: port }, call)
     } catch (error) {
       // The port must stay if it may be attached.
-      if (!(error instanceof ProblemError) || !error.outcomeUnknown) await ports.release([port], call)
+      if (!(error instanceof ProblemError) || !error.outcomeUnknown) {
+        await ports.release([port], call)
+      }
       throw error
     }
   }
 
-  const attachNetwork = async (id: string, network: string, address: string | undefined, call: Call) => {
+  const attachNetwork = async (
+    id: string,
+    network: string,
+    address: string | undefined,
+    call: Call
+  ) => {
     // Nova answers a missing network with an internal error.
     const found = await neutron.networks.all({ id: network, fields: ['id'] }, call)
     if (found.length === 0) throw invalid('/network_id', 'must be the id of a network')
     if (address !== undefined) {
-      await checkFixedIps(neutron, [{ pointer: '/fixed_ip', network_id: network, fixed_ip: address }], call)
+      await checkFixedIps(neutron, [{
+        pointer: '/fixed_ip',
+        network_id: network,
+        fixed_ip: address
+      }], call)
     }
     await attach(id, { net_id: network, fixed_ips: address && [{ ip_address: address }] }, call)
   }
@@ -121,7 +134,9 @@ export function createNics ({ client, neutron, ports, servers }: NicsOptions) {
     async detach_nic (id, nicId, call) {
       const query = { id: nicId, device_id: id, fields: ['id', 'name'] }
       const [port] = await neutron.ports.all(query, call)
-      if (port === undefined) throw new ProblemError('resource_not_found', `The node has no NIC ${nicId}`)
+      if (port === undefined) {
+        throw new ProblemError('resource_not_found', `The node has no NIC ${nicId}`)
+      }
       await interfaces.of(id).remove(nicId, call)
       await waitUntilDetached(id, nicId, call)
       if (ports.isOwn(port)) await ports.release([nicId], call)

@@ -60,7 +60,8 @@ export function createNodeCreate ({ servers, driver, ports, nameQuery }: NodeCre
     }
   }
 
-  const optionsOf = ({ provider_options: options }: NodeCreate) => (options?.[driver] ?? {}) as CreateOptions
+  const optionsOf = ({ provider_options: options }: NodeCreate) =>
+    (options?.[driver] ?? {}) as CreateOptions
 
   return {
     async checkCreate (input, call) {
@@ -106,7 +107,10 @@ export function createNodeCreate ({ servers, driver, ports, nameQuery }: NodeCre
 const fixedIpFields = ({ networks = [] }: NodeCreate): FieldRefusal[] =>
   networks.flatMap(({ fixed_ip: address }, i) => {
     if (address === undefined) return []
-    const pattern = new RegExp(`(?<![\\w.:])${address.replaceAll('.', '\\.')}(?![\\w:]|\\.\\d)`, 'i')
+    const pattern = new RegExp(
+      `(?<![\\w.:])${address.replaceAll('.', '\\.')}(?![\\w:]|\\.\\d)`,
+      'i'
+    )
     return [{ pattern, pointer: `/networks/${i}/fixed_ip` }]
   })
 
@@ -141,7 +145,9 @@ function toBody (input: NodeCreate, options: CreateOptions, operation: string | 
       metadata: { ...input.tags, [operationKey]: operation },
       availability_zone: input.availability_zone,
       key_name: input.key_pair_name,
-      user_data: input.user_data === undefined ? undefined : Buffer.from(input.user_data).toString('base64'),
+      user_data: input.user_data === undefined
+        ? undefined
+        : Buffer.from(input.user_data).toString('base64'),
       min_count: isSeveral(input) ? input.count : undefined,
       max_count: isSeveral(input) ? input.count : undefined,
       security_groups: input.security_group_ids?.map((group) => ({ name: group })),
@@ -177,6 +183,8 @@ function toRootDisk ({ image_id: image, root_volume: volume }: NodeCreate) {
 type Network = NonNullable<NodeCreate['networks']>[number]
 
 function toNetwork ({ network_id: network, fixed_ip: address }: Network, index: number) {
-  if (network === undefined) throw invalid(`/networks/${index}/network_id`, 'is required by this cloud')
+  if (network === undefined) {
+    throw invalid(`/networks/${index}/network_id`, 'is required by this cloud')
+  }
   return { uuid: network, fixed_ip: address }
 }

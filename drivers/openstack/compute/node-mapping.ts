@@ -75,16 +75,18 @@ export function toNode (server: Server, { identity, ports, can, extra }: NodeMap
     public_ips: addresses.filter(({ scope }) => scope === 'public').map(({ address }) => address),
     private_ips: addresses.filter(({ scope }) => scope === 'private').map(({ address }) => address),
     addresses,
-    security_group_ids:
-      ports === null ? null : [...new Set(own.flatMap((port) => port.security_groups ?? []))],
+    security_group_ids: ports === null
+      ? null
+      : [...new Set(own.flatMap((port) => port.security_groups ?? []))],
     volume_ids: server['os-extended-volumes:volumes_attached']?.map(({ id }) => id) ?? null,
     // Nova does not know how a server is paid for.
     lifecycle: null,
     launched_at: toTimestamp(server['OS-SRV-USG:launched_at']),
     // Outside of a transition Nova answers a meaningless 0.
     progress: transitioning ? (server.progress ?? null) : null,
-    fault:
-      fault === undefined ? null : { code: fault.code?.toString() ?? null, message: fault.message ?? null },
+    fault: fault === undefined
+      ? null
+      : { code: fault.code?.toString() ?? null, message: fault.message ?? null },
     protected: server.locked ?? null
   }
   if (extra) node.extra = toExtra(server)
@@ -121,7 +123,11 @@ function canChangeVolume (action: NodeAction, { hasVersion }: Abilities) {
 }
 
 /** Finds the types of reboot that Nova accepts: only a hard one of a server that does not run. */
-const rebootTypes = ({ status }: Server, task: string | null, actions: readonly NodeAction[]): RebootType[] => {
+const rebootTypes = (
+  { status }: Server,
+  task: string | null,
+  actions: readonly NodeAction[]
+): RebootType[] => {
   if (!actions.includes('reboot')) return []
   return status.toUpperCase() === 'ACTIVE' && task === null ? ['soft', 'hard'] : ['hard']
 }

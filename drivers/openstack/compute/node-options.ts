@@ -2,7 +2,9 @@ import { Type, type Static } from '#typebox'
 
 /** Create options that only Nova has, under Nova's names. */
 export const createOptions = Type.Object({
-  config_drive: Type.Optional(Type.Boolean({ description: 'Provide the metadata on a drive of the node.' })),
+  config_drive: Type.Optional(
+    Type.Boolean({ description: 'Provide the metadata on a drive of the node.' })
+  ),
   scheduler_hints: Type.Optional(Type.Unsafe<Record<string, unknown>>({
     type: 'object',
     additionalProperties: true,

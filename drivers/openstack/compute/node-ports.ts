@@ -19,14 +19,14 @@ export interface PreparedNics {
 /** Makes and removes the ports of nodes. */
 export interface NodePorts {
   /** Throws what `prepare` throws before it makes the first port. */
-  check (input: NodeCreate, call: Call): Promise<void>
+  check(input: NodeCreate, call: Call): Promise<void>
   /** Makes the ports that a create needs. If it throws, it has made none. */
-  prepare (input: NodeCreate, operation: string | undefined, call: Call): Promise<PreparedNics>
+  prepare(input: NodeCreate, operation: string | undefined, call: Call): Promise<PreparedNics>
   release: NicPorts['release']
   /**
    * Finds the ports of a node that were made here, which Nova would leave behind. Does not throw.
    */
-  ownOf (node: string, call: Call): Promise<string[]>
+  ownOf(node: string, call: Call): Promise<string[]>
 }
 
 type Networks = NonNullable<NodeCreate['networks']>
@@ -71,7 +71,10 @@ export function createNodePorts (
       for (const [i, nic] of networks.entries()) {
         if (needsPort(nic)) {
           const pointer = `/networks/${i}`
-          const port = await ports.create({ nic, pointer, groups: input.security_group_ids, name }, call)
+          const port = await ports.create(
+            { nic, pointer, groups: input.security_group_ids, name },
+            call
+          )
           made.push(port)
           converted.push({ port })
         } else {

@@ -6,26 +6,39 @@ import type { Neutron, Port } from '../network/neutron.ts'
 import type { NicPorts } from '../network/nic-ports.ts'
 import type { Servers } from './servers.ts'
 
-const fields: readonly FieldRefusal[] = [{ pattern: /security.group/i, pointer: '/security_group_id' }]
+const fields: readonly FieldRefusal[] = [{
+  pattern: /security.group/i,
+  pointer: '/security_group_id'
+}]
 
 /**
  * Security groups of a node belong to its ports, so a change takes one call for each port. Neutron
  * makes the change, because Nova skips ports without a message.
  */
-export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pick<Servers, 'show'>) {
+export function createNodeGroups (
+  neutron: Neutron,
+  ports: NicPorts,
+  servers: Pick<Servers, 'show'>
+) {
   /** Reads the server too, so that an unknown node is not found. */
   const readPorts = async (id: string, call: Call) =>
     (await Promise.all([ports.ofNode(id, call), servers.show(id, call)]))[0]
 
   /** Changes the groups of each port. An error names the ports that were changed before. */
-  const setGroups = async (nics: readonly Port[], change: (groups: string[]) => string[], call: Call) => {
+  const setGroups = async (
+    nics: readonly Port[],
+    change: (groups: string[]) => string[],
+    call: Call
+  ) => {
     const changed: string[] = []
     for (const { id, security_groups: groups = [] } of nics) {
       try {
         await neutron.ports.update(id, { security_groups: change(groups) }, call, { fields })
       } catch (error) {
         if (!(error instanceof ProblemError) || changed.length === 0) throw error
-        throw error.with({ detail: `${error.message} (already changed: the NICs ${changed.join(', ')})` })
+        throw error.with({
+          detail: `${error.message} (already changed: the NICs ${changed.join(', ')})`
+        })
       }
       changed.push(id)
     }
@@ -46,7 +59,10 @@ export function createNodeGroups (neutron: Neutron, ports: NicPorts, servers: Pi
         groups.includes(group)
       )
       if (nics.length === 0) {
-        throw new ProblemError('resource_not_found', `No NIC of the node has the security group ${group}`)
+        throw new ProblemError(
+          'resource_not_found',
+          `No NIC of the node has the security group ${group}`
+        )
       }
       await setGroups(nics, (groups) => groups.filter((one) => one !== group), call)
     }

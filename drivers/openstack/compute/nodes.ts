@@ -3,7 +3,12 @@ import type { Call } from '../../call.ts'
 import { describe, type Identity, type NodeService } from '../../driver.ts'
 import { mapInTurns } from '../../common/turns.ts'
 import type { Client } from '../client/client.ts'
-import { atLeast, microversions, type Microversion, type VersionRange } from '../client/microversions.ts'
+import {
+  atLeast,
+  microversions,
+  type Microversion,
+  type VersionRange
+} from '../client/microversions.ts'
 import { tagLimits } from '../client/tags.ts'
 import type { Neutron } from '../network/neutron.ts'
 import { createNicPorts } from '../network/nic-ports.ts'
@@ -29,23 +34,41 @@ export function nodeCapabilities (range: VersionRange | null | undefined, hasNeu
     list: { filters: ['name', 'state', 'image_id'], limits: { limit: 1000 } },
     create: {
       parameters: [
-        'name', 'image_id', 'size_id', 'availability_zone', 'key_pair_name', 'user_data',
-        'networks', 'networks.network_id', 'networks.fixed_ip', 'tags', 'provider_options', 'count',
+        'name',
+        'image_id',
+        'size_id',
+        'availability_zone',
+        'key_pair_name',
+        'user_data',
+        'networks',
+        'networks.network_id',
+        'networks.fixed_ip',
+        'tags',
+        'provider_options',
+        'count',
         ...(hasNeutron
           ? (['networks.subnet_id', 'networks.security_group_ids', 'security_group_ids'] as const)
           : []),
-        'root_volume', 'root_volume.size', 'root_volume.delete_on_termination',
+        'root_volume',
+        'root_volume.size',
+        'root_volume.delete_on_termination',
         ...(has(microversions.rootVolumeType) ? (['root_volume.type'] as const) : []),
         'provider_options.openstack.config_drive',
         'provider_options.openstack.scheduler_hints',
         'provider_options.openstack.disk_config',
-        ...(has(microversions.describeServer) ? (['provider_options.openstack.description'] as const) : [])
+        ...(has(microversions.describeServer)
+          ? (['provider_options.openstack.description'] as const)
+          : [])
       ],
       limits: { user_data_bytes: userDataBytes, tag_characters: 255 }
     },
     // Without `locked` in a server its protection cannot be shown.
     update: {
-      parameters: ['name', 'tags', ...(has(microversions.readServers) ? (['protected'] as const) : [])],
+      parameters: [
+        'name',
+        'tags',
+        ...(has(microversions.readServers) ? (['protected'] as const) : [])
+      ],
       limits: tagLimits
     },
     reboot: { parameters: ['type'] },
@@ -58,7 +81,12 @@ export function nodeCapabilities (range: VersionRange | null | undefined, hasNeu
 }
 
 /** The fields of a node that its ports have a part in. */
-export const portFields: ReadonlySet<string> = new Set(['addresses', 'public_ips', 'private_ips', 'security_group_ids'])
+export const portFields: ReadonlySet<string> = new Set([
+  'addresses',
+  'public_ips',
+  'private_ips',
+  'security_group_ids'
+])
 
 export interface NodesOptions {
   client: Client
@@ -81,18 +109,29 @@ export function createNodes (
   { client, driver, identify, neutron, methods, nameQuery = namePattern }: NodesOptions
 ): NodeService {
   const supported = new Set<string>()
-  const can: Abilities = { methods: supported, hasVersion: client.hasVersion, isAdmin: client.isAdmin }
+  const can: Abilities = {
+    methods: supported,
+    hasVersion: client.hasVersion,
+    isAdmin: client.isAdmin
+  }
   const servers = createServers(client, can)
 
   const convert = (server: Server, ports: PortsByDevice | null, extra: boolean): Node =>
     toNode(server, { identity: identify(server.id), ports, can, extra })
 
   /** A brief read needs no ports: `locked` and the states are in the server itself. */
-  const readPortsUnless = async (brief: boolean, ids: readonly string[], call: Call): Promise<PortsResult> =>
+  const readPortsUnless = async (
+    brief: boolean,
+    ids: readonly string[],
+    call: Call
+  ): Promise<PortsResult> =>
     brief || neutron === undefined ? { ports: null } : readPorts(neutron, ids, call)
 
   const readNode: NodeService['get'] = async (id, { extra, brief = false }, call) => {
-    const [server, { ports }] = await Promise.all([servers.show(id, call), readPortsUnless(brief, [id], call)])
+    const [server, { ports }] = await Promise.all([
+      servers.show(id, call),
+      readPortsUnless(brief, [id], call)
+    ])
     return convert(server, ports, extra)
   }
 
@@ -100,9 +139,17 @@ export function createNodes (
   const ports = neutron && createNodePorts(neutron, nicPorts!, servers)
   const nodes: NodeService = {
     async list ({ limit, token, filters, extra, brief = false }, call) {
-      const { items, next } = await servers.page({ ...toServerQuery(filters, nameQuery), limit }, token, call)
+      const { items, next } = await servers.page(
+        { ...toServerQuery(filters, nameQuery), limit },
+        token,
+        call
+      )
       const { ports, problem } = await readPortsUnless(brief, items.map(({ id }) => id), call)
-      return { items: await mapInTurns(items, (server) => convert(server, ports, extra)), next, partial: problem }
+      return {
+        items: await mapInTurns(items, (server) => convert(server, ports, extra)),
+        next,
+        partial: problem
+      }
     },
     get: readNode,
     ...createNodeCreate({ servers, driver, ports, nameQuery }),

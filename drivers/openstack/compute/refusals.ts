@@ -16,7 +16,10 @@ export const createFields: readonly FieldRefusal[] = [
   { pattern: /user.data/i, pointer: '/user_data' },
   { pattern: /attribute metadata|metadata (item|property|key)/i, pointer: '/tags' },
   { pattern: /volume.type/i, pointer: '/root_volume/type' },
-  { pattern: /volume_size|block device|root disk|volume is smaller/i, pointer: '/root_volume/size' },
+  {
+    pattern: /volume_size|block device|root disk|volume is smaller/i,
+    pointer: '/root_volume/size'
+  },
   { pattern: /flavor|zero disk/i, pointer: '/size_id' },
   { pattern: /image/i, pointer: '/image_id' },
   { pattern: /network|fixed.ip/i, pointer: '/networks' }
@@ -31,7 +34,8 @@ export const imageFields: readonly FieldRefusal[] = [{ pattern: /image/i, pointe
 
 /** Without an image of the request, the node's own image must allow the rescue of a volume. */
 export const rescueFields: readonly FieldRefusal[] = [
-  { pattern: /Cannot rescue a volume-backed/, pointer: '/image_id' }, ...imageFields
+  { pattern: /Cannot rescue a volume-backed/, pointer: '/image_id' },
+  ...imageFields
 ]
 
 export const sizeFields: readonly FieldRefusal[] = [{ pattern: /flavor/i, pointer: '/size_id' }]
@@ -42,7 +46,12 @@ export const nicFields: readonly FieldRefusal[] = [
 ]
 
 /** Nova answers 400, 403 and 409 to fields that do not fit. */
-const fieldCodes = new Set<string>(['provider_rejected', 'provider_permission_denied', 'invalid_state', 'in_use'])
+const fieldCodes = new Set<string>([
+  'provider_rejected',
+  'provider_permission_denied',
+  'invalid_state',
+  'in_use'
+])
 
 /**
  * Makes the function that explains why Nova refused a change. If the message names a field, the
@@ -64,6 +73,8 @@ export function createExplain (show: (id: string, call: Call) => Promise<Server>
     if (!(error instanceof ProblemError) || !fieldCodes.has(error.code)) return error
     const explained = pointToField(error, fields)
     if (explained !== undefined) return explained
-    return error.code === 'invalid_state' && id !== undefined ? await withState(error, id, call) : error
+    return error.code === 'invalid_state' && id !== undefined
+      ? await withState(error, id, call)
+      : error
   }
 }

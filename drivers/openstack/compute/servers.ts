@@ -92,7 +92,8 @@ const stateRule: Readonly<Record<string, FilterRule>> = {
  * that was deleted since.
  */
 export function toServerQuery (
-  filters: Filters, nameQuery: NameQuery = namePattern
+  filters: Filters,
+  nameQuery: NameQuery = namePattern
 ): Record<string, string | readonly string[]> {
   const states = translateFilters(filters, stateRule, Infinity)
   return {

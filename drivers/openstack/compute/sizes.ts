@@ -44,7 +44,10 @@ export function toSize (flavor: Flavor, identity: Identity, extra: boolean): Siz
 }
 
 /** Flavors of Nova that the account can see. */
-export function createSizes (client: Client, identify: (id: string) => Identity): ReadService<Size> {
+export function createSizes (
+  client: Client,
+  identify: (id: string) => Identity
+): ReadService<Size> {
   const flavors = bind<Flavor>(
     client,
     { list: resources.flavorDetail.list, show: resources.flavor.show },

@@ -70,8 +70,12 @@ export function createGlance (client: Client) {
       )
       await images.of(id).send(calls.patch, operations, call, { headers: patchHeaders, fields })
     },
-    upload: (id: string, file: AsyncIterable<Uint8Array>, call: Call, fields: readonly FieldRefusal[]) =>
-      images.of(id).send(calls.upload, file, call, { headers: fileHeaders, fields }),
+    upload: (
+      id: string,
+      file: AsyncIterable<Uint8Array>,
+      call: Call,
+      fields: readonly FieldRefusal[]
+    ) => images.of(id).send(calls.upload, file, call, { headers: fileHeaders, fields }),
     import: (id: string, body: object, call: Call, fields: readonly FieldRefusal[]) =>
       images.of(id).send(calls.import, body, call, { fields }),
     /** Reads the methods by which Glance imports files. Glance has imports from version 2.6. */

@@ -13,9 +13,14 @@ export type FindImage = (input: ImageCreate, call: Call) => Promise<string | und
  * `Location`, or that of `find`.
  */
 export function createImageOfNode (
-  client: Client, fields: readonly FieldRefusal[], find: FindImage = async () => undefined
+  client: Client,
+  fields: readonly FieldRefusal[],
+  find: FindImage = async () => undefined
 ) {
-  const actions = bind(client, resources.serverAction, { service: 'compute', explain: explainMissing })
+  const actions = bind(client, resources.serverAction, {
+    service: 'compute',
+    explain: explainMissing
+  })
 
   return async (input: ImageCreate, metadata: object, call: Call): Promise<string> => {
     const { name, node_id: node } = input

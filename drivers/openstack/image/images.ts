@@ -52,7 +52,11 @@ export function toImage (image: GlanceImage, identity: Identity, extra: boolean)
     min_disk: image.min_disk ?? null,
     size_bytes: image.size ?? null,
     architecture: image.hw_architecture ?? image.architecture ?? null,
-    os: { family: image.os_type ?? null, distro: image.os_distro ?? null, version: image.os_version ?? null },
+    os: {
+      family: image.os_type ?? null,
+      distro: image.os_distro ?? null,
+      version: image.os_version ?? null
+    },
     visibility: (image.visibility ?? null) as Image['visibility'],
     hidden: image.os_hidden ?? null,
     owner: image.owner ?? null,
@@ -64,7 +68,8 @@ export function toImage (image: GlanceImage, identity: Identity, extra: boolean)
 }
 
 /** The raw fields without our operation key. */
-const withoutOperation = ({ [operationKey]: _, ...raw }: GlanceImage): Record<string, unknown> => raw
+const withoutOperation = ({ [operationKey]: _, ...raw }: GlanceImage): Record<string, unknown> =>
+  raw
 
 /** Glance queues an image again after its import has failed. */
 function stateOf ({ status, os_glance_failed_import: failed = '' }: GlanceImage): ImageState {
@@ -77,7 +82,10 @@ function stateOf ({ status, os_glance_failed_import: failed = '' }: GlanceImage)
  * `available` has exactly one status.
  */
 const filterRules: Readonly<Record<string, FilterRule>> = {
-  name: { name: 'name', toValues: (name) => (name.startsWith('in:') ? undefined : toExactName(name)) },
+  name: {
+    name: 'name',
+    toValues: (name) => (name.startsWith('in:') ? undefined : toExactName(name))
+  },
   state: { name: 'status', toValues: (state) => (state === 'available' ? ['active'] : undefined) }
 }
 
@@ -95,7 +103,8 @@ function toVisibilityQuery ({ visibility = [] }: Filters) {
 }
 
 /** Hidden images are left out of lists, unless the filter asks for them. */
-const toHiddenQuery = ({ hidden = [] }: Filters) => hidden.includes('true') ? { os_hidden: true } : {}
+const toHiddenQuery = ({ hidden = [] }: Filters) =>
+  hidden.includes('true') ? { os_hidden: true } : {}
 
 export interface ImagesOptions {
   client: Client
@@ -121,17 +130,27 @@ export function createImages ({ client, identify, timeout }: ImagesOptions) {
     return hasFailed ? { ...converted, state: 'error' } : converted
   }
 
-  const { import: importFile, upload, discover, canImport, forget } = createImageFiles(glance, timeout)
+  const { import: importFile, upload, discover, canImport, forget } = createImageFiles(
+    glance,
+    timeout
+  )
   const images: ImageService = {
     async list ({ limit, token, filters, extra }, call) {
       const query = {
-        ...toQuery(filters, filterRules), ...toVisibilityQuery(filters), ...toHiddenQuery(filters), limit
+        ...toQuery(filters, filterRules),
+        ...toVisibilityQuery(filters),
+        ...toHiddenQuery(filters),
+        limit
       }
       const { items, next } = await glance.page(query, token, call)
       return { items: items.map((image) => convert(image, extra)), next }
     },
     get: readImage,
-    ...createImageChanges({ client, glance, get: (id, call) => readImage(id, { extra: false }, call) }),
+    ...createImageChanges({
+      client,
+      glance,
+      get: (id, call) => readImage(id, { extra: false }, call)
+    }),
     upload
   }
   const withImport: ImageService = { ...images, import: importFile }

@@ -15,7 +15,14 @@ type TagMap = Record<string, string>
 export type Identify = (id: string) => Identity
 
 /** The fields that `createCollection` sets. */
-type CommonField = keyof Identity | 'name' | 'provider_state' | 'created_at' | 'updated_at' | 'tags' | 'extra'
+type CommonField =
+  | keyof Identity
+  | 'name'
+  | 'provider_state'
+  | 'created_at'
+  | 'updated_at'
+  | 'tags'
+  | 'extra'
 
 /** One kind of resource of Neutron. `Related` is data of other resources, read for a whole page at once. */
 export interface Kind<Raw extends NeutronObject, T, Create extends object, Related = undefined> {
@@ -25,13 +32,13 @@ export interface Kind<Raw extends NeutronObject, T, Create extends object, Relat
   identify: Identify
   /** False if the kind has no names; then no filter of names is sent. */
   hasNames?: boolean
-  readRelated? (raws: readonly Raw[], call: Call): Promise<Related>
+  readRelated?(raws: readonly Raw[], call: Call): Promise<Related>
   /** Converts the fields that are particular to the kind. */
-  toFields (raw: Raw, related: Related): Omit<T, CommonField>
+  toFields(raw: Raw, related: Related): Omit<T, CommonField>
   /** Translates the filters other than names and tags; returns null if nothing can match. */
-  toQuery? (filters: Filters, call: Call): Query | null | Promise<Query | null>
+  toQuery?(filters: Filters, call: Call): Query | null | Promise<Query | null>
   /** Makes the body of a create. */
-  toBody (input: Create, call: Call): object | Promise<object>
+  toBody(input: Create, call: Call): object | Promise<object>
   /** The fields that a refused create or update may name. */
   fields: readonly FieldRefusal[]
 }
@@ -40,22 +47,27 @@ const tagFields: readonly FieldRefusal[] = [{ pattern: /maximum length|tag/i, po
 
 /** Makes list, get, create and destroy of one kind of resource. */
 export function createCollection<
-  Raw extends NeutronObject, T, Create extends { tags?: TagMap }, Related = undefined
+  Raw extends NeutronObject,
+  T,
+  Create extends { tags?: TagMap },
+  Related = undefined
 > (kind: Kind<Raw, T, Create, Related>) {
   const { objects, tags, fields } = kind
 
   const toResources = async (raws: readonly Raw[], extra: boolean, call: Call) => {
     const related = await kind.readRelated?.(raws, call) as Related
-    return raws.map((raw) => ({
-      ...kind.identify(raw.id),
-      name: raw.name || null,
-      provider_state: raw.status ?? null,
-      created_at: raw.created_at ?? null,
-      updated_at: raw.updated_at ?? null,
-      tags: fromTagList(raw.tags),
-      ...kind.toFields(raw, related),
-      extra: extra ? { ...raw } : undefined
-    }) as T)
+    return raws.map((raw) =>
+      ({
+        ...kind.identify(raw.id),
+        name: raw.name || null,
+        provider_state: raw.status ?? null,
+        created_at: raw.created_at ?? null,
+        updated_at: raw.updated_at ?? null,
+        tags: fromTagList(raw.tags),
+        ...kind.toFields(raw, related),
+        extra: extra ? { ...raw } : undefined
+      }) as T
+    )
   }
 
   const toResource = async (raw: Raw, extra: boolean, call: Call) =>

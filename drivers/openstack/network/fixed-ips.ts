@@ -27,7 +27,9 @@ export function isWithin (address: string, cidr: string) {
  * validation_failed.
  */
 export async function checkFixedIps (
-  neutron: Neutron, requested: readonly RequestedIp[], call: Call
+  neutron: Neutron,
+  requested: readonly RequestedIp[],
+  call: Call
 ) {
   for (const { pointer, fixed_ip: address } of requested) {
     if (isIP(address) === 0) throw invalid(pointer, 'must be an IP address')

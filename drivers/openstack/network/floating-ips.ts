@@ -1,5 +1,8 @@
 import {
-  ProblemError, type FloatingIp, type FloatingIpCreate, type FloatingIpPool
+  ProblemError,
+  type FloatingIp,
+  type FloatingIpCreate,
+  type FloatingIpPool
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type FloatingIpService, type ReadService } from '../../driver.ts'
@@ -10,7 +13,12 @@ import { tagLimits } from '../client/tags.ts'
 import { createCollection, type Identify } from './collection.ts'
 import { chooseNic } from './floating-targets.ts'
 import {
-  findBy, maxIds, type Neutron, type NeutronFloatingIp, type NeutronNetwork, type Port
+  findBy,
+  maxIds,
+  type Neutron,
+  type NeutronFloatingIp,
+  type NeutronNetwork,
+  type Port
 } from './neutron.ts'
 import { networkState } from './networks.ts'
 
@@ -27,7 +35,9 @@ const targetFields: readonly FieldRefusal[] = [
 ]
 
 /** An address with port forwardings has no port of its own, but it is in use. */
-function stateOf ({ status, port_id: port, port_forwardings: forwardings = [] }: NeutronFloatingIp) {
+function stateOf (
+  { status, port_id: port, port_forwardings: forwardings = [] }: NeutronFloatingIp
+) {
   if (status?.toUpperCase() === 'ERROR') return 'error'
   return typeof port === 'string' || forwardings.length > 0 ? 'associated' : 'available'
 }
@@ -65,13 +75,19 @@ export function createFloatingIps (neutron: Neutron, identify: Identify): Floati
         `must be one of: ${found.map(({ id, name }) => `${id} (${name})`).join(', ')}`
       )
     }
-    throw invalid('/pool', pool === undefined
-      ? 'cannot be chosen: this cloud has no external network'
-      : `is not the name of a pool of this cloud: "${pool}"`)
+    throw invalid(
+      '/pool',
+      pool === undefined
+        ? 'cannot be chosen: this cloud has no external network'
+        : `is not the name of a pool of this cloud: "${pool}"`
+    )
   }
 
   const collection = createCollection<
-    NeutronFloatingIp, FloatingIp, FloatingIpCreate, Map<string, string | null>
+    NeutronFloatingIp,
+    FloatingIp,
+    FloatingIpCreate,
+    Map<string, string | null>
   >({
     objects: neutron.floatingIps,
     tags: neutron.tags.of('floatingips'),
@@ -119,7 +135,10 @@ export const poolCapabilities = describe<ReadService<FloatingIpPool>>({
 })
 
 /** The pools of floating IPs: Neutron's external networks. */
-export function createFloatingIpPools (neutron: Neutron, identify: Identify): ReadService<FloatingIpPool> {
+export function createFloatingIpPools (
+  neutron: Neutron,
+  identify: Identify
+): ReadService<FloatingIpPool> {
   const { list, get } = createCollection<NeutronNetwork, FloatingIpPool, object>({
     objects: {
       ...neutron.networks,

@@ -13,7 +13,8 @@ const hasAddress = (port: Port, address: string | undefined) =>
 
 function format (ports: readonly Port[]) {
   const formatted = ports.map(({ id, fixed_ips: ips = [] }) =>
-    `${id} (${ips.map(({ ip_address: address }) => address).join(', ')})`)
+    `${id} (${ips.map(({ ip_address: address }) => address).join(', ')})`
+  )
   return formatted.join('; ') || 'none'
 }
 
@@ -54,7 +55,9 @@ export async function chooseNic (
 /** Returns the ports whose subnet a router connects to the pool. */
 async function findRouted (neutron: Neutron, pool: string, ports: readonly Port[], call: Call) {
   const routers = await neutron.routers.all({ fields: ['id', 'external_gateway_info'] }, call)
-  const connected = routers.filter(({ external_gateway_info: gateway }) => gateway?.network_id === pool)
+  const connected = routers.filter(({ external_gateway_info: gateway }) =>
+    gateway?.network_id === pool
+  )
   const ids = connected.map(({ id }) => id)
   const subnets = new Set([...(await readInterfaces(neutron, ids, call)).values()].flat())
   return ports.filter(

@@ -1,5 +1,8 @@
 import type {
-  Network, NetworkCreate, NetworkState, NetworkUpdate
+  Network,
+  NetworkCreate,
+  NetworkState,
+  NetworkUpdate
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type NetworkService } from '../../driver.ts'
@@ -61,7 +64,8 @@ export function createNetworks (neutron: Neutron, identify: Identify): NetworkSe
       mtu: raw.mtu ?? null,
       subnet_ids: raw.subnets ?? []
     }),
-    toQuery: ({ is_external: external }) => external?.length === 1 ? { 'router:external': external[0] } : {},
+    toQuery: ({ is_external: external }) =>
+      external?.length === 1 ? { 'router:external': external[0] } : {},
     toBody: ({ name, mtu }) => ({ name, mtu })
   }
   const collection = createCollection(kind)

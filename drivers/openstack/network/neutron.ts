@@ -113,11 +113,16 @@ export const maxIds = 100
 
 /** Reads all objects whose `field` has one of these values: one call for each hundred values. */
 export async function findBy<T> (
-  objects: Bound<T>, field: string, values: readonly string[], query: Query, call: Call
+  objects: Bound<T>,
+  field: string,
+  values: readonly string[],
+  query: Query,
+  call: Call
 ): Promise<T[]> {
   const count = Math.ceil(values.length / maxIds)
   const chunks = Array.from({ length: count }, (_, i) => values.slice(i * maxIds, (i + 1) * maxIds))
-  return (await Promise.all(chunks.map((chunk) => objects.all({ ...query, [field]: chunk }, call)))).flat()
+  return (await Promise.all(chunks.map((chunk) => objects.all({ ...query, [field]: chunk }, call))))
+    .flat()
 }
 
 /** Pages need an order that does not change if an object is created or deleted between two pages. */
@@ -125,18 +130,24 @@ const order = { sort_key: 'id', sort_dir: 'asc' }
 
 /** Reads one page in the order of ids, at a token of an earlier page. */
 export const readPageById = <T extends NeutronObject>(
-  objects: Bound<T>, query: Query, token: string | null, call: Call
-): Promise<MarkedPage<T>> => readFrom(token, async ({ marker }) => {
-    const page = await objects.list({ ...query, ...order, marker }, call)
-    assertFollows(page.items, marker)
-    return page
-  })
+  objects: Bound<T>,
+  query: Query,
+  token: string | null,
+  call: Call
+): Promise<MarkedPage<T>> =>
+    readFrom(token, async ({ marker }) => {
+      const page = await objects.list({ ...query, ...order, marker }, call)
+      assertFollows(page.items, marker)
+      return page
+    })
 
 /**
  * Some lists of Neutron start anew if the marker is gone, without an error. Then their items
  * precede the marker.
  */
 function assertFollows (items: readonly NeutronObject[], marker: string | undefined) {
-  if (marker === undefined || items.every(({ id }) => id.toLowerCase() > marker.toLowerCase())) return
+  if (marker === undefined || items.every(({ id }) => id.toLowerCase() > marker.toLowerCase())) {
+    return
+  }
   throw new ProblemError('resource_not_found', 'The marker is gone')
 }

@@ -40,7 +40,9 @@ const fieldsAt = (pointer: string, hasOwnGroups: boolean): readonly FieldRefusal
 /** Creates and removes the ports of NICs. Nova does not delete a port that it has not created. */
 export function createNicPorts ({ ports, subnets }: Neutron) {
   const findNetwork = async (
-    { network_id: network, subnet_id: subnet }: NicCreate, pointer: string, call: Call
+    { network_id: network, subnet_id: subnet }: NicCreate,
+    pointer: string,
+    call: Call
   ) => {
     if (network !== undefined) return network
     const query = { id: subnet, fields: ['id', 'network_id'] }

@@ -19,7 +19,9 @@ const fields = ['id', 'device_id', 'network_id', 'mac_address', 'fixed_ips', 'se
  * without its ports.
  */
 export async function readPorts (
-  { ports: calls }: Pick<Neutron, 'ports'>, ids: readonly string[], call: Call
+  { ports: calls }: Pick<Neutron, 'ports'>,
+  ids: readonly string[],
+  call: Call
 ): Promise<PortsResult> {
   try {
     const ports = await findBy(calls, 'device_id', ids, { fields }, call)

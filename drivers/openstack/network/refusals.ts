@@ -35,7 +35,9 @@ const codes: ReadonlyArray<readonly [RegExp, ProblemCode]> = [
 
 /** The codes whose message can say more than their status. */
 const explainable = new Set<ProblemCode>([
-  'provider_rejected', 'resource_not_found', 'invalid_state'
+  'provider_rejected',
+  'resource_not_found',
+  'invalid_state'
 ])
 
 /**
@@ -44,9 +46,12 @@ const explainable = new Set<ProblemCode>([
  * names does not exist.
  */
 export function explainNeutron (
-  error: unknown, { fields }: Pick<RefusalContext, 'fields'>
+  error: unknown,
+  { fields }: Pick<RefusalContext, 'fields'>
 ): unknown {
-  if (!(error instanceof ProblemError) || error.outcomeUnknown || !explainable.has(error.code)) return error
+  if (!(error instanceof ProblemError) || error.outcomeUnknown || !explainable.has(error.code)) {
+    return error
+  }
   const { code: type, message } = error.details.provider_error ?? {}
   const text = `${type ?? ''}: ${message ?? ''}`
   const code = codes.find(([pattern]) => pattern.test(text))?.[1]

@@ -1,5 +1,8 @@
 import type {
-  Router, RouterCreate, RouterInterface, RouterUpdate
+  Router,
+  RouterCreate,
+  RouterInterface,
+  RouterUpdate
 } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import { describe, type RouterService } from '../../driver.ts'
@@ -12,7 +15,9 @@ import { networkState } from './networks.ts'
 
 /** The owners of ports that connect routers to subnets: plain, distributed and highly available routers. */
 const owners = [
-  'network:router_interface', 'network:router_interface_distributed', 'network:ha_router_replicated_interface'
+  'network:router_interface',
+  'network:router_interface_distributed',
+  'network:ha_router_replicated_interface'
 ]
 
 // Each message was provoked.
@@ -43,8 +48,10 @@ export async function readInterfaces (neutron: Neutron, ids: readonly string[], 
   return subnets
 }
 
-const toBody = ({ name, external_gateway: gateway }: RouterUpdate) =>
-  ({ name, external_gateway_info: gateway })
+const toBody = ({ name, external_gateway: gateway }: RouterUpdate) => ({
+  name,
+  external_gateway_info: gateway
+})
 
 export const capabilities = describe<RouterService>({
   list: { filters: ['name', 'tag'], limits: { limit: 1000 } },
@@ -52,7 +59,10 @@ export const capabilities = describe<RouterService>({
     parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'],
     limits: tagLimits
   },
-  update: { parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'], limits: tagLimits },
+  update: {
+    parameters: ['name', 'external_gateway', 'external_gateway.network_id', 'tags'],
+    limits: tagLimits
+  },
   add_interface: { parameters: ['subnet_id'] },
   remove_interface: { parameters: ['subnet_id'] }
 })
@@ -79,13 +89,14 @@ export function createRouters (neutron: Neutron, identify: Identify): RouterServ
   }
   const collection = createCollection(kind)
 
-  const changeInterface = (action: typeof resources.router.addInterface) =>
-    async (id: string, { subnet_id: subnet }: RouterInterface, call: Call) => {
-      await neutron.routers.of(id).send(action, { subnet_id: subnet }, call, {
-        fields: interfaceFields
-      })
-      return collection.get(id, { extra: false }, call)
-    }
+  const changeInterface =
+    (action: typeof resources.router.addInterface) =>
+      async (id: string, { subnet_id: subnet }: RouterInterface, call: Call) => {
+        await neutron.routers.of(id).send(action, { subnet_id: subnet }, call, {
+          fields: interfaceFields
+        })
+        return collection.get(id, { extra: false }, call)
+      }
 
   return {
     ...collection,

@@ -1,5 +1,8 @@
 import {
-  ProblemError, type SecurityGroup, type SecurityGroupCreate, type SecurityGroupUpdate
+  ProblemError,
+  type SecurityGroup,
+  type SecurityGroupCreate,
+  type SecurityGroupUpdate
 } from '../../../openapi/model/index.ts'
 import { describe, type SecurityGroupService } from '../../driver.ts'
 import type { FieldRefusal } from '../../common/refusals.ts'
@@ -14,8 +17,16 @@ export const capabilities = describe<SecurityGroupService>({
   update: { parameters: ['name', 'description', 'tags'], limits: tagLimits },
   create_rule: {
     parameters: [
-      'direction', 'ethertype', 'protocol', 'port_min', 'port_max', 'icmp_type', 'icmp_code', 'cidr',
-      'remote_group_id', 'description'
+      'direction',
+      'ethertype',
+      'protocol',
+      'port_min',
+      'port_max',
+      'icmp_type',
+      'icmp_code',
+      'cidr',
+      'remote_group_id',
+      'description'
     ]
   }
 })

@@ -18,7 +18,9 @@ export const ruleFields: readonly FieldRefusal[] = [
 
 /** The fields of Neutron that restrict the remote end, and what each of them names. */
 const remoteFields: Readonly<Record<string, SecurityGroupRule['remote']>> = {
-  remote_ip_prefix: 'cidr', remote_group_id: 'security_group', remote_address_group_id: 'address_group'
+  remote_ip_prefix: 'cidr',
+  remote_group_id: 'security_group',
+  remote_address_group_id: 'address_group'
 }
 
 /**
@@ -26,8 +28,12 @@ const remoteFields: Readonly<Record<string, SecurityGroupRule['remote']>> = {
  * added since is never shown as no restriction.
  */
 function remoteOf (raw: NeutronRule): SecurityGroupRule['remote'] {
-  const set = Object.entries(raw).filter(([field, value]) => field.startsWith('remote_') && (value ?? '') !== '')
-  const kinds = set.map(([field]) => Object.hasOwn(remoteFields, field) ? remoteFields[field] : 'unknown')
+  const set = Object.entries(raw).filter(([field, value]) =>
+    field.startsWith('remote_') && (value ?? '') !== ''
+  )
+  const kinds = set.map(([field]) =>
+    Object.hasOwn(remoteFields, field) ? remoteFields[field] : 'unknown'
+  )
   if (kinds.length === 0) return 'any'
   return kinds.length === 1 ? kinds[0] : 'unknown'
 }
@@ -55,7 +61,8 @@ export function toRule (raw: NeutronRule): SecurityGroupRule {
 /** Makes the body of a rule. Without `ethertype`, the family is that of the addresses or of the protocol. */
 export function toRuleBody (group: string, input: SecurityGroupRuleCreate) {
   const { direction, ethertype, protocol, cidr, description } = input
-  const isV6 = cidr?.includes(':') === true || protocol === 'icmpv6' || protocol?.startsWith('ipv6-') === true
+  const isV6 = cidr?.includes(':') === true || protocol === 'icmpv6' ||
+    protocol?.startsWith('ipv6-') === true
   return {
     security_group_id: group,
     direction,

@@ -14,8 +14,11 @@ export const capabilities = describe<SubnetService>({
 })
 
 /** A `gateway_ip` of null means no gateway. If it is left out, Neutron takes the first address. */
-const toBody = ({ name, gateway_ip: gateway, dns_servers: servers }: SubnetUpdate) =>
-  ({ name, gateway_ip: gateway, dns_nameservers: servers })
+const toBody = ({ name, gateway_ip: gateway, dns_servers: servers }: SubnetUpdate) => ({
+  name,
+  gateway_ip: gateway,
+  dns_nameservers: servers
+})
 
 /** Subnets of Neutron. */
 export function createSubnets (neutron: Neutron, identify: Identify): SubnetService {
@@ -41,8 +44,12 @@ export function createSubnets (neutron: Neutron, identify: Identify): SubnetServ
       availability_zone: null
     }),
     toQuery: ({ network_id: networks }) => ({ network_id: networks }),
-    toBody: ({ network_id: network, cidr, ...input }) =>
-      ({ network_id: network, cidr, ip_version: cidr.includes(':') ? 6 : 4, ...toBody(input) })
+    toBody: ({ network_id: network, cidr, ...input }) => ({
+      network_id: network,
+      cidr,
+      ip_version: cidr.includes(':') ? 6 : 4,
+      ...toBody(input)
+    })
   }
   const collection = createCollection(kind)
   return { ...collection, update: createUpdate(kind, collection.get, toBody) }

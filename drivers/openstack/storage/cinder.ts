@@ -33,7 +33,12 @@ export interface Dialect {
   filtered: boolean
 }
 
-export const cinderV3: Dialect = { name: 'name', description: 'description', paged: true, filtered: true }
+export const cinderV3: Dialect = {
+  name: 'name',
+  description: 'description',
+  paged: true,
+  filtered: true
+}
 
 /**
  * Version 1 has no markers. The items behind a `limit` can be reached only by an offset, which each

@@ -60,7 +60,8 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
     explain: explainMissing
   })
 
-  const convert = (raw: Raw, extra: boolean) => options.toResource(raw, options.identify(raw.id), extra)
+  const convert = (raw: Raw, extra: boolean) =>
+    options.toResource(raw, options.identify(raw.id), extra)
 
   const service: Required<SlowService<T, Create, UpdateInput>> = {
     ...createReadService({ page, show: resource.show }, convert, options.filters),
@@ -79,14 +80,21 @@ export function createCollection<Raw extends CinderObject, T, Create extends Cre
     async findCreated (lost, _since, call) {
       const query = { ...options.toLostQuery(lost), limit: 1000 }
       const all = await readAll((token) => page(query, token, call))
-      return all.filter((raw) => raw.metadata?.[operationKey] === lost.id).map(({ id }) => ({ kind, id }))
+      return all.filter((raw) => raw.metadata?.[operationKey] === lost.id).map(({ id }) => ({
+        kind,
+        id
+      }))
     },
 
     async update (id, { name, tags }, call) {
       checkTags(tags, cinderTags)
       const refusals = { fields: updateFields }
       const steps = [
-        ...step('name', name, (value) => resource.update(id, { [dialect.name]: value }, call, refusals)),
+        ...step(
+          'name',
+          name,
+          (value) => resource.update(id, { [dialect.name]: value }, call, refusals)
+        ),
         ...step('tags', tags, (value) => patchMetadata(metadata, id, value, call, refusals))
       ]
       return runSteps(steps, () => service.get(id, { extra: false }, call))

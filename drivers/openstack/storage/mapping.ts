@@ -127,7 +127,11 @@ export function toVolume (volume: CinderVolume, identity: Identity, extra: boole
 }
 
 /** Converts a snapshot of Cinder. */
-export function toSnapshot (snapshot: CinderSnapshot, identity: Identity, extra: boolean): Snapshot {
+export function toSnapshot (
+  snapshot: CinderSnapshot,
+  identity: Identity,
+  extra: boolean
+): Snapshot {
   const progress = parseInt(snapshot['os-extended-snapshot-attributes:progress'] ?? '', 10)
   return {
     name: snapshot.name || snapshot.display_name || null,
@@ -157,4 +161,6 @@ export const attachedNodes = ({ attachments = [] }: CinderVolume) =>
 const withoutOperation = <T extends { metadata?: Record<string, string> }>(
   raw: T
 ): Record<string, unknown> =>
-    raw.metadata?.[operationKey] === undefined ? { ...raw } : { ...raw, metadata: toTags(raw.metadata) }
+    raw.metadata?.[operationKey] === undefined
+      ? { ...raw }
+      : { ...raw, metadata: toTags(raw.metadata) }

@@ -26,7 +26,10 @@ export const snapshotFields: readonly FieldRefusal[] = [
   ...updateFields
 ]
 
-export const sizeFields: readonly FieldRefusal[] = [{ pattern: /new size|new_size/i, pointer: '/size' }]
+export const sizeFields: readonly FieldRefusal[] = [{
+  pattern: /new size|new_size/i,
+  pointer: '/size'
+}]
 
 /** Nova's wording, since Nova attaches volumes. */
 export const attachFields: readonly FieldRefusal[] = [
@@ -49,7 +52,10 @@ const isStateRefusal = (error: unknown): error is ProblemError =>
  * Explains a refusal by the state of the resource, which `toProblem` reads. If that read fails, the
  * refusal is an invalid_state without a state.
  */
-async function explainState (error: unknown, toProblem: (error: ProblemError) => Promise<ProblemError>) {
+async function explainState (
+  error: unknown,
+  toProblem: (error: ProblemError) => Promise<ProblemError>
+) {
   if (!isStateRefusal(error)) return error
   try {
     return await toProblem(error)
@@ -59,19 +65,27 @@ async function explainState (error: unknown, toProblem: (error: ProblemError) =>
 }
 
 /** Explains a refusal by the state of a volume, which `read` reads. */
-export const explainVolume = (error: unknown, read: () => Promise<CinderVolume>): Promise<unknown> =>
+export const explainVolume = (
+  error: unknown,
+  read: () => Promise<CinderVolume>
+): Promise<unknown> =>
   explainState(error, async (refusal) => {
     const volume = await read()
     const state = volumeState(volume.status)
     if (attachedNodes(volume).length > 0) {
       return refusal.with({ code: 'in_use', state, hint: 'Detach it first.' })
     }
-    if (state !== 'available') return refusal.with({ code: 'invalid_state', state, hint: stateHint })
+    if (state !== 'available') {
+      return refusal.with({ code: 'invalid_state', state, hint: stateHint })
+    }
     return refusal.with({ code: 'in_use', state, hint: 'Delete its snapshots first.' })
   })
 
 /** Explains a refusal by the state of a snapshot, or of its volume, which `read` reads. */
-export const explainSnapshot = (error: unknown, read: () => Promise<{ status: string }>): Promise<unknown> =>
+export const explainSnapshot = (
+  error: unknown,
+  read: () => Promise<{ status: string }>
+): Promise<unknown> =>
   explainState(error, async (refusal) => {
     const { status } = await read()
     return refusal.with({ code: 'invalid_state', hint: stateHint, state: snapshotState(status) })

@@ -13,21 +13,30 @@ import { cinder } from './cinder.ts'
 import { attachedNodes, volumeState, type CinderVolume } from './mapping.ts'
 import { attachFields, explainVolume, sizeFields } from './refusals.ts'
 
-const attachmentCalls = defres('compute', '/servers/:server_id/os-volume_attachments', 'volumeAttachment', {
-  only: ['create', 'del']
-})
+const attachmentCalls = defres(
+  'compute',
+  '/servers/:server_id/os-volume_attachments',
+  'volumeAttachment',
+  {
+    only: ['create', 'del']
+  }
+)
 
 /**
  * Nova attaches and detaches volumes, Cinder extends them. Each sets the state of the transition
  * (reserved, detaching, extending) before it answers.
  */
-export function createVolumeActions (client: Client, read: (id: string, call: Call) => Promise<CinderVolume>) {
+export function createVolumeActions (
+  client: Client,
+  read: (id: string, call: Call) => Promise<CinderVolume>
+) {
   const version = microversions.attachVolume
   const attachments = bind(client, attachmentCalls, { service: 'compute', explain: explainMissing })
   const actions = bind(client, cinder.volumeAction, { service: 'volume', explain: explainMissing })
 
   const reservations = bind<{ instance?: string | null }>(client, cinder.attachment, {
-    service: 'volume', version: microversions.listAttachments
+    service: 'volume',
+    version: microversions.listAttachments
   })
 
   /**
@@ -50,10 +59,12 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
   const extend = async (id: string, size: number, call: Call) => {
     const body = { 'os-extend': { new_size: size } }
     try {
-      await actions.post(id, body, call, { fields: sizeFields, version: microversions.extendAttached })
+      await actions.post(id, body, call, {
+        fields: sizeFields,
+        version: microversions.extendAttached
+      })
     } catch (error) {
-      const isUnknownVersion =
-        error instanceof ProblemError &&
+      const isUnknownVersion = error instanceof ProblemError &&
         error.code === 'not_supported' &&
         error.details.capability === undefined
       if (!isUnknownVersion) throw error
@@ -66,7 +77,8 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
       if (!uuid.test(node)) throw invalid('/node_id', 'is not the id of a node of this cloud')
       await explaining(
         (error) => explainVolume(error, () => read(id, call)),
-        () => attachments.post(node, { volumeId: id, device }, call, { fields: attachFields, version })
+        () =>
+          attachments.post(node, { volumeId: id, device }, call, { fields: attachFields, version })
       )
       return toChange('volume', id, { states: ['in_use'] })
     },
@@ -93,7 +105,11 @@ export function createVolumeActions (client: Client, read: (id: string, call: Ca
 type VolumeActions = Pick<VolumeService, 'attach' | 'detach' | 'extend'>
 
 /** Chooses the node to detach from: the requested one, or the only one. */
-function chooseNode (volume: CinderVolume, nodes: readonly string[], requested: string | undefined): string {
+function chooseNode (
+  volume: CinderVolume,
+  nodes: readonly string[],
+  requested: string | undefined
+): string {
   const [first, ...others] = nodes
   if (first === undefined) {
     const state = volumeState(volume.status)
@@ -112,7 +128,10 @@ function chooseNode (volume: CinderVolume, nodes: readonly string[], requested: 
 
 /** Nova answers 403 or 400 to the detachment of a root volume. */
 function explainDetach (error: unknown) {
-  if (!(error instanceof ProblemError) || !/root device/i.test(error.details.provider_error?.message ?? '')) {
+  if (
+    !(error instanceof ProblemError) ||
+    !/root device/i.test(error.details.provider_error?.message ?? '')
+  ) {
     return error
   }
   return error.with({ code: 'in_use', hint: 'The node boots from it: destroy the node.' })

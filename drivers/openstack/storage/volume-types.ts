@@ -54,8 +54,17 @@ export function createVolumeTypes (
     }
   }
 
-  const convert = (type: CinderType & { id: string }, defaultId: string | null | undefined, extra: boolean) =>
-    toVolumeType(type, defaultId === undefined ? null : type.id === defaultId, identify(type.id), extra)
+  const convert = (
+    type: CinderType & { id: string },
+    defaultId: string | null | undefined,
+    extra: boolean
+  ) =>
+    toVolumeType(
+      type,
+      defaultId === undefined ? null : type.id === defaultId,
+      identify(type.id),
+      extra
+    )
 
   return {
     async list ({ limit, token, extra }, call) {

@@ -23,7 +23,9 @@ export const capabilities = describe<VolumeService>({
 })
 
 /** The filters that Cinder can apply. Of the states only `in_use` has exactly one status. */
-export const volumeFilters = ({ name, filtered }: Dialect = cinderV3): Record<string, FilterRule> => ({
+export const volumeFilters = (
+  { name, filtered }: Dialect = cinderV3
+): Record<string, FilterRule> => ({
   name: { name, toValues: toExactName },
   ...(filtered && {
     state: { name: 'status', toValues: (state) => (state === 'in_use' ? ['in-use'] : undefined) },
@@ -55,7 +57,9 @@ export function createVolumes (
     }),
     createFields: volumeFields,
     // Cinder filters by metadata if its administrator allows it. Otherwise it lists all volumes.
-    toLostQuery: ({ id }) => (dialect.filtered ? { metadata: JSON.stringify({ [operationKey]: id }) } : {}),
+    toLostQuery: (
+      { id }
+    ) => (dialect.filtered ? { metadata: JSON.stringify({ [operationKey]: id }) } : {}),
     explain: explainVolume
   })
 

@@ -49,12 +49,16 @@ export const nodeVerbDetails = {
   },
   reboot: {
     level: 'operate',
-    body: model('NodeReboot', inputObject({}, {
-      type: Type.Enum(['soft', 'hard'], {
-        type: 'string',
-        description: 'soft (the default) asks the operating system to restart; hard resets the machine.'
+    body: model(
+      'NodeReboot',
+      inputObject({}, {
+        type: Type.Enum(['soft', 'hard'], {
+          type: 'string',
+          description:
+            'soft (the default) asks the operating system to restart; hard resets the machine.'
+        })
       })
-    })),
+    ),
     summary: 'Reboot a node',
     allowedStates: ['running', 'stopped', 'suspended', 'paused', 'error'],
     settledStates: [],
@@ -99,9 +103,12 @@ export const nodeVerbDetails = {
   },
   rescue: {
     level: 'manage',
-    body: model('NodeRescue', inputObject({}, {
-      image_id: Id('Image to rescue with. Default: the image of the node.', 'images')
-    })),
+    body: model(
+      'NodeRescue',
+      inputObject({}, {
+        image_id: Id('Image to rescue with. Default: the image of the node.', 'images')
+      })
+    ),
     summary: 'Boot a node from a rescue image',
     allowedStates: ['running'],
     settledStates: ['rescued'],
@@ -178,8 +185,17 @@ export const nodeActionDetails: Readonly<Record<NodeAction, NodeActionDetails>> 
   destroy: {
     level: 'manage',
     allowedStates: [
-      'pending', 'starting', 'running', 'rebooting', 'stopping', 'stopped', 'suspended', 'paused', 'rescued',
-      'reconfiguring', 'error'
+      'pending',
+      'starting',
+      'running',
+      'rebooting',
+      'stopping',
+      'stopped',
+      'suspended',
+      'paused',
+      'rescued',
+      'reconfiguring',
+      'error'
     ],
     settledStates: ['terminated', 'terminating'],
     endStates: ['terminated'],

@@ -1,7 +1,18 @@
 import { Type, type Static } from '#typebox'
 import {
-  Cidr, Id, inputObject, Ip, IpVersion, Name, nameAndTagsPatch, nullable, nullableString, patchObject, resourceModel,
-  strings, Tags
+  Cidr,
+  Id,
+  inputObject,
+  Ip,
+  IpVersion,
+  Name,
+  nameAndTagsPatch,
+  nullable,
+  nullableString,
+  patchObject,
+  resourceModel,
+  strings,
+  Tags
 } from '../common.ts'
 import { model } from '../model.ts'
 import { pageOf } from '../page.ts'
@@ -26,18 +37,27 @@ const changeable = {
 }
 
 export type SubnetCreate = Static<typeof SubnetCreate>
-export const SubnetCreate = model('SubnetCreate', inputObject({
-  network_id: Id('Network of the subnet.', 'networks'),
-  cidr: Cidr
-}, {
-  name: Name,
-  ...changeable,
-  availability_zone: Id('Zone of the subnet, if subnets of the cloud belong to zones.', 'locations'),
-  tags: Tags
-}))
+export const SubnetCreate = model(
+  'SubnetCreate',
+  inputObject({
+    network_id: Id('Network of the subnet.', 'networks'),
+    cidr: Cidr
+  }, {
+    name: Name,
+    ...changeable,
+    availability_zone: Id(
+      'Zone of the subnet, if subnets of the cloud belong to zones.',
+      'locations'
+    ),
+    tags: Tags
+  })
+)
 
 export type SubnetUpdate = Static<typeof SubnetUpdate>
-export const SubnetUpdate = model('SubnetUpdate', patchObject({
-  ...nameAndTagsPatch,
-  ...changeable
-}))
+export const SubnetUpdate = model(
+  'SubnetUpdate',
+  patchObject({
+    ...nameAndTagsPatch,
+    ...changeable
+  })
+)
