@@ -24,7 +24,8 @@ async function compile () {
   return code === 0
 }
 
-const isRunning = (child) => child !== undefined && child.exitCode === null && child.signalCode === null
+const isRunning = (child) =>
+  child !== undefined && child.exitCode === null && child.signalCode === null
 
 let server
 async function restart () {
