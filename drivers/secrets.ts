@@ -60,8 +60,7 @@ export function createSecrets (): Secrets {
 
   /** Libraries put requests, responses and texts that they cannot parse into fields of their errors. */
   const maskFields = (error: Error) => {
-    const fields = error as unknown as Record<string, unknown>
-    for (const [key, value] of Object.entries(fields)) {
+    for (const [key, value] of Object.entries<unknown>({ ...error })) {
       if (key === 'cause' || key === 'errors') continue
       const result = maskDeep(value)
       if (result !== value) {

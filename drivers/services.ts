@@ -292,3 +292,7 @@ export const modelOf: Readonly<Record<ServiceName, string>> = {
   snapshots: 'Snapshot',
   quotas: 'Quota'
 }
+
+/** Returns a method of a service. The caller has checked that it exists, and checks its input. */
+export const methodOf = <Method> (services: Services, service: ServiceName, name: string): Method =>
+  (services[service] as unknown as Record<string, Method>)[name]!

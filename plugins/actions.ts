@@ -1,11 +1,12 @@
 import fp from 'fastify-plugin'
 import type { Call } from '../drivers/call.ts'
-import type {
-  Change,
-  Connection,
-  ResourceRef,
-  ServiceName,
-  SlowService
+import {
+  methodOf,
+  type Change,
+  type Connection,
+  type ResourceRef,
+  type ServiceName,
+  type SlowService
 } from '../drivers/driver.ts'
 import {
   nodeActionDetails,
@@ -112,7 +113,7 @@ function callMethod (
   input: object,
   call: Call
 ) {
-  const run = (connection[service] as unknown as Record<string, Method>)[method]!
+  const run = methodOf<Method>(connection, service, method)
   if (method !== 'destroy') return run(id, input, call)
   return Object.keys(input).length === 0 ? run(id, call) : run(id, call, input)
 }

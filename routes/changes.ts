@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { TSchema } from '#typebox'
 import type { Call } from '../drivers/call.ts'
-import { pathOf, type CollectionName, type Connection } from '../drivers/driver.ts'
+import { methodOf, pathOf, type CollectionName } from '../drivers/driver.ts'
 import {
   createHeaders,
   created,
@@ -27,10 +27,6 @@ export interface ChangeRoutes {
 
 type Input = Record<string, unknown>
 type Method = (...input: [...unknown[], call: Call]) => Promise<object>
-
-/** A method of a service whose input the route's schema has validated. */
-const methodOf = (connection: Connection, service: CollectionName, method: string) =>
-  (connection[service] as unknown as Record<string, Method>)[method]!
 
 const mergePatch =
   'A merge patch (RFC 7396). Some clouds need several calls: if one fails, the error names the ' +
@@ -59,7 +55,7 @@ function updateRoute (
     },
     async ({ cloud, params: { id }, body }) =>
       fastify.actions.callDirect(cloud, `${service}.update`, body, (connection, call) =>
-        methodOf(connection, service, 'update')(id, body, call))
+        methodOf<Method>(connection, service, 'update')(id, body, call))
   )
 }
 
@@ -86,7 +82,7 @@ export function directRoutes (fastify: FastifyInstance, routes: ChangeRoutes) {
         request.cloud,
         `${service}.create`,
         request.body,
-        (connection, call) => methodOf(connection, service, 'create')(request.body, call)
+        (connection, call) => methodOf<Method>(connection, service, 'create')(request.body, call)
       )
       return {
         status: 201,
@@ -111,7 +107,7 @@ export function directRoutes (fastify: FastifyInstance, routes: ChangeRoutes) {
       cloud,
       `${service}.destroy`,
       {},
-      (connection, call) => methodOf(connection, service, 'destroy')(id, call)
+      (connection, call) => methodOf<Method>(connection, service, 'destroy')(id, call)
     )
     return reply.code(204).send()
   })
@@ -221,6 +217,6 @@ export function directAction (fastify: FastifyInstance, route: ActionRoute & { m
     },
     async ({ cloud, params: { id }, body: input }) =>
       fastify.actions.callDirect(cloud, `${service}.${verb}`, input, (connection, call) =>
-        methodOf(connection, service, verb)(id, input, call))
+        methodOf<Method>(connection, service, verb)(id, input, call))
   )
 }

@@ -18,7 +18,8 @@ export interface Description {
 }
 
 const ajv = new Ajv({ strict: false, logger: false })
-const validate = ajv.addSchema(protocol).getSchema(`${protocol.$id}#/definitions/description`)!
+const validate = ajv.addSchema(protocol)
+  .getSchema<Description>(`${protocol.$id}#/definitions/description`)!
 
 const hint = 'The driver of this cloud has a defect. drivers/process/README.md is the protocol.'
 
@@ -55,7 +56,7 @@ export function readDescription (
       `${error!.instancePath === '' ? 'the answer' : error!.instancePath} ${error!.message}`
     )
   }
-  const description = answer as unknown as Description
+  const description = answer
   if (description.contract_version !== contractVersion) {
     throw new ProblemError(
       'internal_error',

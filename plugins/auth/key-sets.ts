@@ -12,10 +12,10 @@ const pauseMs = 60 * second
 /** Milliseconds after which the keys are fetched again in the background, so that withdrawn keys are noticed. */
 const staleMs = 600 * second
 
-async function fetchJson (url: string): Promise<Record<string, unknown>> {
+async function fetchJson<Answer = Record<string, unknown>> (url: string): Promise<Answer> {
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
   if (!response.ok) throw new Error(`GET ${url} answered ${response.status}`)
-  return await response.json() as Record<string, unknown>
+  return await response.json() as Answer
 }
 
 /** Fetches the keys of an issuer (OpenID Connect Discovery 1.0, section 4). */
@@ -28,7 +28,7 @@ async function fetchKeys (issuer: string): Promise<JWTVerifyGetKey> {
   if (typeof keysUrl !== 'string' || !isSafeUrl(keysUrl)) {
     throw new Error(`${url} has no https address in jwks_uri`)
   }
-  return createLocalJWKSet(await fetchJson(keysUrl) as unknown as JSONWebKeySet)
+  return createLocalJWKSet(await fetchJson<JSONWebKeySet>(keysUrl))
 }
 
 /**

@@ -161,8 +161,10 @@ export function createSharedReads (options: SharedReadsOptions) {
     const { service, fresh } = read
     const keep = 1000 * (isCatalog(service) ? seconds.catalog : seconds.other)
     if (keep === 0) {
+      const version = freshness.versionOf(service)
+      const isCurrent = () => freshness.versionOf(service) === version
       const value = await call(context, read.run) as T
-      return { value, asOf: Date.now(), until: 0, isCurrent: () => false }
+      return { value, asOf: Date.now(), until: 0, isCurrent }
     }
     const prefix = `${cloud} ${service} `
     const key = prefix + read.key

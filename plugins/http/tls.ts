@@ -26,7 +26,8 @@ function readCertificate ({ cert, key }: TlsFiles) {
  * Gives a server the certificate again when one of its files changes. Connections that are open keep the earlier one.
  * Files that cannot be used are logged, and the server keeps what it has. Returns a function that ends this.
  */
-export function followCertificate (files: TlsFiles, server: tls.Server, log: FastifyBaseLogger) {
+export function followCertificate (files: TlsFiles, server: Server, log: FastifyBaseLogger) {
+  if (!(server instanceof tls.Server)) throw new Error('a server without TLS has no certificate')
   const reload = () => {
     try {
       server.setSecureContext(readCertificate(files))
@@ -61,6 +62,6 @@ export function listenerOptions (
 /** Follows the certificate of the server. */
 export default fp(async (fastify, { settings: { tls: files } }: { settings: Settings }) => {
   if (files === undefined) return
-  const stop = followCertificate(files, fastify.server as unknown as tls.Server, fastify.log)
+  const stop = followCertificate(files, fastify.server, fastify.log)
   fastify.addHook('onClose', async () => stop())
 }, { name: 'tls' })

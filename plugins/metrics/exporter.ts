@@ -1,4 +1,3 @@
-import type tls from 'node:tls'
 import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Settings } from '../../config/index.ts'
@@ -86,7 +85,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const listener: FastifyInstance = Fastify({ ...listenerOptions(settings), logger: false })
   const stopFollowing = settings.tls === undefined
     ? () => {}
-    : followCertificate(settings.tls, listener.server as unknown as tls.Server, fastify.log)
+    : followCertificate(settings.tls, listener.server, fastify.log)
   listener.setErrorHandler(sendProblem)
   const checkConnection = createConnectionCheck(host, settings)
   if (checkConnection !== undefined) listener.addHook('onRequest', checkConnection)

@@ -2,6 +2,13 @@ import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { version } from '../../config/version.ts'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The document of /api/v1. */
+    swaggerV1 (): object
+  }
+}
+
 const description =
   `The API of the original Orchestrator, for its clients. **New clients use [/api/v2](/docs).**
 
@@ -70,10 +77,9 @@ export async function documentV1 (fastify: FastifyInstance) {
 
   let document: string | undefined
   const hidden = { config: { level: 'open' as const }, schema: { hide: true } }
-  const { swaggerV1 } = fastify as unknown as { swaggerV1(): object }
   fastify.get('/openapi-v1.json', hidden, async (_request, reply) => {
     reply.type('application/json; charset=utf-8')
-    return (document ??= JSON.stringify(swaggerV1()))
+    return (document ??= JSON.stringify(fastify.swaggerV1()))
   })
   fastify.get(
     '/docs/v1',

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Filters, ReadService, ServiceName } from '../../drivers/driver.ts'
+import { methodOf, type Filters, type ReadService, type ServiceName } from '../../drivers/driver.ts'
 import { ProblemError, type Node } from '../../openapi/model/index.ts'
 import type { CloudHandle } from '../../plugins/clouds/cloud.ts'
 import { contextOf, readContext } from '../../plugins/clouds/context.ts'
@@ -55,7 +55,7 @@ export function createFinder ({ farm }: FastifyInstance) {
     if (cloud.connection.ids[service]?.test(id) === false) return undefined
     try {
       return await cloud.call((connection, call) =>
-        (connection[service] as unknown as ReadService<T>).get(id, { extra: true }, call)
+        methodOf<ReadService<T>['get']>(connection, service, 'get')(id, { extra: true }, call)
       )
     } catch (error) {
       if ((error as ProblemError).code === 'resource_not_found') return undefined

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import type { Profiler } from 'node:inspector'
 import { once } from 'node:events'
 import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,6 +13,8 @@ export interface Child {
   usage (): Promise<Usage>
   /** Watches its event loop from now on. */
   watch (): Promise<void>
+  /** Returns the profile of its main thread while `work` runs. */
+  profile (work: () => Promise<unknown>): Promise<Profiler.Profile>
   /** Ends it, and resolves when it has ended. */
   stop (): Promise<void>
 }
@@ -52,6 +55,13 @@ function asChild (child: ChildProcess, address: string): Child {
       child.send('watch')
       await answer<Usage>(child)
     },
+    async profile (work) {
+      child.send('startProfile')
+      await answer(child)
+      await work()
+      child.send('endProfile')
+      return answer<Profiler.Profile>(child)
+    },
     async stop () {
       const ended = once(child, 'exit')
       child.kill('SIGTERM')
@@ -86,7 +96,7 @@ export function startServer (settings: object): Promise<Child> {
 
 /** The command line program with the default farm, in an empty folder; measured from its first instruction on. */
 export async function startProgram (): Promise<Child> {
-  const child = fork(path.join(here, '../cli.js'), ['serve'], {
+  const child = fork(path.join(here, '../../cli.js'), ['serve'], {
     cwd: mkdtempSync(path.join(folder, 'start-')),
     env: { PATH: process.env['PATH'], PORT: '0' },
     execArgv: ['--import', path.join(here, 'probe.js')],

@@ -1,6 +1,8 @@
+import inspector, { type Profiler } from 'node:inspector'
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks'
 
 let delay: IntervalHistogram | undefined
+let session: inspector.Session | undefined
 
 export interface Usage {
   /** Microseconds of processor time, user and system, of all threads. */
@@ -12,11 +14,25 @@ export interface Usage {
   stall: number
 }
 
+const startProfile = () => {
+  session = new inspector.Session()
+  session.connect()
+  session.post('Profiler.enable')
+  session.post('Profiler.start', () => process.send!('profiling'))
+}
+
+const endProfile = () => session!.post('Profiler.stop', (error, result) => {
+  session!.disconnect()
+  process.send!(error === null ? result.profile satisfies Profiler.Profile : { nodes: [] })
+})
+
 /** Tells the process that measures where this one listens. */
 export const tellAddress = (address: string) => process.send!({ address })
 
 // Loaded into each measured process: it says what it has used up to now when it is asked, and ends with who asks.
 process.on('message', (message) => {
+  if (message === 'startProfile') return startProfile()
+  if (message === 'endProfile') return endProfile()
   if (message === 'watch') {
     delay?.disable()
     delay = monitorEventLoopDelay({ resolution: 1 })
