@@ -1,4 +1,4 @@
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { contractVersion, type CapabilityDetails, type ServiceName } from '../driver.ts'
 import { findSecrets } from '../secrets.ts'
@@ -19,7 +19,7 @@ export interface Description {
 
 const ajv = new Ajv({ strict: false, logger: false })
 const validate = ajv.addSchema(protocol)
-  .getSchema<Description>(`${protocol.$id}#/definitions/description`)!
+  .getSchema(`${protocol.$id}#/definitions/description`) as ValidateFunction<Description>
 
 const hint = 'The driver of this cloud has a defect. drivers/process/README.md is the protocol.'
 

@@ -31,7 +31,7 @@ function usageOf (pid: number) {
 }
 
 /** Starts the original's stack with so many nodes: Flask and Libcloud's dummy cloud under gunicorn with one worker. */
-export async function startPeer (nodes: number): Promise<Child> {
+export async function startPeer (nodes: number): Promise<Omit<Child, 'profile'>> {
   const port = await findFreePort()
   const gunicorn = path.join(root, '.venv-bench/bin/gunicorn')
   const args = ['-w', '1', '-b', `127.0.0.1:${port}`, '--chdir', path.join(root, 'test/bench/peer'), 'app:app']
