@@ -55,7 +55,7 @@ function stayAwake (): () => void {
 }
 
 /** Processor microseconds of the child for each request of this load. */
-export async function cpuPerRequest (child: Child, load: Load): Promise<number> {
+export async function cpuPerRequest (child: Pick<Child, 'address' | 'usage'>, load: Load): Promise<number> {
   const sleep = stayAwake()
   const before = await child.usage()
   await send(child, load)
