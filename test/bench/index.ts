@@ -11,6 +11,7 @@ import { keys } from './keys.ts'
 import { lists } from './lists.ts'
 import { paging } from './paging.ts'
 import { shared } from './shared.ts'
+import { stalls } from './stalls.ts'
 import { start } from './start.ts'
 
 const parts: Record<string, () => Promise<void>> = {
@@ -22,6 +23,7 @@ const parts: Record<string, () => Promise<void>> = {
   keys,
   clouds,
   changes: () => changes(folder),
+  stalls,
   start,
   // Needs Libcloud.
   process: async () => (await import('./process.ts')).processes(),
