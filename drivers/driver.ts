@@ -114,7 +114,7 @@ export interface InstallOptions {
   print(message: string): void
 }
 
-/** What a driver says of itself. */
+/** The description of a driver: its name, its settings and its optional functions. */
 export interface Declaration<Settings extends TObject = TObject> {
   name: string
   /** The kind of cloud, in a few words. */

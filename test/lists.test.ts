@@ -374,6 +374,14 @@ t.test('a sorted walk goes on without a cloud that failed, and tells no half of 
   t.same([of(kept.items, 'a'), of(kept.items, 'bad'), unique(kept.items)], [6, 6, 12], 'the list is kept for its walk')
 })
 
+t.test('a sorted walk keeps its list also when no answers are kept', async (t) => {
+  const settings = { cache_seconds: 0 }
+  const clouds = { a: dummy({ nodes: 6, ...settings }), bad: broken({ skip: 1 }, settings) }
+  const { api } = await build(t, { clouds })
+  const { items, pages } = await api.walk('/api/v2/nodes?sort=name&limit=2')
+  t.same([of(items, 'a'), of(items, 'bad'), unique(items), pages.length], [6, 6, 12, 6])
+})
+
 t.test('a sorted walk reads its clouds again after a change, and leaves out one that fails then', async (t) => {
   const { api } = await build(t, { clouds: { a: dummy({ nodes: 6 }), bad: broken({ skip: 1 }) } })
   const first = (await api.get('/api/v2/nodes?sort=name&limit=2')).body

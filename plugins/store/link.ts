@@ -53,7 +53,7 @@ async function openThread (file: string): Promise<Link> {
   >()
   let lastId = 0
   let waiting: StoreRequest[] = []
-  /** Answers that nobody has got yet. */
+  /** Answers that were not yet handed to their callers. */
   const arrived: StoreAnswer = []
   let hasEnded = false
 

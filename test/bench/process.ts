@@ -144,7 +144,7 @@ async function longList () {
   }
 }
 
-/** What a driver in a process adds to a call. Needs Libcloud: bash test/labs/libcloud/install. */
+/** Measures the time that a driver in a process adds to a call. Needs Libcloud: bash test/labs/libcloud/install. */
 export async function processes () {
   await oneCall()
   await longList()

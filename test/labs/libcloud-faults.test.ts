@@ -202,7 +202,7 @@ t.test('a process that stands still is killed after its grace', async (t) => {
   t.notOk(findBridges().includes(pid!))
 })
 
-t.test('the process keeps at most 50,000 items of the lists that nobody goes on with', async (t) => {
+t.test('the process keeps at most 50,000 items of lists whose walks were abandoned', async (t) => {
   const { stdout } = await run(python, ['-E', '-s', '-B', '-c', `
 import sys
 sys.path.insert(0, sys.argv[1])
