@@ -2,6 +2,7 @@ import t from 'tap'
 import { installed } from '../libcloud/installed.ts'
 import { buildOnLab } from './app.ts'
 import type { OpenstackLab } from './lab.ts'
+import { until } from './servers.ts'
 
 t.setTimeout(600_000)
 
@@ -87,7 +88,12 @@ t.test("Libcloud's OpenStack driver lists, creates, reboots and destroys on a re
   t.equal((await api.get(`${cloud}/nodes/00000000-0000-0000-0000-000000000000`)).status, 404)
 
   t.match(await api.ended((await api.delete(node.self)).body), { status: 'succeeded' })
-  t.equal((await api.get(node.self)).status, 404)
+  // Nova shows a deleted server as DELETED for a moment, and then no longer.
+  await until(async () => {
+    const { status, body } = await api.get(node.self)
+    if (status === 200) t.match(body, { state: 'terminated', provider_state: 'DELETED' })
+    return status === 404
+  })
   await t.rejects(lab.nova('demo', 'GET', `/servers/${node.id}`), /404/, 'it is gone in Nova too')
 })
 
