@@ -33,7 +33,7 @@ export async function serve (options: ServerOptions): Promise<FastifyInstance> {
       redact: { paths: ['*.headers', '*.authorization', '*.token', '*.password'], remove: true }
     }
   })
-  app.register(admin, { storeFile: settings.store.file })
+  app.register(admin, { settings })
   // SIGHUP opens the files of the logs and of the audit again.
   const skip: 'SIGHUP'[] = files.length === 0 && settings.audit?.file === undefined
     ? []
