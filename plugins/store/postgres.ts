@@ -75,7 +75,7 @@ const int8 = 20
 export async function connectionOptions (
   url: string,
   { statement_timeout: seconds }: PostgresSettings
-) {
+): Promise<pg.ClientConfig> {
   const { default: { types } } = await import('pg')
   const getTypeParser = (oid: number, format?: 'text' | 'binary') =>
     oid === int8 ? Number : types.getTypeParser(oid, format as 'text')
