@@ -3,13 +3,15 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { foldersNotOnPostgres, notOnPostgres } from './not-on-postgres.ts'
 
 /**
  * Runs compiled test files and prints what fails:
  *
- *     node dist/test/run.js [--jobs N] [--timeout SECONDS] [--lint] [FILE or FOLDER ...]
+ *     node dist/test/run.js [--jobs N] [--timeout SECONDS] [--lint] [--postgres] [FILE or FOLDER ...]
  *
- * Without a file it runs all of test/ except test/labs. It does what tap's own command does, without the loader for
+ * Without a file it runs all of test/ except test/labs. With --postgres it starts a cluster, on which the tests have
+ * their stores, and runs what depends on the store, and test/labs/postgres. It does what tap's own command does, without the loader for
  * coverage that costs a second of CPU for each file. A named file has a process of its own. A run of all files shares
  * processes among the short ones, since the start of a process costs about a second of CPU.
  */
@@ -18,7 +20,8 @@ const { values, positionals } = parseArgs({
   options: {
     jobs: { type: 'string', default: String(availableParallelism() * 2) },
     timeout: { type: 'string', default: '300' },
-    lint: { type: 'boolean', default: false }
+    lint: { type: 'boolean', default: false },
+    postgres: { type: 'boolean', default: false }
   }
 })
 const jobs = Number(values.jobs)
@@ -79,11 +82,22 @@ const sharedJob = (sources: readonly string[]): Job => ({
 
 function selectTests (): Job[] {
   if (positionals.length > 0) return positionals.flatMap(findTests).map(testJob)
-  const files = findTests('test').filter((file) => !file.startsWith('test/labs/'))
+  const all = findTests('test').filter((file) => !file.startsWith('test/labs/'))
+  const files = values.postgres ? all.filter(dependsOnStore) : all
   const short = files.filter((file) => !slowest.includes(file))
   const shares = Array.from({ length: sharedProcesses }, (_, share) =>
     short.filter((_file, index) => index % sharedProcesses === share))
-  return [...slowest.filter((file) => files.includes(file)).map(testJob), ...shares.map(sharedJob)]
+  const labs = values.postgres ? findTests('test/labs/postgres') : []
+  return [...[...slowest.filter((file) => files.includes(file)), ...labs].map(testJob), ...shares.map(sharedJob)]
+}
+
+const dependsOnStore = (file: string) =>
+  !(file in notOnPostgres) && !Object.keys(foldersNotOnPostgres).some((folder) => file.startsWith(folder))
+
+/** Starts the cluster of the tests. Returns the environment of their processes, and a function that ends it. */
+async function startCluster () {
+  const { startTestCluster } = await import('./labs/postgres/test-cluster.ts')
+  return startTestCluster()
 }
 
 const lintJob: Job = { name: 'npm run lint', files: 0, command: 'npm', args: ['run', '--silent', 'lint'] }
@@ -92,7 +106,7 @@ const lintJob: Job = { name: 'npm run lint', files: 0, command: 'npm', args: ['r
 async function run (job: Job): Promise<Result> {
   const started = performance.now()
   const limit = timeoutSeconds * (job.files > 1 ? 3 : 1)
-  const env = { ...process.env, ...job.env, TAP: '1', TAP_TIMEOUT: String(limit) }
+  const env = { ...process.env, ...cluster?.env, ...job.env, TAP: '1', TAP_TIMEOUT: String(limit) }
   const child = spawn(job.command, job.args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const chunks: string[] = []
   for (const stream of [child.stdout, child.stderr]) { stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text)) }
@@ -131,6 +145,7 @@ const countPassed = (output: string) =>
   output.split('\n').filter((line) => /^\s*ok \d+/.test(line) && !/# time=/.test(line)).length
 
 const started = performance.now()
+const cluster = values.postgres ? await startCluster() : undefined
 const queue = [...values.lint ? [lintJob] : [], ...selectTests()]
 const results: Result[] = []
 
@@ -142,7 +157,11 @@ async function work () {
   }
 }
 
-await Promise.all(Array.from({ length: jobs }, work))
+try {
+  await Promise.all(Array.from({ length: jobs }, work))
+} finally {
+  await cluster?.end()
+}
 
 const failed = results.filter(({ passed }) => !passed)
 for (const { name, command, output } of failed) {
