@@ -34,28 +34,32 @@ function send (socketPath: string, { method, path, body }: StoreCommand<unknown>
   })
 }
 
+async function runOnServer<T> (socket: string, failed: string, command: StoreCommand<T>): Promise<T> {
+  const { status, body } = await send(socket, command)
+  if (status === 200) return JSON.parse(body) as T
+  const { detail, hint } = JSON.parse(body) as Problem
+  throw new Error(`${failed}: ${detail}. ${hint}`)
+}
+
 /**
- * Runs a command through the running server, which alone can use its store, or on the store if no server runs. `failed`
- * begins the message of an error: `The store was not copied`.
+ * Runs a command through the running server, which alone can use its file, or on the store if no server runs, and on
+ * PostgreSQL. `failed` begins the message of an error: `The store was not copied`.
  */
 export async function runOnStore<T> (
-  { store: { file } }: Settings,
+  { store: settings }: Settings,
   failed: string,
   command: StoreCommand<T>
 ): Promise<T> {
-  const socket = adminSocketOf(file)
-  if (socket === undefined) {
+  const socket = adminSocketOf(settings)
+  if (settings.file === ':memory:') {
     throw new Error(`${failed}: the store is in memory (store.file is :memory:); set a file`)
   }
   try {
-    const { status, body } = await send(socket, command)
-    if (status === 200) return JSON.parse(body) as T
-    const { detail, hint } = JSON.parse(body) as Problem
-    throw new Error(`${failed}: ${detail}. ${hint}`)
+    if (socket !== undefined) return await runOnServer(socket, failed, command)
   } catch (error) {
     if (!isNotServed(error as NodeJS.ErrnoException)) throw error
   }
-  const store = await openStore(file)
+  const store = await openStore(settings)
   try {
     return await command.run(store)
   } catch (error) {

@@ -25,6 +25,7 @@ import lists from './plugins/lists/index.ts'
 import callerLimits from './plugins/limits/index.ts'
 import failures from './plugins/limits/failures.ts'
 import log from './plugins/log.ts'
+import membership from './plugins/membership/index.ts'
 import metrics from './plugins/metrics/index.ts'
 import metricsExporter from './plugins/metrics/exporter.ts'
 import methods from './plugins/http/methods.ts'
@@ -94,6 +95,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(etags)
   app.register(compression)
   app.register(store, options)
+  app.register(membership)
   app.register(failures, options)
   app.register(auth, options)
   app.register(callerLimits, options)

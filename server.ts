@@ -36,7 +36,7 @@ export async function serve (options: ServerOptions): Promise<FastifyInstance> {
     readMetrics: primary?.scrape,
     logger: loggerOptions(settings, stream)
   })
-  app.register(admin, { storeFile: settings.store.file })
+  app.register(admin, { settings })
   // SIGHUP opens the files of the logs and of the audit again.
   const skip: 'SIGHUP'[] = files.length === 0 && settings.audit?.file === undefined
     ? []

@@ -10,10 +10,10 @@ import { checkExposure, readTls } from './exposure.ts'
 import { readSettingsFile } from './file.ts'
 import { convertOriginal, isOriginalFile } from './original.ts'
 import { createReport, describe, isMap, SettingsError, type Report } from './report.ts'
-import { ServerSettings, type Settings } from './schema.ts'
+import { ServerSettings, type Settings, type StoreSettings } from './schema.ts'
 
 export type { IssuerSettings } from './auth.ts'
-export type { CloudSettings, Settings } from './schema.ts'
+export type { CloudSettings, PostgresSettings, Settings, StoreSettings } from './schema.ts'
 export { SettingsError } from './report.ts'
 
 export interface SettingsInput {
@@ -29,12 +29,19 @@ export interface SettingsInput {
 const toBoolean = (value: string) => value === 'true' ? true : value === 'false' ? false : value
 
 /** The environment variables that override a setting of the server. */
-const variables: Record<string, (value: string) => Record<string, unknown>> = {
+const variables: Record<
+  string,
+  (value: string, input: Record<string, unknown>) => Record<string, unknown>
+> = {
   PORT: (value) => ({ port: /^\d+$/.test(value) ? Number(value) : value }),
   HOST: (value) => ({ host: value }),
   LOG_LEVEL: (value) => ({ log_level: value }),
   LOG_REQUESTS: (value) => ({ log_requests: toBoolean(value) }),
-  STORE_FILE: (value) => ({ store: { file: value } })
+  STORE_FILE: (value) => ({ store: { file: value } }),
+  DATABASE_URL: (url, { store }) => {
+    const { file: _, ...others } = isMap(store) ? store : {}
+    return { store: { ...others, url } }
+  }
 }
 
 const inMemory = ':memory:'
@@ -88,6 +95,8 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
     secretPaths,
     reportedPaths: new Set(errors.map(({ path }) => path))
   })
+  // The URL of a database has its password.
+  for (const name of ['store.url', 'store.direct_url']) secretPaths.add(name)
   for (const { path, message } of errors) report.add(path, message)
 
   const settings = isOriginalFile(value) ? convertOriginal(value, drivers, report).settings : value
@@ -95,16 +104,16 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   const { clouds: entries, ...serverInput } = settings as Record<string, unknown>
   for (const [variable, toSetting] of Object.entries(variables)) {
     const override = env[variable]
-    if (override !== undefined && override !== '') Object.assign(serverInput, toSetting(override))
+    if (override === undefined || override === '') continue
+    Object.assign(serverInput, toSetting(override, serverInput))
   }
   // `auth:` without a value must not leave the server open.
   if (serverInput['auth'] === null) serverInput['auth'] = {}
   const server = readServerSettings(serverInput, report)
   const tls = server?.tls === undefined ? undefined : readTls(server.tls, directory, report)
 
-  const storeFile = server?.store.file ?? inMemory
-  const store = { file: storeFile === inMemory ? inMemory : path.resolve(directory, storeFile) }
-  const dataDirectory = storeFile === inMemory
+  const store = readStore(server?.store, directory, report)
+  const dataDirectory = store.url !== undefined || store.file === inMemory
     ? path.resolve(directory, 'data')
     : path.dirname(store.file)
   const clouds = readClouds(entries, { directory, dataDirectory, env, drivers, outside }, report)
@@ -120,6 +129,25 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
     audit: resolveFile(server.audit, directory),
     clouds
   }
+}
+
+const defaultStoreFile = './data/orchestrator.db'
+
+/** Reads where the store is. Without valid settings it is in memory. */
+function readStore (
+  store: ServerSettings['store'] | undefined,
+  directory: string,
+  report: Report
+): StoreSettings {
+  if (store === undefined) return { file: inMemory }
+  const { file, url, direct_url: direct, ...others } = store
+  if (url === undefined) {
+    if (direct !== undefined) report.add('store.direct_url', 'needs `url` beside it')
+    const name = file ?? defaultStoreFile
+    return { file: name === inMemory ? inMemory : path.resolve(directory, name) }
+  }
+  if (file !== undefined) report.add('store', 'has `file` and `url`; expected one of them')
+  return { url, direct_url: direct, ...others }
 }
 
 /** Resolves the path of the audit file. */

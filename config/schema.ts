@@ -165,10 +165,33 @@ export const ServerSettings = Type.Object({
     description: 'Whether to log a line for each request. LOG_REQUESTS overrides it.'
   }),
   store: Type.Object({
-    file: Type.String({
+    file: Type.Optional(Type.String({
       minLength: 1,
-      default: './data/orchestrator.db',
-      description: 'SQLite file. STORE_FILE overrides it.'
+      description: 'SQLite file. Default: ./data/orchestrator.db. STORE_FILE overrides it.'
+    })),
+    url: Type.Optional(Type.String({
+      pattern: '^postgres(ql)?://',
+      description:
+        'PostgreSQL in place of the file, for one or several servers: postgres://user:password@host:5432/database, ' +
+        'with sslmode=verify-full and sslrootcert=FILE for TLS. DATABASE_URL overrides it.'
+    })),
+    direct_url: Type.Optional(Type.String({
+      pattern: '^postgres(ql)?://',
+      description:
+        'The same database without a pooler such as pgbouncer, for migrations and notifications. ' +
+        'Set it if `url` leads to a pooler.'
+    })),
+    pool_size: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 10,
+      description: 'Connections to PostgreSQL that one server process opens at most.'
+    }),
+    statement_timeout: Type.Number({
+      minimum: 0.1,
+      maximum: 600,
+      default: 10,
+      description: 'Seconds after which a query or an idle transaction on PostgreSQL ends.'
     })
   }, { additionalProperties: false, default: {} }),
   operations: Type.Object({
@@ -299,7 +322,20 @@ export interface CloudSettings {
   failure?: string
 }
 
-export interface Settings extends ServerSettings {
+/** The settings of a store on PostgreSQL. Times are in seconds. */
+export interface PostgresSettings {
+  file?: undefined
+  url: string
+  direct_url?: string | undefined
+  pool_size: number
+  statement_timeout: number
+}
+
+/** Where the store is: in a file of SQLite, or on PostgreSQL. */
+export type StoreSettings = { file: string, url?: undefined } | PostgresSettings
+
+export interface Settings extends Omit<ServerSettings, 'store'> {
+  store: StoreSettings
   /** The folder of the store, for all data that must survive a restart. */
   dataDirectory: string
   /** In the order of lists: `default` first, the others as in the file. */

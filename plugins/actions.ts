@@ -204,7 +204,8 @@ export default fp(async (fastify) => {
         const meanwhile = await operations.join(kind, cloud.name, target, input)
         if (meanwhile !== undefined) return { row: meanwhile }
         check?.(resource)
-        const request = { kind, target, fromState: resource.state, input, operationId }
+        const fromState = resource.state
+        const request = { kind, target, fromState, input, exclusive: true, operationId }
         if (isSettled(resourceKind, method, resource)) return operations.succeed(request, cloud)
         checkAllowed(resource, method, cloud.connection)
         return operations.start(

@@ -3,6 +3,7 @@ import path from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type, type Static } from '#typebox'
+import type { Settings, StoreSettings } from '../config/index.ts'
 import type { ApiKeyCreate, Grant } from '../openapi/model/index.ts'
 import { localCaller, toCallerRef } from './auth/caller.ts'
 import { createUsers } from './auth/users.ts'
@@ -10,11 +11,11 @@ import { sendProblem } from './errors.ts'
 import { backupStore } from './store/backup.ts'
 
 /**
- * The Unix socket of the server that uses this store, beside its file: `orchestrator.db.sock`. Undefined for a store in
- * memory. Links to the file lead to the same socket.
+ * The Unix socket of the server that uses this store, beside its file: `orchestrator.db.sock`. Links to the file lead
+ * to the same socket. Undefined for a store in memory, and on PostgreSQL, which commands use beside the servers.
  */
-export function adminSocketOf (storeFile: string): string | undefined {
-  if (storeFile === ':memory:') return undefined
+export function adminSocketOf ({ file: storeFile }: StoreSettings): string | undefined {
+  if (storeFile === undefined || storeFile === ':memory:') return undefined
   const file = existsSync(storeFile) ? realpathSync(storeFile) : path.resolve(storeFile)
   return `${file}.sock`
 }
@@ -94,8 +95,8 @@ function addCommands (
  * Serves the commands that need the running server, on a Unix socket of mode 0600. The lock of the store, which is
  * already open, proves that no other server uses the socket: a socket that a crash left behind is removed.
  */
-export default fp(async (fastify, { storeFile }: { storeFile: string }) => {
-  const socket = adminSocketOf(storeFile)
+export default fp(async (fastify, { settings }: { settings: Settings }) => {
+  const socket = adminSocketOf(settings.store)
   if (socket === undefined) return
   const admin = Fastify({ logger: false })
   admin.setErrorHandler(sendProblem)

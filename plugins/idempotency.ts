@@ -82,10 +82,18 @@ export default fp(async (fastify) => {
     store.deleteFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
   const insert = prepare<keyof Tables['idempotency_keys']>(
     store.insertInto('idempotency_keys')
-      .values(namesOf(['caller', 'key', 'fingerprint', 'operation_id', 'answer', 'created_at']))
+      .values(namesOf<Tables['idempotency_keys']>([
+        'caller',
+        'key',
+        'fingerprint',
+        'operation_id',
+        'answer',
+        'created_at',
+        'server'
+      ]))
   )
   const update = prepare<'answer' | 'caller' | 'key'>(
-    store.updateTable('idempotency_keys').set(namesOf(['answer']))
+    store.updateTable('idempotency_keys').set(namesOf<Tables['idempotency_keys']>(['answer']))
       .where('caller', '=', 'caller').where('key', '=', 'key')
   )
 
@@ -95,7 +103,8 @@ export default fp(async (fastify) => {
       fingerprint,
       operation_id: operation,
       answer: null,
-      created_at: new Date().toISOString()
+      created_at: new Date().toISOString(),
+      server: fastify.membership.id
     })
   const keep = (key: IdempotencyKey, answer: Answer) =>
     update({ ...key, answer: JSON.stringify(withoutSecrets(answer)) })
@@ -212,4 +221,4 @@ export default fp(async (fastify) => {
       running.delete(name)
     }
   })
-}, { name: 'idempotency', dependencies: ['store', 'operations'] })
+}, { name: 'idempotency', dependencies: ['store', 'membership', 'operations'] })

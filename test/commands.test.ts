@@ -61,7 +61,7 @@ const linesOf = (cwd: string): { action: string }[] => {
 t.test('keys and users that commands change without a server are in the audit', async (t) => {
   const cwd = folder(t)
   const printed = await runAll(t, cwd)
-  const store = await openStore(path.join(cwd, 'data/orchestrator.db'))
+  const store = await openStore({ file: path.join(cwd, 'data/orchestrator.db') })
   const entries = (await createAuditRows(store).list({ limit: 100 })).reverse()
   await store.destroy()
   t.equal(entries.length, expected.length)

@@ -21,7 +21,10 @@ async function fill (store: Kysely<Tables>, kinds: readonly string[] = ['nodes.c
       cloud: 'default',
       created_at: day(i),
       finished_at: day(i),
-      content: JSON.stringify(content)
+      content: JSON.stringify(content),
+      server: null,
+      epoch: 0,
+      exclusive: null
     }).execute()
   }
 }

@@ -102,7 +102,7 @@ t.test('paths in a file are meant from its folder', async (t) => {
     }
   })
   const conf = path.join(t.testdirName, 'conf')
-  t.equal(store.file, path.join(conf, 'db/x.db'))
+  t.equal(store.file!, path.join(conf, 'db/x.db'))
   t.same(clouds.map(({ settings }) => settings['state_file']),
     [path.join(conf, 'db/dummy-a.json'), path.join(conf, 'b.json'), null])
 })

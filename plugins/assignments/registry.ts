@@ -110,12 +110,10 @@ export async function openRegistry (store: Store): Promise<Registry> {
       inTurn(async () => {
         const present = of(row.cloud, row.node)
         check(present)
-        await store.transaction().execute(async (db) => {
-          if (present !== undefined) {
-            await db.deleteFrom('assignments').where('id', '=', present.id).execute()
-          }
-          await db.insertInto('assignments').values(toColumns(row)).execute()
-        })
+        const replaced = present === undefined
+          ? []
+          : [store.deleteFrom('assignments').where('id', '=', present.id)]
+        await store.commit([...replaced, store.insertInto('assignments').values(toColumns(row))])
         if (present !== undefined) hide(present)
         show(row)
         notify(row.cloud)

@@ -35,11 +35,11 @@ export function createAuditRows (store: Store) {
     /** Writes entries in one transaction, over those with the same ids. */
     async write (entries: readonly AuditEntry[]) {
       if (entries.length === 0) return
-      await store.transaction().execute(async (db) => {
-        for (const entry of entries) {
-          await db.replaceInto('audit').values(toColumns(entry)).execute()
-        }
-      })
+      await store.commit(entries.map((entry) => {
+        const { id, ...columns } = toColumns(entry)
+        return store.insertInto('audit').values({ id, ...columns })
+          .onConflict((conflict) => conflict.column('id').doUpdateSet(columns))
+      }))
     },
 
     /** Returns entries, the newest first. */

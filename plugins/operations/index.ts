@@ -76,7 +76,7 @@ function toAnswer (operation: Operation): OperationAnswer {
 
 /** Changes that take time: recorded in the store, followed until they end, continued after a restart. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
-  const rows = createRows(fastify.store, fastify.log)
+  const rows = createRows(fastify.store, fastify.membership.id, fastify.log)
   const observeEnd = fastify.metrics.histogram({
     name: 'operation_duration_seconds',
     help: 'Seconds from the request of an operation to its end.',
@@ -171,4 +171,4 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     engine.stop()
   })
   fastify.addHook('onClose', () => engine.stop())
-}, { name: 'operations', dependencies: ['clouds', 'store', 'metrics'] })
+}, { name: 'operations', dependencies: ['clouds', 'store', 'membership', 'metrics'] })

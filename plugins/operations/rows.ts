@@ -45,6 +45,10 @@ export interface OperationRow {
   attempts: number
   /** The state of the target before the change. */
   from_state: string | null
+  /** How often another server has taken the operation over. */
+  epoch: number
+  /** Whether an equal request joins the operation. */
+  exclusive?: boolean
   /** The caller who requested it; null without `auth`. Rows of earlier versions lack it. */
   started_by?: CallerRef | null
 }
@@ -122,16 +126,34 @@ const columnNames = [
   'cloud',
   'created_at',
   'finished_at',
-  'content'
+  'content',
+  'server',
+  'epoch',
+  'exclusive'
 ] as const
 
-function toColumns (row: OperationRow): Tables['operations'] {
-  const { id, kind, status, cloud, created_at, finished_at, ...content } = row
-  return { id, kind, status, cloud, created_at, finished_at, content: JSON.stringify(content) }
+/** The text by which the store keeps two equal changes from being under way. */
+export const exclusiveKey = (kind: string, self: string) => `${kind} ${self}`
+
+function toColumns (row: OperationRow, server: string): Tables['operations'] {
+  const { id, kind, status, cloud, created_at, finished_at, epoch, ...content } = row
+  const isHeld = row.exclusive === true && finished_at === null
+  return {
+    id,
+    kind,
+    status,
+    cloud,
+    created_at,
+    finished_at,
+    content: JSON.stringify(content),
+    server,
+    epoch,
+    exclusive: isHeld ? exclusiveKey(kind, row.target!.self) : null
+  }
 }
 
 /** Throws internal_error if the row is damaged. */
-function fromColumns ({ content, ...columns }: Tables['operations']) {
+function fromColumns ({ content, server: _server, exclusive: _, ...columns }: Tables['operations']) {
   try {
     return { ...columns, ...JSON.parse(content) as object } as OperationRow
   } catch (cause) {
@@ -148,7 +170,7 @@ function fromColumns ({ content, ...columns }: Tables['operations']) {
 }
 
 /** Reads and writes operations, with one small transaction for each step. */
-export function createRows (store: Store, log: Log) {
+export function createRows (store: Store, server: string, log: Log) {
   /** Converts rows. Omits damaged ones, so that one of them does not spoil a list or the start. */
   const readRows = (rows: readonly Tables['operations'][]) =>
     rows.flatMap((row) => {
@@ -160,15 +182,16 @@ export function createRows (store: Store, log: Log) {
       }
     })
 
-  const insert = prepare(store.insertInto('operations').values(namesOf(columnNames)))
+  const insert = prepare(store.insertInto('operations').values(namesOf<Tables['operations']>(columnNames)))
   // Only what changes: SQLite writes each index again that has a column of the list.
   const update = prepare(
-    store.updateTable('operations').set(namesOf(['status', 'finished_at', 'content']))
+    store.updateTable('operations')
+      .set(namesOf<Tables['operations']>(['status', 'finished_at', 'content', 'exclusive']))
       .where('id', '=', 'id').where('finished_at', 'is', null)
   )
   const link = prepare<keyof Tables['operation_resources']>(
     store.insertInto('operation_resources')
-      .values(namesOf(['operation_id', 'self', 'resource_id'])).onConflict((conflict) =>
+      .values(namesOf<Tables['operation_resources']>(['operation_id', 'self', 'resource_id'])).onConflict((conflict) =>
         conflict.doNothing()
       )
   )
@@ -190,7 +213,7 @@ export function createRows (store: Store, log: Log) {
       fields:
         & Pick<
           OperationRow,
-          'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state' | 'started_by'
+          'kind' | 'cloud' | 'target' | 'input' | 'input_hash' | 'from_state' | 'started_by' | 'exclusive'
         >
         & { id?: string | undefined }
     ): OperationRow {
@@ -206,6 +229,7 @@ export function createRows (store: Store, log: Log) {
         sent_at: now,
         finished_at: null,
         attempts: 1,
+        epoch: 0,
         ...fields,
         id: fields.id ?? uuid()
       }
@@ -213,12 +237,12 @@ export function createRows (store: Store, log: Log) {
 
     /** Inserts a row, with other changes of the store. */
     async insert (row: OperationRow, others: readonly StoreChange[] = []) {
-      await store.commit([insert(toColumns(row)), ...linkResources(row), ...others])
+      await store.commit([insert(toColumns(row, server)), ...linkResources(row), ...others])
     },
 
     /** Writes the next state of a row that has not ended, with other changes of the store. */
     async update (row: OperationRow, before: OperationRow, others: readonly StoreChange[] = []) {
-      await store.commit([update(toColumns(row)), ...linkResources(row, before), ...others])
+      await store.commit([update(toColumns(row, server)), ...linkResources(row, before), ...others])
     },
 
     async get (id: string): Promise<OperationRow | undefined> {

@@ -21,6 +21,8 @@ export interface ChangeRequest {
   input: object
   /** The first answer to the request, if it has an Idempotency-Key. */
   first?: FirstAnswer | undefined
+  /** Whether an equal request joins this change while it is under way. */
+  exclusive?: boolean
   /** The id of the operation, if it was chosen before; otherwise a new one. */
   operationId?: string
 }
@@ -119,7 +121,7 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
 
   const createRow = (
     { name, caller }: CloudHandle,
-    { kind, target, fromState, input, operationId }: ChangeRequest
+    { kind, target, fromState, input, exclusive = false, operationId }: ChangeRequest
   ) =>
     rows.create({
       id: operationId,
@@ -129,6 +131,7 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
       target: target === null ? null : toTarget(name, target),
       input: kind.endsWith('.create') ? input : null,
       input_hash: hashOf(input),
+      exclusive,
       from_state: fromState
     })
 

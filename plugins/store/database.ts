@@ -7,6 +7,11 @@ export interface Statement {
   parameters: readonly unknown[]
 }
 
+/** A statement of a commit, with the number of rows that it must change. */
+interface ExpectingStatement extends Statement {
+  expects?: number | undefined
+}
+
 export interface StatementResult {
   rows: unknown[]
   changes: number
@@ -15,7 +20,7 @@ export interface StatementResult {
 
 /** An error in a form that passes between threads. */
 export interface StatementError {
-  /** The code of SQLite, or `FILE_LOST`. */
+  /** The code of SQLite, `FILE_LOST`, or `CONFLICT` if a statement changed other rows than it expects. */
   code: string
   message: string
 }
@@ -27,7 +32,7 @@ export interface SyncDatabase {
    * Runs groups of statements and commits them together: the disk is synced once. Returns the error of each group,
    * whose statements are then undone; undefined if it was committed.
    */
-  commit(groups: readonly (readonly Statement[])[]): (StatementError | undefined)[]
+  commit(groups: readonly (readonly ExpectingStatement[])[]): (StatementError | undefined)[]
   close(): void
 }
 
@@ -112,10 +117,16 @@ export function openDatabase (file: string): SyncDatabase {
     } catch { /* rolled back already */ }
   }
 
-  const runGroup = (group: readonly Statement[]): StatementError | undefined => {
+  const executeExpecting = (statement: ExpectingStatement) => {
+    const { changes } = execute(statement)
+    if (statement.expects === undefined || statement.expects === changes) return
+    throw Object.assign(new Error(statement.sql), { code: 'CONFLICT' })
+  }
+
+  const runGroup = (group: readonly ExpectingStatement[]): StatementError | undefined => {
     command('savepoint one')
     try {
-      for (const statement of group) execute(statement)
+      for (const statement of group) executeExpecting(statement)
       command('release one')
       return undefined
     } catch (error) {
@@ -126,9 +137,9 @@ export function openDatabase (file: string): SyncDatabase {
   }
 
   /** A group alone needs no savepoint: the transaction is its own. */
-  const runGroups = (groups: readonly (readonly Statement[])[]) => {
+  const runGroups = (groups: readonly (readonly ExpectingStatement[])[]) => {
     if (groups.length > 1) return groups.map(runGroup)
-    for (const statement of groups.flat()) execute(statement)
+    for (const statement of groups.flat()) executeExpecting(statement)
     return [undefined]
   }
 

@@ -4,6 +4,7 @@ import type { Settings } from '../../config/index.ts'
 import { openStore } from './open.ts'
 import type { Store } from './tables.ts'
 
+export { StoreConflict } from './errors.ts'
 export type { Store, Tables } from './tables.ts'
 
 declare module 'fastify' {
@@ -20,11 +21,12 @@ export const cursorRetention = 15 * minute
 
 /** Keeps operations, idempotency keys and long cursors. Purges old rows at the start and every hour. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
-  const store = await openStore(settings.store.file)
+  const store = await openStore(settings.store)
   fastify.decorate('store', store)
   fastify.decorate('probeStore', async () => {
     const row = { id: 1, written_at: new Date().toISOString() }
-    await store.commit([store.replaceInto('probes').values(row)])
+    const insert = store.insertInto('probes').values(row)
+    await store.commit([insert.onConflict((conflict) => conflict.column('id').doUpdateSet(row))])
   })
 
   const purge = async () => {

@@ -1,4 +1,5 @@
-import type { Kysely, Migration } from '#kysely'
+import { sql, type Kysely, type Migration } from '#kysely'
+import type { Tables } from './tables.ts'
 
 /** Uses only portable column types, so that other SQL databases can have the same schema. Times are RFC 3339 in UTC. */
 const operations: Migration = {
@@ -204,6 +205,41 @@ const assignments: Migration = {
   }
 }
 
+/**
+ * Several servers on one store: who acts for an operation, which requests are equal, and who is alive. Servers of
+ * earlier versions may still write rows without these columns.
+ */
+const servers: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('servers')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('name', 'varchar(255)', (column) => column.notNull())
+      .addColumn('version', 'varchar(64)', (column) => column.notNull())
+      .addColumn('heartbeat_at', 'bigint', (column) => column.notNull())
+      .execute()
+    await db.schema.createTable('store_info')
+      .addColumn('name', 'varchar(64)', (column) => column.primaryKey())
+      .addColumn('value', 'varchar(255)', (column) => column.notNull())
+      .execute()
+    await (db as Kysely<Pick<Tables, 'store_info'>>).insertInto('store_info')
+      .values({ name: 'compatible_since', value: '0009-servers' }).execute()
+    await db.schema.alterTable('operations').addColumn('server', 'varchar(36)').execute()
+    await db.schema.alterTable('operations')
+      .addColumn('epoch', 'integer', (column) => column.notNull().defaultTo(0)).execute()
+    await db.schema.alterTable('operations').addColumn('exclusive', 'text').execute()
+    await db.schema.createIndex('operations_exclusive').on('operations').column('exclusive')
+      .unique().where(sql.ref('exclusive'), 'is not', null).execute()
+    await db.schema.createIndex('operations_under_way').on('operations').column('server')
+      .where(sql.ref('finished_at'), 'is', null).execute()
+    await db.schema.alterTable('idempotency_keys').addColumn('server', 'varchar(36)').execute()
+  }
+}
+
+/**
+ * The migrations in their order. A migration must leave a store with which the version before can still serve and
+ * start, so that servers can be upgraded one by one; a migration that cannot do that sets `compatible_since` in
+ * `store_info` to its own name, and the version before refuses to start from then on.
+ */
 export const migrations: Record<string, Migration> = {
   '0001-operations': operations,
   '0002-probes': probes,
@@ -212,5 +248,6 @@ export const migrations: Record<string, Migration> = {
   '0005-credentials': credentials,
   '0006-audit': audit,
   '0007-sign-ins': signIns,
-  '0008-assignments': assignments
+  '0008-assignments': assignments,
+  '0009-servers': servers
 }

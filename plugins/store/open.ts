@@ -1,108 +1,97 @@
-import { mkdirSync } from 'node:fs'
-import path from 'node:path'
-import { Kysely, Migrator } from '#kysely'
-import { ProblemError } from '../../openapi/model/index.ts'
-import type { StatementError } from './database.ts'
-import { createDialect } from './dialect.ts'
-import { openLink, type Link } from './link.ts'
-import { migrations } from './migrations.ts'
-import type { Store, StoreChange, Tables } from './tables.ts'
+import { Migrator, sql, type Migration } from '#kysely'
+import type { PostgresSettings, StoreSettings } from '../../config/index.ts'
+import type { ProblemError } from '../../openapi/model/index.ts'
+import { migrations as ownMigrations } from './migrations.ts'
+import { describeUrl, isPooled, openPostgres } from './postgres.ts'
+import { openSqlite } from './sqlite.ts'
+import type { Store } from './tables.ts'
 
-/** SQLite's result codes (sqlite.org/rescode.html) that the operator can act on, with the next step. */
-const hints: ReadonlyArray<readonly [RegExp, string]> = [
-  [/^SQLITE_FULL/, 'Free space on the disk of the store. The server then continues by itself.'],
-  [
-    /^SQLITE_(READONLY|PERM|CANTOPEN)/,
-    'Make the folder of the store writable. The server then continues by itself.'
-  ],
-  [
-    /^SQLITE_IOERR/,
-    'Check the disk of the store. The server continues by itself when writes succeed.'
-  ],
-  [
-    /^SQLITE_(CORRUPT|NOTADB)/,
-    'The file is damaged. Stop the server, replace the file by a backup, and start again.'
-  ]
-]
+type Migrations = Readonly<Record<string, Migration>>
 
-const hintOf = (code: string) => hints.find(([pattern]) => pattern.test(code))?.[1]
+/** The message of an error, with what to do. */
+const explain = ({ message, details }: Error & Partial<ProblemError>) =>
+  details?.hint === undefined ? message : `${message.replace(/\.$/, '')}. ${details.hint}`
 
-/** Errors of a query or its values are defects of this server. All others mean that the store does not work. */
-const isStoreFailure = ({ code = '' }: Partial<StatementError>) =>
-  code.startsWith('SQLITE_') && !/^SQLITE_(CONSTRAINT|MISMATCH|MISUSE|RANGE)/.test(code)
-
-const unavailable = (detail: string, hint?: string, cause?: unknown) =>
-  new ProblemError('store_unavailable', detail, { retry_after: 2, cause, hint })
-
-/** Creates the function that translates the errors of SQLite to store_unavailable. */
-const createTranslation = (file: string) => (error: unknown) => {
-  const { code, message } = error as StatementError
-  const cause = error instanceof Error ? error : Object.assign(new Error(message), { code })
-  if (code === 'FILE_LOST') {
-    return unavailable(
-      `The file of the store, ${file}, was ${message} while the server used it`,
-      'Restart the server. Operations that are under way continue from the file that is there then.'
-    )
-  }
-  if (!isStoreFailure(cause as Partial<StatementError>)) return cause
-  return unavailable(`The store cannot be used: ${message}`, hintOf(code), cause)
+/** The names of the migrations that were executed on a store, in their order. */
+async function executedMigrations (store: Store): Promise<string[]> {
+  const tables = await store.introspection.getTables({ withInternalKyselyTables: true })
+  if (!tables.some(({ name }) => name === 'kysely_migration')) return []
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`
+    .execute(store)
+  return rows.map(({ name }) => name)
 }
 
-async function openFile (file: string): Promise<Link> {
-  try {
-    return await openLink(file)
-  } catch (error) {
-    const { code = '', message } = error as Partial<StatementError> & { message: string }
-    if (code === 'SQLITE_BUSY' || /locked/.test(message)) {
-      throw new Error(
-        `The store ${file} is in use by another server. Stop that server, or set another store.file`
-      )
-    }
-    const hint = hintOf(code)
-    throw new Error(
-      `The store ${file} cannot be opened: ${message}${hint === undefined ? '' : `. ${hint}`}`
-    )
-  }
-}
-
-/** Opens the store and migrates its schema. Throws an Error if the file cannot be used or another server uses it. */
-export async function openStore (file: string): Promise<Store> {
-  if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-  const link = await openFile(file)
-  const translate = createTranslation(file)
-  const { dialect, gate } = createDialect(link, translate)
-  const kysely = new Kysely<Tables>({ dialect })
-  const store: Store = Object.assign(kysely, {
-    async commit (changes: readonly StoreChange[]) {
-      const statements = changes.map((change) => {
-        if (!('compile' in change)) return change
-        const { sql, parameters } = change.compile()
-        return { sql, parameters }
-      })
-      for (let open = gate.closed(); open !== undefined; open = gate.closed()) await open
-      try {
-        await link.commit(statements)
-      } catch (error) {
-        throw translate(error)
-      }
-    }
-  })
-  const migrator = new Migrator({ db: kysely, provider: { getMigrations: async () => migrations } })
-  const { error } = await migrator.migrateToLatest()
-  if (error === undefined) return store
-  await store.destroy()
-  const { message, details } = error as ProblemError
-  // Kysely has no code for this (kysely/src/migration/migrator.ts, ensureNoMissingMigrations).
-  const [, later] = /previously executed migration (\S+) is missing/.exec(message) ?? []
-  if (later !== undefined) {
-    throw new Error(
-      `The store ${file} was changed by a later version of this server (${later}). Start that version, ` +
-        'or restore the backup that was made before the upgrade'
-    )
-  }
+/**
+ * Returns whether a store needs migrations of this version. Throws an Error if a later version has changed it so that
+ * this version cannot use it.
+ */
+async function needsMigration (store: Store, place: string, migrations: Migrations) {
+  const executed = await executedMigrations(store)
+  const [later] = executed.filter((name) => !(name in migrations))
+  if (later === undefined) return executed.length < Object.keys(migrations).length
+  const since = executed.includes('0009-servers')
+    ? await store.selectFrom('store_info').select('value').where('name', '=', 'compatible_since')
+      .executeTakeFirst()
+    : undefined
+  // Only what a later version has changed since this migration keeps it from serving.
+  if (since !== undefined && since.value in migrations) return false
   throw new Error(
-    `The store ${file} cannot be migrated: ${message}${
-      details === undefined ? '' : `. ${details.hint}`
-    }`
+    `The store ${place} was changed by a later version of this server (${later}). Start that version, ` +
+      'or restore the backup that was made before the upgrade'
   )
+}
+
+async function runMigrations (store: Store, place: string, migrations: Migrations) {
+  const migrator = new Migrator({ db: store, provider: { getMigrations: async () => migrations } })
+  const { error } = await migrator.migrateToLatest()
+  if (error === undefined) return
+  throw new Error(`The store ${place} cannot be migrated: ${explain(error as Error)}`)
+}
+
+/**
+ * Migrates a store on PostgreSQL by a connection of its own, since migrations hold a lock that a pooler would lose.
+ * Throws an Error if there is only a pooler.
+ */
+async function migrateDirectly (settings: PostgresSettings, place: string, migrations: Migrations) {
+  const { direct_url: direct } = settings
+  if (direct === undefined && await isPooled(settings)) {
+    throw new Error(
+      `The store ${place} needs migrations, and store.url leads to a pooler. Set store.direct_url, or run ` +
+        '`orchestrator store migrate --url URL` with the URL of PostgreSQL itself'
+    )
+  }
+  const store = await openPostgres({ ...settings, pool_size: 1 }, direct ?? settings.url)
+  try {
+    await runMigrations(store, place, migrations)
+  } finally {
+    await store.destroy()
+  }
+}
+
+/** The place of a store, as messages name it. */
+export const placeOf = (settings: StoreSettings) =>
+  settings.url === undefined ? settings.file : describeUrl(settings.url)
+
+/**
+ * Opens the store and migrates its schema. Throws an Error if it cannot be used, if another server uses the file, or if
+ * a later version has changed it.
+ */
+export async function openStore (
+  settings: StoreSettings,
+  migrations: Migrations = ownMigrations
+): Promise<Store> {
+  const place = placeOf(settings)
+  const store = settings.url === undefined
+    ? await openSqlite(settings.file)
+    : await openPostgres(settings)
+  try {
+    if (!await needsMigration(store, place, migrations)) return store
+    if (settings.url === undefined) await runMigrations(store, place, migrations)
+    else await migrateDirectly(settings, place, migrations)
+    return store
+  } catch (error) {
+    await store.destroy()
+    if ((error as ProblemError).code === undefined) throw error
+    throw new Error(explain(error as Error), { cause: error })
+  }
 }

@@ -2,8 +2,8 @@ import type { Compilable } from '#kysely'
 import type { Statement } from './database.ts'
 
 /** Values that are their own names, for `prepare`. */
-export const namesOf = <const Name extends string>(names: readonly Name[]) =>
-  Object.fromEntries(names.map((name) => [name, name])) as unknown as { [N in Name]: string }
+export const namesOf = <Row extends object>(names: readonly (keyof Row & string)[]) =>
+  Object.fromEntries(names.map((name) => [name, name])) as Row
 
 /**
  * Compiles a query once, since that takes longer than all else that a small change costs this thread. Each parameter

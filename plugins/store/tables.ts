@@ -12,6 +12,12 @@ export interface Tables {
     finished_at: string | null
     /** The other fields of the operation, as JSON. */
     content: string
+    /** The server process that acts for the operation. Null in rows of earlier versions. */
+    server: string | null
+    /** How often another server has taken the operation over. */
+    epoch: number
+    /** The kind and the target of a change that an equal request joins; null when it has ended, and for all others. */
+    exclusive: string | null
   }
   operation_resources: { operation_id: string, self: string, resource_id: string }
   idempotency_keys: {
@@ -23,6 +29,8 @@ export interface Tables {
     /** The first answer as JSON; null until there is one. */
     answer: string | null
     created_at: string
+    /** The server process that has the first request. Null in rows of earlier versions. */
+    server: string | null
   }
   /** `owner` is the identity of the caller. */
   cursors: { id: string, owner: string, content: string, created_at: string }
@@ -94,6 +102,13 @@ export interface Tables {
     /** Why the last attempt failed, as JSON. */
     problem: string | null
   }
+  /**
+   * The server processes. `heartbeat_at` is in milliseconds since 1970 by the clock of the database, since those of
+   * servers differ.
+   */
+  servers: { id: string, name: string, version: string, heartbeat_at: number }
+  /** `compatible_since`: the migration from which on a version can use the store. */
+  store_info: { name: string, value: string }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }
@@ -101,14 +116,28 @@ export interface Tables {
 /** The primary key of an idempotency key: the identity of the caller, and the text of the header. */
 export type IdempotencyKey = Pick<Tables['idempotency_keys'], 'caller' | 'key'>
 
+/** A statement in a commit. If it changes another number of rows than it expects, the whole commit is undone. */
+export interface CommitStatement extends Statement {
+  expects?: number | undefined
+}
+
 /** A change of the store: a query of Kysely, or a statement whose text is compiled already. */
-export type StoreChange = Compilable | Statement
+export type StoreChange = Compilable | CommitStatement
+
+export function toStatement (change: StoreChange): CommitStatement {
+  if (!('compile' in change)) return change
+  const { sql, parameters } = change.compile()
+  return { sql, parameters }
+}
 
 /** The store: queries of Kysely, and transactions that are committed together with others that wait. */
 export interface Store extends Kysely<Tables> {
+  readonly kind: 'sqlite' | 'postgres'
   /**
-   * Runs changes as one transaction, and resolves when it is on the disk. Throws store_unavailable. Many commits at the
-   * same time cost one sync of the disk, which `transaction()` cannot share.
+   * Runs changes as one transaction, and resolves when it is on the disk. Throws store_unavailable, or StoreConflict if
+   * a change met a unique value or another number of rows than it expects. If the connection to PostgreSQL breaks, it
+   * is unknown whether the transaction was committed. Many commits at the same time cost one sync of the disk, which
+   * `transaction()` of SQLite cannot share.
    */
   commit(changes: readonly StoreChange[]): Promise<void>
 }

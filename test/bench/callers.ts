@@ -11,7 +11,7 @@ const rounds = 9
 /** Makes a store with one key. */
 async function makeStore () {
   const file = path.join(folder, 'callers.db')
-  const store = await openStore(file)
+  const store = await openStore({ file })
   const grants = [{ clouds: ['*'], level: 'read' as const }]
   const { secrets } = await createKeys(store).create({ name: 'bench', grants }, toCallerRef(localCaller))
   await store.destroy()

@@ -15,7 +15,7 @@ const counts = [10, 10_000]
 /** Makes a store with so many keys. Returns some of them, from its whole range. */
 async function makeStore (count: number) {
   const file = path.join(folder, `keys-${count}.db`)
-  const store = await openStore(file)
+  const store = await openStore({ file })
   const keys = createKeys(store)
   const made: string[] = []
   for (let i = 0; i < count; i++) {
