@@ -1,3 +1,5 @@
+import { usesPostgres } from './helper/database.ts'
+
 const file = 'tests the file of SQLite'
 const noStore = 'keeps nothing in a store'
 const driver = 'tests a driver or how it is loaded, not what is kept'
@@ -35,3 +37,10 @@ export const notOnPostgres: Readonly<Record<string, string>> = {
 export const foldersNotOnPostgres: Readonly<Record<string, string>> = {
   'test/drivers/': driver
 }
+
+const upgraded = 'stores of versions that knew only SQLite are no databases of PostgreSQL'
+
+/** Options of the tests in other files that are left out on PostgreSQL, with the reason. */
+export const sqliteOnly = {
+  earlierVersion: { skip: usesPostgres && upgraded }
+} as const

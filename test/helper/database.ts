@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
+import type { StoreSettings } from '../../config/index.ts'
 import { findProgram } from '../labs/postgres/process.ts'
 
 /** The cluster of `npm run test:postgres`, on which tests then have their stores. Undefined for SQLite. */
@@ -18,7 +19,7 @@ function runProgram (name: string, args: readonly string[]) {
   execFileSync(findProgram(name, 'postgresql'), ['--maintenance-db', clusterUrl!, ...args], { stdio: 'pipe' })
 }
 
-const nameOf = (url: string) => path.basename(new URL(url).pathname)
+export const nameOf = (url: string) => path.basename(new URL(url).pathname)
 
 /** A test removes its folder at its end, and no longer needs the database then. */
 function dropUnused () {
@@ -45,4 +46,12 @@ export function databaseOf (directory: string): string | undefined {
   runProgram('createdb', ['--template', template, '--strategy', 'file_copy', nameOf(url.href)])
   databases.set(directory, url.href)
   return url.href
+}
+
+/** The store of a server whose folder this is, and which has default settings. */
+export function storeIn (directory: string): StoreSettings {
+  const url = databaseOf(directory)
+  return url === undefined
+    ? { file: path.join(directory, 'data/orchestrator.db') }
+    : { url, pool_size: 2, statement_timeout: 10 }
 }
