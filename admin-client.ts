@@ -34,7 +34,11 @@ function send (socketPath: string, { method, path, body }: StoreCommand<unknown>
   })
 }
 
-async function runOnServer<T> (socket: string, failed: string, command: StoreCommand<T>): Promise<T> {
+async function runOnServer<T> (
+  socket: string,
+  failed: string,
+  command: StoreCommand<T>
+): Promise<T> {
   const { status, body } = await send(socket, command)
   if (status === 200) return JSON.parse(body) as T
   const { detail, hint } = JSON.parse(body) as Problem

@@ -95,7 +95,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(etags)
   app.register(compression)
   app.register(store, options)
-  app.register(membership)
+  app.register(membership, options)
   app.register(failures, options)
   app.register(auth, options)
   app.register(callerLimits, options)
