@@ -8,7 +8,6 @@ import { version } from './config/version.ts'
 import { readLogTargets } from './logs.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
-import { serve } from './server.ts'
 import { readPlace } from './worker.ts'
 
 const help = `orchestrator ${version}: one REST API over many clouds
@@ -129,6 +128,8 @@ async function main () {
       const { supervise } = await import('./workers.ts')
       return supervise({ settings, count: Number(values.workers), logs })
     }
+    // The primary process of workers does not need it.
+    const { serve } = await import('./server.ts')
     await serve({ settings, drivers, logs, place })
     return
   }
@@ -164,7 +165,7 @@ function messageOf (error: unknown) {
     return `The port is in use by another process (${message}); set PORT, or port in the settings`
   }
   if (code?.startsWith('ERR_PARSE_ARGS') === true) return `${message}\n\n${help}`
-  return /^The (store|key|user|password|log)/.test(message) ? message : stack ?? message
+  return /^The (store|key|user|password|log|number)/.test(message) ? message : stack ?? message
 }
 
 try {

@@ -139,7 +139,8 @@ export async function supervise ({ settings, count, logs }: SuperviseOptions): P
     }
   }
 
-  const reopens = files.length > 0 || logs.access !== undefined || settings.audit?.file !== undefined
+  const hasFiles = files.length > 0 || logs.access !== undefined
+  const reopens = hasFiles || settings.audit?.file !== undefined
   if (reopens) {
     process.on('SIGHUP', () => {
       for (const file of files) file.reopen()

@@ -10,10 +10,12 @@ import { foldersNotOnPostgres, notOnPostgres } from './not-on-postgres.ts'
  *
  *     node dist/test/run.js [--jobs N] [--timeout SECONDS] [--lint] [--postgres] [FILE or FOLDER ...]
  *
- * Without a file it runs all of test/ except test/labs. With --postgres it starts a cluster, on which the tests have
- * their stores, and runs what depends on the store, and test/labs/postgres. It does what tap's own command does, without the loader for
- * coverage that costs a second of CPU for each file. A named file has a process of its own. A run of all files shares
- * processes among the short ones, since the start of a process costs about a second of CPU.
+ * Without a file it runs all of test/ except test/labs. With --postgres it starts a cluster of PostgreSQL, on which the
+ * tests have their stores; without a file it then runs all that depends on the store, and test/labs/postgres.
+ *
+ * It does what tap's own command does, without the loader for coverage that costs a second of CPU for each file. A
+ * named file has a process of its own. A run of all files shares processes among the short ones, since the start of a
+ * process costs about a second of CPU.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -88,7 +90,8 @@ function selectTests (): Job[] {
   const shares = Array.from({ length: sharedProcesses }, (_, share) =>
     short.filter((_file, index) => index % sharedProcesses === share))
   const labs = values.postgres ? findTests('test/labs/postgres') : []
-  return [...[...slowest.filter((file) => files.includes(file)), ...labs].map(testJob), ...shares.map(sharedJob)]
+  const alone = [...slowest.filter((file) => files.includes(file)), ...labs]
+  return [...alone.map(testJob), ...shares.map(sharedJob)]
 }
 
 const dependsOnStore = (file: string) =>

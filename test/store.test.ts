@@ -41,7 +41,7 @@ t.test('a change that cannot be recorded is not sent: 503 store_unavailable, whi
 t.test('an end that could not be recorded does not answer for a later action that was never sent', async (t) => {
   const lines: string[] = []
   const logger = { level: 'warn', stream: { write (line: string) { lines.push(line) } } }
-  const server = await build(t, { clouds: { default: dummy({ delays: { stop: 0.05 } }) }, logger })
+  const server = await build(t, { clouds: { default: dummy({ delays: { stop: 1 } }) }, logger })
   const { api } = server
   const { body: { resource: { self } } } = await api.post(nodes, input, wait)
   const stop = await api.post(`${self}/actions/stop`, {})

@@ -85,6 +85,8 @@ export async function connectionOptions (
     oid === int8 ? Number : types.getTypeParser(oid, format as 'text')
   return {
     connectionString: url,
+    // The statements of a commit are sent together.
+    pipeline: true,
     application_name: 'cloud-orchestrator',
     connectionTimeoutMillis: connectLimit,
     keepAlive: true,
@@ -102,8 +104,8 @@ export async function openPostgres (
   const { default: { Pool } } = await import('pg')
   const place = describeUrl(url)
   const pool = new Pool({ ...await connectionOptions(url, settings), max: settings.pool_size })
-  // An idle connection that breaks is replaced by the next query.
-  pool.on('error', () => {})
+  // A connection that breaks is replaced by the next query. One in use fails its query, and emits the error as well.
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
 
   const timeout = Math.round(settings.statement_timeout * 1000)
   const begin = `begin; set local statement_timeout = ${timeout}; ` +
