@@ -54,6 +54,7 @@ const tags = [
   { name: 'Volumes', description: 'Disks independent of nodes, their types and snapshots' },
   { name: 'Assignments', description: 'Who has which node, and until when' },
   { name: 'Operations', description: 'Changes that take time' },
+  { name: 'Events', description: 'What happens, as it happens' },
   { name: 'Drivers', description: 'Kinds of clouds that this server can connect to' },
   { name: 'Callers', description: 'Who sends a request, and what they may do' },
   { name: 'Server', description: 'This server itself' }
