@@ -105,7 +105,16 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     isKnown: (id) => tracker.get(id) !== undefined,
     log
   })
-  const engine = createEngine({ farm, rows, ownership, tracker, settings, log, onEnd })
+  const engine = createEngine({
+    farm,
+    rows,
+    ownership,
+    membership,
+    tracker,
+    settings,
+    log,
+    onEnd
+  })
 
   const served = new Set(farm.clouds.map(({ name }) => name))
 

@@ -48,6 +48,9 @@ async function runMigrations (store: Store, place: string, migrations: Migration
   throw new Error(`The store ${place} cannot be migrated: ${explain(error as Error)}`)
 }
 
+/** Seconds for one statement of a migration, which may wait for the migration of another server. */
+const migrationTimeout = 600
+
 /**
  * Migrates a store on PostgreSQL by a connection of its own, since migrations hold a lock that a pooler would lose.
  * Throws an Error if there is only a pooler.
@@ -60,7 +63,8 @@ async function migrateDirectly (settings: PostgresSettings, place: string, migra
         '`orchestrator store migrate --url URL` with the URL of PostgreSQL itself'
     )
   }
-  const store = await openPostgres({ ...settings, pool_size: 1 }, direct ?? settings.url)
+  const patient = { ...settings, pool_size: 1, statement_timeout: migrationTimeout }
+  const store = await openPostgres(patient, direct ?? settings.url)
   try {
     await runMigrations(store, place, migrations)
   } finally {

@@ -100,8 +100,9 @@ export async function openPostgres (
   const { default: { Pool } } = await import('pg')
   const place = describeUrl(url)
   const pool = new Pool({ ...await connectionOptions(url, settings), max: settings.pool_size })
-  // An idle connection that breaks is replaced by the next query.
+  // A connection that breaks is replaced by the next query. Its own query gets the error as well.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
 
   const timeout = Math.round(settings.statement_timeout * 1000)
   const begin = `begin; set local statement_timeout = ${timeout}; ` +

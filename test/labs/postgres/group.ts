@@ -58,9 +58,9 @@ export interface Answer {
   body: any
 }
 
-/** Sends one request. Throws if the connection breaks. */
-export async function ask (url: string, options: RequestInit = {}): Promise<Answer> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(60_000), ...options })
+/** Sends one request. Throws if the connection breaks, or without an answer after so many milliseconds. */
+export async function ask (url: string, options: RequestInit = {}, limit = 60_000): Promise<Answer> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(limit), ...options })
   const text = await response.text()
   return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
 }

@@ -9,3 +9,8 @@ t.test('servers that are killed lose no operation, double none and leave none op
   t.setTimeout(600_000)
   await runKills(t, whole ? { creates: 200, kills: 20 } : { creates: 60, kills: 6 })
 })
+
+t.test('servers whose clocks are 30 s apart do so too', async (t) => {
+  t.setTimeout(600_000)
+  await runKills(t, { ...whole ? { creates: 100, kills: 10 } : { creates: 20, kills: 4 }, clocks: [0, 30_000, -30_000] })
+})

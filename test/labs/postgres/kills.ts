@@ -1,5 +1,7 @@
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
+import { serve } from '../../fixtures/process.ts'
 import { makeDirectory } from '../../helper/app.ts'
 import { startEucalyptus } from '../eucalyptus/index.ts'
 import { startCluster } from './cluster.ts'
@@ -7,12 +9,20 @@ import { ask, createGroup, toJson, type Answer, type Group } from './group.ts'
 
 const nodes = '/api/v2/clouds/default/nodes'
 
+const clock = path.join(import.meta.dirname, '../../fixtures/clock.js')
+
+/** The environment of a server whose clock is so many milliseconds ahead. */
+export const clockEnvironment = (offset: number): Record<string, string> =>
+  offset === 0 ? {} : { NODE_OPTIONS: `--import=${clock}`, CLOCK_OFFSET_MS: String(offset) }
+
 /** Requests that are under way at once. */
 const atOnce = 8
 
 export interface KillOptions {
   creates: number
   kills: number
+  /** Milliseconds that the clock of each server is ahead. */
+  clocks?: readonly [number, number, number]
 }
 
 /** Whether a client sends the same request again: the server did not answer it, or says that a later try may succeed. */
@@ -66,20 +76,20 @@ async function waitForEnds (group: Group) {
  * Runs three servers on one PostgreSQL and kills one of them at random moments, while clients create nodes with keys,
  * stop them and destroy them without keys, and send each request again until it is answered.
  */
-export async function runKills (t: Test, { creates, kills }: KillOptions) {
+export async function runKills (t: Test, { creates, kills, clocks = [0, 0, 0] }: KillOptions) {
   const fake = await startEucalyptus({ behaviour: { delay: 200, quotas: { instances: 10_000 } } })
   t.teardown(fake.close)
   const cluster = await startCluster(t)
   const url = await cluster.createDatabase()
-  const { host, port, path, region, accessKeyId, secretAccessKey } = fake
-  const cloud = { driver: 'eucalyptus', host, port, path, secure: false, location: region }
+  const { host, port, path: servicePath, region, accessKeyId, secretAccessKey } = fake
+  const cloud = { driver: 'eucalyptus', host, port, path: servicePath, secure: false, location: region }
   const credentials = { access_key_id: accessKeyId, secret_access_key: secretAccessKey }
   const group = createGroup(t, makeDirectory(t), () => ({
     store: { url },
     log_level: 'warn',
     operations: { poll_ms: 100, reconcile_seconds: 5 },
     clouds: { default: { ...cloud, ...credentials, timeout: 5 } }
-  }))
+  }), (t, cwd, i) => serve(t, [], { cwd, env: clockEnvironment(clocks[i]!) }))
   await Promise.all([0, 1, 2].map(group.start))
 
   let isOver = false
