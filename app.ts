@@ -16,6 +16,7 @@ import compression from './plugins/http/compression.ts'
 import connections, { type ConnectionLimits } from './plugins/http/connections.ts'
 import cors from './plugins/http/cors.ts'
 import errors from './plugins/errors.ts'
+import events from './plugins/events/index.ts'
 import etags from './plugins/http/etags.ts'
 import expiry from './plugins/assignments/expiry.ts'
 import health from './plugins/health.ts'
@@ -56,6 +57,8 @@ export interface AppOptions {
   connections?: Partial<ConnectionLimits>
   /** A log with a line for each request, beside the server's own. */
   accessLog?: AccessLog
+  /** Resolves to the metrics of all processes of the server; by default those of this one. */
+  readMetrics?: (() => Promise<string>) | undefined
 }
 
 /** Composes the server from its plugins, drivers and routes. */
@@ -94,6 +97,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(compression)
   app.register(store, options)
   app.register(membership, options)
+  app.register(events, options)
   app.register(failures, options)
   app.register(auth, options)
   app.register(callerLimits, options)
@@ -111,7 +115,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(lists)
   app.register(actions)
   app.register(nodes)
-  app.register(metricsExporter, options)
+  app.register(metricsExporter, { settings, readMetrics: appOptions.readMetrics })
   app.register(expiry, options)
   app.register(sweep, options)
   app.register(health)

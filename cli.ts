@@ -8,7 +8,7 @@ import { version } from './config/version.ts'
 import { readLogTargets } from './logs.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
-import { serve } from './server.ts'
+import { readPlace } from './worker.ts'
 
 const help = `orchestrator ${version}: one REST API over many clouds
 
@@ -38,6 +38,7 @@ const help = `orchestrator ${version}: one REST API over many clouds
   --access-log-format FORMAT
                          combined, as Apache and nginx write it (the default), or json
   --error-log FILE       serve: write the server's log, lines of JSON, to FILE; - is stderr. Default: stdout
+  --workers N            serve: use N processes, which share the port. Needs a store on PostgreSQL
   -h, --help             print this help
   -v, --version          print the version
 
@@ -70,7 +71,8 @@ function readArguments () {
       grant: { type: 'string', multiple: true },
       with: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean', short: 'v' }
+      version: { type: 'boolean', short: 'v' },
+      workers: { type: 'string' }
     }
   })
 }
@@ -100,10 +102,10 @@ async function main () {
   }
 
   const logs = readLogTargets(values)
-  const logOptions = ['access-log', 'access-log-format', 'error-log'] as const
-  const logOption = logOptions.find((name) => values[name] !== undefined)
-  if (logOption !== undefined && command !== 'serve') {
-    return fail(`--${logOption} is an option of serve.\n\n${help}`)
+  const serveOptions = ['access-log', 'access-log-format', 'error-log', 'workers'] as const
+  const serveOption = serveOptions.find((name) => values[name] !== undefined)
+  if (serveOption !== undefined && command !== 'serve') {
+    return fail(`--${serveOption} is an option of serve.\n\n${help}`)
   }
   if (command === 'new-driver') {
     const folder = createDriverPackage(others[0]!, process.cwd())
@@ -121,7 +123,14 @@ async function main () {
     cwd: process.cwd()
   })
   if (command === 'serve') {
-    await serve({ settings, drivers, logs })
+    const place = readPlace(process.env)
+    if (place === undefined && values.workers !== undefined) {
+      const { supervise } = await import('./workers.ts')
+      return supervise({ settings, count: Number(values.workers), logs })
+    }
+    // The primary process of workers does not need it.
+    const { serve } = await import('./server.ts')
+    await serve({ settings, drivers, logs, place })
     return
   }
 
@@ -156,7 +165,7 @@ function messageOf (error: unknown) {
     return `The port is in use by another process (${message}); set PORT, or port in the settings`
   }
   if (code?.startsWith('ERR_PARSE_ARGS') === true) return `${message}\n\n${help}`
-  return /^The (store|key|user|password|log)/.test(message) ? message : stack ?? message
+  return /^The (store|key|user|password|log|number)/.test(message) ? message : stack ?? message
 }
 
 try {

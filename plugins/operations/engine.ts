@@ -121,8 +121,13 @@ export function createEngine (options: EngineOptions) {
       if (row !== undefined && !isEnded(row)) await waits.wait(id, ms, caller)
     },
 
-    /** Wakes those who wait for an operation that another server has ended. */
-    wake: waits.wake,
+    /** Forgets an operation that another server has ended, and wakes those who wait for it. */
+    forget (id: string) {
+      waits.wake(id)
+      if (tracker.get(id) === undefined) return
+      poller.forget(id)
+      tracker.remove(id)
+    },
 
     /** Continues every operation for which no living server acts. */
     async takeOver () {

@@ -191,6 +191,9 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     await engine.takeOver()
     await ownership.warnOfOthers()
   })
+  fastify.events.onSeen(({ type, resource }) => {
+    if (type === 'operation.ended' && resource !== null) engine.forget(resource.slice(operationPath.length))
+  })
   let takingOver = false
   membership.onBeat(() => {
     if (takingOver || fastify.closing) return
@@ -205,4 +208,4 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     engine.stop()
   })
   fastify.addHook('onClose', () => engine.stop())
-}, { name: 'operations', dependencies: ['clouds', 'store', 'membership', 'metrics'] })
+}, { name: 'operations', dependencies: ['clouds', 'store', 'membership', 'events', 'metrics'] })

@@ -78,9 +78,9 @@ t.test('while PostgreSQL is away, clouds are read, changes are refused, and the 
 
 t.test('connections that are cut in the middle of transactions leave nothing half done', async (t) => {
   const { fake, proxy, servers: [one, two], create } = await startPair(t)
-  let isOver = false
+  const over = new AbortController()
   const cutting = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await sleep(100 + Math.random() * 400)
       proxy.reset()
     }
@@ -89,7 +89,7 @@ t.test('connections that are cut in the middle of transactions leave nothing hal
   await Promise.all(names.map((name) => until(
     () => create(0, name), ({ status, body }) => status === 202 || (status === 200 && body.id !== undefined), 120
   )))
-  isOver = true
+  over.abort()
   await cutting
   const { body: { items } } = await ask(`${two!.url}/api/v2/operations?limit=1000`)
   const ends = await Promise.all(items.map(({ self }: { self: string }) =>

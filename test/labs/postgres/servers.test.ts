@@ -8,7 +8,12 @@ t.setTimeout(300_000)
 const nodes = '/api/v2/clouds/default/nodes'
 
 /** Starts two servers on one database, with one cloud that both reach over HTTP. */
-async function startTwo (t: Test, cluster: Cluster, behaviour: object = {}, pool = (url: string) => ({ url } as object)) {
+async function startTwo (
+  t: Test,
+  cluster: Cluster,
+  behaviour: object = {},
+  storeOf: (url: string) => object = (url) => ({ url })
+) {
   const fake = await startEucalyptus({ behaviour: { quotas: { instances: 100 }, ...behaviour } })
   t.teardown(fake.close)
   const url = await cluster.createDatabase()
@@ -24,7 +29,7 @@ async function startTwo (t: Test, cluster: Cluster, behaviour: object = {}, pool
     secret_access_key: secretAccessKey
   }
   const start = (settings: object = {}) =>
-    build(t, { listen: true, clouds: { default: cloud }, settings: { store: pool(url), ...settings } })
+    build(t, { listen: true, clouds: { default: cloud }, settings: { store: storeOf(url), ...settings } })
   const servers = [await start(), await start()] as const
   const input = (name: string) => ({ name, image_id: fake.images.ebs, size_id: 'm1.small' })
   return { fake, url, servers, input, start }
