@@ -122,7 +122,7 @@ export function createEngine (options: EngineOptions) {
     },
 
     /** Forgets an operation that another server has ended, and wakes those who wait for it. */
-    forget (id: string) {
+    wake (id: string) {
       waits.wake(id)
       if (tracker.get(id) === undefined) return
       poller.forget(id)

@@ -191,9 +191,6 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     await engine.takeOver()
     await ownership.warnOfOthers()
   })
-  fastify.events.onSeen(({ type, resource }) => {
-    if (type === 'operation.ended' && resource !== null) engine.forget(resource.slice(operationPath.length))
-  })
   let takingOver = false
   membership.onBeat(() => {
     if (takingOver || fastify.closing) return

@@ -97,8 +97,6 @@ export async function connectionOptions (
     application_name: 'cloud-orchestrator',
     connectionTimeoutMillis: connectLimit,
     keepAlive: true,
-    // The statements of a transaction are sent together.
-    pipeline: true,
     // PostgreSQL ends a statement of a transaction first. A dead connection ends here.
     query_timeout: seconds * 1000 + 1000,
     types: { getTypeParser: getTypeParser as typeof types.getTypeParser }

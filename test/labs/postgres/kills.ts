@@ -25,7 +25,7 @@ export interface KillOptions {
   clocks?: readonly [number, number, number]
 }
 
-/** Whether a client sends the same request again: the server did not answer it, or says that a later try may succeed. */
+/** Whether a client sends the same request again: the server says that a later try may succeed. */
 const isRepeated = ({ status, body }: Answer) =>
   status >= 500 || body?.code === 'idempotency_in_progress' || body?.code === 'operation_in_progress'
 

@@ -62,11 +62,11 @@ t.test('several servers on one PostgreSQL', async (t) => {
   })
 
   await t.test('an action that two servers get at once is one operation', async (t) => {
-    const { fake, servers: [one, two], input } = await startTwo(t, cluster, { delay: 500 })
+    const { fake, servers: [one, two], input } = await startTwo(t, cluster, { delay: 3000 })
     const made = await one.api.post(nodes, input('web'), { prefer: 'wait=30' })
     const { self } = made.body.resource
     const answers = await Promise.all([one, two, one, two].map(({ api }) => api.post(`${self}/actions/stop`)))
-    t.same(new Set(answers.map(({ body }) => body.id)).size, 1)
+    t.same(new Set(answers.map(({ body }) => body.id)).size, 1, 'one operation', { answers })
     t.match(await two.api.ended(answers[0]!.body), { status: 'succeeded' })
     t.equal(fake.requests.filter(({ action }) => action === 'StopInstances').length, 1)
   })
