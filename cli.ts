@@ -8,6 +8,7 @@ import { version } from './config/version.ts'
 import { readLogTargets } from './logs.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
+import { runStoreCommand } from './store-commands.ts'
 import { readPlace } from './worker.ts'
 
 const help = `orchestrator ${version}: one REST API over many clouds
@@ -15,7 +16,13 @@ const help = `orchestrator ${version}: one REST API over many clouds
   orchestrator [serve]   serve the API (npm start does the same)
   orchestrator check     check the settings and every cloud; exits with 0 if all are well, otherwise with 1
   orchestrator backup FILE
-                         copy the store to a new file, also while the server runs
+                         copy the store to a new file, also while the server runs (SQLite; PostgreSQL has pg_dump)
+  orchestrator store migrate [--url URL]
+                         give the store the schema of this version, as serve does at its start; --url is PostgreSQL
+                         itself, if the settings name a pooler such as pgbouncer
+  orchestrator store copy --from STORE --to STORE
+                         copy all that a store keeps to an empty one while no server runs; STORE is the path of a SQLite
+                         file or postgres://user@host:5432/database, with the password in PGPASSWORD
   orchestrator keys create NAME --grant LEVEL:CLOUD[,CLOUD...] [--expires 90d]
                          create a key and print it; LEVEL is read, operate, manage or admin, and a * in CLOUD matches
                          any text. Repeat --grant for more. The settings need \`auth\` for keys to be checked
@@ -42,7 +49,8 @@ const help = `orchestrator ${version}: one REST API over many clouds
   -h, --help             print this help
   -v, --version          print the version
 
-The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE override the settings of the server.
+The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS, STORE_FILE and DATABASE_URL override the settings of the
+server.
 SIGHUP opens the files of the logs again, so that logrotate can rename them.`
 
 const print = (message: string) => {
@@ -68,7 +76,10 @@ function readArguments () {
       config: { type: 'string', short: 'c' },
       'error-log': { type: 'string' },
       expires: { type: 'string' },
+      from: { type: 'string' },
       grant: { type: 'string', multiple: true },
+      to: { type: 'string' },
+      url: { type: 'string' },
       with: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'v' },
@@ -89,6 +100,7 @@ async function main () {
     install: [1],
     'new-driver': [1],
     keys: [0, 1, 2],
+    store: [1],
     users: [0, 1, 2]
   }
   if (operands[command]?.includes(others.length) !== true) {
@@ -97,6 +109,7 @@ async function main () {
       return fail(`convert needs the name of one settings file.\n\n${help}`)
     }
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
+    if (command === 'store') return fail(`store needs migrate or copy.\n\n${help}`)
     if (command === 'install') return fail(`install needs the name of one driver.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
@@ -117,11 +130,14 @@ async function main () {
     return print([...notes.map((note) => `# ${note}`), stringify(settings).trimEnd()].join('\n'))
   }
 
-  const { settings, drivers } = await loadServer({
-    config: values.config,
-    env: process.env,
-    cwd: process.cwd()
-  })
+  const load = () =>
+    loadServer({ config: values.config, env: process.env, cwd: process.cwd() })
+  if (command === 'store') {
+    const readSettings = async () => (await load()).settings
+    return print(await runStoreCommand(readSettings, others[0]!, values))
+  }
+
+  const { settings, drivers } = await load()
   if (command === 'serve') {
     const place = readPlace(process.env)
     if (place === undefined && values.workers !== undefined) {

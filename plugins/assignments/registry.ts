@@ -1,6 +1,13 @@
 import type { CallerRef, ExpiryAction, Problem } from '../../openapi/model/index.ts'
 import type { AcceptedClaims, Caller } from '../auth/caller.ts'
-import type { Store, Tables } from '../store/tables.ts'
+import type { Log } from '../../drivers/call.ts'
+import type { EventType } from '../../openapi/model/index.ts'
+import type { NewEvent, StoredEvent } from '../events/event.ts'
+import type { Events } from '../events/index.ts'
+import { createEventId } from '../events/writer.ts'
+import { StoreConflict, writeUntilDone } from '../store/index.ts'
+import { exactlyOne, type Store, type Tables } from '../store/tables.ts'
+import { pathOfNode } from './view.ts'
 
 /** An assignment, as the server keeps it. Times are RFC 3339 in UTC. */
 export interface AssignmentRow {
@@ -62,11 +69,46 @@ export interface Registry {
   onChange(listener: (cloud: string) => void): void
 }
 
+export interface RegistryOptions {
+  store: Store
+  events: Pick<Events, 'changes' | 'onSeen'>
+  log: Log
+  /** Whether the server has stopped. */
+  isClosed: () => boolean
+}
+
+/** Attempts to change an assignment that other servers change at the same time. */
+const maxAttempts = 10
+
+/** The claims are personal data, and no client sees them. */
+const assignmentEvent = (type: EventType, row: AssignmentRow): NewEvent => ({
+  id: createEventId(),
+  type,
+  cloud: row.cloud,
+  resource: pathOfNode(row.cloud, row.node),
+  content: { ...row, claims: null }
+})
+
+/** Tells other servers to read assignments again of which clients see nothing new. */
+const internalEvent = (content: { id: string } | { assigner: string }): NewEvent => ({
+  id: createEventId(),
+  type: 'internal.assignments',
+  cloud: null,
+  resource: null,
+  content
+})
+
+/** What clients see of an assignment. */
+const shownOf = ({ expires_at, on_expiry, operation_id, problem }: AssignmentRow) =>
+  JSON.stringify([expires_at, on_expiry, operation_id, problem])
+
 /**
  * Reads the assignments from the store. Memory follows the store: a change is written first, then shown. One change
- * runs at a time, so that of many concurrent requests for a node one gets it.
+ * runs at a time, so that of many concurrent requests for a node one gets it; the store decides between servers, and
+ * what others have changed is read again.
  */
-export async function openRegistry (store: Store): Promise<Registry> {
+export async function openRegistry (options: RegistryOptions): Promise<Registry> {
+  const { store, events, log, isClosed } = options
   const rows = new Map<string, AssignmentRow>()
   const byCloud = new Map<string, Map<string, AssignmentRow>>()
   const listeners: ((cloud: string) => void)[] = []
@@ -87,7 +129,7 @@ export async function openRegistry (store: Store): Promise<Registry> {
   const hide = ({ id, cloud, node }: AssignmentRow) => {
     rows.delete(id)
     const nodes = byCloud.get(cloud)
-    nodes?.delete(node)
+    if (nodes?.get(node)?.id === id) nodes.delete(node)
     if (nodes?.size === 0) byCloud.delete(cloud)
   }
 
@@ -95,10 +137,60 @@ export async function openRegistry (store: Store): Promise<Registry> {
     for (const listener of listeners) listener(cloud)
   }
   const of = (cloud: string, node: string) => byCloud.get(cloud)?.get(node)
+  const select = () => store.selectFrom('assignments').selectAll()
 
-  for (const columns of await store.selectFrom('assignments').selectAll().orderBy('id').execute()) {
-    show(fromColumns(columns))
+  for (const columns of await select().orderBy('id').execute()) show(fromColumns(columns))
+
+  /** Replaces what is known of these assignments by what the store has. */
+  const replace = (known: readonly (AssignmentRow | undefined)[], stored: readonly Columns[]) => {
+    const present = known.filter((row) => row !== undefined)
+    for (const row of present) hide(row)
+    for (const columns of stored) show(fromColumns(columns))
+    for (const cloud of new Set([...present, ...stored].map(({ cloud }) => cloud))) notify(cloud)
   }
+
+  const readNode = async (cloud: string, node: string) => {
+    const stored = await select().where('cloud', '=', cloud).where('node', '=', node).execute()
+    replace([of(cloud, node)], stored)
+  }
+
+  const readOne = async (id: string) =>
+    replace([rows.get(id)], await select().where('id', '=', id).execute())
+
+  const readOf = async (assigner: string) => {
+    const stored = await select().where('assigner', '=', assigner).execute()
+    replace([...rows.values()].filter((row) => row.assigner === assigner), stored)
+  }
+
+  /** Runs a change again after each conflict with another server, which `read` makes known. */
+  const untilDecided = async <T>(
+    change: () => Promise<T>,
+    read: () => Promise<void>
+  ): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await change()
+      } catch (error) {
+        if (!(error instanceof StoreConflict) || attempt === maxAttempts) throw error
+        await read()
+      }
+    }
+  }
+
+  const readChanged = ({ type, content }: StoredEvent) => {
+    const { id, cloud, node, assigner } = content as Partial<AssignmentRow>
+    if (type !== 'internal.assignments') return readNode(cloud!, node!)
+    return id === undefined ? readOf(assigner!) : readOne(id)
+  }
+
+  events.onSeen((event) => {
+    if (!/^(internal\.)?assignments?\b/.test(event.type)) return
+    const read = () => inTurn(() => readChanged(event))
+    read().catch((err: unknown) => {
+      log.warn({ err }, 'assignments that another server has changed could not be read; tried again')
+      return writeUntilDone(read, isClosed)
+    })
+  })
 
   return {
     of,
@@ -107,45 +199,70 @@ export async function openRegistry (store: Store): Promise<Registry> {
     all: () => [...rows.values()],
 
     add: (row, check) =>
-      inTurn(async () => {
-        const present = of(row.cloud, row.node)
-        check(present)
-        const replaced = present === undefined
-          ? []
-          : [store.deleteFrom('assignments').where('id', '=', present.id)]
-        await store.commit([...replaced, store.insertInto('assignments').values(toColumns(row))])
-        if (present !== undefined) hide(present)
-        show(row)
-        notify(row.cloud)
-      }),
+      inTurn(() =>
+        untilDecided(async () => {
+          const present = of(row.cloud, row.node)
+          check(present)
+          const replaced = present === undefined
+            ? []
+            : [exactlyOne(store.deleteFrom('assignments').where('id', '=', present.id))]
+          const ended = present === undefined ? [] : [assignmentEvent('assignment.ended', present)]
+          await store.commit([
+            ...replaced,
+            store.insertInto('assignments').values(toColumns(row)),
+            ...events.changes([...ended, assignmentEvent('assignment.created', row)])
+          ])
+          if (present !== undefined) hide(present)
+          show(row)
+          notify(row.cloud)
+        }, () => readNode(row.cloud, row.node))
+      ),
 
     change: (id, changes) =>
-      inTurn(async () => {
-        const row = rows.get(id)
-        if (row === undefined) return undefined
-        const next = { ...row, ...changes }
-        await store.updateTable('assignments').set(toColumns(next)).where('id', '=', id).execute()
-        show(next)
-        notify(next.cloud)
-        return next
-      }),
+      inTurn(() =>
+        untilDecided(async () => {
+          const row = rows.get(id)
+          if (row === undefined) return undefined
+          const next = { ...row, ...changes }
+          const event = shownOf(row) === shownOf(next)
+            ? internalEvent({ id })
+            : assignmentEvent('assignment.changed', next)
+          await store.commit([
+            exactlyOne(
+              store.updateTable('assignments').set(toColumns(next)).where('id', '=', id)
+            ),
+            ...events.changes([event])
+          ])
+          show(next)
+          notify(next.cloud)
+          return next
+        }, () => readOne(id))
+      ),
 
     remove: (id, check) =>
-      inTurn(async () => {
-        const row = rows.get(id)
-        if (row === undefined) return
-        check?.(row)
-        await store.deleteFrom('assignments').where('id', '=', id).execute()
-        hide(row)
-        notify(row.cloud)
-      }),
+      inTurn(() =>
+        untilDecided(async () => {
+          const row = rows.get(id)
+          if (row === undefined) return
+          check?.(row)
+          await store.commit([
+            exactlyOne(store.deleteFrom('assignments').where('id', '=', id)),
+            ...events.changes([assignmentEvent('assignment.ended', row)])
+          ])
+          hide(row)
+          notify(row.cloud)
+        }, () => readOne(id))
+      ),
 
     keepClaims: ({ identity, claims }) =>
       inTurn(async () => {
         const own = [...rows.values()].filter(({ assigner }) => assigner === identity)
         if (claims === undefined || own.length === 0) return
-        await store.updateTable('assignments').set({ claims: JSON.stringify(claims) })
-          .where('assigner', '=', identity).execute()
+        await store.commit([
+          store.updateTable('assignments').set({ claims: JSON.stringify(claims) })
+            .where('assigner', '=', identity),
+          ...events.changes([internalEvent({ assigner: identity })])
+        ])
         for (const row of own) show({ ...row, claims })
       }),
 
