@@ -87,6 +87,17 @@ export function createStarter (options: StarterOptions) {
     }
   }
 
+  /** Whether an operation of this server is in the store. It is not if another server had an equal one first. */
+  const isInserted = async (id: string) => {
+    try {
+      await inserting.get(id)
+      return true
+    } catch (error) {
+      if (error instanceof StoreConflict) return false
+      throw error
+    }
+  }
+
   /** Returns an operation under way for an equal request. Throws operation_in_progress if its input is another. */
   const toJoined = (row: OperationRow, kind: string, input: object) => {
     if (row.input_hash === undefined || row.input_hash === hashOf(input)) return row
@@ -206,10 +217,7 @@ export function createStarter (options: StarterOptions) {
     ): Promise<OperationRow | undefined> {
       const { self } = toTarget(cloud, target)
       const own = tracker.find(kind, self)
-      if (own !== undefined) {
-        await inserting.get(own.id)
-        return toJoined(own, kind, input)
-      }
+      if (own !== undefined && await isInserted(own.id)) return toJoined(own, kind, input)
       const other = await rows.findOfOthers(exclusiveKey(kind, self))
       return other === undefined ? undefined : toJoined(other, kind, input)
     },
