@@ -41,6 +41,7 @@ import plainConnections from './plugins/http/plain-connections.ts'
 import permissions from './plugins/auth/permissions.ts'
 import preconditions from './plugins/http/preconditions.ts'
 import schemas from './plugins/schemas.ts'
+import shares from './plugins/membership/shares.ts'
 import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
 import tls, { listenerOptions } from './plugins/http/tls.ts'
@@ -106,6 +107,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(schemas, options)
   app.register(openapi, options)
   app.register(clouds, options)
+  app.register(shares)
   app.register(assignments)
   app.register(answers, options)
   app.register(preconditions)

@@ -45,8 +45,11 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
       : null
   )
   if (!auth.enabled) return
-  const callers = createWindow({ quota: requests, seconds })
-  const clouds = createWindow({ quota: cloudRequests, seconds })
+  const { membership } = fastify
+  /** The part of a limit that is for this server. Requests of a caller reach the servers in turn. */
+  const ownPart = (total: number) => Math.ceil(total / membership.place.count)
+  const callers = createWindow({ quota: () => ownPart(requests), seconds })
+  const clouds = createWindow({ quota: () => ownPart(cloudRequests), seconds })
   const changes = new Map<string, number>()
   const refused = fastify.metrics.counter({
     name: 'rate_limited_total',
@@ -56,7 +59,8 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
 
   const callerPolicy = `"caller";q=${requests};w=${seconds}`
   const cloudPolicy = `${callerPolicy}, "cloud";q=${cloudRequests};w=${seconds}`
-  const itemOf = (name: string, { remaining, reset }: Use) => `"${name}";r=${remaining};t=${reset}`
+  const itemOf = (name: string, { remaining, reset }: Use) =>
+    `"${name}";r=${remaining * membership.place.count};t=${reset}`
 
   const tooMany = (limit: string, detail: string, wait: number) => {
     refused({ limit })
@@ -89,7 +93,7 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     if (!isChange(request)) return done()
 
     const running = changes.get(key) ?? 0
-    if (running >= maxChanges) {
+    if (running >= ownPart(maxChanges)) {
       return done(
         tooMany('changes', `A caller may have ${maxChanges} changes under way at once`, 1)
       )
@@ -114,4 +118,4 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
       }
     )
   }
-}, { name: 'limits', dependencies: ['auth', 'metrics'] })
+}, { name: 'limits', dependencies: ['auth', 'membership', 'metrics'] })

@@ -1,6 +1,6 @@
 export interface WindowOptions {
   /** How often a key may be used in one window. */
-  quota: number
+  quota: () => number
   /** Length of a window in seconds. It begins with the first use of a key. */
   seconds: number
 }
@@ -51,9 +51,10 @@ export function createWindow ({ quota, seconds }: WindowOptions) {
       const now = performance.now()
       const count = countOf(key, now)
       count.used++
+      const most = quota()
       return {
-        isAllowed: count.used <= quota,
-        remaining: Math.max(0, quota - count.used),
+        isAllowed: count.used <= most,
+        remaining: Math.max(0, most - count.used),
         // The difference of two decimals may be a little more than the window.
         reset: Math.min(seconds, Math.ceil((count.endsAt - now) / 1000))
       }
@@ -61,7 +62,7 @@ export function createWindow ({ quota, seconds }: WindowOptions) {
     /** Whether a key has been used more often than its quota in a window that has not ended. */
     isExceeded (key: string) {
       const count = counts.get(key)
-      return count !== undefined && count.used > quota && count.endsAt > performance.now()
+      return count !== undefined && count.used > quota() && count.endsAt > performance.now()
     },
     get size () {
       return counts.size

@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import { sql } from '#kysely'
 import { v7 as uuid } from '#uuid'
 import type { Settings } from '../../config/index.ts'
+import type { Place } from '../../drivers/common/limiter.ts'
 import type { ProblemError } from '../../openapi/model/index.ts'
 import { version } from '../../config/version.ts'
 import { storeUnavailable } from '../store/errors.ts'
@@ -18,8 +19,8 @@ declare module 'fastify' {
 export interface Membership {
   /** A new id at each start. The store names by it what this server does. */
   readonly id: string
-  /** How many servers share the store, this one included. */
-  readonly servers: number
+  /** How many servers share the store, this one included, and which of them this one is. */
+  readonly place: Place
   /** Whether this server may change anything. It may not if others could already believe that it is dead. */
   isActive(): boolean
   /** Throws store_unavailable if this server may not change anything. */
@@ -41,7 +42,7 @@ const inactive = () =>
 /** The only server of a store on SQLite, whose file it has locked. */
 const alone = (id: string): Membership => ({
   id,
-  servers: 1,
+  place: { index: 0, count: 1 },
   isActive: () => true,
   assertActive () {},
   isAlive: async (other) => other === id,
@@ -60,7 +61,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     fastify.decorate('membership', alone(id))
     return
   }
-  let servers = 1
+  let place: Place = { index: 0, count: 1 }
   const beatListeners: (() => void)[] = []
   const inactiveListeners: ((reason: ProblemError) => void)[] = []
   const heartbeat = await startHeartbeat({
@@ -72,8 +73,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     id,
     version,
     log,
-    onBeat (alive) {
-      servers = Math.max(1, alive)
+    onBeat (now) {
+      place = now.count === 0 ? { index: 0, count: 1 } : now
       for (const listener of beatListeners) listener()
     },
     onInactive () {
@@ -88,8 +89,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     'membership',
     {
       id,
-      get servers () {
-        return servers
+      get place () {
+        return place
       },
       isActive: heartbeat.isActive,
       assertActive () {
