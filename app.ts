@@ -18,6 +18,7 @@ import cors from './plugins/http/cors.ts'
 import errors from './plugins/errors.ts'
 import events from './plugins/events/index.ts'
 import eventStreams from './plugins/events/streams.ts'
+import eventWatching from './plugins/events/watching.ts'
 import etags from './plugins/http/etags.ts'
 import expiry from './plugins/assignments/expiry.ts'
 import health from './plugins/health.ts'
@@ -113,6 +114,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(shutdown)
   app.register(operations, options)
   app.register(eventStreams, options)
+  app.register(eventWatching, options)
   app.register(idempotency)
   app.register(lists)
   app.register(actions)
