@@ -18,6 +18,7 @@ import cors from './plugins/http/cors.ts'
 import errors from './plugins/errors.ts'
 import events from './plugins/events/index.ts'
 import eventStreams from './plugins/events/streams.ts'
+import eventWatching from './plugins/events/watching.ts'
 import etags from './plugins/http/etags.ts'
 import expiry from './plugins/assignments/expiry.ts'
 import health from './plugins/health.ts'
@@ -41,7 +42,6 @@ import plainConnections from './plugins/http/plain-connections.ts'
 import permissions from './plugins/auth/permissions.ts'
 import preconditions from './plugins/http/preconditions.ts'
 import schemas from './plugins/schemas.ts'
-import shares from './plugins/membership/shares.ts'
 import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
 import tls, { listenerOptions } from './plugins/http/tls.ts'
@@ -107,7 +107,6 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(schemas, options)
   app.register(openapi, options)
   app.register(clouds, options)
-  app.register(shares)
   app.register(assignments)
   app.register(answers, options)
   app.register(preconditions)
@@ -115,6 +114,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(shutdown)
   app.register(operations, options)
   app.register(eventStreams, options)
+  app.register(eventWatching, options)
   app.register(idempotency)
   app.register(lists)
   app.register(actions)

@@ -59,7 +59,7 @@ export default fp(async (fastify) => {
 
   fastify.addHook('preClose', async () => {
     const { server } = fastify
-    if (server.listening && fastify.membership.place.count > 1) {
+    if (server.listening && fastify.membership.servers > 1) {
       handingOver = true
       stopListening(server)
       await Promise.race([once(server, 'close'), sleep(handOverMs)])

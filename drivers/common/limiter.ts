@@ -1,13 +1,3 @@
-/** A process among those that share a limit, counted from 0. */
-export interface Place {
-  index: number
-  count: number
-}
-
-/** Divides a limit, so that the parts have it as their sum. Each part is at least 1. */
-export const partOf = (total: number, { index, count }: Place): number =>
-  Math.max(1, Math.floor(total / count) + (index < total % count ? 1 : 0))
-
 /** Runs functions, at most a fixed number at once. The others wait in line. */
 export interface Limiter {
   <T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>
@@ -15,8 +5,8 @@ export interface Limiter {
   readonly running: number
   /** The number of functions that wait now. */
   readonly waiting: number
-  /** Leaves only a part of the limit to this process from now on. */
-  divide(place: Place): void
+  /** Divides the maximum among so many processes, of which this is one. Each has at least 1. */
+  divide(processes: number): void
 }
 
 /**
@@ -26,7 +16,7 @@ export interface Limiter {
 export function createLimiter (maxRunning: number): Limiter {
   const waiting = new Set<() => void>()
   let running = 0
-  let max = maxRunning
+  let allowed = maxRunning
 
   const waitForTurn = (signal: AbortSignal) =>
     new Promise<void>((resolve, reject) => {
@@ -43,10 +33,9 @@ export function createLimiter (maxRunning: number): Limiter {
       waiting.add(start)
     })
 
-  /** Starts the functions that have waited longest, as far as the limit allows. */
   const startWaiting = () => {
     for (const start of waiting) {
-      if (running >= max) return
+      if (running >= allowed) return
       waiting.delete(start)
       start()
     }
@@ -54,7 +43,7 @@ export function createLimiter (maxRunning: number): Limiter {
 
   const limit = async <T>(run: () => Promise<T>, signal: AbortSignal) => {
     signal.throwIfAborted()
-    if (running < max) running++
+    if (running < allowed) running++
     else await waitForTurn(signal)
     try {
       return await run()
@@ -67,8 +56,8 @@ export function createLimiter (maxRunning: number): Limiter {
     running: { get: () => running },
     waiting: { get: () => waiting.size },
     divide: {
-      value (place: Place) {
-        max = partOf(maxRunning, place)
+      value (processes: number) {
+        allowed = Math.max(1, Math.ceil(maxRunning / processes))
         startWaiting()
       }
     }

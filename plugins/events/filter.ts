@@ -11,6 +11,12 @@ export interface EventFilter {
   resource?: string | undefined
 }
 
+/** What somebody wants who receives events. */
+export interface EventInterest {
+  filter: EventFilter
+  mayRead(cloud: string): boolean
+}
+
 type Reference = { id: string, self: string }
 
 /** The resources that an operation is about. */

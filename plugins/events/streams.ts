@@ -9,7 +9,12 @@ import { fieldError, rejectFields } from '../../drivers/common/invalid.ts'
 import { ProblemError, type EventEnvelope } from '../../openapi/model/index.ts'
 import { scopeOf } from '../http/answers.ts'
 import { createEventId } from './writer.ts'
-import { createEventFilter, isEventPattern, type EventFilter } from './filter.ts'
+import {
+  createEventFilter,
+  isEventPattern,
+  type EventFilter,
+  type EventInterest
+} from './filter.ts'
 import type { Position, StoredEvent } from './event.ts'
 
 declare module 'fastify' {
@@ -34,8 +39,10 @@ export interface EventStreams {
     filter: EventFilter,
     lastId: string | undefined
   ): Promise<void>
-  /** The filters of the streams that are open. */
-  filters(): Iterable<EventFilter>
+  /** What the streams that are open want, and what their callers may read. */
+  interests(): Iterable<EventInterest>
+  /** Calls the listener when a stream begins. It must not throw. */
+  onOpen(listener: () => void): void
 }
 
 /** Events that are written to a client at once. */
@@ -101,6 +108,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const perCaller = new Map<string, number>()
   let reserved = 0
   let subscription: Promise<() => void> | undefined
+  const openListeners: (() => void)[] = []
   let isClosing = false
 
   // The heartbeat of this server carries a position.
@@ -289,8 +297,13 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   }
 
   fastify.decorate('eventStreams', {
-    filters: function * () {
-      for (const { filter } of streams) yield filter
+    interests: function * () {
+      for (const { filter, request: { caller } } of streams) {
+        yield { filter, mayRead: (cloud) => caller.may('read', cloud) }
+      }
+    },
+    onOpen (listener) {
+      openListeners.push(listener)
     },
     async open (request, reply, filter, lastId) {
       checkFilter(filter, request)
@@ -323,6 +336,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
         raw.write(`retry: ${retryMs}\nid: ${id}\n\n${isMissing ? toText(id, resetEnvelope()) : ''}`)
         streams.add(stream)
         pump(stream)
+        for (const listener of openListeners) listener()
       } catch (error) {
         release()
         throw error

@@ -174,5 +174,3 @@ export function createTail ({ log, logger, pollMs, onSeen }: TailOptions) {
     }
   }
 }
-
-export type Tail = ReturnType<typeof createTail>

@@ -24,7 +24,8 @@ const keyOf = (request: FastifyRequest) => {
 
 /**
  * Limits the requests of each caller, in all and to each cloud, and its changes at once. The headers are those of
- * draft-ietf-httpapi-ratelimit-headers-10. Without `auth` there are no callers, and no limits.
+ * draft-ietf-httpapi-ratelimit-headers-10. Without `auth` there are no callers, and no limits. Several servers divide
+ * the limits among them, as if the requests of a caller were spread evenly.
  */
 export default fp(async (fastify, { settings: { limits } }: { settings: Settings }) => {
   const {
@@ -32,7 +33,7 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     cloud_requests_per_minute: cloudRequests,
     changes_at_once: maxChanges
   } = limits.per_caller
-  const { auth } = fastify
+  const { auth, membership: { partOf } } = fastify
   fastify.decorate(
     'callerLimits',
     auth.enabled
@@ -45,11 +46,8 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
       : null
   )
   if (!auth.enabled) return
-  const { membership } = fastify
-  /** The part of a limit that is for this server. Requests of a caller reach the servers in turn. */
-  const ownPart = (total: number) => Math.ceil(total / membership.place.count)
-  const callers = createWindow({ quota: () => ownPart(requests), seconds })
-  const clouds = createWindow({ quota: () => ownPart(cloudRequests), seconds })
+  const callers = createWindow({ quota: requests, partOf, seconds })
+  const clouds = createWindow({ quota: cloudRequests, partOf, seconds })
   const changes = new Map<string, number>()
   const refused = fastify.metrics.counter({
     name: 'rate_limited_total',
@@ -59,8 +57,7 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
 
   const callerPolicy = `"caller";q=${requests};w=${seconds}`
   const cloudPolicy = `${callerPolicy}, "cloud";q=${cloudRequests};w=${seconds}`
-  const itemOf = (name: string, { remaining, reset }: Use) =>
-    `"${name}";r=${remaining * membership.place.count};t=${reset}`
+  const itemOf = (name: string, { remaining, reset }: Use) => `"${name}";r=${remaining};t=${reset}`
 
   const tooMany = (limit: string, detail: string, wait: number) => {
     refused({ limit })
@@ -93,7 +90,7 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     if (!isChange(request)) return done()
 
     const running = changes.get(key) ?? 0
-    if (running >= ownPart(maxChanges)) {
+    if (running >= partOf(maxChanges)) {
       return done(
         tooMany('changes', `A caller may have ${maxChanges} changes under way at once`, 1)
       )

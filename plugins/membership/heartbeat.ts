@@ -1,7 +1,6 @@
 import { hostname } from 'node:os'
 import type { Log } from '../../drivers/call.ts'
 import { sql } from '#kysely'
-import type { Place } from '../../drivers/common/limiter.ts'
 import type { Store } from '../store/tables.ts'
 
 /** Milliseconds between two heartbeats. */
@@ -28,8 +27,8 @@ export interface HeartbeatOptions {
   id: string
   version: string
   log: Log
-  /** Called after each heartbeat with the place of this server among those that are alive. Must not throw. */
-  onBeat: (place: Place) => void
+  /** Called after each heartbeat with the number of servers that are alive. Must not throw. */
+  onBeat: (servers: number) => void
   /** Called once when the server has been without a heartbeat for too long. */
   onInactive: () => void
 }
@@ -53,26 +52,23 @@ export async function startHeartbeat (options: HeartbeatOptions) {
     await store.insertInto('servers').values(row)
       .onConflict((conflict) => conflict.column('id').doUpdateSet({ heartbeat_at: databaseTime }))
       .execute()
-    const place = await store.selectFrom('servers')
-      .select(({ fn }) => [
-        fn.countAll<number>().as('count'),
-        fn.countAll<number>().filterWhere('id', '<', id).as('index')
-      ])
+    const { alive } = await store.selectFrom('servers')
+      .select(({ fn }) => fn.countAll<number>().as('alive'))
       .where('heartbeat_at', '>', sql<number>`${databaseTime} - ${deadAfter}`)
       .executeTakeFirstOrThrow()
     renewed = sent
     clearTimeout(fence)
     fence = setTimeout(onInactive, sent + inactiveAfter - performance.now())
     fence.unref()
-    return place
+    return alive
   }
 
   const beatOrLog = async () => {
     try {
-      const place = await beat()
+      const servers = await beat()
       if (failing) log.info({}, 'this server reaches the store again')
       failing = false
-      onBeat(place)
+      onBeat(servers)
     } catch (err) {
       if (!failing) {
         const seconds = inactiveAfter / 1000

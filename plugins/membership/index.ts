@@ -2,7 +2,6 @@ import fp from 'fastify-plugin'
 import { sql } from '#kysely'
 import { v7 as uuid } from '#uuid'
 import type { Settings } from '../../config/index.ts'
-import type { Place } from '../../drivers/common/limiter.ts'
 import type { ProblemError } from '../../openapi/model/index.ts'
 import { version } from '../../config/version.ts'
 import { storeUnavailable } from '../store/errors.ts'
@@ -19,8 +18,10 @@ declare module 'fastify' {
 export interface Membership {
   /** A new id at each start. The store names by it what this server does. */
   readonly id: string
-  /** How many servers share the store, this one included, and which of them this one is. */
-  readonly place: Place
+  /** How many servers share the store, this one included. */
+  readonly servers: number
+  /** The part of this server of a number that all have together. At least 1; all parts are up to one each too many. */
+  partOf(total: number): number
   /** Whether this server may change anything. It may not if others could already believe that it is dead. */
   isActive(): boolean
   /** Throws store_unavailable if this server may not change anything. */
@@ -42,7 +43,8 @@ const inactive = () =>
 /** The only server of a store on SQLite, whose file it has locked. */
 const alone = (id: string): Membership => ({
   id,
-  place: { index: 0, count: 1 },
+  servers: 1,
+  partOf: (total) => total,
   isActive: () => true,
   assertActive () {},
   isAlive: async (other) => other === id,
@@ -61,7 +63,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     fastify.decorate('membership', alone(id))
     return
   }
-  let place: Place = { index: 0, count: 1 }
+  let servers = 1
   const beatListeners: (() => void)[] = []
   const inactiveListeners: ((reason: ProblemError) => void)[] = []
   const heartbeat = await startHeartbeat({
@@ -73,8 +75,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     id,
     version,
     log,
-    onBeat (now) {
-      place = now.count === 0 ? { index: 0, count: 1 } : now
+    onBeat (alive) {
+      servers = Math.max(1, alive)
       for (const listener of beatListeners) listener()
     },
     onInactive () {
@@ -89,9 +91,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     'membership',
     {
       id,
-      get place () {
-        return place
+      get servers () {
+        return servers
       },
+      partOf: (total) => Math.max(1, Math.ceil(total / servers)),
       isActive: heartbeat.isActive,
       assertActive () {
         if (!heartbeat.isActive()) throw inactive()

@@ -241,7 +241,8 @@ const currentTransaction = sql`(pg_current_xact_id()::text::bigint)`
 
 /**
  * Events, in the order in which they were committed: by the transaction and the number of the row on PostgreSQL, by the
- * number of the row on SQLite, which has one writer. `cloud_states` has the state of each cloud that was reported last.
+ * number of the row on SQLite, which has one writer. `cloud_states` has the state of each cloud that was reported last,
+ * `cloud_watches` who looks for changes that were made outside.
  */
 const events: Migration = {
   async up (db: Kysely<unknown>) {
@@ -267,6 +268,14 @@ const events: Migration = {
     await db.schema.createTable('cloud_states')
       .addColumn('cloud', 'varchar(63)', (column) => column.primaryKey())
       .addColumn('state', 'varchar(16)', (column) => column.notNull())
+      .execute()
+    await db.schema.createTable('cloud_watches')
+      .addColumn('cloud', 'varchar(63)', (column) => column.notNull())
+      .addColumn('service', 'varchar(16)', (column) => column.notNull())
+      .addColumn('server', 'varchar(36)', (column) => column.notNull())
+      .addColumn('held_until', 'bigint', (column) => column.notNull())
+      .addColumn('seen', 'text')
+      .addPrimaryKeyConstraint('cloud_watches_key', ['cloud', 'service'])
       .execute()
     // A position in the events of another store must not be taken for one of this store.
     await (db as Kysely<Pick<Tables, 'store_info'>>).insertInto('store_info')

@@ -127,6 +127,17 @@ export interface Tables {
   /** The state of each cloud that the last event reported: up or down. */
   cloud_states: { cloud: string, state: string }
   /**
+   * Which server looks for changes of a service that were made outside. `held_until` is in milliseconds since 1970 by
+   * the clock of the database. `seen` has the state of each resource by its id, as JSON; null before the first look.
+   */
+  cloud_watches: {
+    cloud: string
+    service: string
+    server: string
+    held_until: number
+    seen: string | null
+  }
+  /**
    * `compatible_since`: the migration from which on a version can use the store. `id`: a new one for each store.
    * `events_floor`: the position of the newest event that was removed.
    */
