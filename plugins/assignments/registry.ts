@@ -1,6 +1,7 @@
 import type { CallerRef, ExpiryAction, Problem } from '../../openapi/model/index.ts'
 import type { AcceptedClaims, Caller } from '../auth/caller.ts'
-import type { Store, Tables } from '../store/tables.ts'
+import { StoreConflict } from '../store/errors.ts'
+import { toStatement, type Store, type Tables } from '../store/tables.ts'
 
 /** An assignment, as the server keeps it. Times are RFC 3339 in UTC. */
 export interface AssignmentRow {
@@ -52,14 +53,16 @@ export interface Registry {
   all(): AssignmentRow[]
   /** Adds an assignment, in the place of the present one of the node if `check` does not throw. */
   add(row: AssignmentRow, check: (present: AssignmentRow | undefined) => void): Promise<void>
-  /** Changes an assignment. Returns it; undefined if it has ended meanwhile. */
+  /** Reads an assignment anew, since another server may have changed it. Returns it; undefined if it has ended. */
+  refresh(id: string): Promise<AssignmentRow | undefined>
+  /** Changes an assignment. Returns it; undefined if it has ended, or if another server has changed it meanwhile. */
   change(id: string, changes: Partial<AssignmentRow>): Promise<AssignmentRow | undefined>
   /** Ends an assignment, if `check` does not throw. Does nothing if it has ended before. */
   remove(id: string, check?: (present: AssignmentRow) => void): Promise<void>
   /** Keeps the claims of a caller's latest token with the assignments of that caller. */
   keepClaims(caller: Caller): Promise<void>
-  /** Calls the listener with the cloud after an assignment was added, changed or removed. */
-  onChange(listener: (cloud: string) => void): void
+  /** Calls the listener with the cloud and the id after an assignment was added, changed or removed. */
+  onChange(listener: (cloud: string, id: string) => void): void
 }
 
 /**
@@ -69,7 +72,7 @@ export interface Registry {
 export async function openRegistry (store: Store): Promise<Registry> {
   const rows = new Map<string, AssignmentRow>()
   const byCloud = new Map<string, Map<string, AssignmentRow>>()
-  const listeners: ((cloud: string) => void)[] = []
+  const listeners: ((cloud: string, id: string) => void)[] = []
   let last: Promise<unknown> = Promise.resolve()
 
   const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
@@ -91,14 +94,35 @@ export async function openRegistry (store: Store): Promise<Registry> {
     if (nodes?.size === 0) byCloud.delete(cloud)
   }
 
-  const notify = (cloud: string) => {
-    for (const listener of listeners) listener(cloud)
+  const notify = ({ cloud, id }: AssignmentRow) => {
+    for (const listener of listeners) listener(cloud, id)
   }
   const of = (cloud: string, node: string) => byCloud.get(cloud)?.get(node)
 
   for (const columns of await store.selectFrom('assignments').selectAll().orderBy('id').execute()) {
     show(fromColumns(columns))
   }
+
+  const readAnew = async (id: string) => {
+    const known = rows.get(id)
+    const columns = await store.selectFrom('assignments').selectAll().where('id', '=', id)
+      .executeTakeFirst()
+    if (columns === undefined) {
+      if (known !== undefined) hide(known)
+      return undefined
+    }
+    const row = fromColumns(columns)
+    const present = of(row.cloud, row.node)
+    if (present !== undefined) hide(present)
+    show(row)
+    return row
+  }
+
+  /** The change of a row that is still as this server knows it. */
+  const toUpdate = ({ id, attempts, operation_id: operation }: AssignmentRow, to: AssignmentRow) =>
+    store.updateTable('assignments').set(toColumns(to)).where('id', '=', id)
+      .where('attempts', '=', attempts)
+      .where('operation_id', operation === null ? 'is' : '=', operation)
 
   return {
     of,
@@ -114,9 +138,12 @@ export async function openRegistry (store: Store): Promise<Registry> {
           ? []
           : [store.deleteFrom('assignments').where('id', '=', present.id)]
         await store.commit([...replaced, store.insertInto('assignments').values(toColumns(row))])
-        if (present !== undefined) hide(present)
+        if (present !== undefined) {
+          hide(present)
+          notify(present)
+        }
         show(row)
-        notify(row.cloud)
+        notify(row)
       }),
 
     change: (id, changes) =>
@@ -124,11 +151,19 @@ export async function openRegistry (store: Store): Promise<Registry> {
         const row = rows.get(id)
         if (row === undefined) return undefined
         const next = { ...row, ...changes }
-        await store.updateTable('assignments').set(toColumns(next)).where('id', '=', id).execute()
+        try {
+          await store.commit([{ ...toStatement(toUpdate(row, next)), expects: 1 }])
+        } catch (error) {
+          if (!(error instanceof StoreConflict)) throw error
+          await readAnew(id)
+          return undefined
+        }
         show(next)
-        notify(next.cloud)
+        notify(next)
         return next
       }),
+
+    refresh: (id) => inTurn(() => readAnew(id)),
 
     remove: (id, check) =>
       inTurn(async () => {
@@ -137,7 +172,7 @@ export async function openRegistry (store: Store): Promise<Registry> {
         check?.(row)
         await store.deleteFrom('assignments').where('id', '=', id).execute()
         hide(row)
-        notify(row.cloud)
+        notify(row)
       }),
 
     keepClaims: ({ identity, claims }) =>

@@ -18,8 +18,16 @@ declare module 'fastify' {
 export interface Jobs {
   /** Defines what jobs of a name do, before the server is ready. `atOnce` of them run at once on one server. */
   work<T>(name: string, handler: JobHandler<T>, options?: { atOnce?: number }): void
-  /** Defines a job that runs at the start, and again so many seconds after each end. */
-  every(name: string, seconds: number, handler: (signal: AbortSignal) => Promise<void>): void
+  /**
+   * Defines a job that runs again so many seconds after each end. It first runs when a server starts, or `firstIn`
+   * seconds later.
+   */
+  every(
+    name: string,
+    seconds: number,
+    handler: (signal: AbortSignal) => Promise<void>,
+    options?: { firstIn?: number }
+  ): void
   /**
    * Plans a job at a time in milliseconds since 1970, or moves it there. A job that runs now runs again at that time.
    * With `keep`, a job that exists keeps its time if that is earlier, and one that runs is left alone. `data` is JSON.
@@ -72,12 +80,12 @@ export default fp<{ settings: Settings }>(async (fastify, { settings: { store } 
 
   fastify.decorate('jobs', {
     work,
-    every (name, seconds, handler) {
+    every (name, seconds, handler, { firstIn = 0 } = {}) {
       work(name, async ({ signal }) => {
         await handler(signal)
         return Date.now() + seconds * 1000
       })
-      recurring.set(name, seconds * 1000)
+      recurring.set(name, firstIn * 1000)
     },
     schedule: (name, key, at, data, { keep = false } = {}) => put(name, key, at, data, keep),
     cancel: async (name, key) => opened().remove(name, key)
@@ -86,7 +94,9 @@ export default fp<{ settings: Settings }>(async (fastify, { settings: { store } 
   fastify.addHook('onReady', async () => {
     queue = store.url === undefined ? createMemoryQueue() : await openShared(store)
     runner = createRunner({ queue, kinds, isActive: () => membership.isActive(), log })
-    for (const name of recurring.keys()) await put(name, onlyKey, Date.now(), null, true)
+    for (const [name, firstIn] of recurring) {
+      await put(name, onlyKey, Date.now() + firstIn, null, true)
+    }
   })
   fastify.addHook('preClose', async () => runner?.stop())
   fastify.addHook('onClose', async () => {

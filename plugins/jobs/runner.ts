@@ -180,7 +180,8 @@ export function createRunner ({ queue, kinds, isActive, log }: RunnerOptions) {
   return {
     /** Looks for jobs that are due at a time, in milliseconds since 1970. */
     lookAt (at: number) {
-      if (at >= nextLook) return
+      // The clock may have been set, so that the next look is overdue.
+      if (at >= nextLook && nextLook > Date.now()) return
       if (isLooking) nextLook = at
       else sleepUntil(at)
     },
