@@ -22,6 +22,11 @@ export interface Call {
   traceparent?: string
   /** Takes the cloud's own id of a request that changes something, for the audit. */
   readonly noteRequestId?: (id: string) => void
+  /**
+   * Throws store_unavailable if this server may change nothing any longer, because another acts in its place. A driver
+   * calls it just before each request that changes something; undefined for reads.
+   */
+  readonly assertActive?: () => void
   /** Milliseconds until the deadline; Infinity if there is no deadline. Undefined if the call does not know it. */
   readonly remaining?: number
 }
@@ -34,6 +39,7 @@ export interface CallOptions {
   operation?: string
   traceparent?: string
   noteRequestId?: ((id: string) => void) | undefined
+  assertActive?: (() => void) | undefined
   /** Returns a signal that aborts when the caller disconnects. Only called if the call needs a signal. */
   caller?: () => AbortSignal
 }
@@ -62,6 +68,7 @@ class TimedCall implements OpenCall {
   declare readonly operation?: string
   declare traceparent?: string
   declare readonly noteRequestId?: (id: string) => void
+  declare readonly assertActive?: () => void
   readonly #timeout: number
   readonly #caller: (() => AbortSignal) | undefined
   readonly #started = performance.now()
@@ -69,14 +76,15 @@ class TimedCall implements OpenCall {
   #timer: NodeJS.Timeout | undefined
   #abortReason: ProblemError | undefined
 
-  constructor (
-    { timeout, log, requestId, operation, traceparent, noteRequestId, caller }: CallOptions
-  ) {
+  constructor (options: CallOptions) {
+    const { timeout, log, requestId, operation, traceparent } = options
+    const { noteRequestId, assertActive, caller } = options
     this.log = log
     this.requestId = requestId
     if (operation !== undefined) this.operation = operation
     if (traceparent !== undefined) this.traceparent = traceparent
     if (noteRequestId !== undefined) this.noteRequestId = noteRequestId
+    if (assertActive !== undefined) this.assertActive = assertActive
     this.#timeout = timeout
     this.#caller = caller
   }
@@ -126,12 +134,20 @@ export async function within<T> (
   timeout: number,
   run: (call: Call) => Promise<T>
 ): Promise<T> {
-  const { signal, log, requestId, operation, traceparent, noteRequestId } = call
+  const { signal, log, requestId, operation, traceparent, noteRequestId, assertActive } = call
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(deadlineExceeded(timeout)), timeout)
   try {
     const own = AbortSignal.any([signal, controller.signal])
-    return await run({ signal: own, log, requestId, operation, traceparent, noteRequestId })
+    return await run({
+      signal: own,
+      log,
+      requestId,
+      operation,
+      traceparent,
+      noteRequestId,
+      assertActive
+    })
   } finally {
     clearTimeout(timer)
   }

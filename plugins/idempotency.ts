@@ -5,7 +5,7 @@ import { forbidStorage, hasSecrets } from './http/caching.ts'
 import { canonicalize, hashText } from './fingerprint.ts'
 import type { FirstAnswer } from './operations/first-answer.ts'
 import { parsePrefer } from './operations/index.ts'
-import { writeUntilDone, type Tables } from './store/index.ts'
+import { StoreConflict, writeUntilDone, type Tables } from './store/index.ts'
 import { namesOf, prepare } from './store/prepared.ts'
 import type { IdempotencyKey, StoreChange } from './store/tables.ts'
 
@@ -68,9 +68,16 @@ const send = (reply: FastifyReply, { status, headers, body }: Answer) => {
   return reply.code(status).headers(headers).send(body) as never
 }
 
+const inProgress = () =>
+  new ProblemError(
+    'idempotency_in_progress',
+    'The first request with this Idempotency-Key has no answer yet',
+    { retry_after: 1 }
+  )
+
 /** Idempotency-Key on creating requests, kept in the store for 24 hours. */
 export default fp(async (fastify) => {
-  const { store } = fastify
+  const { store, membership } = fastify
   /** Rows whose first request is under way, or whose answer is not in the store yet. */
   const running = new Set<string>()
   const unwritten = new Set<string>()
@@ -104,7 +111,7 @@ export default fp(async (fastify) => {
       operation_id: operation,
       answer: null,
       created_at: new Date().toISOString(),
-      server: fastify.membership.id
+      server: membership.id
     })
   const keep = (key: IdempotencyKey, answer: Answer) =>
     update({ ...key, answer: JSON.stringify(withoutSecrets(answer)) })
@@ -137,15 +144,29 @@ export default fp(async (fastify) => {
       await remove(key).execute()
       return undefined
     }
+    const isUnderWay = row.server !== membership.id && await membership.isAlive(row.server)
     if (row.operation_id === direct) {
+      if (isUnderWay) throw inProgress()
       throw new ProblemError(
         'outcome_unknown',
         'The server stopped during the first request with this Idempotency-Key'
       )
     }
-    // The server stopped before it could answer. Its operation continues.
+    // The server stopped before it could answer, or another server has not answered yet. The operation continues.
     const body = await fastify.operations.get(row.operation_id, request.caller)
+    // Another server may still refuse the first request.
+    if (isUnderWay && body.phase === 'calling') throw inProgress()
     return { status: 202, headers: { location: body.self }, body }
+  }
+
+  /** Sends the first answer again. */
+  const sendAgain = (request: FastifyRequest, reply: FastifyReply, first: Answer) => {
+    reply.header('idempotency-replayed', 'true')
+    // A problem has the id of the request that it answers.
+    const body = first.status < 400
+      ? first.body
+      : { ...first.body as Problem, request_id: request.id }
+    return send(reply, { ...first, body })
   }
 
   const runFirst = async (
@@ -200,23 +221,22 @@ export default fp(async (fastify) => {
     if (text === undefined) return send(reply, await run(undefined))
     const key = { caller: request.caller.identity, key: text }
     const name = nameOf(key)
-    if (running.has(name) || unwritten.has(name)) {
-      const detail = 'The first request with this Idempotency-Key has no answer yet'
-      throw new ProblemError('idempotency_in_progress', detail, { retry_after: 1 })
-    }
+    if (running.has(name) || unwritten.has(name)) throw inProgress()
     running.add(name)
     try {
       const fingerprint = requestFingerprint(request)
       const first = await findAnswer(key, fingerprint, request)
-      if (first === undefined) {
+      if (first !== undefined) return sendAgain(request, reply, first)
+      try {
         return send(reply, await runFirst(key, fingerprint, request, run, options?.direct ?? false))
+      } catch (error) {
+        // Another server has got the same request at the same moment.
+        const other = error instanceof StoreConflict
+          ? await findAnswer(key, fingerprint, request)
+          : undefined
+        if (other === undefined) throw error
+        return sendAgain(request, reply, other)
       }
-      reply.header('idempotency-replayed', 'true')
-      // A problem has the id of the request that it answers.
-      const body = first.status < 400
-        ? first.body
-        : { ...first.body as Problem, request_id: request.id }
-      return send(reply, { ...first, body })
     } finally {
       running.delete(name)
     }

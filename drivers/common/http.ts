@@ -193,6 +193,7 @@ export function createHttpClient (
     for (let retries = 0; ; retries++) {
       let response: RawResponse | undefined
       let error: unknown
+      if (!attempt.read) call.assertActive?.()
       try {
         response = await exchange(agent!, options, attempt, call.signal)
         if (response.status < 400) return response
@@ -247,6 +248,7 @@ export function createHttpClient (
     attempt: Attempt,
     call: Call
   ) => {
+    call.assertActive?.()
     const { body, signal, end } = watchStream(stream, timeout, call.signal)
     try {
       return await exchange(agent, { ...options, body }, attempt, signal)

@@ -204,7 +204,10 @@ export function createHost (context: Context, options: HostOptions): Host {
     },
     async call (method, params, call, isRead) {
       try {
-        const result = await limit(() => send(method, params, call, isRead), call.signal)
+        const result = await limit(() => {
+          if (!isRead) call.assertActive?.()
+          return send(method, params, call, isRead)
+        }, call.signal)
         failures = 0
         return result
       } finally {

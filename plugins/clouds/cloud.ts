@@ -74,6 +74,8 @@ export interface Cloud {
   check(context: CallContext): Promise<Health>
   /** Ends all calls under way, and all later ones, with this reason. */
   abort(reason: ProblemError): void
+  /** Ends the changes under way with this reason. What they have sent is unknown. */
+  abortChanges(reason: ProblemError): void
 }
 
 const unseen: Health = { status: 'unknown', checked_at: null, elapsed_ms: null, problem: null }
@@ -81,6 +83,7 @@ const unseen: Health = { status: 'unknown', checked_at: null, elapsed_ms: null, 
 /** The ways to call a cloud, which its handles share. */
 interface Line {
   call<T>(to: Connection, context: CallContext, run: CloudCall<T>): Promise<T>
+  change<T>(to: Connection, context: CallContext, run: CloudCall<T>): Promise<T>
   read<T extends object>(read: Read<T>, context: CallContext): Promise<Answer<T>>
   freshness: Freshness
 }
@@ -127,7 +130,7 @@ class Handle implements CloudHandle {
     const { freshness } = this.#line
     freshness.touch(service)
     try {
-      return await this.call(run)
+      return await this.#line.change(this.connection, this.#context, run)
     } finally {
       // A read that began during the change may show the state before it.
       freshness.touch(service)
@@ -139,6 +142,14 @@ class Handle implements CloudHandle {
   }
 }
 
+/** What all clouds of a farm share. */
+export interface FarmContext {
+  /** The answers of the clouds that are kept. */
+  kept: KeptAnswers
+  /** Throws store_unavailable if this server may change nothing, because another may act in its place. */
+  assertActive: () => void
+}
+
 /**
  * Creates a cloud of the farm from its connection, from the error with which the driver failed to connect, or from
  * undefined if the settings disable the cloud.
@@ -146,12 +157,13 @@ class Handle implements CloudHandle {
 export function createCloud (
   settings: CloudSettings,
   link: Connection | ProblemError | undefined,
-  kept: KeptAnswers
+  { kept, assertActive }: FarmContext
 ): Cloud {
   const { name } = settings
   const failure = link instanceof ProblemError ? link : undefined
   const connection = link instanceof ProblemError ? undefined : link
   const openCalls = new Set<OpenCall>()
+  const openChanges = new Set<OpenCall>()
   let health: Health = failure !== undefined
     ? toDown(failure)
     : connection === undefined
@@ -164,8 +176,17 @@ export function createCloud (
   const limit = settings.timeout * 1000
   const rankIn = ({ onBehalfOf }: CallContext) => onBehalfOf?.rankOn(name)
 
-  const call = async <T>(to: Connection, context: CallContext, run: CloudCall<T>) => {
+  const call: Line['call'] = (to, context, run) => callAs(to, context, run, false)
+  const change: Line['change'] = (to, context, run) => callAs(to, context, run, true)
+
+  const callAs = async <T>(
+    to: Connection,
+    context: CallContext,
+    run: CloudCall<T>,
+    isChange: boolean
+  ) => {
     if (aborted !== undefined) throw aborted
+    if (isChange) assertActive()
     const { timeout: own = limit, requestId, operation, traceparent, noteRequestId: note, caller } =
       context
     const timeout = own === Infinity ? Infinity : Math.min(own, limit)
@@ -178,9 +199,11 @@ export function createCloud (
       operation,
       traceparent,
       noteRequestId,
+      assertActive: isChange ? assertActive : undefined,
       caller
     })
     openCalls.add(open)
+    if (isChange) openChanges.add(open)
     try {
       if (to.prepare !== undefined) await to.prepare(open)
       const result = await run(to, open)
@@ -199,6 +222,7 @@ export function createCloud (
       throw problem
     } finally {
       openCalls.delete(open)
+      openChanges.delete(open)
       open.end()
     }
   }
@@ -259,7 +283,7 @@ export function createCloud (
       throw showActions(error, rank)
     }
   }
-  const line: Line = { call, read, freshness }
+  const line: Line = { call, change, read, freshness }
 
   return {
     name,
@@ -289,6 +313,9 @@ export function createCloud (
     abort (reason) {
       aborted = reason
       for (const open of openCalls) open.abort(reason)
+    },
+    abortChanges (reason) {
+      for (const open of openChanges) open.abort(reason)
     }
   }
 }

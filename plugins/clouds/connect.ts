@@ -57,7 +57,7 @@ export async function connectClouds (
       links.set(name, watchConnection(connectionOf(fastify.clouds[name]!), fastify.callWatchers))
     }
   }
-  return createFarm(settings, links, cacheSize * 2 ** 20)
+  return createFarm(settings, links, cacheSize * 2 ** 20, fastify.membership?.assertActive)
 }
 
 async function connectOutside (

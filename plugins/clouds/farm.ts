@@ -21,6 +21,8 @@ export interface Farm {
   seenBy(caller: Caller): Farm
   /** Ends all calls under way, and all later ones, with this reason. */
   abort(reason: ProblemError): void
+  /** Ends the changes under way with this reason. */
+  abortChanges(reason: ProblemError): void
 }
 
 /** The error for a name that is not that of a cloud, and for a cloud that the caller may not read. */
@@ -49,18 +51,21 @@ const sizeOf = (value: object) =>
 
 /**
  * Creates the farm from the connection of each enabled cloud, or the error with which its driver failed to connect.
- * `cacheBytes` limits the answers of the clouds that are kept.
+ * `cacheBytes` limits the answers of the clouds that are kept. `assertActive` throws if the server may change nothing.
  */
 export function createFarm (
   settings: readonly CloudSettings[],
   links: ReadonlyMap<string, Connection | ProblemError>,
-  cacheBytes: number
+  cacheBytes: number,
+  assertActive: () => void = () => {}
 ): Farm {
   const kept: KeptAnswers = new LRUCache({
     maxSize: cacheBytes,
     sizeCalculation: ({ value }) => sizeOf(value)
   })
-  const clouds = settings.map((entry) => createCloud(entry, links.get(entry.name), kept))
+  const clouds = settings.map((entry) =>
+    createCloud(entry, links.get(entry.name), { kept, assertActive })
+  )
   const byName = new Map(clouds.map((cloud) => [cloud.name, cloud]))
 
   const get = (name: string) => {
@@ -82,6 +87,9 @@ export function createFarm (
     },
     abort (reason) {
       for (const cloud of clouds) cloud.abort(reason)
+    },
+    abortChanges (reason) {
+      for (const cloud of clouds) cloud.abortChanges(reason)
     }
   }
   return farm

@@ -41,6 +41,7 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   fastify.decorate('dataDirectory', settings.dataDirectory)
   const farm = await connectClouds(fastify, settings, drivers)
   fastify.decorate('farm', farm)
+  fastify.membership.onInactive((reason) => farm.abortChanges(reason))
 
   fastify.decorateRequest('cloud')
   fastify.addHook('onRoute', (route) => {
@@ -104,4 +105,4 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   fastify.addHook('onClose', async () => {
     for (const timer of timers) clearInterval(timer)
   })
-}, { name: 'clouds', dependencies: ['auth', 'call-watchers'] })
+}, { name: 'clouds', dependencies: ['auth', 'call-watchers', 'membership'] })

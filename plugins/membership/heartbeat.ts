@@ -31,8 +31,8 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Writes the heartbeat of this server until `stop`. A failed one is tried again after a moment. Resolves after the first.
- * Throws store_unavailable if that fails.
+ * Writes the heartbeat of this server until `stop`. A failed one is tried again after a moment. Resolves after the
+ * first. Throws store_unavailable if that fails.
  */
 export async function startHeartbeat (options: HeartbeatOptions) {
   const { store, id, version, log, onBeat, onInactive } = options

@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import { sql } from '#kysely'
 import { v7 as uuid } from '#uuid'
 import type { Settings } from '../../config/index.ts'
+import type { ProblemError } from '../../openapi/model/index.ts'
 import { version } from '../../config/version.ts'
 import { storeUnavailable } from '../store/errors.ts'
 import { openPostgres } from '../store/postgres.ts'
@@ -27,8 +28,8 @@ export interface Membership {
   isAlive(id: string | null): Promise<boolean>
   /** Calls the listener after each heartbeat, every 3 s. It must not throw. Never called on SQLite. */
   onBeat(listener: () => void): void
-  /** Calls the listener when this server may no longer change anything. It must not throw. */
-  onInactive(listener: () => void): void
+  /** Calls the listener when this server may no longer change anything, with the reason. It must not throw. */
+  onInactive(listener: (reason: ProblemError) => void): void
 }
 
 const inactive = () =>
@@ -61,7 +62,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   }
   let servers = 1
   const beatListeners: (() => void)[] = []
-  const inactiveListeners: (() => void)[] = []
+  const inactiveListeners: ((reason: ProblemError) => void)[] = []
   const heartbeat = await startHeartbeat({
     store: await openPostgres({
       ...settings.store,
@@ -80,7 +81,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
         {},
         'this server has lost its store: it changes nothing until it reaches it again'
       )
-      for (const listener of inactiveListeners) listener()
+      for (const listener of inactiveListeners) listener(inactive())
     }
   })
   fastify.decorate(

@@ -5,12 +5,15 @@ import { ProblemError } from '../../openapi/model/index.ts'
 import type { CloudHandle } from '../clouds/cloud.ts'
 import type { Farm } from '../clouds/farm.ts'
 import { createFollower } from './follow.ts'
+import type { Ownership } from './ownership.ts'
 import { createPoller } from './poller.ts'
 import { createReconciler } from './reconcile.ts'
-import type { OperationRow, Rows } from './rows.ts'
+import { storeUnavailable } from '../store/errors.ts'
+import { isEnded, type OperationRow, type Rows } from './rows.ts'
 import { createStarter } from './start.ts'
-import { createTracker } from './tracker.ts'
+import type { Tracker } from './tracker.ts'
 import { createTransitions } from './transitions.ts'
+import { createWaits } from './waits.ts'
 
 /** Operations whose step begins in one turn of the event loop. */
 const maxTogether = 50
@@ -18,6 +21,8 @@ const maxTogether = 50
 export interface EngineOptions {
   farm: Farm
   rows: Rows
+  ownership: Pick<Ownership, 'claimOrphans'>
+  tracker: Tracker
   settings: Settings
   log: FastifyBaseLogger
   /** Gets each operation after its end is in the store. Must not throw. */
@@ -26,13 +31,14 @@ export interface EngineOptions {
 
 /**
  * Runs operations: `start` sends the change to the cloud, `follow` watches an accepted change until it ends,
- * `reconcile` finds out what came of a change whose answer was lost. `resume` continues the operations that had not
- * ended when the server stopped.
+ * `reconcile` finds out what came of a change whose answer was lost. `takeOver` continues the operations for which no
+ * server acts.
  */
-export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOptions) {
+export function createEngine (options: EngineOptions) {
+  const { farm, rows, ownership, tracker, settings, log, onEnd } = options
   const { max_hours: maxHours, reconcile_seconds: reconcileSeconds, poll_ms: minInterval } =
     settings.operations
-  const tracker = createTracker()
+  const waits = createWaits({ endedOf: rows.endedOf, log })
 
   /** Takes the next step of the operations that are due at one cloud. */
   const step = async (name: string, ids: readonly string[]) => {
@@ -107,22 +113,26 @@ export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOption
 
     /** Waits until an operation ends, for at most `ms` milliseconds, or until the caller or the server stops. */
     async wait (id: string, ms: number, caller?: AbortSignal) {
-      if (!poller.stopped()) await tracker.wait(id, ms, caller)
+      if (poller.stopped()) return
+      if (tracker.get(id) !== undefined) return tracker.wait(id, ms, caller)
+      const row = await rows.get(id)
+      if (row !== undefined && !isEnded(row)) await waits.wait(id, ms, caller)
     },
 
-    /** Continues every operation that had not ended when the server stopped. */
-    async resume () {
-      for (const row of await rows.unended()) {
-        if (farm.clouds.find(({ name }) => name === row.cloud)?.connection === undefined) {
-          log.warn(
-            { operation: row.id, cloud: row.cloud },
-            'the operation waits: its cloud is not served'
-          )
-          continue
-        }
+    /** Wakes those who wait for an operation that another server has ended. */
+    wake: waits.wake,
+
+    /** Continues every operation for which no living server acts. */
+    async takeOver () {
+      for (const row of await ownership.claimOrphans()) {
         // The server stopped during the call, so it is unknown whether the call reached the cloud.
         tracker.set(row.phase === 'calling' ? { ...row, phase: 'reconciling' } : row)
-        poller.watch(row.id, row.cloud)
+        if (!starter.isUnsent(row.id)) {
+          poller.watch(row.id, row.cloud)
+          continue
+        }
+        const problem = storeUnavailable('The store failed before the change was sent to the cloud')
+        await transitions.end(row.id, 'failed', problem, {}, () => [rows.freeKey(row.id)])
       }
     },
 
@@ -130,6 +140,7 @@ export function createEngine ({ farm, rows, settings, log, onEnd }: EngineOption
     stop () {
       const stopped = poller.stop()
       tracker.wakeAll()
+      waits.stop()
       return stopped
     }
   }

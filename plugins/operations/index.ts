@@ -7,8 +7,10 @@ import { forbidStorage, hasSecrets } from '../http/caching.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor, type Walk } from '../lists/cursor.ts'
 import { durationBuckets } from '../metrics/index.ts'
 import { createEngine, type Engine } from './engine.ts'
+import { createOwnership } from './ownership.ts'
 import { createRows, isEnded, toOperation, type OperationQuery, type OperationRow } from './rows.ts'
 import type { StartedOperation } from './start.ts'
+import { createTracker } from './tracker.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -93,9 +95,19 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const onEnd: EndListener = (row) => {
     for (const listener of endListeners) listener(row)
   }
-  const engine = createEngine({ farm: fastify.farm, rows, settings, log: fastify.log, onEnd })
+  const { farm, store, membership, log } = fastify
+  const tracker = createTracker()
+  const ownership = createOwnership({
+    store,
+    rows,
+    membership,
+    served: new Set(farm.clouds.flatMap(({ name, connection }) => connection ? [name] : [])),
+    isKnown: (id) => tracker.get(id) !== undefined,
+    log
+  })
+  const engine = createEngine({ farm, rows, ownership, tracker, settings, log, onEnd })
 
-  const served = new Set(fastify.farm.clouds.map(({ name }) => name))
+  const served = new Set(farm.clouds.map(({ name }) => name))
 
   /** Whether a caller may see the operations of a cloud. Those of clouds no longer served are for administrators. */
   const maySee = (caller: Caller, cloud: string) =>
@@ -166,7 +178,20 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     return this.code(status).headers(headers).send(body) as never
   })
 
-  fastify.addHook('onReady', () => engine.resume())
+  fastify.addHook('onReady', async () => {
+    await engine.takeOver()
+    await ownership.warnOfOthers()
+  })
+  let takingOver = false
+  membership.onBeat(() => {
+    if (takingOver || fastify.closing) return
+    takingOver = true
+    engine.takeOver()
+      .catch((err: unknown) => log.warn({ err }, 'operations of servers that are gone wait'))
+      .finally(() => {
+        takingOver = false
+      })
+  })
   fastify.addHook('preClose', async () => {
     engine.stop()
   })

@@ -188,6 +188,12 @@ export function createRows (store: Store, server: string, log: Log) {
     store.updateTable('operations')
       .set(namesOf<Tables['operations']>(['status', 'finished_at', 'content', 'exclusive']))
       .where('id', '=', 'id').where('finished_at', 'is', null)
+      .where('server', '=', 'server').where('epoch', '=', 'epoch' as never)
+  )
+  const claim = prepare<'id' | 'server' | 'epoch' | 'content' | 'before'>(
+    store.updateTable('operations')
+      .set(namesOf<Tables['operations']>(['server', 'epoch', 'content']))
+      .where('id', '=', 'id').where('finished_at', 'is', null).where('epoch', '=', 'before' as never)
   )
   const link = prepare<keyof Tables['operation_resources']>(
     store.insertInto('operation_resources')
@@ -235,14 +241,26 @@ export function createRows (store: Store, server: string, log: Log) {
       }
     },
 
-    /** Inserts a row, with other changes of the store. */
+    /**
+     * Inserts a row, with other changes of the store. Throws StoreConflict if an equal change is under way, or if one
+     * of the other changes conflicts.
+     */
     async insert (row: OperationRow, others: readonly StoreChange[] = []) {
       await store.commit([insert(toColumns(row, server)), ...linkResources(row), ...others])
     },
 
-    /** Writes the next state of a row that has not ended, with other changes of the store. */
-    async update (row: OperationRow, before: OperationRow, others: readonly StoreChange[] = []) {
-      await store.commit([update(toColumns(row, server)), ...linkResources(row, before), ...others])
+    /**
+     * Writes the next state of a row, with other changes of the store. Throws StoreConflict if the row has ended in
+     * the store, or if another server than the `owner`, this one by default, has taken it over.
+     */
+    async update (
+      row: OperationRow,
+      before: OperationRow,
+      others: readonly StoreChange[] = [],
+      owner = server
+    ) {
+      const own = { ...update(toColumns(row, owner)), expects: 1 }
+      await store.commit([own, ...linkResources(row, before), ...others])
     },
 
     async get (id: string): Promise<OperationRow | undefined> {
@@ -251,10 +269,48 @@ export function createRows (store: Store, server: string, log: Log) {
       return found === undefined ? undefined : fromColumns(found)
     },
 
-    async unended (): Promise<OperationRow[]> {
-      const rows = await store.selectFrom('operations').selectAll().where('finished_at', 'is', null)
-        .execute()
-      return readRows(rows)
+    /**
+     * Makes this server the one that acts for an operation. Throws StoreConflict if the operation has ended, or if its
+     * epoch is no longer `before`.
+     */
+    async claim (row: OperationRow, before: number) {
+      const statement = claim({ ...toColumns(row, server), before })
+      await store.commit([{ ...statement, expects: 1 }])
+    },
+
+    /** The operations under way on these resources for which other servers act, with the ids of those. */
+    async ofOthers (selves: readonly string[]): Promise<{ row: OperationRow, owner: string }[]> {
+      if (store.kind === 'sqlite' || selves.length === 0) return []
+      const found = await store.selectFrom('operations').selectAll()
+        .where('finished_at', 'is', null).where('server', '!=', server)
+        .where('id', 'in', store.selectFrom('operation_resources').select('operation_id')
+          .where('self', 'in', selves)).execute()
+      return found.map((columns) => ({ row: fromColumns(columns), owner: columns.server! }))
+    },
+
+    /** Frees the Idempotency-Key of an operation that was not sent. */
+    freeKey: (id: string) => store.deleteFrom('idempotency_keys').where('operation_id', '=', id),
+
+    /** Which of these operations have ended. */
+    async endedOf (ids: readonly string[]): Promise<string[]> {
+      const found = await store.selectFrom('operations').select('id').where('id', 'in', ids)
+        .where('finished_at', 'is not', null).execute()
+      return found.map(({ id }) => id)
+    },
+
+    /** Converts rows. Omits damaged ones. */
+    read: readRows,
+
+    /** The same as `findExclusive`, for a store that other servers use too. */
+    async findOfOthers (key: string): Promise<OperationRow | undefined> {
+      return store.kind === 'sqlite' ? undefined : await this.findExclusive(key)
+    },
+
+    /** Finds the operation under way that an equal change joins. */
+    async findExclusive (key: string): Promise<OperationRow | undefined> {
+      const found = await store.selectFrom('operations').selectAll().where('exclusive', '=', key)
+        .executeTakeFirst()
+      return found === undefined ? undefined : fromColumns(found)
     },
 
     async list (query: OperationQuery): Promise<OperationRow[]> {

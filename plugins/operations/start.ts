@@ -6,7 +6,8 @@ import type { CloudCall, CloudHandle } from '../clouds/cloud.ts'
 import { canonicalize, hashText } from '../fingerprint.ts'
 import type { FirstAnswer } from './first-answer.ts'
 import { serviceOf, toResource, toTarget } from './resources.ts'
-import type { OperationRow, Rows } from './rows.ts'
+import { StoreConflict } from '../store/errors.ts'
+import { exclusiveKey, type OperationRow, type Rows } from './rows.ts'
 import type { Tracker } from './tracker.ts'
 import type { Transitions } from './transitions.ts'
 
@@ -43,12 +44,29 @@ export interface StarterOptions {
   onEnd: (row: OperationRow) => void
 }
 
+/** How often an operation is inserted that meets an equal one which has ended by then. */
+const maxInserts = 3
+
+/** Milliseconds after which a commit whose answer was lost is either seen in the store or was not made. */
+const maxUnsent = 600_000
+
 const hashOf = (input: object) => hashText(canonicalize(input))
 
 /** Starts operations: writes the operation, then sends the change to the cloud once. */
 export function createStarter ({ rows, tracker, transitions, log, onEnd }: StarterOptions) {
   /** Rows that are being inserted. Equal requests join an operation only after it is in the store. */
   const inserting = new Map<string, Promise<void>>()
+  /**
+   * Operations of which it is unknown whether they are in the store, with the time of the monotonic clock. Their
+   * changes were not sent.
+   */
+  const unsent = new Map<string, number>()
+
+  const noteUnsent = (id: string) => {
+    const now = performance.now()
+    for (const [other, since] of unsent) { if (now - since > maxUnsent) unsent.delete(other) }
+    unsent.set(id, now)
+  }
 
   const insert = async (row: OperationRow, first?: FirstAnswer) => {
     tracker.set(row)
@@ -59,9 +77,44 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
       if (first !== undefined) first.isClaimed = true
     } catch (error) {
       tracker.remove(row.id)
+      if (!(error instanceof StoreConflict)) noteUnsent(row.id)
       throw error
     } finally {
       inserting.delete(row.id)
+    }
+  }
+
+  /** Returns an operation under way for an equal request. Throws operation_in_progress if its input is another. */
+  const toJoined = (row: OperationRow, kind: string, input: object) => {
+    if (row.input_hash === undefined || row.input_hash === hashOf(input)) return row
+    throw new ProblemError(
+      'operation_in_progress',
+      `The operation ${row.id} runs ${kind} with another input`,
+      {
+        operation: `/api/v2/operations/${row.id}`,
+        retry_after: 1
+      }
+    )
+  }
+
+  /**
+   * Inserts the operation of a request. Returns the row; or the operation under way that the request joins, which
+   * another server may have started at the same moment.
+   */
+  const insertOrJoin = async (cloud: CloudHandle, request: ChangeRequest) => {
+    for (let attempt = 1; ; attempt++) {
+      const row = createRow(cloud, request)
+      try {
+        await insert(row, request.first)
+        return { row, isJoined: false }
+      } catch (error) {
+        const isEqual = error instanceof StoreConflict && request.exclusive === true
+        if (!isEqual || attempt === maxInserts) throw error
+        const other = await rows.findExclusive(exclusiveKey(row.kind, row.target!.self))
+        // It may have ended meanwhile.
+        if (other === undefined) continue
+        return { row: toJoined(other, request.kind, request.input), isJoined: true }
+      }
     }
   }
 
@@ -148,19 +201,18 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
       target: ResourceRef,
       input: object
     ): Promise<OperationRow | undefined> {
-      const row = tracker.find(kind, toTarget(cloud, target).self)
-      if (row === undefined) return undefined
-      await inserting.get(row.id)
-      if (row.input_hash === undefined || row.input_hash === hashOf(input)) return row
-      throw new ProblemError(
-        'operation_in_progress',
-        `The operation ${row.id} runs ${kind} with another input`,
-        {
-          operation: `/api/v2/operations/${row.id}`,
-          retry_after: 1
-        }
-      )
+      const { self } = toTarget(cloud, target)
+      const own = tracker.find(kind, self)
+      if (own !== undefined) {
+        await inserting.get(own.id)
+        return toJoined(own, kind, input)
+      }
+      const other = await rows.findOfOthers(exclusiveKey(kind, self))
+      return other === undefined ? undefined : toJoined(other, kind, input)
     },
+
+    /** Whether the change of an operation was not sent, because the store may not have accepted the operation. */
+    isUnsent: (id: string) => unsent.has(id),
 
     /** Starts an operation. Resolves when the cloud has accepted the change, or when its outcome is unknown. */
     async start (
@@ -168,9 +220,8 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
       run: CloudCall<Change>,
       cloud: CloudHandle
     ): Promise<StartedOperation> {
-      const row = createRow(cloud, request)
-      await insert(row, request.first)
-      return send(row, run, cloud, request.first)
+      const { row, isJoined } = await insertOrJoin(cloud, request)
+      return isJoined ? { row } : send(row, run, cloud, request.first)
     },
 
     /** Records an operation that has nothing to do, because the resource is in the end state already. */

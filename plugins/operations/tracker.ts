@@ -1,4 +1,5 @@
 import type { OperationRow } from './rows.ts'
+import { createWaiters } from './waiters.ts'
 
 /** The operations that have not ended, in memory, and who waits for their end. */
 export interface Tracker {
@@ -37,11 +38,7 @@ const keyOf = ({ kind, target }: OperationRow) => `${kind} ${target?.self ?? ''}
 export function createTracker (): Tracker {
   const entries = new Map<string, Entry>()
   const idsByTarget = new Map<string, Set<string>>()
-  const waiters = new Map<string, Set<() => void>>()
-
-  const wake = (id: string) => {
-    for (const resolve of [...waiters.get(id) ?? []]) resolve()
-  }
+  const waiters = createWaiters()
 
   const hide = (id: string) => {
     const entry = entries.get(id)
@@ -68,7 +65,7 @@ export function createTracker (): Tracker {
     remove (id) {
       hide(id)
       entries.delete(id)
-      wake(id)
+      waiters.wake(id)
     },
     find (kind, target) {
       const [id] = idsByTarget.get(`${kind} ${target}`) ?? []
@@ -77,23 +74,8 @@ export function createTracker (): Tracker {
     sinceCreated: (id) => performance.now() - (entries.get(id)?.created ?? 0),
     sinceSent: (id) => performance.now() - (entries.get(id)?.sent ?? 0),
     async wait (id, ms, caller) {
-      if (!entries.has(id) || ms <= 0 || caller?.aborted === true) return
-      await new Promise<void>((resolve) => {
-        const set = waiters.get(id) ?? new Set()
-        const end = () => {
-          clearTimeout(timer)
-          caller?.removeEventListener('abort', end)
-          set.delete(end)
-          if (set.size === 0) waiters.delete(id)
-          resolve()
-        }
-        const timer = setTimeout(end, ms)
-        caller?.addEventListener('abort', end, { once: true })
-        waiters.set(id, set.add(end))
-      })
+      if (entries.has(id)) await waiters.wait(id, ms, caller)
     },
-    wakeAll () {
-      for (const id of [...waiters.keys()]) wake(id)
-    }
+    wakeAll: waiters.wakeAll
   }
 }

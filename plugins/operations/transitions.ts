@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Change } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type OperationStatus } from '../../openapi/model/index.ts'
 import type { Farm } from '../clouds/farm.ts'
-import { writeUntilDone } from '../store/index.ts'
+import { StoreConflict, writeUntilDone } from '../store/index.ts'
 import type { StoreChange } from '../store/tables.ts'
 import type { FirstAnswer } from './first-answer.ts'
 import type { Poller } from './poller.ts'
@@ -19,6 +19,8 @@ export interface TransitionsOptions {
   onEnd: (row: OperationRow) => void
 }
 
+const notCancelled = 'an operation of another server could not be cancelled'
+
 /**
  * The steps in the life of an operation. Memory follows the store: a step is written first, then shown. If the store
  * fails, the step is retried in the background until it is written; a restart finds the step before it in the store.
@@ -30,8 +32,22 @@ export function createTransitions (
   const touch = (row: OperationRow) => farm.get(row.cloud).freshness.touch(serviceOf(row))
 
   /**
+   * Gives up an operation for which another server acts, or which another has ended. Returns true if the step itself is
+   * in the store, because only the answer to its commit was lost.
+   */
+  const isWritten = async ({ id, epoch, finished_at: end }: OperationRow) => {
+    const stored = await rows.get(id)
+    if (end !== null && stored?.finished_at === end && stored.epoch === epoch) return true
+    poller.forget(id)
+    tracker.remove(id)
+    log.warn({ operation: id }, 'another server has taken the operation over')
+    return false
+  }
+
+  /**
    * Writes changes of an operation, then shows them. Returns the row that is in the store then; undefined if the store
-   * failed. Never throws. `withStep` returns other changes for the same commit; they are not tried again.
+   * failed, or if another server acts for the operation. Never throws. `withStep` returns other changes for the same
+   * commit; they are not tried again.
    */
   const record = async (
     id: string,
@@ -43,7 +59,12 @@ export function createTransitions (
       const row = tracker.get(id)
       if (row === undefined) return undefined
       const next = { ...row, ...changes }
-      await rows.update(next, row, others(next))
+      try {
+        await rows.update(next, row, others(next))
+      } catch (error) {
+        if (!(error instanceof StoreConflict)) throw error
+        if (!await isWritten(next)) return undefined
+      }
       tracker.set(next)
       onWritten(next)
       return next
@@ -98,9 +119,30 @@ export function createTransitions (
     const others = tracker.values().filter((row) =>
       row.id !== id && row.phase !== 'calling' && isDestroyed(row)
     )
-    for (const other of others) {
-      const detail = 'The resource was destroyed before the operation ended'
-      await end(other.id, 'cancelled', new ProblemError('resource_not_found', detail))
+    const destroyedFirst = () =>
+      new ProblemError(
+        'resource_not_found',
+        'The resource was destroyed before the operation ended'
+      )
+    for (const other of others) await end(other.id, 'cancelled', destroyedFirst())
+    const ofOthers = await rows.ofOthers([...destroyed]).catch((err: unknown) => {
+      log.warn({ err, operation: id }, notCancelled)
+      return []
+    })
+    for (const { row, owner } of ofOthers) {
+      if (row.phase === 'calling') continue
+      const cancelled: OperationRow = {
+        ...row,
+        status: 'cancelled',
+        phase: null,
+        finished_at: new Date().toISOString(),
+        error: toProblem(destroyedFirst()),
+        input: null
+      }
+      await rows.update(cancelled, row, [], owner).catch((err: unknown) => {
+        // It has ended meanwhile, or its own server finds the resource destroyed.
+        if (!(err instanceof StoreConflict)) log.warn({ err, operation: row.id }, notCancelled)
+      })
     }
   }
 

@@ -91,7 +91,10 @@ export async function connectionOptions (
 }
 
 /** Opens a store on PostgreSQL. Makes no connection before the first query. */
-export async function openPostgres (settings: PostgresSettings, url = settings.url): Promise<Store> {
+export async function openPostgres (
+  settings: PostgresSettings,
+  url = settings.url
+): Promise<Store> {
   const { default: { Pool } } = await import('pg')
   const place = describeUrl(url)
   const pool = new Pool({ ...await connectionOptions(url, settings), max: settings.pool_size })

@@ -153,6 +153,7 @@ export function createClient (
     })
     const { sdk, client } = await loaded
     call.signal.throwIfAborted()
+    if (!read) call.assertActive?.()
     const Command = (sdk as Record<string, unknown>)[`${action}Command`] as CommandClass
     // A copy, because the middleware identifies a call by its input object.
     const command = new Command({ ...input })
