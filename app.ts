@@ -16,6 +16,7 @@ import compression from './plugins/http/compression.ts'
 import connections, { type ConnectionLimits } from './plugins/http/connections.ts'
 import cors from './plugins/http/cors.ts'
 import errors from './plugins/errors.ts'
+import events from './plugins/events/index.ts'
 import etags from './plugins/http/etags.ts'
 import expiry from './plugins/assignments/expiry.ts'
 import health from './plugins/health.ts'
@@ -98,6 +99,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(membership, options)
   app.register(jobs, options)
   app.register(purge, options)
+  app.register(events, options)
   app.register(failures, options)
   app.register(auth, options)
   app.register(callerLimits, options)

@@ -220,6 +220,46 @@ export const ServerSettings = Type.Object({
         'operation, to at most 10 seconds.'
     })
   }, { additionalProperties: false, default: {} }),
+  events: Type.Object({
+    keep_hours: Type.Number({
+      minimum: 0.001,
+      maximum: 8760,
+      default: 24,
+      description: 'Hours to keep events, so that a client can continue where its stream has ended.'
+    }),
+    heartbeat_seconds: Type.Number({
+      minimum: 0.01,
+      maximum: 50,
+      default: 15,
+      description: 'Seconds between two signs of life on a stream of events.'
+    }),
+    streams: Type.Integer({
+      minimum: 0,
+      maximum: 100_000,
+      default: 2000,
+      description: 'Maximum number of streams of events of one server process.'
+    }),
+    streams_per_caller: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      default: 100,
+      description: 'The same for each caller, if the settings have `auth`.'
+    }),
+    slow_seconds: Type.Number({
+      minimum: 0.01,
+      maximum: 600,
+      default: 30,
+      description: 'Seconds after which a stream ends whose client reads nothing.'
+    }),
+    watch_seconds: Type.Number({
+      minimum: 0.01,
+      maximum: 3600,
+      default: 10,
+      description:
+        'Seconds between two looks for changes that were made outside of this server, at clouds whose events ' +
+        'somebody reads.'
+    })
+  }, { additionalProperties: false, default: {} }),
   v1: Type.Object({
     enabled: Type.Boolean({
       default: true,

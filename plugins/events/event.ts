@@ -34,6 +34,8 @@ export interface StoredEvent extends Omit<NewEvent, 'type'> {
   time: string
   /** The server process that wrote it; null for a command. */
   server: string | null
+  /** Characters of the content in the store. */
+  size: number
 }
 
 export const isInternal = ({ type }: Pick<StoredEvent, 'type'>) => type.startsWith('internal.')

@@ -1,4 +1,5 @@
-import { sql, type Kysely, type Migration } from '#kysely'
+import { randomUUID } from 'node:crypto'
+import { PostgresAdapter, sql, type Kysely, type Migration } from '#kysely'
 import type { Tables } from './tables.ts'
 
 /** Uses only portable column types, so that other SQL databases can have the same schema. Times are RFC 3339 in UTC. */
@@ -235,6 +236,44 @@ const servers: Migration = {
   }
 }
 
+/** The number of the transaction that writes a row, in 64 bits. */
+const currentTransaction = sql`(pg_current_xact_id()::text::bigint)`
+
+/**
+ * Events, in the order in which they were committed: by the transaction and the number of the row on PostgreSQL, by the
+ * number of the row on SQLite, which has one writer. `cloud_states` has the state of each cloud that was reported last.
+ */
+const events: Migration = {
+  async up (db: Kysely<unknown>) {
+    const isPostgres = db.getExecutor().adapter instanceof PostgresAdapter
+    const table = db.schema.createTable('events')
+    const numbered = isPostgres
+      ? table
+        .addColumn('xid', 'bigint', (column) => column.notNull().defaultTo(currentTransaction))
+        .addColumn('seq', 'bigint', (column) => column.notNull().generatedByDefaultAsIdentity())
+        .addPrimaryKeyConstraint('events_order', ['xid', 'seq'] as never[])
+      : table
+        .addColumn('xid', 'integer', (column) => column.notNull().defaultTo(0))
+        .addColumn('seq', 'integer', (column) => column.primaryKey().autoIncrement())
+    await numbered
+      .addColumn('id', 'varchar(36)', (column) => column.notNull().unique())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .addColumn('type', 'varchar(64)', (column) => column.notNull())
+      .addColumn('cloud', 'varchar(63)')
+      .addColumn('resource', 'text')
+      .addColumn('server', 'varchar(36)')
+      .addColumn('content', 'text', (column) => column.notNull())
+      .execute()
+    await db.schema.createTable('cloud_states')
+      .addColumn('cloud', 'varchar(63)', (column) => column.primaryKey())
+      .addColumn('state', 'varchar(16)', (column) => column.notNull())
+      .execute()
+    // A position in the events of another store must not be taken for one of this store.
+    await (db as Kysely<Pick<Tables, 'store_info'>>).insertInto('store_info')
+      .values({ name: 'id', value: randomUUID() }).execute()
+  }
+}
+
 /**
  * The migrations in their order. A migration must leave a store with which the version before can still serve and
  * start, so that servers can be upgraded one by one; a migration that cannot do that sets `compatible_since` in
@@ -249,5 +288,6 @@ export const migrations: Record<string, Migration> = {
   '0006-audit': audit,
   '0007-sign-ins': signIns,
   '0008-assignments': assignments,
-  '0009-servers': servers
+  '0009-servers': servers,
+  '0010-events': events
 }

@@ -2,7 +2,14 @@ import type pg from 'pg'
 import { Kysely, PostgresDialect, type PostgresPoolClient } from '#kysely'
 import type { PostgresSettings } from '../../config/index.ts'
 import { StoreConflict, storeUnavailable } from './errors.ts'
-import { toStatement, type Store, type StoreChange, type Tables } from './tables.ts'
+import {
+  createEventBell,
+  toStatement,
+  type CommitStatement,
+  type Store,
+  type StoreChange,
+  type Tables
+} from './tables.ts'
 
 /** The host, port and database of a URL, without the user and the password. */
 export function describeUrl (url: string): string {
@@ -127,11 +134,10 @@ export async function openPostgres (
     return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release(broken) }
   }
 
-  const run = async (changes: readonly StoreChange[]) => {
+  const run = async (statements: readonly CommitStatement[]) => {
     const client = await connect()
     let broken = false
     try {
-      const statements = changes.map(toStatement)
       const sent = [
         client.query(begin),
         ...statements.map(({ sql, parameters }) => client.query(sql, [...parameters]))
@@ -162,12 +168,16 @@ export async function openPostgres (
       pool: { connect: async () => wrap(await connect()), end: () => pool.end() }
     })
   })
+  const { onEvent, ring } = createEventBell()
   return Object.assign(kysely, {
     kind: 'postgres' as const,
+    onEvent,
     async commit (changes: readonly StoreChange[]) {
+      const statements = changes.map(toStatement)
       for (let attempt = 1; ; attempt++) {
         try {
-          return await run(changes)
+          await run(statements)
+          return ring(statements)
         } catch (error) {
           if (attempt === 3 || !isCollision(error)) throw translate(error, place)
         }

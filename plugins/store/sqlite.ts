@@ -5,7 +5,13 @@ import type { StatementError } from './database.ts'
 import { StoreConflict, storeUnavailable } from './errors.ts'
 import { openLink, type Link } from './link.ts'
 import { createDialect } from './sqlite-dialect.ts'
-import { toStatement, type Store, type StoreChange, type Tables } from './tables.ts'
+import {
+  createEventBell,
+  toStatement,
+  type Store,
+  type StoreChange,
+  type Tables
+} from './tables.ts'
 
 /** SQLite's result codes (sqlite.org/rescode.html) that the operator can act on, with the next step. */
 const hints: ReadonlyArray<readonly [RegExp, string]> = [
@@ -70,8 +76,10 @@ export async function openSqlite (file: string): Promise<Store> {
   const link = await openFile(file)
   const translate = createTranslation(file)
   const { dialect, gate } = createDialect(link, translate)
+  const { onEvent, ring } = createEventBell()
   return Object.assign(new Kysely<Tables>({ dialect }), {
     kind: 'sqlite' as const,
+    onEvent,
     async commit (changes: readonly StoreChange[]) {
       const statements = changes.map(toStatement)
       for (let open = gate.closed(); open !== undefined; open = gate.closed()) await open
@@ -80,6 +88,7 @@ export async function openSqlite (file: string): Promise<Store> {
       } catch (error) {
         throw translate(error)
       }
+      ring(statements)
     }
   })
 }

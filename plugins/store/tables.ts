@@ -1,4 +1,4 @@
-import type { Compilable, Kysely } from '#kysely'
+import type { Compilable, Generated, Kysely } from '#kysely'
 import type { Statement } from './database.ts'
 
 /** The tables of the store. Times are RFC 3339 in UTC. */
@@ -107,7 +107,29 @@ export interface Tables {
    * servers differ.
    */
   servers: { id: string, name: string, version: string, heartbeat_at: number }
-  /** `compatible_since`: the migration from which on a version can use the store. */
+  /**
+   * What has happened, in the order of commits: (xid, seq). On PostgreSQL, rows are in their place only when no
+   * transaction before them is open. See plugins/events/log.ts.
+   */
+  events: {
+    xid: Generated<number>
+    seq: Generated<number>
+    id: string
+    created_at: string
+    type: string
+    cloud: string | null
+    resource: string | null
+    /** The server process that wrote the event. */
+    server: string | null
+    /** JSON. */
+    content: string
+  }
+  /** The state of each cloud that the last event reported: up or down. */
+  cloud_states: { cloud: string, state: string }
+  /**
+   * `compatible_since`: the migration from which on a version can use the store. `id`: a new one for each store.
+   * `events_floor`: the position of the newest event that was removed.
+   */
   store_info: { name: string, value: string }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
@@ -119,6 +141,8 @@ export type IdempotencyKey = Pick<Tables['idempotency_keys'], 'caller' | 'key'>
 /** A statement in a commit. If it changes another number of rows than it expects, the whole commit is undone. */
 export interface CommitStatement extends Statement {
   expects?: number | undefined
+  /** Whether it inserts an event. */
+  isEvent?: boolean
 }
 
 /** A change of the store: a query of Kysely, or a statement whose text is compiled already. */
@@ -140,4 +164,20 @@ export interface Store extends Kysely<Tables> {
    * `transaction()` of SQLite cannot share.
    */
   commit(changes: readonly StoreChange[]): Promise<void>
+  /** Calls the listener after each commit that has inserted an event. The listener must not throw. */
+  onEvent(listener: () => void): void
+}
+
+/** Creates the listeners of a store, and the function that calls them after a commit. */
+export function createEventBell () {
+  const listeners: (() => void)[] = []
+  return {
+    onEvent (listener: () => void) {
+      listeners.push(listener)
+    },
+    ring (statements: readonly CommitStatement[]) {
+      if (!statements.some(({ isEvent }) => isEvent === true)) return
+      for (const listener of listeners) listener()
+    }
+  }
 }
