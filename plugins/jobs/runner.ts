@@ -182,8 +182,9 @@ export function createRunner ({ queue, kinds, isActive, log }: RunnerOptions) {
     lookAt (at: number) {
       // The clock may have been set, so that the next look is overdue.
       if (at >= nextLook && nextLook > Date.now()) return
-      if (isLooking) nextLook = at
-      else sleepUntil(at)
+      const next = Math.min(at, nextLook)
+      if (isLooking) nextLook = next
+      else sleepUntil(next)
     },
     /** Takes no more jobs, and aborts those that run. */
     stop () {

@@ -186,6 +186,15 @@ export function testJobs (openPlace: () => Promise<Place>) {
     t.pass('it ran three times')
   })
 
+  t.test('recurring work that begins later does not delay what is due at the start', async (t) => {
+    const { record } = await start(t, (jobs, record) => {
+      jobs.every('now', 60, async () => record.add('now', null))
+      jobs.every('later', 60, async () => record.add('later', null), { firstIn: 60 })
+    })
+    await record.count(1)
+    t.match(record.runs, [{ key: 'now' }])
+  })
+
   t.test('a server that stops aborts its jobs and waits for their end', async (t) => {
     let ended = false
     const { app, jobs, record } = await start(t, (jobs, record) => jobs.work('long', async ({ key, signal }) => {
