@@ -59,6 +59,8 @@ export interface AppOptions {
   connections?: Partial<ConnectionLimits>
   /** A log with a line for each request, beside the server's own. */
   accessLog?: AccessLog
+  /** Resolves to the metrics of all processes of the server; by default those of this one. */
+  readMetrics?: (() => Promise<string>) | undefined
 }
 
 /** Composes the server from its plugins, drivers and routes. */
@@ -117,7 +119,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(lists)
   app.register(actions)
   app.register(nodes)
-  app.register(metricsExporter, options)
+  app.register(metricsExporter, { settings, readMetrics: appOptions.readMetrics })
   app.register(expiry, options)
   app.register(sweep, options)
   app.register(health)

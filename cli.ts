@@ -8,14 +8,21 @@ import { version } from './config/version.ts'
 import { readLogTargets } from './logs.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
-import { serve } from './server.ts'
+import { runStoreCommand } from './store-commands.ts'
+import { readPlace } from './worker.ts'
 
 const help = `orchestrator ${version}: one REST API over many clouds
 
   orchestrator [serve]   serve the API (npm start does the same)
   orchestrator check     check the settings and every cloud; exits with 0 if all are well, otherwise with 1
   orchestrator backup FILE
-                         copy the store to a new file, also while the server runs
+                         copy the store to a new file, also while the server runs (SQLite; PostgreSQL has pg_dump)
+  orchestrator store migrate [--url URL]
+                         give the store the schema of this version, as serve does at its start; --url is PostgreSQL
+                         itself, if the settings name a pooler such as pgbouncer
+  orchestrator store copy --from STORE --to STORE
+                         copy all that a store keeps to an empty one while no server runs; STORE is the path of a SQLite
+                         file or postgres://user@host:5432/database, with the password in PGPASSWORD
   orchestrator keys create NAME --grant LEVEL:CLOUD[,CLOUD...] [--expires 90d]
                          create a key and print it; LEVEL is read, operate, manage or admin, and a * in CLOUD matches
                          any text. Repeat --grant for more. The settings need \`auth\` for keys to be checked
@@ -38,10 +45,12 @@ const help = `orchestrator ${version}: one REST API over many clouds
   --access-log-format FORMAT
                          combined, as Apache and nginx write it (the default), or json
   --error-log FILE       serve: write the server's log, lines of JSON, to FILE; - is stderr. Default: stdout
+  --workers N            serve: use N processes, which share the port. Needs a store on PostgreSQL
   -h, --help             print this help
   -v, --version          print the version
 
-The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS and STORE_FILE override the settings of the server.
+The environment variables PORT, HOST, LOG_LEVEL, LOG_REQUESTS, STORE_FILE and DATABASE_URL override the settings of the
+server.
 SIGHUP opens the files of the logs again, so that logrotate can rename them.`
 
 const print = (message: string) => {
@@ -67,10 +76,14 @@ function readArguments () {
       config: { type: 'string', short: 'c' },
       'error-log': { type: 'string' },
       expires: { type: 'string' },
+      from: { type: 'string' },
       grant: { type: 'string', multiple: true },
+      to: { type: 'string' },
+      url: { type: 'string' },
       with: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean', short: 'v' }
+      version: { type: 'boolean', short: 'v' },
+      workers: { type: 'string' }
     }
   })
 }
@@ -87,6 +100,7 @@ async function main () {
     install: [1],
     'new-driver': [1],
     keys: [0, 1, 2],
+    store: [1],
     users: [0, 1, 2]
   }
   if (operands[command]?.includes(others.length) !== true) {
@@ -95,15 +109,16 @@ async function main () {
       return fail(`convert needs the name of one settings file.\n\n${help}`)
     }
     if (command === 'new-driver') return fail(`new-driver needs one name.\n\n${help}`)
+    if (command === 'store') return fail(`store needs migrate or copy.\n\n${help}`)
     if (command === 'install') return fail(`install needs the name of one driver.\n\n${help}`)
     return fail(`Unknown command "${[command, ...others].join(' ')}".\n\n${help}`)
   }
 
   const logs = readLogTargets(values)
-  const logOptions = ['access-log', 'access-log-format', 'error-log'] as const
-  const logOption = logOptions.find((name) => values[name] !== undefined)
-  if (logOption !== undefined && command !== 'serve') {
-    return fail(`--${logOption} is an option of serve.\n\n${help}`)
+  const serveOptions = ['access-log', 'access-log-format', 'error-log', 'workers'] as const
+  const serveOption = serveOptions.find((name) => values[name] !== undefined)
+  if (serveOption !== undefined && command !== 'serve') {
+    return fail(`--${serveOption} is an option of serve.\n\n${help}`)
   }
   if (command === 'new-driver') {
     const folder = createDriverPackage(others[0]!, process.cwd())
@@ -115,13 +130,23 @@ async function main () {
     return print([...notes.map((note) => `# ${note}`), stringify(settings).trimEnd()].join('\n'))
   }
 
-  const { settings, drivers } = await loadServer({
-    config: values.config,
-    env: process.env,
-    cwd: process.cwd()
-  })
+  const load = () =>
+    loadServer({ config: values.config, env: process.env, cwd: process.cwd() })
+  if (command === 'store') {
+    const readSettings = async () => (await load()).settings
+    return print(await runStoreCommand(readSettings, others[0]!, values))
+  }
+
+  const { settings, drivers } = await load()
   if (command === 'serve') {
-    await serve({ settings, drivers, logs })
+    const place = readPlace(process.env)
+    if (place === undefined && values.workers !== undefined) {
+      const { supervise } = await import('./workers.ts')
+      return supervise({ settings, count: Number(values.workers), logs })
+    }
+    // The primary process of workers does not need it.
+    const { serve } = await import('./server.ts')
+    await serve({ settings, drivers, logs, place })
     return
   }
 
@@ -156,7 +181,7 @@ function messageOf (error: unknown) {
     return `The port is in use by another process (${message}); set PORT, or port in the settings`
   }
   if (code?.startsWith('ERR_PARSE_ARGS') === true) return `${message}\n\n${help}`
-  return /^The (store|key|user|password|log)/.test(message) ? message : stack ?? message
+  return /^The (store|key|user|password|log|number)/.test(message) ? message : stack ?? message
 }
 
 try {

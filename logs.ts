@@ -1,4 +1,6 @@
 import type { Writable } from 'node:stream'
+import Fastify, { type FastifyBaseLogger } from 'fastify'
+import type { Settings } from './config/index.ts'
 import type { AccessLog } from './plugins/access-log/index.ts'
 import { accessFormats, type AccessFormat } from './plugins/access-log/format.ts'
 import { openLogFile, type LogFile } from './plugins/access-log/file.ts'
@@ -45,6 +47,18 @@ export function readLogTargets (options: LogOptions): LogTargets {
   }
   return { access, accessFormat: format, error }
 }
+
+/** The options of the server's log. The stream is that of `openLogs`. */
+export const loggerOptions = ({ log_level: level }: Settings, stream: Logs['stream']) => ({
+  level,
+  ...(stream && { stream }),
+  // The server never logs headers and bodies. This removes them from errors that contain a request or a token.
+  redact: { paths: ['*.headers', '*.authorization', '*.token', '*.password'], remove: true }
+})
+
+/** Creates the log of a process that serves no requests. Its lines are those of the server's log. */
+export const createLogger = (settings: Settings, stream: Logs['stream']): FastifyBaseLogger =>
+  Fastify({ logger: loggerOptions(settings, stream) }).log
 
 /** Opens the logs. `report` receives the failures of the access log. Throws an Error if a file cannot be opened. */
 export async function openLogs (

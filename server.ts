@@ -3,15 +3,18 @@ import type { FastifyInstance } from 'fastify'
 import { createApp } from './app.ts'
 import type { Settings } from './config/index.ts'
 import type { DriverPlugin } from './drivers/driver.ts'
-import { openLogs, type LogTargets } from './logs.ts'
+import { loggerOptions, openLogs, type LogTargets } from './logs.ts'
 import admin from './plugins/admin.ts'
 import { banner } from './terminal.ts'
+import { connectToPrimary, settingsOfWorker, type WorkerPlace } from './worker.ts'
 
 export interface ServerOptions {
   settings: Settings
   drivers: ReadonlyMap<string, DriverPlugin>
   /** By default the server logs to stdout, requests included. */
   logs?: LogTargets
+  /** The place of this process among the workers of a server; undefined if it is the server. */
+  place?: WorkerPlace | undefined
 }
 
 /**
@@ -19,19 +22,19 @@ export interface ServerOptions {
  * of its logs again.
  */
 export async function serve (options: ServerOptions): Promise<FastifyInstance> {
-  const { settings, drivers, logs = { accessFormat: 'combined' } } = options
+  const { drivers, logs = { accessFormat: 'combined' }, place } = options
+  const settings = place === undefined
+    ? options.settings
+    : settingsOfWorker(options.settings, place)
+  const primary = place === undefined ? undefined : connectToPrimary()
   const { stream, access, files } = await openLogs(logs, (message) => app.log.error(message))
   const app: FastifyInstance = createApp({
     // A request is a line of one log.
     settings: access === undefined ? settings : { ...settings, log_requests: false },
     drivers,
     accessLog: access,
-    logger: {
-      level: settings.log_level,
-      ...(stream && { stream }),
-      // The server never logs headers and bodies. This removes them from errors that contain a request or a token.
-      redact: { paths: ['*.headers', '*.authorization', '*.token', '*.password'], remove: true }
-    }
+    readMetrics: primary?.scrape,
+    logger: loggerOptions(settings, stream)
   })
   app.register(admin, { settings })
   // SIGHUP opens the files of the logs and of the audit again.
@@ -44,10 +47,16 @@ export async function serve (options: ServerOptions): Promise<FastifyInstance> {
         file.reopen()
       }))
   }
+  let isClosing = false
   const grace = closeWithGrace({ delay: 5000, skip }, async ({ err }) => {
+    isClosing = true
     if (err !== undefined) app.log.fatal({ err }, 'the server ends because of an error')
     await app.close()
     await Promise.all(files.map((file) => file.close()))
+  })
+  primary?.onClose(() => {
+    // A signal to all processes has reached this worker as well.
+    if (!isClosing) grace.close()
   })
   app.addHook('onClose', async () => {
     grace.uninstall()
@@ -58,7 +67,8 @@ export async function serve (options: ServerOptions): Promise<FastifyInstance> {
     port: settings.port,
     listenTextResolver: (address) => `listening on ${address}`
   })
-  // With --access-log -, stdout has lines of requests only.
-  if (logs.access !== '-') process.stdout.write(banner(settings, address, process.stdout))
+  primary?.listen(address, app.metricsRegistry)
+  // With --access-log -, stdout has lines of requests only. The primary process prints for its workers.
+  if (primary === undefined && logs.access !== '-') process.stdout.write(banner(settings, address, process.stdout))
   return app
 }

@@ -213,7 +213,10 @@ t.test('a refusal of the cloud costs two commits with a key: the operation, and 
   const commits = t.capture(app.store, 'commit', app.store.commit.bind(app.store))
   for (const value of ['a', 'b']) {
     t.equal((await create(api, value)).headers['idempotency-replayed'], undefined)
-    t.equal(commits().length, 2)
+    // A cloud that no longer answers is an event of its own.
+    const ofOperations = commits().filter(({ args: [changes] }) =>
+      changes.some((change: object) => 'sql' in change && /operations/.test(String(change.sql))))
+    t.equal(ofOperations.length, 2)
   }
   t.equal((await create(api, 'a')).headers['idempotency-replayed'], 'true')
   t.equal((await create(api, 'b')).status, 202, 'a key is free again after a refusal that may pass')

@@ -6,6 +6,8 @@ import { selectOperations, type OperationQuery } from '../plugins/operations/row
 import { migrations } from '../plugins/store/migrations.ts'
 import type { Tables } from '../plugins/store/index.ts'
 import { build, dummy, makeDirectory } from './helper/app.ts'
+import { planOf } from './helper/store.ts'
+import { sqliteOnly } from './not-on-postgres.ts'
 
 const day = (i: number) => `2026-01-${String(i).padStart(2, '0')}T12:00:00.000Z`
 
@@ -61,10 +63,6 @@ t.test('the operations of a node are filtered by their time too', async (t) => {
 
 t.test('a list of operations reads an index in its order, and neither the whole table nor a sort', async (t) => {
   const { app: { store } } = await build(t)
-  const planOf = async (query: Omit<OperationQuery, 'limit'>) => {
-    const rows = await selectOperations(store, { limit: 101, ...query }).explain(undefined, sql`query plan`)
-    return rows.map(({ detail }) => detail as string).join('; ')
-  }
   const range = { createdAfter: day(1), createdBefore: day(2) }
   const after = { created_at: day(3), id: 'x' }
   const plans: [string, Omit<OperationQuery, 'limit'>, RegExp][] = [
@@ -77,10 +75,19 @@ t.test('a list of operations reads an index in its order, and neither the whole 
     ['a status', { statuses: ['failed'] }, /operations_by_status \(status=\?\)$/],
     ['a cloud', { clouds: ['default'] }, /operations_by_cloud \(cloud=\?\)$/]
   ]
-  for (const [name, query, plan] of plans) t.match(await planOf(query), plan, name)
+  for (const [name, query, expected] of plans) {
+    const plan = await planOf(store, selectOperations(store, { limit: 101, ...query }))
+    if (store.kind === 'sqlite') {
+      t.match(plan, expected, name)
+      continue
+    }
+    const [index] = /operations_[a-z_]+/.exec(expected.source)!
+    t.match(plan, new RegExp(`^Limit .*Index Scan( Backward)? using ${index} on operations`), name)
+    t.notMatch(plan, /Sort|Seq Scan/, name)
+  }
 })
 
-t.test('a store of the version before gets the indexes, and keeps its operations', async (t) => {
+t.test('a store of the version before gets the indexes, and keeps its operations', sqliteOnly.earlierVersion, async (t) => {
   const directory = makeDirectory(t)
   const file = path.join(directory, 'old.db')
   const database = new Database(file) as unknown as SqliteDatabase

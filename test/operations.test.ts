@@ -9,6 +9,7 @@ import { ProblemError } from '../openapi/model/index.ts'
 import { judgeChange, judgeLostChange, type ResourceStatus } from '../plugins/operations/outcome.ts'
 import type { Api } from './helper/api.ts'
 import { build, dummy } from './helper/app.ts'
+import { sqliteOnly } from './not-on-postgres.ts'
 
 const nodes = '/api/v2/clouds/default/nodes'
 const input = (fields: object = {}) => ({ name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small', ...fields })
@@ -373,7 +374,7 @@ t.test(
   }
 )
 
-t.test('many operations on one cloud end by lists, not by a call for each', async (t) => {
+t.test('many operations on one cloud end by lists, not by a call for each', sqliteOnly.commitsTogether, async (t) => {
   const { api } = await build(t, one({ delay: 3600, page_size: 3, faults: [{ on: 'nodes.get', kind: 'error' }] }))
   const started = await Promise.all(Array.from({ length: 8 }, () => create(api)))
   // All come to their end at the same moment: the last few would be asked for one by one.

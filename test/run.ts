@@ -3,22 +3,27 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { foldersNotOnPostgres, notOnPostgres } from './not-on-postgres.ts'
 
 /**
  * Runs compiled test files and prints what fails:
  *
- *     node dist/test/run.js [--jobs N] [--timeout SECONDS] [--lint] [FILE or FOLDER ...]
+ *     node dist/test/run.js [--jobs N] [--timeout SECONDS] [--lint] [--postgres] [FILE or FOLDER ...]
  *
- * Without a file it runs all of test/ except test/labs. It does what tap's own command does, without the loader for
- * coverage that costs a second of CPU for each file. A named file has a process of its own. A run of all files shares
- * processes among the short ones, since the start of a process costs about a second of CPU.
+ * Without a file it runs all of test/ except test/labs. With --postgres it starts a cluster of PostgreSQL, on which the
+ * tests have their stores; without a file it then runs all that depends on the store, and test/labs/postgres.
+ *
+ * It does what tap's own command does, without the loader for coverage that costs a second of CPU for each file. A
+ * named file has a process of its own. A run of all files shares processes among the short ones, since the start of a
+ * process costs about a second of CPU.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     jobs: { type: 'string', default: String(availableParallelism() * 2) },
     timeout: { type: 'string', default: '300' },
-    lint: { type: 'boolean', default: false }
+    lint: { type: 'boolean', default: false },
+    postgres: { type: 'boolean', default: false }
   }
 })
 const jobs = Number(values.jobs)
@@ -79,11 +84,23 @@ const sharedJob = (sources: readonly string[]): Job => ({
 
 function selectTests (): Job[] {
   if (positionals.length > 0) return positionals.flatMap(findTests).map(testJob)
-  const files = findTests('test').filter((file) => !file.startsWith('test/labs/'))
+  const all = findTests('test').filter((file) => !file.startsWith('test/labs/'))
+  const files = values.postgres ? all.filter(dependsOnStore) : all
   const short = files.filter((file) => !slowest.includes(file))
   const shares = Array.from({ length: sharedProcesses }, (_, share) =>
     short.filter((_file, index) => index % sharedProcesses === share))
-  return [...slowest.filter((file) => files.includes(file)).map(testJob), ...shares.map(sharedJob)]
+  const labs = values.postgres ? findTests('test/labs/postgres') : []
+  const alone = [...slowest.filter((file) => files.includes(file)), ...labs]
+  return [...alone.map(testJob), ...shares.map(sharedJob)]
+}
+
+const dependsOnStore = (file: string) =>
+  !(file in notOnPostgres) && !Object.keys(foldersNotOnPostgres).some((folder) => file.startsWith(folder))
+
+/** Starts the cluster of the tests. Returns the environment of their processes, and a function that ends it. */
+async function startCluster () {
+  const { startTestCluster } = await import('./labs/postgres/test-cluster.ts')
+  return startTestCluster()
 }
 
 const lintJob: Job = { name: 'npm run lint', files: 0, command: 'npm', args: ['run', '--silent', 'lint'] }
@@ -92,7 +109,7 @@ const lintJob: Job = { name: 'npm run lint', files: 0, command: 'npm', args: ['r
 async function run (job: Job): Promise<Result> {
   const started = performance.now()
   const limit = timeoutSeconds * (job.files > 1 ? 3 : 1)
-  const env = { ...process.env, ...job.env, TAP: '1', TAP_TIMEOUT: String(limit) }
+  const env = { ...process.env, ...cluster?.env, ...job.env, TAP: '1', TAP_TIMEOUT: String(limit) }
   const child = spawn(job.command, job.args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const chunks: string[] = []
   for (const stream of [child.stdout, child.stderr]) { stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text)) }
@@ -131,6 +148,7 @@ const countPassed = (output: string) =>
   output.split('\n').filter((line) => /^\s*ok \d+/.test(line) && !/# time=/.test(line)).length
 
 const started = performance.now()
+const cluster = values.postgres ? await startCluster() : undefined
 const queue = [...values.lint ? [lintJob] : [], ...selectTests()]
 const results: Result[] = []
 
@@ -142,7 +160,11 @@ async function work () {
   }
 }
 
-await Promise.all(Array.from({ length: jobs }, work))
+try {
+  await Promise.all(Array.from({ length: jobs }, work))
+} finally {
+  await cluster?.end()
+}
 
 const failed = results.filter(({ passed }) => !passed)
 for (const { name, command, output } of failed) {

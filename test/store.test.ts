@@ -1,15 +1,10 @@
-import { sql } from '#kysely'
 import t from 'tap'
 import { build, dummy } from './helper/app.ts'
-
-type App = Awaited<ReturnType<typeof build>>['app']
+import { setReadOnly } from './helper/store.ts'
 
 const nodes = '/api/v2/clouds/default/nodes'
 const input = { name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small' }
 const wait = { prefer: 'wait=20' }
-
-/** Makes every write to the store fail, as on a file system that is read-only. SQLite itself refuses them. */
-const setReadOnly = (app: App, on: boolean) => sql.raw(`pragma query_only = ${on ? 1 : 0}`).execute(app.store)
 
 /** Repeats a read until it fits. */
 async function until<T> (read: () => Promise<T>, fits: (value: T) => boolean): Promise<T> {
@@ -22,8 +17,9 @@ async function until<T> (read: () => Promise<T>, fits: (value: T) => boolean): P
 }
 
 t.test('a change that cannot be recorded is not sent: 503 store_unavailable, while reads go on', async (t) => {
-  const { app, api } = await build(t)
-  await setReadOnly(app, true)
+  const server = await build(t)
+  const { api } = server
+  await setReadOnly(server, true)
   const refused = await api.post(nodes, input)
   t.match(refused, { status: 503, body: { code: 'store_unavailable', retryable: true } })
   t.match(refused.headers['retry-after'], /^\d+$/, 'it says when to come back')
@@ -36,7 +32,7 @@ t.test('a change that cannot be recorded is not sent: 503 store_unavailable, whi
   t.match(await api.get('/health/ready'), { status: 503, body: { code: 'store_unavailable' } })
   t.match(await api.get('/health/live'), { status: 200 })
 
-  await setReadOnly(app, false)
+  await setReadOnly(server, false)
   t.match(await api.get('/health/ready'), { status: 200 }, 'it recovers by itself')
   t.match(await api.post(nodes, input, { 'idempotency-key': 'k1', ...wait }), { status: 200, body: { status: 'succeeded' } })
   t.equal((await api.get(nodes)).body.total, 1)
@@ -45,16 +41,17 @@ t.test('a change that cannot be recorded is not sent: 503 store_unavailable, whi
 t.test('an end that could not be recorded does not answer for a later action that was never sent', async (t) => {
   const lines: string[] = []
   const logger = { level: 'warn', stream: { write (line: string) { lines.push(line) } } }
-  const { app, api } = await build(t, { clouds: { default: dummy({ delays: { stop: 0.05 } }) }, logger })
+  const server = await build(t, { clouds: { default: dummy({ delays: { stop: 1 } }) }, logger })
+  const { api } = server
   const { body: { resource: { self } } } = await api.post(nodes, input, wait)
   const stop = await api.post(`${self}/actions/stop`, {})
   t.equal(stop.status, 202)
-  await setReadOnly(app, true)
+  await setReadOnly(server, true)
   await until(() => api.get(self), ({ body }) => body.state === 'stopped')
   // The log shows that the server has tried to record the end, and failed.
   await until(async () => lines, (all) => all.some((line) => line.includes(stop.body.id)))
   t.match(await api.get(stop.body.self), { body: { status: 'running', finished_at: null } }, 'memory follows the store')
-  await setReadOnly(app, false)
+  await setReadOnly(server, false)
   t.match(await api.get(`${stop.body.self}?wait=20`), { body: { status: 'succeeded' } }, 'the end is recorded in the end')
 
   t.match(await api.post(`${self}/actions/start`, {}, wait), { body: { status: 'succeeded' } })
@@ -65,14 +62,15 @@ t.test('an end that could not be recorded does not answer for a later action tha
 })
 
 t.test('a create that the cloud has accepted is followed although the store failed in between', async (t) => {
-  const { app, api } = await build(t, { clouds: { default: dummy({ latency: 0.2 }) } })
+  const server = await build(t, { clouds: { default: dummy({ latency: 0.2 }) } })
+  const { api } = server
   const creating = api.post(nodes, input, { 'idempotency-key': 'once' })
   await until(() => api.get('/api/v2/operations'), ({ body }) => body.items.length === 1)
-  await setReadOnly(app, true)
+  await setReadOnly(server, true)
   const created = await creating
   t.match(created, { status: 202, body: { status: 'pending', phase: 'calling' } }, 'the answer is what is recorded')
   t.match(await api.post(nodes, input, { 'idempotency-key': 'once' }), { status: 409 }, 'the key is still taken')
-  await setReadOnly(app, false)
+  await setReadOnly(server, false)
   t.match(await api.get(`${created.body.self}?wait=20`), { body: { status: 'succeeded' } })
   const replay = await until(() => api.post(nodes, input, { 'idempotency-key': 'once' }), ({ status }) => status !== 409)
   t.equal(replay.body.id, created.body.id, 'the same key is the same create')
@@ -80,14 +78,15 @@ t.test('a create that the cloud has accepted is followed although the store fail
 })
 
 t.test('a direct create is not made twice when its answer could not be kept', async (t) => {
-  const { app, api } = await build(t, { clouds: { default: dummy({ latency: 0.2 }) } })
+  const server = await build(t, { clouds: { default: dummy({ latency: 0.2 }) } })
+  const { app, api } = server
   const headers = { 'idempotency-key': 'pair' }
   const creating = api.post('/api/v2/clouds/default/networks', { name: 'mine' }, headers)
   const keys = () => app.store.selectFrom('idempotency_keys').select('key').execute()
   await until(keys, (rows) => rows.length === 1)
-  await setReadOnly(app, true)
+  await setReadOnly(server, true)
   t.equal((await creating).status, 201)
-  await setReadOnly(app, false)
+  await setReadOnly(server, false)
   const send = () => api.post('/api/v2/clouds/default/networks', { name: 'mine' }, headers)
   t.match(await until(send, ({ status }) => status !== 409), { status: 201, headers: { 'idempotency-replayed': 'true' } })
   t.equal((await api.get('/api/v2/clouds/default/networks?name=mine')).body.items.length, 1)

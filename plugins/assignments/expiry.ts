@@ -74,11 +74,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   }
 
   /** Records a failure. The assignment stays, and its expiry is tried again. */
-  const fail = async (
-    { id, attempts }: AssignmentRow,
-    problem: Problem,
-    operation: string | null
-  ) => {
+  const fail = async (row: AssignmentRow, problem: Problem, operation: string | null) => {
+    const { id, attempts } = row
     log.warn(
       { assignment: id, operation, code: problem.code },
       'the expiry of an assignment failed; it is tried again'
@@ -89,7 +86,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       problem,
       operation_id: operation,
       next_attempt_at: new Date(Date.now() + pause).toISOString()
-    })
+    }, row)
   }
 
   const find = async (operation: string): Promise<Operation | undefined> => {
@@ -170,10 +167,12 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       )
     }
     const operationId = row.problem === null ? row.operation_id ?? uuid() : uuid()
-    const recorded = await registry.change(row.id, { operation_id: operationId, problem: null })
+    const change = { operation_id: operationId, problem: null }
+    const recorded = await registry.change(row.id, change, row)
     if (recorded === undefined) return
-    const ended = await waitForEnd(await start(recorded, action, caller, operationId), signal)
-    if (ended !== undefined) await conclude(recorded, ended, action)
+    const started = await start(recorded, action, caller, operationId)
+    const ended = await waitForEnd(started, signal)
+    if (ended !== undefined) await conclude({ ...recorded, operation_id: started }, ended, action)
   }
 
   const expire = async (row: AssignmentRow, signal: AbortSignal) => {

@@ -129,15 +129,14 @@ const includes = (values: readonly string[] | undefined, value: string) =>
   values === undefined || values.includes(value)
 
 export default fp(async (fastify) => {
-  const { auth, farm, store, log } = fastify
-  const registry = await openRegistry(store)
+  const { auth, events, farm, store, log } = fastify
+  let isClosed = false
+  fastify.addHook('onClose', async () => {
+    isClosed = true
+  })
+  const registry = await openRegistry({ store, events, log, isClosed: () => isClosed })
   const served = new Set(farm.clouds.map(({ name }) => name))
   // No answer that was kept before shows a node without its assignment.
-  registry.onChange((cloud) => {
-    if (served.has(cloud)) farm.get(cloud).freshness.touch('nodes')
-  })
-
-  // Kept answers show the assignments of before.
   registry.onChange((cloud) => {
     if (served.has(cloud)) farm.get(cloud).freshness.touch('nodes')
   })
@@ -281,4 +280,4 @@ export default fp(async (fastify) => {
         show(cloud, [await forgetIfGone(cloud, id, read)], caller)[0]!
     } satisfies Assignments
   )
-}, { name: 'assignments', dependencies: ['auth', 'clouds', 'store'] })
+}, { name: 'assignments', dependencies: ['auth', 'clouds', 'events', 'store'] })

@@ -9,6 +9,7 @@ import type {
 import type { IssuerSettings, Settings } from '../../config/index.ts'
 import type { ProblemError } from '../../openapi/model/index.ts'
 import { createAnonymous, localCaller, type Caller } from './caller.ts'
+import { changedCredential } from './changed.ts'
 import { createKeyCheck } from './key-check.ts'
 import { createKeys, looksLikeKey, type Keys } from './keys.ts'
 import { actionsOf, levelOf, type Action } from './levels.ts'
@@ -71,7 +72,12 @@ async function loadTokenCheck (
 export default fp(async (fastify, { settings: { auth } }: { settings: Settings }) => {
   const refusals = createRefusals()
   const actions = new Map<string, Action>()
-  const keyCheck = createKeyCheck(fastify.store, fastify.log)
+  const { events } = fastify
+  const keyCheck = createKeyCheck(fastify.store, fastify.log, events.isCurrent)
+  events.onSeen((event) => {
+    const { key } = changedCredential(event) ?? {}
+    if (key !== undefined) keyCheck.revoke(key)
+  })
   const keys = createKeys(fastify.store, keyCheck.revoke)
   const tokenListeners: ((caller: Caller) => void)[] = []
   const common = {
@@ -165,4 +171,4 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
       }
   fastify.addHook('onRequest', authenticateAt('onRequest'))
   fastify.addHook('preValidation', authenticateAt('preValidation'))
-}, { name: 'auth', dependencies: ['store'] })
+}, { name: 'auth', dependencies: ['store', 'events'] })

@@ -5,7 +5,7 @@ import { createCaller, type Caller } from './caller.ts'
 import { grantsOf, hashKey, isKey } from './keys.ts'
 
 const second = 1000
-/** Milliseconds for which a key is known without another look into the store. This server forgets a revoked key. */
+/** Milliseconds for which a key is known without another look into the store, as long as revocations are seen. */
 const freshMs = 10 * second
 /** Milliseconds for which a known key may still read while the store fails. */
 const graceMs = 300 * second
@@ -62,8 +62,15 @@ export interface KeyCheck {
   revoke(id: string): void
 }
 
-/** Checks keys by the hashes in the store. The look-up is by hash, so its time tells nothing about other keys. */
-export function createKeyCheck (store: Store, log: FastifyBaseLogger): KeyCheck {
+/**
+ * Checks keys by the hashes in the store. The look-up is by hash, so its time tells nothing about other keys.
+ * `isCurrent` tells whether the revocations of other servers are seen.
+ */
+export function createKeyCheck (
+  store: Store,
+  log: FastifyBaseLogger,
+  isCurrent = () => true
+): KeyCheck {
   const known = new Map<string, Known>()
   const hashes = new Map<string, string>()
   /** Keys whose row may have been read before it was deleted. */
@@ -142,7 +149,7 @@ export function createKeyCheck (store: Store, log: FastifyBaseLogger): KeyCheck 
       if (!isKey(key)) throw invalid()
       const hash = hashKey(key)
       const entry = known.get(hash)
-      return entry !== undefined && Date.now() - entry.checkedAt < freshMs
+      return entry !== undefined && Date.now() - entry.checkedAt < freshMs && isCurrent()
         ? accept(entry)
         : check(hash)
     }

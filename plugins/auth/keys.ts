@@ -10,6 +10,7 @@ import {
 } from '../../openapi/model/index.ts'
 import { hashText } from '../fingerprint.ts'
 import type { Store, Tables } from '../store/tables.ts'
+import { createCredentialChanges } from './changed.ts'
 
 /** The keys in the store. A store that the server does not use may be changed by commands as well. */
 export interface Keys {
@@ -64,6 +65,7 @@ function toExpiry (time: string | undefined) {
 
 /** Reads and writes the keys of a store. `onRevoked` gets the id of a key after it was deleted. */
 export function createKeys (store: Store, onRevoked: (id: string) => void = () => {}): Keys {
+  const credentialChanges = createCredentialChanges(store)
   const select = () => store.selectFrom('api_keys').selectAll()
   const notFound = (key: string) =>
     new ProblemError('resource_not_found', `No key has the id or name "${key}"`, {
@@ -111,7 +113,10 @@ export function createKeys (store: Store, onRevoked: (id: string) => void = () =
       )
         .executeTakeFirst()
       if (row === undefined) throw notFound(idOrName.slice(0, 64))
-      await store.deleteFrom('api_keys').where('id', '=', row.id).execute()
+      await store.commit([
+        store.deleteFrom('api_keys').where('id', '=', row.id),
+        ...credentialChanges({ key: row.id })
+      ])
       onRevoked(row.id)
       return toKey(row)
     }

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { v7 as uuid } from '#uuid'
 import { ProblemError } from '../../openapi/model/index.ts'
 import { hashText } from '../fingerprint.ts'
+import type { Events } from '../events/index.ts'
 import type { Store } from '../store/tables.ts'
 import { createCaller, type Caller } from './caller.ts'
+import { changedCredential } from './changed.ts'
 import { grantsOf } from './keys.ts'
 import { createUsers } from './users.ts'
 
@@ -29,9 +31,19 @@ const invalid = () =>
   })
 
 /** Reads and writes the sign-ins of a store. A sign-in ends with its time, with its user, or with its password. */
-export function createSignIns (store: Store, minutes: number): SignIns {
+export function createSignIns (
+  store: Store,
+  minutes: number,
+  { isCurrent, onSeen }: Pick<Events, 'isCurrent' | 'onSeen'>
+): SignIns {
   const users = createUsers(store)
   const known = new Map<string, { caller: Caller, checkedAt: number }>()
+
+  onSeen((event) => {
+    const { user } = changedCredential(event) ?? {}
+    if (user === undefined) return
+    for (const [hash, { caller }] of known) if (caller.id === user) known.delete(hash)
+  })
 
   const read = async (hash: string): Promise<Caller> => {
     const row = await store.selectFrom('sign_ins').innerJoin(
@@ -90,7 +102,8 @@ export function createSignIns (store: Store, minutes: number): SignIns {
       if (!pattern.test(token)) throw invalid()
       const hash = hashText(token)
       const entry = known.get(hash)
-      const isFresh = entry !== undefined && Date.now() - entry.checkedAt < freshMs
+      const isFresh = entry !== undefined && Date.now() - entry.checkedAt < freshMs &&
+        isCurrent()
       if (isFresh && entry.caller.expiresAt! > Date.now()) return entry.caller
       known.delete(hash)
       const caller = await read(hash)

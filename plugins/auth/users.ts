@@ -2,6 +2,7 @@ import { v7 as uuid } from '#uuid'
 import { ProblemError, type Grant } from '../../openapi/model/index.ts'
 import type { Store, Tables } from '../store/tables.ts'
 import { createCaller, type Caller } from './caller.ts'
+import { createCredentialChanges } from './changed.ts'
 import { grantsOf } from './keys.ts'
 import { hashPassword, isPassword } from './passwords.ts'
 
@@ -34,6 +35,7 @@ const toUser = (row: Tables['users']): User => ({
 
 /** Reads and writes the users of a store. */
 export function createUsers (store: Store): Users {
+  const credentialChanges = createCredentialChanges(store)
   const find = async (name: string) =>
     store.selectFrom('users').selectAll().where('name', '=', name).executeTakeFirst()
 
@@ -73,13 +75,19 @@ export function createUsers (store: Store): Users {
     async setPassword (name, password) {
       const row = await get(name)
       const hashed = await hashPassword(password)
-      await store.updateTable('users').set({ password: hashed }).where('id', '=', row.id).execute()
+      await store.commit([
+        store.updateTable('users').set({ password: hashed }).where('id', '=', row.id),
+        ...credentialChanges({ user: row.id })
+      ])
       return toUser(row)
     },
 
     async remove (name) {
       const row = await get(name)
-      await store.deleteFrom('users').where('id', '=', row.id).execute()
+      await store.commit([
+        store.deleteFrom('users').where('id', '=', row.id),
+        ...credentialChanges({ user: row.id })
+      ])
       return toUser(row)
     },
 

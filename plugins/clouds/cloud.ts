@@ -72,6 +72,9 @@ export interface Cloud {
   handle(context: CallContext): CloudHandle
   /** Checks the health now. Concurrent checks share one call. Never throws. */
   check(context: CallContext): Promise<Health>
+  /** Drops all answers that are kept, here and on other servers. */
+  reset(): void
+  watch(watcher: CloudWatcher): void
   /** Ends all calls under way, and all later ones, with this reason. */
   abort(reason: ProblemError): void
   /** Ends the changes under way with this reason. What they have sent is unknown. */
@@ -80,12 +83,21 @@ export interface Cloud {
 
 const unseen: Health = { status: 'unknown', checked_at: null, elapsed_ms: null, problem: null }
 
+/** Sees what a cloud does, for other servers and for clients. Its methods must not throw. */
+export interface CloudWatcher {
+  /** A service was changed directly, without an operation; null: anything may have changed. */
+  onChange(service: ServiceName | null): void
+  /** The cloud was seen for the first time, no longer answers, or answers again. */
+  onHealth(health: Health): void
+}
+
 /** The ways to call a cloud, which its handles share. */
 interface Line {
   call<T>(to: Connection, context: CallContext, run: CloudCall<T>): Promise<T>
   change<T>(to: Connection, context: CallContext, run: CloudCall<T>): Promise<T>
   read<T extends object>(read: Read<T>, context: CallContext): Promise<Answer<T>>
   freshness: Freshness
+  onChange: CloudWatcher['onChange']
 }
 
 /** Items of a list that are masked in one turn of the event loop. */
@@ -127,13 +139,15 @@ class Handle implements CloudHandle {
   }
 
   async change<T> (service: ServiceName, run: CloudCall<T>) {
-    const { freshness } = this.#line
+    const { freshness, onChange } = this.#line
     freshness.touch(service)
     try {
       return await this.#line.change(this.connection, this.#context, run)
     } finally {
       // A read that began during the change may show the state before it.
       freshness.touch(service)
+      // The steps of operations are events of their own.
+      if (this.#context.operation === undefined) onChange(service)
     }
   }
 
@@ -169,6 +183,17 @@ export function createCloud (
     : connection === undefined
       ? { ...unseen, status: 'disabled' }
       : unseen
+  const watchers: CloudWatcher[] = []
+  const onChange: CloudWatcher['onChange'] = (service) => {
+    for (const watcher of watchers) watcher.onChange(service)
+  }
+  const isDown = ({ status }: Health) => status === 'down'
+  const setHealth = (next: Health) => {
+    const isNews = health.status === 'unknown' || isDown(health) !== isDown(next)
+    health = next
+    if (isNews) for (const watcher of watchers) watcher.onHealth(next)
+    return next
+  }
   let aborted: ProblemError | undefined
   let runningCheck: Promise<Health> | undefined
   const secrets = connection === undefined ? undefined : secretsOf.get(connection)
@@ -207,8 +232,8 @@ export function createCloud (
     try {
       if (to.prepare !== undefined) await to.prepare(open)
       const result = await run(to, open)
-      if (health.status === 'down') {
-        health = { ...unseen, status: 'up', checked_at: new Date().toISOString() }
+      if (isDown(health)) {
+        setHealth({ ...unseen, status: 'up', checked_at: new Date().toISOString() })
       }
       const masking = maskResult(result)
       if (masking !== undefined) await masking
@@ -217,7 +242,7 @@ export function createCloud (
       secrets?.maskError(error)
       const problem = showActions(nameCloud(error, to), rankIn(context))
       if (problem.code === 'provider_unavailable' || problem.code === 'provider_auth_failed') {
-        health = toDown(problem)
+        setHealth(toDown(problem))
       }
       throw problem
     } finally {
@@ -251,16 +276,15 @@ export function createCloud (
     try {
       const failure = await call(to, context, (_, open) => to.check(open)) ?? null
       secrets?.maskError(failure)
-      health = {
+      return setHealth({
         status: failure === null ? 'up' : 'degraded',
         checked_at: new Date().toISOString(),
         elapsed_ms: elapsed(),
         problem: failure && toProblem(nameCloud(failure, to))
-      }
+      })
     } catch (error) {
-      health = { ...toDown(error as ProblemError), elapsed_ms: elapsed() }
+      return setHealth({ ...toDown(error as ProblemError), elapsed_ms: elapsed() })
     }
-    return health
   }
 
   const freshness = createFreshness()
@@ -283,7 +307,7 @@ export function createCloud (
       throw showActions(error, rank)
     }
   }
-  const line: Line = { call, change, read, freshness }
+  const line: Line = { call, change, read, freshness, onChange }
 
   return {
     name,
@@ -293,6 +317,13 @@ export function createCloud (
     freshness,
     get health () {
       return health
+    },
+    reset () {
+      freshness.reset()
+      onChange(null)
+    },
+    watch (watcher) {
+      watchers.push(watcher)
     },
     handle (context) {
       if (failure !== undefined) throw failure

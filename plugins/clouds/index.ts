@@ -6,6 +6,7 @@ import { ProblemError } from '../../openapi/model/index.ts'
 import type { Cloud, CloudHandle } from './cloud.ts'
 import { connectClouds } from './connect.ts'
 import { contextOf } from './context.ts'
+import { shareClouds } from './events.ts'
 import type { Farm } from './farm.ts'
 
 declare module 'fastify' {
@@ -41,6 +42,7 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   fastify.decorate('dataDirectory', settings.dataDirectory)
   const farm = await connectClouds(fastify, settings, drivers)
   fastify.decorate('farm', farm)
+  await shareClouds(fastify)
   fastify.membership.onInactive((reason) => farm.abortChanges(reason))
 
   fastify.decorateRequest('cloud')

@@ -18,8 +18,14 @@ declare module 'fastify' {
   }
 }
 
+export interface ExporterOptions {
+  settings: Settings
+  /** Resolves to the metrics of this server's processes; by default those of this one. */
+  readMetrics?: (() => Promise<string>) | undefined
+}
+
 /** Serves `/metrics` on a listener of its own, and adds the metrics whose values are read at each scrape. */
-export default fp(async (fastify, { settings }: { settings: Settings }) => {
+export default fp(async (fastify, { settings, readMetrics }: ExporterOptions) => {
   const { metricsRegistry: registry, metrics, farm, operations } = fastify
   let address: string | undefined
   fastify.decorate('metricsAddress', { getter: () => address })
@@ -50,7 +56,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   metrics.gauge({
     name: 'cloud_up',
     help: '1 if the cloud was up when the server last saw it, otherwise 0.',
-    labels: ['cloud']
+    labels: ['cloud'],
+    aggregator: 'min'
   }, () =>
     farm.clouds
       .filter(({ health: { status } }) => status !== 'disabled' && status !== 'unknown')
@@ -79,7 +86,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   metrics.gauge({
     name: 'operations_oldest_age_seconds',
     help: 'Age of the oldest operation that has not ended.',
-    labels
+    labels,
+    aggregator: 'max'
   }, readOperations((ages) => Math.max(...ages)))
 
   const listener: FastifyInstance = Fastify({ ...listenerOptions(settings), logger: false })
@@ -93,7 +101,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   else requireAdmin(listener, fastify.auth)
   listener.get(
     '/metrics',
-    async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics())
+    async (_request, reply) => {
+      const text = await (readMetrics ?? (() => registry.metrics()))()
+      return reply.type(registry.contentType).send(text)
+    }
   )
 
   // An error, such as a port that is in use, ends the start.

@@ -25,8 +25,11 @@ export interface Metrics {
   counter(options: MetricOptions): (labels: Labels, amount?: number) => void
   /** Returns a function that records a value. `buckets` are the upper bounds. */
   histogram(options: MetricOptions & { buckets: number[] }): (labels: Labels, value: number) => void
-  /** Reads the values of a gauge at each scrape. */
-  gauge(options: MetricOptions, read: () => Iterable<Sample>): void
+  /**
+   * Reads the values of a gauge at each scrape. `aggregator` makes one value of those of several workers; by default
+   * their sum.
+   */
+  gauge(options: MetricOptions & { aggregator?: 'max' | 'min' }, read: () => Iterable<Sample>): void
 }
 
 /** The metrics of a server whose settings have no `metrics`. */
@@ -62,9 +65,10 @@ export async function createMetrics (): Promise<{ metrics: Metrics, registry: Re
       const histogram = new Histogram({ ...complete(options), buckets })
       return (labels, value) => histogram.observe(labels, value)
     },
-    gauge (options, read) {
+    gauge ({ aggregator, ...options }, read) {
       const gauge = new Gauge({
         ...complete(options),
+        ...aggregator && { aggregator },
         collect () {
           gauge.reset()
           for (const { labels, value } of read()) gauge.set(labels, value)

@@ -107,6 +107,10 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   })
   const engine = createEngine({ farm, rows, ownership, tracker, settings, log, onEnd })
 
+  fastify.events.onSeen(({ type, content }) => {
+    if (type === 'operation.ended') engine.wake((content as OperationRow).id)
+  })
+
   const served = new Set(farm.clouds.map(({ name }) => name))
 
   /** Whether a caller may see the operations of a cloud. Those of clouds no longer served are for administrators. */

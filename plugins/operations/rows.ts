@@ -13,10 +13,12 @@ import {
 } from '../../openapi/model/index.ts'
 import { showActions } from '../auth/actions-shown.ts'
 import { identityOf, type Caller } from '../auth/caller.ts'
+import { createEventWriter } from '../events/writer.ts'
 import type { Store, Tables } from '../store/index.ts'
 import { newestFirst, type NewestFirst } from '../store/newest-first.ts'
 import { namesOf, prepare } from '../store/prepared.ts'
 import type { StoreChange } from '../store/tables.ts'
+import { operationEvents } from './events.ts'
 
 /** An operation in the store. */
 export interface OperationRow {
@@ -182,6 +184,7 @@ export function createRows (store: Store, server: string, log: Log) {
       }
     })
 
+  const writeEvents = createEventWriter(store, server)
   const insert = prepare(store.insertInto('operations').values(namesOf<Tables['operations']>(columnNames)))
   // Only what changes: SQLite writes each index again that has a column of the list.
   const update = prepare(
@@ -246,7 +249,13 @@ export function createRows (store: Store, server: string, log: Log) {
      * of the other changes conflicts.
      */
     async insert (row: OperationRow, others: readonly StoreChange[] = []) {
-      await store.commit([insert(toColumns(row, server)), ...linkResources(row), ...others])
+      const events = writeEvents(operationEvents(row))
+      await store.commit([
+        insert(toColumns(row, server)),
+        ...linkResources(row),
+        ...others,
+        ...events
+      ])
     },
 
     /**
@@ -260,7 +269,8 @@ export function createRows (store: Store, server: string, log: Log) {
       owner = server
     ) {
       const own = { ...update(toColumns(row, owner)), expects: 1 }
-      await store.commit([own, ...linkResources(row, before), ...others])
+      const events = writeEvents(operationEvents(row, before))
+      await store.commit([own, ...linkResources(row, before), ...others, ...events])
     },
 
     async get (id: string): Promise<OperationRow | undefined> {

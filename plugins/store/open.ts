@@ -22,19 +22,19 @@ async function executedMigrations (store: Store): Promise<string[]> {
 }
 
 /**
- * Returns whether a store needs migrations of this version. Throws an Error if a later version has changed it so that
+ * Returns the migrations of this version that a store needs. Throws an Error if a later version has changed it so that
  * this version cannot use it.
  */
-async function needsMigration (store: Store, place: string, migrations: Migrations) {
+async function pendingMigrations (store: Store, place: string, migrations: Migrations) {
   const executed = await executedMigrations(store)
   const [later] = executed.filter((name) => !(name in migrations))
-  if (later === undefined) return executed.length < Object.keys(migrations).length
+  if (later === undefined) return Object.keys(migrations).slice(executed.length)
   const since = executed.includes('0009-servers')
     ? await store.selectFrom('store_info').select('value').where('name', '=', 'compatible_since')
       .executeTakeFirst()
     : undefined
   // Only what a later version has changed since this migration keeps it from serving.
-  if (since !== undefined && since.value in migrations) return false
+  if (since !== undefined && since.value in migrations) return []
   throw new Error(
     `The store ${place} was changed by a later version of this server (${later}). Start that version, ` +
       'or restore the backup that was made before the upgrade'
@@ -48,6 +48,9 @@ async function runMigrations (store: Store, place: string, migrations: Migration
   throw new Error(`The store ${place} cannot be migrated: ${explain(error as Error)}`)
 }
 
+/** Seconds for one statement of a migration, such as the index of a large table. */
+const migrationTimeout = 3600
+
 /**
  * Migrates a store on PostgreSQL by a connection of its own, since migrations hold a lock that a pooler would lose.
  * Throws an Error if there is only a pooler.
@@ -60,7 +63,8 @@ async function migrateDirectly (settings: PostgresSettings, place: string, migra
         '`orchestrator store migrate --url URL` with the URL of PostgreSQL itself'
     )
   }
-  const store = await openPostgres({ ...settings, pool_size: 1 }, direct ?? settings.url)
+  const options = { ...settings, pool_size: 1, statement_timeout: migrationTimeout }
+  const store = await openPostgres(options, direct ?? settings.url)
   try {
     await runMigrations(store, place, migrations)
   } finally {
@@ -72,26 +76,50 @@ async function migrateDirectly (settings: PostgresSettings, place: string, migra
 export const placeOf = (settings: StoreSettings) =>
   settings.url === undefined ? settings.file : describeUrl(settings.url)
 
-/**
- * Opens the store and migrates its schema. Throws an Error if it cannot be used, if another server uses the file, or if
- * a later version has changed it.
- */
-export async function openStore (
+export interface OpenedStore {
+  store: Store
+  /** The migrations of this version that the store needs, or needed before `migrate`. */
+  pending: readonly string[]
+}
+
+async function open (
   settings: StoreSettings,
-  migrations: Migrations = ownMigrations
-): Promise<Store> {
+  migrations: Migrations,
+  migrate: boolean
+): Promise<OpenedStore> {
   const place = placeOf(settings)
   const store = settings.url === undefined
     ? await openSqlite(settings.file)
     : await openPostgres(settings)
   try {
-    if (!await needsMigration(store, place, migrations)) return store
+    const pending = await pendingMigrations(store, place, migrations)
+    if (pending.length === 0 || !migrate) return { store, pending }
     if (settings.url === undefined) await runMigrations(store, place, migrations)
     else await migrateDirectly(settings, place, migrations)
-    return store
+    return { store, pending }
   } catch (error) {
     await store.destroy()
     if ((error as ProblemError).code === undefined) throw error
     throw new Error(explain(error as Error), { cause: error })
   }
+}
+
+/**
+ * Opens the store and migrates its schema. Throws an Error if it cannot be used, if another server uses the file, or if
+ * a later version has changed it.
+ */
+export const openStore = async (
+  settings: StoreSettings,
+  migrations: Migrations = ownMigrations
+): Promise<Store> => (await open(settings, migrations, true)).store
+
+/** Opens the store as it is. Throws as `openStore` does. */
+export const openUnmigrated = (settings: StoreSettings): Promise<OpenedStore> =>
+  open(settings, ownMigrations, false)
+
+/** Migrates the schema of a store. Returns the names of the migrations. Throws as `openStore` does. */
+export async function migrateStore (settings: StoreSettings): Promise<readonly string[]> {
+  const { store, pending } = await open(settings, ownMigrations, true)
+  await store.destroy()
+  return pending
 }

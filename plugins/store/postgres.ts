@@ -30,6 +30,10 @@ const hints: ReadonlyArray<readonly [RegExp, string]> = [
   [/^3D000/, 'Create the database that store.url names.'],
   [/^42501/, 'Give the user of store.url the rights on its schema.'],
   [
+    /^42P01/,
+    'The tables are not in the search_path of the user of store.url, or were removed. Restore the database.'
+  ],
+  [
     /^(57P0[123]|08|ECONN|ENOTFOUND|EHOST|ETIMEDOUT|EPIPE)/,
     'Check that PostgreSQL runs and can be reached. The server continues by itself when it answers.'
   ]
@@ -37,9 +41,9 @@ const hints: ReadonlyArray<readonly [RegExp, string]> = [
 
 /**
  * Classes of codes that mean that the store does not work now: connection, resources, intervention of an operator,
- * cancelled statements, system errors. All others, such as a wrong query, are defects of this server.
+ * cancelled statements, system errors, missing tables. All others, such as a wrong query, are defects of this server.
  */
-const failure = /^(08|53|57|58|XX|F0|25006|25P0[23]|28|3D|40|42501|55P03)/
+const failure = /^(08|53|57|58|XX|F0|25006|25P0[23]|28|3D|40|42501|42P01|55P03)/
 
 /** The messages of pg for connections that broke or could not be opened, which have no code. */
 const lostMessages = [
@@ -88,6 +92,8 @@ export async function connectionOptions (
     oid === int8 ? Number : types.getTypeParser(oid, format as 'text')
   return {
     connectionString: url,
+    // The statements of a commit are sent together.
+    pipeline: true,
     application_name: 'cloud-orchestrator',
     connectionTimeoutMillis: connectLimit,
     keepAlive: true,
@@ -105,8 +111,8 @@ export async function openPostgres (
   const { default: { Pool } } = await import('pg')
   const place = describeUrl(url)
   const pool = new Pool({ ...await connectionOptions(url, settings), max: settings.pool_size })
-  // An idle connection that breaks is replaced by the next query.
-  pool.on('error', () => {})
+  // A connection that breaks is replaced by the next query. One in use fails its query, and emits the error as well.
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
 
   const timeout = Math.round(settings.statement_timeout * 1000)
   const begin = `begin; set local statement_timeout = ${timeout}; ` +

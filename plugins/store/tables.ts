@@ -154,6 +154,12 @@ export function toStatement (change: StoreChange): CommitStatement {
   return { sql, parameters }
 }
 
+/** A change whose commit is undone if it does not change one row. */
+export const exactlyOne = (change: StoreChange): CommitStatement => ({
+  ...toStatement(change),
+  expects: 1
+})
+
 /** The store: queries of Kysely, and transactions that are committed together with others that wait. */
 export interface Store extends Kysely<Tables> {
   readonly kind: 'sqlite' | 'postgres'

@@ -16,8 +16,11 @@ const textOf = (value: unknown) => typeof value === 'string' && value !== '' ? v
 const signInHint = 'Sign in with POST /api/v1/auth and send the token as X-Auth-Token.'
 
 /** Creates the sign-in of v1, and adds its tokens as the source of credentials `v1`. */
-export function createSignIn ({ auth, failures, store }: FastifyInstance, { v1 }: Settings) {
-  const signIns = createSignIns(store, v1.token_minutes)
+export function createSignIn (
+  { auth, events, failures, store }: FastifyInstance,
+  { v1 }: Settings
+) {
+  const signIns = createSignIns(store, v1.token_minutes, events)
 
   const readToken = ({ headers, body, query }: FastifyRequest) => {
     const inQuery = textOf((query as { auth_token?: unknown } | undefined)?.auth_token)

@@ -74,7 +74,7 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
   }, async (request) => {
     const cloud = farm.get(request.params.cloud)
     request.cloud.connection.refresh()
-    cloud.freshness.reset()
+    cloud.reset()
     await cloud.check(readContext(request))
     return toCloud(cloud)
   })

@@ -6,6 +6,7 @@ import { request } from 'undici'
 import { createApp, type AppOptions } from '../../app.ts'
 import { loadServer } from '../../config/index.ts'
 import { createApi, type Send } from './api.ts'
+import { databaseOf } from './database.ts'
 import { sharedDocumentCheck } from './document.ts'
 
 /** The repository's root, from the compiled tests. */
@@ -56,7 +57,9 @@ export async function build (t: Test, options: BuildOptions = {}) {
   // Operations of these clouds end within milliseconds.
   const operations = { poll_ms: 5, ...own.operations }
   const limits = { ...highLimits, ...own.limits }
-  writeFileSync(file, JSON.stringify({ ...own, operations, limits, clouds }))
+  const url = databaseOf(directory)
+  const store = url === undefined ? {} : { store: { url } }
+  writeFileSync(file, JSON.stringify({ ...store, ...own, operations, limits, clouds }))
   const { settings, drivers } = await loadServer({ config: file, env: {}, cwd: directory })
   const app = createApp({ settings, drivers, logger, connections })
   t.teardown(() => app.close())
