@@ -62,8 +62,8 @@ export interface Registry {
   /** Reads an assignment again, since another server may have changed it. Undefined if it has ended. */
   refresh(id: string): Promise<AssignmentRow | undefined>
   /**
-   * Changes an assignment. Returns it; undefined if it has ended meanwhile, or if its expiry is no longer at the attempt
-   * of `from`, since another server has gone on with it.
+   * Changes an assignment. Returns it; undefined if it has ended meanwhile, or if its expiry is no longer at the
+   * attempt of `from`, since another server has gone on with it.
    */
   change(
     id: string,
