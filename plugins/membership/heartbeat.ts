@@ -15,6 +15,9 @@ export const deadAfter = 20_000
 /** Milliseconds after which the row of a dead server is removed. */
 const forgottenAfter = 24 * 3_600_000
 
+/** How often the first heartbeat is tried. */
+const maxFirstBeats = 3
+
 /** The time of the database in milliseconds since 1970, since the clocks of servers differ. */
 export const databaseTime = sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`
 
@@ -81,7 +84,18 @@ export async function startHeartbeat (options: HeartbeatOptions) {
     timer.unref()
   }
 
-  onBeat(await beat())
+  /** Writes the first heartbeat. A database that is busy for a moment does not keep the server from starting. */
+  const beginBeating = async () => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await beat()
+      } catch (error) {
+        if (attempt === maxFirstBeats) throw error
+      }
+    }
+  }
+
+  onBeat(await beginBeating())
   timer = setTimeout(beatOrLog, beatInterval)
   timer.unref()
 

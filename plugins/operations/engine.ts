@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { CloudHandle } from '../clouds/cloud.ts'
+import type { Membership } from '../membership/index.ts'
 import type { Farm } from '../clouds/farm.ts'
 import { createFollower } from './follow.ts'
 import type { Ownership } from './ownership.ts'
@@ -22,6 +23,7 @@ export interface EngineOptions {
   farm: Farm
   rows: Rows
   ownership: Pick<Ownership, 'claimOrphans'>
+  membership: Pick<Membership, 'assertActive'>
   tracker: Tracker
   settings: Settings
   log: FastifyBaseLogger
@@ -35,7 +37,7 @@ export interface EngineOptions {
  * server acts.
  */
 export function createEngine (options: EngineOptions) {
-  const { farm, rows, ownership, tracker, settings, log, onEnd } = options
+  const { farm, rows, ownership, membership, tracker, settings, log, onEnd } = options
   const { max_hours: maxHours, reconcile_seconds: reconcileSeconds, poll_ms: minInterval } =
     settings.operations
   const waits = createWaits({ endedOf: rows.endedOf, log })
@@ -92,7 +94,7 @@ export function createEngine (options: EngineOptions) {
   const poller = createPoller({ step, isShared, log, minInterval })
   const transitions = createTransitions({ rows, tracker, farm, poller, log, onEnd })
   const follower = createFollower({ tracker, transitions, log })
-  const starter = createStarter({ rows, tracker, transitions, log, onEnd })
+  const starter = createStarter({ rows, membership, tracker, transitions, log, onEnd })
   const reconcile = createReconciler({ starter, transitions, log, isGivenUp })
 
   return {
@@ -119,8 +121,13 @@ export function createEngine (options: EngineOptions) {
       if (row !== undefined && !isEnded(row)) await waits.wait(id, ms, caller)
     },
 
-    /** Wakes those who wait for an operation that another server has ended. */
-    wake: waits.wake,
+    /** Forgets an operation that another server has ended, and wakes those who wait for it. */
+    wake (id: string) {
+      waits.wake(id)
+      if (tracker.get(id) === undefined) return
+      poller.forget(id)
+      tracker.remove(id)
+    },
 
     /** Continues every operation for which no living server acts. */
     async takeOver () {

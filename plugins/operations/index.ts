@@ -105,7 +105,16 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     isKnown: (id) => tracker.get(id) !== undefined,
     log
   })
-  const engine = createEngine({ farm, rows, ownership, tracker, settings, log, onEnd })
+  const engine = createEngine({
+    farm,
+    rows,
+    ownership,
+    membership,
+    tracker,
+    settings,
+    log,
+    onEnd
+  })
 
   fastify.events.onSeen(({ type, content }) => {
     if (type === 'operation.ended') engine.wake((content as OperationRow).id)
@@ -200,4 +209,4 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     engine.stop()
   })
   fastify.addHook('onClose', () => engine.stop())
-}, { name: 'operations', dependencies: ['clouds', 'store', 'membership', 'metrics'] })
+}, { name: 'operations', dependencies: ['clouds', 'store', 'membership', 'events', 'metrics'] })

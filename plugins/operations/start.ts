@@ -4,6 +4,7 @@ import { ProblemError, toProblem } from '../../openapi/model/index.ts'
 import { toCallerRef } from '../auth/caller.ts'
 import type { CloudCall, CloudHandle } from '../clouds/cloud.ts'
 import { canonicalize, hashText } from '../fingerprint.ts'
+import type { Membership } from '../membership/index.ts'
 import type { FirstAnswer } from './first-answer.ts'
 import { serviceOf, toResource, toTarget } from './resources.ts'
 import { StoreConflict } from '../store/errors.ts'
@@ -38,6 +39,7 @@ export interface StartedOperation {
 
 export interface StarterOptions {
   rows: Rows
+  membership: Pick<Membership, 'assertActive'>
   tracker: Tracker
   transitions: Transitions
   log: FastifyBaseLogger
@@ -53,7 +55,8 @@ const maxUnsent = 600_000
 const hashOf = (input: object) => hashText(canonicalize(input))
 
 /** Starts operations: writes the operation, then sends the change to the cloud once. */
-export function createStarter ({ rows, tracker, transitions, log, onEnd }: StarterOptions) {
+export function createStarter (options: StarterOptions) {
+  const { rows, membership, tracker, transitions, log, onEnd } = options
   /** Rows that are being inserted. Equal requests join an operation only after it is in the store. */
   const inserting = new Map<string, Promise<void>>()
   /**
@@ -81,6 +84,17 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
       throw error
     } finally {
       inserting.delete(row.id)
+    }
+  }
+
+  /** Whether an operation of this server is in the store. It is not if another server had an equal one first. */
+  const isInserted = async (id: string) => {
+    try {
+      await inserting.get(id)
+      return true
+    } catch (error) {
+      if (error instanceof StoreConflict) return false
+      throw error
     }
   }
 
@@ -203,10 +217,7 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
     ): Promise<OperationRow | undefined> {
       const { self } = toTarget(cloud, target)
       const own = tracker.find(kind, self)
-      if (own !== undefined) {
-        await inserting.get(own.id)
-        return toJoined(own, kind, input)
-      }
+      if (own !== undefined && await isInserted(own.id)) return toJoined(own, kind, input)
       const other = await rows.findOfOthers(exclusiveKey(kind, self))
       return other === undefined ? undefined : toJoined(other, kind, input)
     },
@@ -220,6 +231,7 @@ export function createStarter ({ rows, tracker, transitions, log, onEnd }: Start
       run: CloudCall<Change>,
       cloud: CloudHandle
     ): Promise<StartedOperation> {
+      membership.assertActive()
       const { row, isJoined } = await insertOrJoin(cloud, request)
       return isJoined ? { row } : send(row, run, cloud, request.first)
     },
