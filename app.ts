@@ -17,6 +17,7 @@ import connections, { type ConnectionLimits } from './plugins/http/connections.t
 import cors from './plugins/http/cors.ts'
 import errors from './plugins/errors.ts'
 import events from './plugins/events/index.ts'
+import eventStreams from './plugins/events/streams.ts'
 import etags from './plugins/http/etags.ts'
 import expiry from './plugins/assignments/expiry.ts'
 import health from './plugins/health.ts'
@@ -115,6 +116,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(permissions)
   app.register(shutdown)
   app.register(operations, options)
+  app.register(eventStreams, options)
   app.register(idempotency)
   app.register(lists)
   app.register(actions)

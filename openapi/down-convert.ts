@@ -29,7 +29,9 @@ function withoutExamples (node: unknown): unknown {
 
 /** Converts a document of OpenAPI 3.1 to 3.0.3, for generators that need it. */
 export function toOpenApi30 (document: object): object {
-  const converter = new Converter(convertNullUnions(withoutExamples(document)) as object, {
+  // OpenAPI 3.0 has no webhooks.
+  const { webhooks: _, ...convertible } = document as Node
+  const converter = new Converter(convertNullUnions(withoutExamples(convertible)) as object, {
     allOfTransform: true
   })
   const { info, ...rest } = converter.convert() as { openapi: string, info: { license: object } }

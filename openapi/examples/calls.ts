@@ -203,4 +203,5 @@ export async function callAll (call: CallApi) {
   await call('listOperations', { query: 'limit=1' })
   await call('listNodeOperations', { path: { id }, query: 'limit=1' })
   await call('getOperation', { path: { id: operation.id }, query: 'wait=30' })
+  await call('streamEvents', { query: 'type=node.created' })
 }

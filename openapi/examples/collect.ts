@@ -1,4 +1,5 @@
 import path from 'node:path'
+import type { FastifyInstance } from 'fastify'
 import { createApp } from '../../app.ts'
 import { loadSettings } from '../../config/index.ts'
 import { packageFolder } from '../../config/version.ts'
@@ -62,6 +63,7 @@ function createNormalizer () {
         (id, kind: string) =>
           keep(id, (n) => `${kind}-${digits(n)}`)
       )
+      .replaceAll(/id: [0-9a-f]{8}-\w+-\w+/g, 'id: 4f1d0c5e-0-2a')
       .replaceAll(/orch_[0-9a-f]{64}/g, 'orch_…')
       .replaceAll(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, (mac) =>
         keep(mac, (n) =>
@@ -71,6 +73,25 @@ function createNormalizer () {
         '"next_cursor":"eyJxdWVyeSI6IkNUY0RsaHVqczVOaS1Ic08ifQ"'
       )
       .replaceAll(/"elapsed_ms":\s*[\d.]+/g, '"elapsed_ms":0.4')
+}
+
+/** Reads a stream of events from the first event that the server has, until one arrives. */
+async function readFirstEvent (app: FastifyInstance, url: string) {
+  const beginning = app.events.toId({ xid: 0, seq: 0 })
+  const response = await app.inject({
+    method: 'GET',
+    url,
+    headers: { 'last-event-id': beginning },
+    payloadAsStream: true
+  })
+  const stream = response.stream().setEncoding('utf8')
+  let text = ''
+  for await (const chunk of stream) {
+    text += chunk as string
+    const event = /(?:^|\n\n)(id: [^\n]*\nevent: [^\n]*\ndata: [^\n]*\n\n)/.exec(text)?.[1]
+    if (event !== undefined) return event
+  }
+  throw new Error(`${url} answered ${response.statusCode} without an event: ${text}`)
 }
 
 /** Calls every operation on a server with a dummy cloud, and returns the calls by their operationId. */
@@ -104,6 +125,13 @@ export async function collectExamples (
       if (body !== undefined) headers['content-type'] = 'application/json'
       if (file !== undefined) headers['content-type'] = 'application/octet-stream'
       const url = query === undefined ? pathname : `${pathname}?${query}`
+      if (operationId === 'streamEvents') {
+        const answer = await readFirstEvent(app, url)
+        const contentType = 'text/event-stream'
+        const method = route.method.toUpperCase()
+        found[operationId] = { method, url, path: used, headers, status: 200, contentType, answer }
+        return {} as Answer
+      }
       const payload = file ?? (body === undefined ? undefined : JSON.stringify(body))
       const response = await app.inject({ method: route.method as 'GET', url, headers, payload })
       if (response.statusCode >= 300) {

@@ -13,10 +13,12 @@ const server = 'http://127.0.0.1:5070'
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
 /** Writes a call as a line of curl. */
-function toCurl ({ method, url, headers, body }: Example): string {
+function toCurl ({ method, url, headers, body, contentType }: Example): string {
   const isFile = headers['content-type'] === 'application/octet-stream'
   const parts = [
-    `curl ${method === 'GET' ? '' : `-X ${method} `}${
+    `curl ${contentType === 'text/event-stream' ? '-N ' : ''}${
+      method === 'GET' ? '' : `-X ${method} `
+    }${
       url.includes('?') ? quote(server + url) : server + url
     }`,
     ...Object.entries(headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`),
@@ -45,7 +47,9 @@ export function renderPages (document: object, examples: Examples): Record<strin
       }
       const answer = example.answer === undefined
         ? []
-        : [block('json', JSON.stringify(example.answer, null, 2))]
+        : typeof example.answer === 'string'
+          ? [block('text', example.answer.trim())]
+          : [block('json', JSON.stringify(example.answer, null, 2))]
       return [
         `## ${operation.summary}`,
         `\`${operation.method} ${operation.path}\` (\`${operation.operationId}\`)`,

@@ -1,7 +1,7 @@
 import { Type, type Static, type TSchema } from '#typebox'
 import { Assignment } from './assignment.ts'
 import { Health } from './cloud.ts'
-import { nullableRef, nullableString, openEnum } from './common.ts'
+import { map, nullableRef, nullableString, openEnum } from './common.ts'
 import { model } from './model.ts'
 import { Operation } from './operation.ts'
 
@@ -117,6 +117,25 @@ export const AssignmentEvent = eventModel(
   assignmentEvents,
   Assignment,
   'An assignment was made, changed or has ended.'
+)
+
+/** An event in the format of CloudEvents 1.0, structured mode (application/cloudevents+json). */
+export type CloudEvent = Static<typeof CloudEvent>
+export const CloudEvent = model(
+  'CloudEvent',
+  Type.Object({
+    specversion: Type.String({ examples: ['1.0'] }),
+    id: Type.String({ description: 'Id of the event. An event that arrives twice has the same id.' }),
+    source: Type.String({ description: 'URL of the API of the server.' }),
+    type: Type.String({ examples: ['cloud-orchestrator.operation.ended'] }),
+    time: Type.String({ format: 'date-time', description: 'When the event was recorded.' }),
+    subject: Type.Optional(Type.String({
+      description: 'Path of the resource in this API that the event is about.'
+    })),
+    datacontenttype: Type.String({ examples: ['application/json'] }),
+    cloud: Type.Optional(Type.String({ description: 'Name of the cloud (an extension).' })),
+    data: map(Type.Unknown(), { description: 'The same as `data` of the other form.' })
+  }, { description: 'An event in the format of CloudEvents 1.0.' })
 )
 
 /** An event as clients see it. */

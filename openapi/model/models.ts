@@ -3,6 +3,7 @@ import * as audit from './audit.ts'
 import * as bulk from './bulk.ts'
 import * as caller from './caller.ts'
 import * as cloud from './cloud.ts'
+import * as event from './event.ts'
 import { definitionOf } from './model.ts'
 import * as operation from './operation.ts'
 import * as page from './page.ts'
@@ -17,6 +18,7 @@ const modules = [
   caller,
   cloud,
   operation,
+  event,
   bulk,
   summary,
   audit,

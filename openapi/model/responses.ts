@@ -16,6 +16,16 @@ export const created = <T extends TSchema>(schema: T, description: string) => ({
   201: json(schema, description)
 })
 
+/** A response that goes on: server-sent events. */
+export const eventStream = {
+  200: {
+    description:
+      'The events. Each has the fields `id`, `event` (the type) and `data`: an OperationEvent, ResourceEvent, ' +
+      'CloudStatusEvent or AssignmentEvent in one line of JSON. Comments are signs of life.',
+    content: { 'text/event-stream': { schema: Type.String() } }
+  }
+}
+
 /** A response without a body. */
 export const noContent = (description: string) => ({ 204: { type: 'null', description } })
 

@@ -1,24 +1,10 @@
-import type { EventEnvelope } from '../../openapi/model/index.ts'
+import type { CloudEvent, EventEnvelope } from '../../openapi/model/index.ts'
 import { toAssignment } from '../assignments/view.ts'
 import type { AssignmentRow } from '../assignments/registry.ts'
 import { showActions } from '../auth/actions-shown.ts'
 import type { Caller } from '../auth/caller.ts'
 import { toOperation, type OperationRow } from '../operations/rows.ts'
 import type { StoredEvent } from './event.ts'
-
-/** An event in the format of CloudEvents 1.0, structured mode (application/cloudevents+json). */
-export interface CloudEvent {
-  specversion: '1.0'
-  id: string
-  source: string
-  type: string
-  time: string
-  subject?: string
-  datacontenttype: 'application/json'
-  /** An extension attribute: the name of the cloud. */
-  cloud?: string
-  data: object
-}
 
 /** Converts what the store has of an event to what a caller may see of it. */
 function dataFor ({ type, cloud, content }: StoredEvent, caller: Caller): object {
@@ -52,6 +38,6 @@ export function toCloudEvent (envelope: EventEnvelope, source: string): CloudEve
     ...(resource !== null && { subject: resource }),
     datacontenttype: 'application/json',
     ...(cloud !== null && { cloud }),
-    data
+    data: data as Record<string, unknown>
   }
 }

@@ -34,6 +34,8 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     labels: []
   }, () => [{ labels: {}, value: underWay }])
   fastify.addHook('onRequest', (request, reply, done) => {
+    // Streams have a limit of their own.
+    if (request.routeOptions.config?.isStream === true) return done()
     if (underWay >= requests && !isLiveness(request)) {
       refused({ reason: 'requests' })
       return done(

@@ -33,6 +33,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     buckets: durationBuckets
   })
   fastify.addHook('onResponse', ({ method, routeOptions }, reply, done) => {
+    // A stream lasts as long as its client wants.
+    if (routeOptions.config.isStream === true) return done()
     // Paths without a route are many. One label for all of them keeps the number of series small.
     const route = routeOptions.url ?? 'none'
     observeRequest({ method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000)

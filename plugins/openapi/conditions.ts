@@ -1,8 +1,10 @@
 import { takes, type Parameter, type Response, type Route } from './document.ts'
 
-/** A console has no tag, because no cache may store it. */
+/** No cache may store a console, and a stream has no end. */
+const untagged = new Set(['getNodeConsole', 'streamEvents'])
+
 export const isTagged = ({ path, method, operation: { operationId } }: Route) =>
-  method === 'get' && !path.startsWith('/health/') && operationId !== 'getNodeConsole'
+  method === 'get' && !path.startsWith('/health/') && !untagged.has(operationId)
 
 const header = (name: string, description: string): Parameter & { description: string } => {
   const schema: object = { type: 'string' }

@@ -3,6 +3,7 @@ import type { Level, ProblemCode } from '../../openapi/model/index.ts'
 /** The parts of an OpenAPI document that this folder reads and completes. */
 export interface Document {
   paths: Record<string, Record<string, Operation>>
+  webhooks?: Record<string, object>
   tags: { name: string, description: string }[]
   components: {
     schemas: Record<string, Schema>

@@ -14,6 +14,7 @@ import { addExample, readExamples } from './examples.ts'
 import { addHeaders, headers } from './headers.ts'
 import { sortRoutes } from './order.ts'
 import { addProblems, describeProblems } from './problems.ts'
+import { describeWebhooks } from './webhooks.ts'
 import { securitySchemes, signInOptions, withPermission } from './security.ts'
 
 const description = `One API over many clouds.
@@ -54,6 +55,7 @@ const tags = [
   { name: 'Volumes', description: 'Disks independent of nodes, their types and snapshots' },
   { name: 'Assignments', description: 'Who has which node, and until when' },
   { name: 'Operations', description: 'Changes that take time' },
+  { name: 'Events', description: 'What happens, as it happens' },
   { name: 'Drivers', description: 'Kinds of clouds that this server can connect to' },
   { name: 'Callers', description: 'Who sends a request, and what they may do' },
   { name: 'Server', description: 'This server itself' }
@@ -103,6 +105,7 @@ function complete ({ openapiObject: document }: { openapiObject: Document }): Do
     addExample(route, examples)
   }
   sortRoutes(document)
+  document.webhooks = describeWebhooks()
   components.headers = headers
   components.responses = describeProblems()
   return document
@@ -178,11 +181,13 @@ export default fp(async (fastify, { settings: { auth } }: { settings: Settings }
     reply.type('application/json; charset=utf-8')
     return (json30 ??= await readFile(openApi30File, 'utf8'))
   })
-  fastify.get('/docs/filters.md', hidden, async (_request, reply) => {
-    // Browsers show plain text; some of them save text/markdown as a file.
-    reply.type('text/plain; charset=utf-8')
-    return readFile(path.join(packageFolder, 'docs/filters.md'), 'utf8')
-  })
+  for (const page of ['filters.md', 'events.md']) {
+    fastify.get(`/docs/${page}`, hidden, async (_request, reply) => {
+      // Browsers show plain text; some of them save text/markdown as a file.
+      reply.type('text/plain; charset=utf-8')
+      return readFile(path.join(packageFolder, 'docs', page), 'utf8')
+    })
+  }
   fastify.get('/openapi.yaml', hidden, async (_request, reply) => {
     reply.type('application/yaml; charset=utf-8')
     return (yaml ??= fastify.swagger({ yaml: true }))

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { serve, type Serving } from '../fixtures/process.ts'
 import { createUsers } from '../../plugins/auth/users.ts'
 import { build, dummy, makeDirectory } from '../helper/app.ts'
+import { usesPostgres } from '../helper/database.ts'
 import type { Api } from '../helper/api.ts'
 import { bearer, createKey, grant } from '../helper/callers.ts'
 import { moveClock } from '../helper/clock.ts'
@@ -15,7 +16,8 @@ const assignments = { retry_seconds: 0.05 }
 
 /** Reads again and again until the answer is as wanted, for at most ten seconds. */
 async function until<T> (read: () => Promise<T>, isWanted: (value: T) => boolean): Promise<T> {
-  const end = performance.now() + 10_000
+  // On PostgreSQL, operations of a server that died are followed by another after 20 s.
+  const end = performance.now() + (usesPostgres ? 40_000 : 10_000)
   for (;;) {
     const value = await read()
     if (isWanted(value)) return value

@@ -36,7 +36,7 @@ export const onCloud: Record<Level, readonly string[]> = { read, operate, manage
 export const onServer: Record<'open' | 'any' | Level, readonly string[]> = {
   open: ['getLiveness', 'getReadiness'],
   any: [
-    'getMe', 'getMay', 'listClouds', 'listDrivers', 'getDriver', 'getDriverProvider', 'listOperations',
+    'getMe', 'getMay', 'listClouds', 'listDrivers', 'getDriver', 'getDriverProvider', 'listOperations', 'streamEvents',
     'getOperation', 'getSummary', 'listAssignments',
     ...read.filter((id) => /^list(?!Node(Nics|Operations)|Quotas)/.test(id)).map((id) => id.replace('list', 'listAll'))
   ],

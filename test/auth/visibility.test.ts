@@ -171,7 +171,9 @@ t.test('the store of an earlier version keeps its idempotency keys for local cal
       'operation_id varchar(36), answer text, created_at varchar(24) not null)',
     'insert into idempotency_keys select key, fingerprint, operation_id, answer, created_at from later',
     'drop table later', 'alter table cursors drop column owner', 'drop table api_keys', 'drop table sign_ins', 'drop table users',
-    'drop table audit', 'drop table assignments',
+    'drop table audit', 'drop table assignments', 'drop table servers', 'drop table store_info', 'drop table events',
+    'drop table cloud_states', 'drop index operations_exclusive', 'drop index operations_under_way',
+    ...['server', 'epoch', 'exclusive'].map((column) => `alter table operations drop column ${column}`),
     "delete from kysely_migration where name >= '0004'"
   ]
   for (const statement of statements) await sql.raw(statement).execute(app.store)

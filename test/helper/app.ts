@@ -1,6 +1,8 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { request } from 'undici'
 import { createApp, type AppOptions } from '../../app.ts'
@@ -39,6 +41,16 @@ export interface BuildOptions {
   connections?: NonNullable<AppOptions['connections']>
 }
 
+/** Asks for events. A stream that begins has no end, and is closed at once. */
+async function openStream (app: FastifyInstance, url: string, headers: Record<string, string>) {
+  const { statusCode: status, headers: answered, raw, stream } = await app.inject({
+    method: 'GET', url, headers, payloadAsStream: true
+  })
+  const isOpen = answered['content-type'] === 'text/event-stream'
+  if (isOpen) raw.res.end()
+  return { status, headers: answered as Record<string, string>, text: isOpen ? '' : await text(stream()) }
+}
+
 /** A test sends more requests, and more wrong credentials, than a usual caller. */
 const highLimits = {
   failures_per_minute: 100_000,
@@ -75,6 +87,7 @@ export async function build (t: Test, options: BuildOptions = {}) {
     }
   }
   const injected: Send = async ({ method, url, headers, payload }) => {
+    if (method === 'GET' && url.startsWith('/api/v2/events')) return openStream(app, url, headers)
     const answer = await app.inject({ method, url, headers, payload })
     return { status: answer.statusCode, headers: answer.headers as Record<string, string>, text: answer.body }
   }

@@ -9,7 +9,7 @@ import { run, serve } from '../../fixtures/process.ts'
 import { dummy, makeDirectory } from '../../helper/app.ts'
 import { startCluster, startPgbouncer, type Cluster } from './cluster.ts'
 
-t.setTimeout(200_000)
+t.setTimeout(280_000)
 
 let cluster: Cluster
 t.before(async () => { cluster = await startCluster(t) })

@@ -6,7 +6,7 @@ import { run, serve, type Serving } from '../../fixtures/process.ts'
 import { dummy, makeDirectory } from '../../helper/app.ts'
 import { startCluster } from './cluster.ts'
 
-t.setTimeout(200_000)
+t.setTimeout(280_000)
 
 /** Returns the processes that a process has started. */
 const workersOf = ({ child }: Serving) =>

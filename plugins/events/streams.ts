@@ -1,0 +1,352 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { fastifySSE } from '@fastify/sse'
+import fp from 'fastify-plugin'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Settings } from '../../config/index.ts'
+import { fieldError, rejectFields } from '../../drivers/common/invalid.ts'
+import { ProblemError, type EventEnvelope } from '../../openapi/model/index.ts'
+import { scopeOf } from '../http/answers.ts'
+import { createEventId } from './writer.ts'
+import { createEventFilter, isEventPattern, type EventFilter } from './filter.ts'
+import type { Position, StoredEvent } from './event.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    eventStreams: EventStreams
+  }
+  interface FastifyContextConfig {
+    /** The answer goes on until the client or the server ends it. */
+    isStream?: boolean
+  }
+}
+
+export interface EventStreams {
+  /**
+   * Sends events to a client until it goes away, its credential ends, or the server stops. `lastId` is the id of the
+   * last event that the client has. Throws validation_failed, cloud_not_found, rate_limited, overloaded and
+   * store_unavailable before the first byte.
+   */
+  open(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    filter: EventFilter,
+    lastId: string | undefined
+  ): Promise<void>
+  /** The filters of the streams that are open. */
+  filters(): Iterable<EventFilter>
+}
+
+/** Events that are written to a client at once. */
+const writtenAtOnce = 100
+
+/** Bytes that may wait for a client before no more are written. */
+const maxWaiting = 64 * 1024
+
+/** Streams that are served in one turn of the event loop. */
+const servedInTurn = 100
+
+/** Texts of events that are shared by clients who see the same. */
+const maxShared = 500
+
+/** Milliseconds after which the permissions of a client are read again. */
+const checkedMs = 1000
+
+/** Milliseconds for which a client stays whose permissions cannot be read. */
+const uncheckedMs = 50_000
+
+/** Milliseconds after which a client opens a stream again that has ended. */
+const retryMs = 2000
+
+interface Stream {
+  request: FastifyRequest
+  raw: ServerResponse
+  filter: EventFilter
+  /** Equal for equal filters. */
+  filterKey: string
+  fits: (event: StoredEvent) => boolean
+  /** The position of the last event that was written or that the client does not want. */
+  position: Position
+  /** When the permissions were read, by the monotonic clock. */
+  checkedAt: number
+  isPumping: boolean
+}
+
+const toText = (id: string, envelope: EventEnvelope) =>
+  `id: ${id}\nevent: ${envelope.type}\ndata: ${JSON.stringify(envelope)}\n\n`
+
+/** Tells a client that events are missing. */
+const resetEnvelope = (): EventEnvelope => ({
+  id: createEventId(),
+  type: 'reset',
+  time: new Date().toISOString(),
+  cloud: null,
+  resource: null,
+  data: {
+    detail: 'Events after the given id are not kept, or the id is of another store. List the resources again.'
+  }
+})
+
+/** Sends events to the clients that listen (server-sent events). */
+export default fp(async (fastify, { settings }: { settings: Settings }) => {
+  const { events, auth, farm, log, metrics } = fastify
+  const {
+    streams: maxStreams,
+    streams_per_caller: maxPerCaller,
+    slow_seconds: slowSeconds,
+    heartbeat_seconds: heartbeatSeconds
+  } = settings.events
+  const streams = new Set<Stream>()
+  const perCaller = new Map<string, number>()
+  let reserved = 0
+  let subscription: Promise<() => void> | undefined
+  let isClosing = false
+
+  // The heartbeat of this server carries a position.
+  await fastify.register(fastifySSE, { heartbeatInterval: 0 })
+
+  metrics.gauge({
+    name: 'event_streams',
+    help: 'Streams of events that are open.',
+    labels: []
+  }, () => [{ labels: {}, value: streams.size }])
+  const countEnd = metrics.counter({
+    name: 'event_streams_ended_total',
+    help: 'Streams of events that the server has ended. reason: slow, credential, failure.',
+    labels: ['reason']
+  })
+
+  const end = (stream: Stream, reason: 'slow' | 'credential' | 'failure') => {
+    if (!streams.delete(stream)) return
+    countEnd({ reason })
+    // What waits for a slow client would stay in memory.
+    if (reason === 'slow') stream.raw.destroy()
+    else stream.raw.end()
+  }
+
+  /** Texts of the last events, by what is common to the clients who see the same. */
+  const shared = new Map<string, Buffer | null>()
+
+  const render = ({ request: { caller }, fits }: Stream, batch: readonly StoredEvent[]) => {
+    const texts = batch.filter(fits).flatMap((event) => {
+      const envelope = events.show(event, caller)
+      return envelope === undefined ? [] : [toText(events.toId(event.position), envelope)]
+    })
+    return texts.length === 0 ? null : Buffer.from(texts.join(''))
+  }
+
+  const renderOnce = (stream: Stream, batch: readonly StoredEvent[]) => {
+    const { filterKey, request: { caller } } = stream
+    const range = `${batch[0]!.id} ${batch.at(-1)!.id}`
+    const key = `${range} ${caller.identity} ${scopeOf(caller)} ${filterKey}`
+    const known = shared.get(key)
+    if (known !== undefined) return known
+    const text = render(stream, batch)
+    if (shared.size >= maxShared) shared.clear()
+    shared.set(key, text)
+    return text
+  }
+
+  /** Reads the permissions of a client again. Ends its stream if it has none any more. */
+  const check = async (stream: Stream) => {
+    const { request } = stream
+    try {
+      await auth.renew(request)
+      stream.checkedAt = performance.now()
+    } catch (error) {
+      if ((error as ProblemError).code === 'unauthenticated') return end(stream, 'credential')
+      if (performance.now() - stream.checkedAt > uncheckedMs) end(stream, 'failure')
+    }
+  }
+
+  const isChecked = ({ checkedAt, request: { caller: { expiresAt } } }: Stream) =>
+    performance.now() - checkedAt < checkedMs && (expiresAt === null || expiresAt > Date.now())
+
+  /** Waits until a client has read what was written. A client that reads nothing loses its stream. */
+  const waitForClient = async (stream: Stream) => {
+    const timer = setTimeout(() => end(stream, 'slow'), slowSeconds * 1000)
+    timer.unref()
+    const { raw } = stream
+    const signal = new AbortController()
+    try {
+      await Promise.race([
+        once(raw, 'drain', { signal: signal.signal }),
+        once(raw, 'close', { signal: signal.signal })
+      ])
+    } catch { /* the connection broke */ } finally {
+      clearTimeout(timer)
+      signal.abort()
+    }
+  }
+
+  /** The next events for a client: from memory, if it is not far behind. */
+  const nextFor = async ({ position }: Stream) =>
+    events.recent(position, writtenAtOnce) ?? (await events.read(position, writtenAtOnce)).events
+
+  const pumpAll = async (stream: Stream) => {
+    while (streams.has(stream)) {
+      if (stream.raw.writableLength > maxWaiting) {
+        await waitForClient(stream)
+        continue
+      }
+      // Without a promise in the usual case, so that a batch is written to all clients in a few turns.
+      const batch = events.recent(stream.position, writtenAtOnce) ?? await nextFor(stream)
+      const last = batch.at(-1)
+      if (last === undefined) return
+      if (!isChecked(stream)) {
+        await check(stream)
+        if (!streams.has(stream)) return
+      }
+      const text = renderOnce(stream, batch)
+      stream.position = last.position
+      if (text !== null) stream.raw.write(text)
+    }
+  }
+
+  /** Writes to a client what it has not got, until nothing is left. */
+  const pump = async (stream: Stream) => {
+    if (stream.isPumping) return
+    stream.isPumping = true
+    try {
+      await pumpAll(stream)
+    } catch (err) {
+      // The client continues with its last id when the store answers again.
+      log.warn({ err }, 'a stream of events has ended, since the events could not be read')
+      end(stream, 'failure')
+    } finally {
+      stream.isPumping = false
+    }
+  }
+
+  const pumpEach = async () => {
+    let served = 0
+    for (const stream of streams) {
+      pump(stream)
+      if (++served % servedInTurn === 0) await nextTurn()
+    }
+  }
+
+  const subscribe = async () => {
+    subscription ??= events.onEvents(() => pumpEach())
+    try {
+      await subscription
+    } catch (error) {
+      subscription = undefined
+      throw error
+    }
+  }
+
+  const unsubscribe = async () => {
+    if (reserved > 0 || subscription === undefined) return
+    const ended = subscription
+    subscription = undefined
+    const stop = await ended.catch(() => () => {})
+    stop()
+  }
+
+  const reserve = ({ caller: { identity } }: FastifyRequest) => {
+    if (reserved >= maxStreams) {
+      throw new ProblemError(
+        'overloaded',
+        `${maxStreams} streams of events are open, which is the limit of this server (events.streams)`,
+        { retry_after: 5 }
+      )
+    }
+    const own = perCaller.get(identity) ?? 0
+    if (auth.enabled && own >= maxPerCaller) {
+      throw new ProblemError('rate_limited', `A caller may have ${maxPerCaller} streams of events`, {
+        retry_after: 5,
+        hint: 'Close a stream before you open another.'
+      })
+    }
+    reserved++
+    perCaller.set(identity, own + 1)
+    let isHeld = true
+    return () => {
+      if (!isHeld) return
+      isHeld = false
+      reserved--
+      const left = perCaller.get(identity)! - 1
+      if (left === 0) perCaller.delete(identity)
+      else perCaller.set(identity, left)
+      unsubscribe()
+    }
+  }
+
+  const checkFilter = ({ clouds = [], types = [] }: EventFilter, request: FastifyRequest) => {
+    for (const name of clouds) farm.seenBy(request.caller).get(name)
+    const unknown = types.filter((pattern) => !isEventPattern(pattern))
+    const message = `no event has the type ${unknown.join(', ')}; expected such as node.* or operation.ended`
+    rejectFields(unknown.length === 0 ? [] : [{ ...fieldError('/type', message), in: 'query' }])
+  }
+
+  /** Where a stream begins, and whether events before it are missing. */
+  const startOf = async (lastId: string | undefined) => {
+    const resumed = lastId === undefined ? undefined : await events.fromId(lastId)
+    const isMissing = lastId !== undefined && resumed === undefined
+    return { position: resumed ?? events.position ?? await events.newest(), isMissing }
+  }
+
+  fastify.decorate('eventStreams', {
+    filters: function * () {
+      for (const { filter } of streams) yield filter
+    },
+    async open (request, reply, filter, lastId) {
+      checkFilter(filter, request)
+      const release = reserve(request)
+      const { raw } = reply
+      try {
+        await subscribe()
+        const { position, isMissing } = await startOf(lastId)
+        const stream: Stream = {
+          request,
+          raw,
+          filter,
+          filterKey: JSON.stringify(filter),
+          fits: createEventFilter(filter),
+          position,
+          checkedAt: performance.now(),
+          isPumping: false
+        }
+        if (raw.destroyed || isClosing) return release()
+        raw.once('close', () => {
+          streams.delete(stream)
+          release()
+        })
+        reply.header('cache-control', 'no-store')
+        reply.sse.keepAlive()
+        // Without an event, @fastify/sse would send no headers. Its `send` is not used: it never settles if the client
+        // goes away while it waits.
+        reply.sse.sendHeaders()
+        const id = events.toId(position)
+        raw.write(`retry: ${retryMs}\nid: ${id}\n\n${isMissing ? toText(id, resetEnvelope()) : ''}`)
+        streams.add(stream)
+        pump(stream)
+      } catch (error) {
+        release()
+        throw error
+      }
+    }
+  })
+
+  const beat = () => {
+    for (const stream of streams) {
+      if (!isChecked(stream)) check(stream)
+      // A client that gets few events has a recent position too.
+      if (!stream.isPumping) {
+        stream.raw.write(`: heartbeat\nid: ${events.toId(stream.position)}\n\n`)
+      }
+    }
+  }
+  const heartbeat = setInterval(beat, heartbeatSeconds * 1000)
+  heartbeat.unref()
+
+  // Before the listener closes. Clients continue on another server, or after the restart.
+  fastify.addHook('preClose', async () => {
+    isClosing = true
+    clearInterval(heartbeat)
+    for (const { raw } of streams) raw.end()
+    streams.clear()
+  })
+}, { name: 'event-streams', dependencies: ['auth', 'clouds', 'events', 'metrics', 'shutdown'] })
