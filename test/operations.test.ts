@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -533,7 +534,7 @@ t.test('ended operations are kept for as long as the settings say, those under w
   await second.app.close()
   days = 4
   const third = await build(t, one({ state_file: 'cloud.json' }, more))
-  t.equal((await third.api.get(done.self)).status, 404)
+  while ((await third.api.get(done.self)).status !== 404) await sleep(10)
   t.same((await third.api.get(`${self}/operations`)).body.items.map(({ id }: { id: string }) => id), [open.id])
 })
 

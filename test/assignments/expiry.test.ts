@@ -28,7 +28,9 @@ async function until<T> (read: () => Promise<T>, isWanted: (value: T) => boolean
 
 async function open (t: Test, { cloud = {}, auth = {} }: { cloud?: object, auth?: object } = {}) {
   const clouds = { 'team-a': dummy({ nodes: 2, ...cloud }) }
-  const server = await build(t, { clouds, settings: { auth, assignments } })
+  // The test that sets the clock a month ahead reads an operation of before.
+  const operations = { keep_days: 100 }
+  const server = await build(t, { clouds, settings: { auth, assignments, operations } })
   const admin = await createKey(server.app, grant('admin', '*'))
   const { headers } = admin
   const { body: { items } } = await server.api.get('/api/v2/nodes?state=running', headers)
