@@ -27,6 +27,7 @@ import idempotency from './plugins/idempotency.ts'
 import lists from './plugins/lists/index.ts'
 import callerLimits from './plugins/limits/index.ts'
 import failures from './plugins/limits/failures.ts'
+import jobs from './plugins/jobs/index.ts'
 import log from './plugins/log.ts'
 import membership from './plugins/membership/index.ts'
 import metrics from './plugins/metrics/index.ts'
@@ -41,6 +42,7 @@ import overload from './plugins/http/overload.ts'
 import plainConnections from './plugins/http/plain-connections.ts'
 import permissions from './plugins/auth/permissions.ts'
 import preconditions from './plugins/http/preconditions.ts'
+import purge from './plugins/store/purge.ts'
 import schemas from './plugins/schemas.ts'
 import shutdown, { drain } from './plugins/shutdown.ts'
 import store from './plugins/store/index.ts'
@@ -99,6 +101,8 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(compression)
   app.register(store, options)
   app.register(membership, options)
+  app.register(jobs, options)
+  app.register(purge, options)
   app.register(events, options)
   app.register(failures, options)
   app.register(auth, options)

@@ -24,11 +24,18 @@ const quietMs = 100
 const graceMs = 700
 
 /**
+ * Milliseconds during which a server of several answers as usual on the connections that are open, each for the last
+ * time. It listens no longer, so that a proxy opens connections to the others.
+ */
+const handOverMs = 1000
+
+/**
  * Sets `closing`, ends all calls to clouds, and answers requests that arrive from then on with 503, as soon as the
  * server no longer listens: a client in a loop would connect again at once.
  */
 export default fp(async (fastify) => {
   let closing = false
+  let handingOver = false
   const ended = () =>
     new ProblemError('shutting_down', 'The server is shutting down', { retry_after: 1 })
   fastify.decorate('closing', { getter: () => closing })
@@ -46,16 +53,23 @@ export default fp(async (fastify) => {
 
   fastify.addHook('onSend', (_request, reply, _payload, done) => {
     // The client must not send its next request on this connection.
-    if (closing) reply.header('connection', 'close')
+    if (closing || handingOver) reply.header('connection', 'close')
     done()
   })
 
   fastify.addHook('preClose', async () => {
+    const { server } = fastify
+    if (server.listening && fastify.membership.servers > 1) {
+      handingOver = true
+      stopListening(server)
+      await Promise.race([once(server, 'close'), sleep(handOverMs)])
+      server.closeIdleConnections()
+    }
     closing = true
     fastify.farm.abort(ended())
     if (!fastify.server.listening) release()
   })
-}, { name: 'shutdown', dependencies: ['clouds'] })
+}, { name: 'shutdown', dependencies: ['clouds', 'membership'] })
 
 /**
  * Closes the connections after the answers. This is the last of the preClose hooks, so that all waits have ended.
@@ -79,16 +93,17 @@ export const drain = fp(async (fastify) => {
   }
 
   fastify.addHook('preClose', async () => {
-    if (!server.listening) return
     const started = performance.now()
-    server.on('connection', countArrival).on('request', countArrival)
     const closed = once(server, 'close')
-    if (await countConnections(server) > 0) await sleep(lingerMs)
-
-    // Closing the listening socket resets the connections that the system has completed and Node has not yet accepted.
-    await waitForQuiet()
-    // This stops to listen and leaves idle connections as they are.
-    net.Server.prototype.close.call(server)
+    const hasConnections = await countConnections(server) > 0
+    if (!server.listening && !hasConnections) return
+    if (server.listening) {
+      server.on('connection', countArrival).on('request', countArrival)
+      if (hasConnections) await sleep(lingerMs)
+      // Closing the listening socket resets the connections that the system has completed and Node has not accepted.
+      await waitForQuiet()
+      stopListening(server)
+    }
     // Idle connections have had time for a request. The turn just ended has read all that arrived.
     server.closeIdleConnections()
     fastify.releaseRequests()
@@ -98,6 +113,9 @@ export const drain = fp(async (fastify) => {
     clearTimeout(timer)
   })
 }, { name: 'drain', dependencies: ['shutdown'] })
+
+/** Stops to listen and leaves idle connections as they are. */
+const stopListening = (server: net.Server) => net.Server.prototype.close.call(server)
 
 const countConnections = (server: net.Server) =>
   new Promise<number>((resolve) => {

@@ -109,6 +109,7 @@ t.test('an earlier version refuses a store that a later one has changed, and say
   await server.ended
   const store = new Database(path.join(cwd, 'data/orchestrator.db'))
   store.exec("insert into kysely_migration values ('9999-later', '2026-01-31T12:00:00.000Z')")
+  store.exec("update store_info set value = '9999-later' where name = 'compatible_since'")
   store.close()
   t.match(await run(t, [], { cwd }), {
     code: 1,

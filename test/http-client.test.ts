@@ -317,6 +317,25 @@ t.test('a limit lets in as many as it says, the others in the order of their com
   t.equal(await all[4], 4)
 })
 
+t.test('a limit that several processes share lets in a part of them, and all again when the others are gone', async (t) => {
+  const limit = createLimiter(4)
+  const signal = new AbortController().signal
+  const finish: (() => void)[] = []
+  const run = (i: number) => limit(() => new Promise<void>((resolve) => { finish[i] = resolve }), signal)
+  limit.divide(3)
+  const all = [0, 1, 2, 3, 4].map((i) => run(i))
+  t.same([limit.running, limit.waiting], [2, 3], 'a third of 4, rounded up')
+  limit.divide(100)
+  finish[0]!()
+  await all[0]
+  t.same([limit.running, limit.waiting], [1, 3], 'at least one')
+  limit.divide(1)
+  t.same([limit.running, limit.waiting], [4, 0])
+  await new Promise(setImmediate)
+  for (const end of finish) end()
+  await Promise.all(all)
+})
+
 t.test('who leaves the line of a limit does not run, and those behind move up', async (t) => {
   const limit = createLimiter(1)
   const leaving = new AbortController()

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { run, serve } from './fixtures/process.ts'
 import { root } from './helper/app.ts'
+import { readStoreContent } from './helper/database.ts'
 import { startEucalyptus } from './labs/eucalyptus/index.ts'
 import { startRackspace } from './labs/rackspace/index.ts'
 
@@ -165,9 +166,8 @@ t.test('no secret is in the log at trace level, the store, the audit, the metric
 
   server.child.kill('SIGTERM')
   await server.ended
-  const folder = path.join(cwd, 'data')
-  const store = readdirSync(folder).map((name) => readFileSync(path.join(folder, name), 'latin1')).join('')
-  t.match(store, 'SQLite format 3')
+  const store = readStoreContent(cwd)
+  t.match(store, 'nodes.create')
   const places = {
     log: server.out.stdout + server.out.stderr,
     store,

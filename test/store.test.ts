@@ -62,7 +62,7 @@ t.test('an end that could not be recorded does not answer for a later action tha
 })
 
 t.test('a create that the cloud has accepted is followed although the store failed in between', async (t) => {
-  const server = await build(t, { clouds: { default: dummy({ latency: 0.2 }) } })
+  const server = await build(t, { clouds: { default: dummy({ latency: 1 }) } })
   const { api } = server
   const creating = api.post(nodes, input, { 'idempotency-key': 'once' })
   await until(() => api.get('/api/v2/operations'), ({ body }) => body.items.length === 1)
@@ -78,7 +78,7 @@ t.test('a create that the cloud has accepted is followed although the store fail
 })
 
 t.test('a direct create is not made twice when its answer could not be kept', async (t) => {
-  const server = await build(t, { clouds: { default: dummy({ latency: 0.2 }) } })
+  const server = await build(t, { clouds: { default: dummy({ latency: 1 }) } })
   const { app, api } = server
   const headers = { 'idempotency-key': 'pair' }
   const creating = api.post('/api/v2/clouds/default/networks', { name: 'mine' }, headers)

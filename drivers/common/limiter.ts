@@ -5,6 +5,8 @@ export interface Limiter {
   readonly running: number
   /** The number of functions that wait now. */
   readonly waiting: number
+  /** Divides the maximum among so many processes, of which this is one. Each has at least 1. */
+  divide(processes: number): void
 }
 
 /**
@@ -14,6 +16,7 @@ export interface Limiter {
 export function createLimiter (maxRunning: number): Limiter {
   const waiting = new Set<() => void>()
   let running = 0
+  let allowed = maxRunning
 
   const waitForTurn = (signal: AbortSignal) =>
     new Promise<void>((resolve, reject) => {
@@ -30,23 +33,33 @@ export function createLimiter (maxRunning: number): Limiter {
       waiting.add(start)
     })
 
+  const startWaiting = () => {
+    for (const start of waiting) {
+      if (running >= allowed) return
+      waiting.delete(start)
+      start()
+    }
+  }
+
   const limit = async <T>(run: () => Promise<T>, signal: AbortSignal) => {
     signal.throwIfAborted()
-    if (running < maxRunning) running++
+    if (running < allowed) running++
     else await waitForTurn(signal)
     try {
       return await run()
     } finally {
       running--
-      const [next] = waiting
-      if (next !== undefined) {
-        waiting.delete(next)
-        next()
-      }
+      startWaiting()
     }
   }
   return Object.defineProperties(limit, {
     running: { get: () => running },
-    waiting: { get: () => waiting.size }
+    waiting: { get: () => waiting.size },
+    divide: {
+      value (processes: number) {
+        allowed = Math.max(1, Math.ceil(maxRunning / processes))
+        startWaiting()
+      }
+    }
   }) as Limiter
 }

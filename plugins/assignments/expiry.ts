@@ -12,9 +12,10 @@ import {
 } from '../../openapi/model/index.ts'
 import { localCaller, type AcceptedClaims, type Caller } from '../auth/caller.ts'
 import { asProblemError } from '../errors.ts'
+import type { JobHandler } from '../jobs/runner.ts'
 import type { AssignmentRow } from './registry.ts'
 
-/** The longest pause between two attempts, and between two looks at the clock, which may be set, in milliseconds. */
+/** The longest pause between two attempts, in milliseconds. */
 const maxPause = 3_600_000
 
 const dayMs = 24 * 3_600_000
@@ -22,8 +23,17 @@ const dayMs = 24 * 3_600_000
 /** Seconds of one wait for the end of an operation. */
 const waitSeconds = 60
 
-/** Milliseconds between two looks at an operation that the server does not follow, as its cloud is disabled. */
+/** Milliseconds between two looks at an operation that no server follows, as its cloud is disabled. */
 const lookAgainMs = 10_000
+
+/** Expiries that one server handles at once. Most of them wait for the end of an operation. */
+const atOnce = 1000
+
+/** Seconds between two looks for expired assignments without a job. */
+const lookSeconds = 30
+
+/** The name of the job of each assignment that expires. */
+const jobName = 'assignment-expiry'
 
 type NodeExpiry = Exclude<ExpiryAction, 'release'>
 
@@ -35,17 +45,14 @@ const dueAt = ({ next_attempt_at: next, expires_at: expiry }: AssignmentRow) =>
  * Ends assignments on time, also those that expired while the server was stopped. Stopping and destroying a node is an
  * ordinary operation of the caller who assigned it, with the grants that this caller has then. The id of the operation
  * is recorded with the assignment before the cloud is called: after a crash, the operation of this id is followed if it
- * exists. If it does not, nothing was sent, and it is started. So a node is stopped or destroyed once.
+ * exists. If it does not, nothing was sent, and it is started. So a node is stopped or destroyed once. Each assignment
+ * that expires has a job, so that one server ends it.
  */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
-  const { actions, assignments: { registry, forget }, auth, farm, log, operations } = fastify
+  const { actions, assignments, auth, farm, jobs, log, operations, store } = fastify
+  const { registry, forget } = assignments
   const { claims_days: claimsDays, retry_seconds: retrySeconds } = settings.assignments
   const served = new Set(farm.clouds.map(({ name }) => name))
-  const running = new Map<string, Promise<void>>()
-  const stopping = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  const isStopped = () => stopping.signal.aborted || fastify.closing
-
   const usable = (claims: AcceptedClaims | null) =>
     claims !== null && Date.now() - claims.acceptedAt <= claimsDays * dayMs ? claims : undefined
 
@@ -67,11 +74,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   }
 
   /** Records a failure. The assignment stays, and its expiry is tried again. */
-  const fail = async (
-    { id, attempts }: AssignmentRow,
-    problem: Problem,
-    operation: string | null
-  ) => {
+  const fail = async (row: AssignmentRow, problem: Problem, operation: string | null) => {
+    const { id, attempts } = row
     log.warn(
       { assignment: id, operation, code: problem.code },
       'the expiry of an assignment failed; it is tried again'
@@ -82,7 +86,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       problem,
       operation_id: operation,
       next_attempt_at: new Date(Date.now() + pause).toISOString()
-    })
+    }, row)
   }
 
   const find = async (operation: string): Promise<Operation | undefined> => {
@@ -95,16 +99,16 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   }
 
   /** Waits for the end of an operation. Returns undefined if it does not exist, or if the server stops. */
-  const waitForEnd = async (id: string): Promise<Operation | undefined> => {
-    while (!isStopped()) {
+  const waitForEnd = async (id: string, signal: AbortSignal): Promise<Operation | undefined> => {
+    while (!signal.aborted) {
       const operation = await find(id)
       if (operation === undefined || operation.finished_at !== null) return operation
       const started = performance.now()
-      await operations.wait(id, waitSeconds, stopping.signal)
+      await operations.wait(id, waitSeconds, signal)
       const isFollowed = performance.now() - started > 1000 ||
         (await find(id))?.finished_at !== null
       if (!isFollowed) {
-        await sleep(lookAgainMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {})
+        await sleep(lookAgainMs, undefined, { signal, ref: false }).catch(() => {})
       }
     }
     return undefined
@@ -148,11 +152,11 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     return operation.id
   }
 
-  const attempt = async (row: AssignmentRow, action: NodeExpiry) => {
+  const attempt = async (row: AssignmentRow, action: NodeExpiry, signal: AbortSignal) => {
     const earlier = row.problem === null && row.operation_id !== null
-      ? await waitForEnd(row.operation_id)
+      ? await waitForEnd(row.operation_id, signal)
       : undefined
-    if (isStopped()) return
+    if (signal.aborted) return
     if (earlier !== undefined) return conclude(row, earlier, action)
     const caller = await findCaller(row, action)
     if (caller === undefined) {
@@ -163,20 +167,22 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       )
     }
     const operationId = row.problem === null ? row.operation_id ?? uuid() : uuid()
-    const recorded = await registry.change(row.id, { operation_id: operationId, problem: null })
+    const change = { operation_id: operationId, problem: null }
+    const recorded = await registry.change(row.id, change, row)
     if (recorded === undefined) return
-    const ended = await waitForEnd(await start(recorded, action, caller, operationId))
-    if (ended !== undefined) await conclude(recorded, ended, action)
+    const started = await start(recorded, action, caller, operationId)
+    const ended = await waitForEnd(started, signal)
+    if (ended !== undefined) await conclude({ ...recorded, operation_id: started }, ended, action)
   }
 
-  const expire = async (row: AssignmentRow) => {
+  const expire = async (row: AssignmentRow, signal: AbortSignal) => {
     const { on_expiry: action } = row
     try {
       if (action === 'release') return await release(row, 'it has expired')
-      await attempt(row, action)
+      await attempt(row, action, signal)
     } catch (error) {
-      // A server that stops ends its calls. The next start continues.
-      if (isStopped()) return
+      // A server that stops ends its calls. Another server, or the next start, continues.
+      if (signal.aborted || fastify.closing) return
       const present = registry.get(row.id)
       if (present === undefined) return
       const problem = asProblemError(error as Error)
@@ -189,57 +195,48 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     }
   }
 
-  /** Milliseconds after which an assignment is tried again whose failure could not be written either. */
-  const pauses = new Map<string, number>()
-
-  const run = (row: AssignmentRow) => {
-    const done = expire(row).catch((err: unknown) => {
-      if (isStopped()) return
-      log.error(
-        { err, assignment: row.id },
-        'the expiry of an assignment could not be recorded; it is tried again'
-      )
-      pauses.set(row.id, Date.now() + retrySeconds * 1000)
-    }).finally(() => {
-      running.delete(row.id)
-      schedule()
-    })
-    running.set(row.id, done)
+  /** When an assignment is handled again; undefined if it does not expire, or if its cloud is not served. */
+  const nextAt = (row: AssignmentRow | undefined) => {
+    const due = row === undefined || !served.has(row.cloud) ? Infinity : dueAt(row)
+    return due === Infinity ? undefined : due
   }
 
-  const tick = () => {
+  const handle: JobHandler = async ({ key: id, signal }) => {
+    const row = await registry.refresh(id)
+    const at = nextAt(row)
+    if (row === undefined || at === undefined || at > Date.now()) return at
+    await expire(row, signal)
+    return nextAt(registry.get(id))
+  }
+
+  const plan = async (id: string) => {
+    const row = registry.get(id)
+    if (row === undefined) return jobs.cancel(jobName, id)
+    const at = nextAt(row)
+    if (at !== undefined) await jobs.schedule(jobName, id, at)
+  }
+
+  const planOrLog = (id: string) => {
+    plan(id).catch((err: unknown) => {
+      log.error({ err, assignment: id }, 'the expiry of an assignment could not be planned yet')
+    })
+  }
+
+  /** Plans what is due and was not planned, because the store failed, or because its cloud was not served. */
+  const planOverdue = async () => {
     const now = Date.now()
     for (const row of registry.all()) {
-      if (running.has(row.id) || !served.has(row.cloud)) continue
-      if (dueAt(row) > now || (pauses.get(row.id) ?? 0) > now) continue
-      pauses.delete(row.id)
-      run(row)
+      const at = nextAt(row)
+      if (at === undefined || at > now) continue
+      await jobs.schedule(jobName, row.id, at, undefined, { keep: true })
     }
-    schedule()
   }
 
-  const schedule = () => {
-    clearTimeout(timer)
-    if (isStopped()) return
-    let next = Infinity
-    for (const row of registry.all()) {
-      if (running.has(row.id) || !served.has(row.cloud)) continue
-      next = Math.min(next, Math.max(dueAt(row), pauses.get(row.id) ?? 0))
-    }
-    if (next === Infinity) return
-    timer = setTimeout(tick, Math.min(maxPause, Math.max(0, next - Date.now())))
-    timer.unref()
-  }
-
-  registry.onChange(() => schedule())
-  fastify.addHook('onReady', async () => schedule())
-  fastify.addHook('preClose', async () => {
-    stopping.abort()
-    clearTimeout(timer)
+  jobs.work(jobName, handle, { atOnce })
+  jobs.every(`${jobName}-look`, lookSeconds, planOverdue)
+  registry.onChange((_cloud, id) => planOrLog(id))
+  fastify.addHook('onReady', async () => {
+    // On PostgreSQL the jobs outlive the server.
+    if (store.kind === 'sqlite') for (const { id } of registry.all()) await plan(id)
   })
-  fastify.addHook('onClose', async () => {
-    stopping.abort()
-    clearTimeout(timer)
-    await Promise.all(running.values())
-  })
-}, { name: 'expiry', dependencies: ['assignments', 'nodes', 'shutdown'] })
+}, { name: 'expiry', dependencies: ['assignments', 'jobs', 'nodes', 'shutdown'] })

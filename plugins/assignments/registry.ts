@@ -59,14 +59,23 @@ export interface Registry {
   all(): AssignmentRow[]
   /** Adds an assignment, in the place of the present one of the node if `check` does not throw. */
   add(row: AssignmentRow, check: (present: AssignmentRow | undefined) => void): Promise<void>
-  /** Changes an assignment. Returns it; undefined if it has ended meanwhile. */
-  change(id: string, changes: Partial<AssignmentRow>): Promise<AssignmentRow | undefined>
+  /** Reads an assignment again, since another server may have changed it. Undefined if it has ended. */
+  refresh(id: string): Promise<AssignmentRow | undefined>
+  /**
+   * Changes an assignment. Returns it; undefined if it has ended meanwhile, or if its expiry is no longer at the
+   * attempt of `from`, since another server has gone on with it.
+   */
+  change(
+    id: string,
+    changes: Partial<AssignmentRow>,
+    from?: AssignmentRow
+  ): Promise<AssignmentRow | undefined>
   /** Ends an assignment, if `check` does not throw. Does nothing if it has ended before. */
   remove(id: string, check?: (present: AssignmentRow) => void): Promise<void>
   /** Keeps the claims of a caller's latest token with the assignments of that caller. */
   keepClaims(caller: Caller): Promise<void>
-  /** Calls the listener with the cloud after an assignment was added, changed or removed. */
-  onChange(listener: (cloud: string) => void): void
+  /** Calls the listener with the cloud and the id after an assignment was added, changed or removed. */
+  onChange(listener: (cloud: string, id: string) => void): void
 }
 
 export interface RegistryOptions {
@@ -98,6 +107,10 @@ const internalEvent = (content: { id: string } | { assigner: string }): NewEvent
   content
 })
 
+/** Whether the expiry of an assignment is still at the same attempt. */
+const isSameAttempt = (row: AssignmentRow, other: AssignmentRow) =>
+  row.attempts === other.attempts && row.operation_id === other.operation_id
+
 /** What clients see of an assignment. */
 const shownOf = ({ expires_at, on_expiry, operation_id, problem }: AssignmentRow) =>
   JSON.stringify([expires_at, on_expiry, operation_id, problem])
@@ -111,7 +124,7 @@ export async function openRegistry (options: RegistryOptions): Promise<Registry>
   const { store, events, log, isClosed } = options
   const rows = new Map<string, AssignmentRow>()
   const byCloud = new Map<string, Map<string, AssignmentRow>>()
-  const listeners: ((cloud: string) => void)[] = []
+  const listeners: ((cloud: string, id: string) => void)[] = []
   let last: Promise<unknown> = Promise.resolve()
 
   const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
@@ -133,8 +146,8 @@ export async function openRegistry (options: RegistryOptions): Promise<Registry>
     if (nodes?.size === 0) byCloud.delete(cloud)
   }
 
-  const notify = (cloud: string) => {
-    for (const listener of listeners) listener(cloud)
+  const notify = ({ cloud, id }: Pick<AssignmentRow, 'cloud' | 'id'>) => {
+    for (const listener of listeners) listener(cloud, id)
   }
   const of = (cloud: string, node: string) => byCloud.get(cloud)?.get(node)
   const select = () => store.selectFrom('assignments').selectAll()
@@ -146,7 +159,8 @@ export async function openRegistry (options: RegistryOptions): Promise<Registry>
     const present = known.filter((row) => row !== undefined)
     for (const row of present) hide(row)
     for (const columns of stored) show(fromColumns(columns))
-    for (const cloud of new Set([...present, ...stored].map(({ cloud }) => cloud))) notify(cloud)
+    const changed = [...present, ...stored].map(({ id, cloud }) => [id, cloud] as const)
+    for (const [id, cloud] of new Map(changed)) notify({ id, cloud })
   }
 
   const readNode = async (cloud: string, node: string) => {
@@ -161,6 +175,12 @@ export async function openRegistry (options: RegistryOptions): Promise<Registry>
     const stored = await select().where('assigner', '=', assigner).execute()
     replace([...rows.values()].filter((row) => row.assigner === assigner), stored)
   }
+
+  /** The change of a row that is still at the attempt that this server knows. */
+  const toUpdate = ({ id, attempts, operation_id: operation }: AssignmentRow, to: AssignmentRow) =>
+    store.updateTable('assignments').set(toColumns(to)).where('id', '=', id)
+      .where('attempts', '=', attempts)
+      .where('operation_id', operation === null ? 'is' : '=', operation)
 
   /** Runs a change again after each conflict with another server, which `read` makes known. */
   const untilDecided = async <T>(
@@ -212,32 +232,41 @@ export async function openRegistry (options: RegistryOptions): Promise<Registry>
             store.insertInto('assignments').values(toColumns(row)),
             ...events.changes([...ended, assignmentEvent('assignment.created', row)])
           ])
-          if (present !== undefined) hide(present)
+          if (present !== undefined) {
+            hide(present)
+            notify(present)
+          }
           show(row)
-          notify(row.cloud)
+          notify(row)
         }, () => readNode(row.cloud, row.node))
       ),
 
-    change: (id, changes) =>
+    change: (id, changes, from) =>
       inTurn(() =>
         untilDecided(async () => {
           const row = rows.get(id)
-          if (row === undefined) return undefined
+          if (row === undefined || (from !== undefined && !isSameAttempt(row, from))) {
+            return undefined
+          }
           const next = { ...row, ...changes }
           const event = shownOf(row) === shownOf(next)
             ? internalEvent({ id })
             : assignmentEvent('assignment.changed', next)
           await store.commit([
-            exactlyOne(
-              store.updateTable('assignments').set(toColumns(next)).where('id', '=', id)
-            ),
+            exactlyOne(toUpdate(row, next)),
             ...events.changes([event])
           ])
           show(next)
-          notify(next.cloud)
+          notify(next)
           return next
         }, () => readOne(id))
       ),
+
+    refresh: (id) =>
+      inTurn(async () => {
+        await readOne(id)
+        return rows.get(id)
+      }),
 
     remove: (id, check) =>
       inTurn(() =>
@@ -250,7 +279,7 @@ export async function openRegistry (options: RegistryOptions): Promise<Registry>
             ...events.changes([assignmentEvent('assignment.ended', row)])
           ])
           hide(row)
-          notify(row.cloud)
+          notify(row)
         }, () => readOne(id))
       ),
 

@@ -8,7 +8,7 @@ import { readStatus } from '../operations/follow.ts'
  * other by a slow check of all assigned nodes.
  */
 export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
-  const { assignments: { registry, forget }, farm, log, operations } = fastify
+  const { assignments: { registry, forget }, farm, jobs, log, operations } = fastify
 
   operations.onEnd(({ kind, status, cloud, target }) => {
     if (kind !== 'nodes.destroy' || status !== 'succeeded' || target === null) return
@@ -22,8 +22,9 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     }
   }
 
-  const checkAll = async () => {
+  const checkAll = async (signal: AbortSignal) => {
     for (const { name, connection } of farm.clouds) {
+      if (signal.aborted) return
       // A dormant cloud is a process that a check would start.
       if (
         connection === undefined || connection.isDormant === true ||
@@ -40,17 +41,6 @@ export default fp<{ settings: Settings }>(async (fastify, { settings }) => {
     }
   }
 
-  let timer: NodeJS.Timeout | undefined
-  /** Plans the next check, which begins only after the end of this one. */
-  const plan = () => {
-    timer = setTimeout(async () => {
-      await checkAll()
-      if (timer !== undefined) plan()
-    }, settings.assignments.check_seconds * 1000).unref()
-  }
-  plan()
-  fastify.addHook('onClose', async () => {
-    clearTimeout(timer)
-    timer = undefined
-  })
-}, { name: 'sweep', dependencies: ['assignments', 'operations'] })
+  const { check_seconds: seconds } = settings.assignments
+  jobs.every('assignment-sweep', seconds, checkAll, { firstIn: seconds })
+}, { name: 'sweep', dependencies: ['assignments', 'jobs', 'operations'] })

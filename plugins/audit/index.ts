@@ -195,15 +195,12 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     route.onSend = withLast(route.onSend, end as never)
   })
 
-  const purge = () =>
-    rows.purge(new Date(Date.now() - audit.keep_days * day).toISOString())
-      .catch((err: unknown) => fastify.log.error({ err }, 'the audit could not be purged'))
-  await purge()
-  const timers = [setInterval(flush, writeInterval), setInterval(purge, 60 * 60_000)]
-  for (const timer of timers) timer.unref()
+  fastify.jobs.every('audit-purge', 3600, () =>
+    rows.purge(new Date(Date.now() - audit.keep_days * day).toISOString()))
+  const timer = setInterval(flush, writeInterval).unref()
   fastify.addHook('onClose', async () => {
-    for (const timer of timers) clearInterval(timer)
+    clearInterval(timer)
     await flush()
     await file?.close()
   })
-}, { name: 'audit', dependencies: ['auth', 'store'] })
+}, { name: 'audit', dependencies: ['auth', 'jobs', 'store'] })

@@ -87,8 +87,6 @@ export function createSignIns (
         .executeTakeFirstOrThrow(invalid)
       const token = `v1_${randomBytes(32).toString('hex')}`
       const now = Date.now()
-      await store.deleteFrom('sign_ins').where('expires_at', '<', new Date(now).toISOString())
-        .execute()
       await store.insertInto('sign_ins').values({
         id: uuid(),
         hash: hashText(token),

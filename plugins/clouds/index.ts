@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Settings } from '../../config/index.ts'
-import { pathOf, services, type DriverPlugin } from '../../drivers/driver.ts'
+import { limitersOf, pathOf, services, type DriverPlugin } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Cloud, CloudHandle } from './cloud.ts'
 import { connectClouds } from './connect.ts'
@@ -43,6 +43,16 @@ export default fp(async (fastify, { settings, drivers }: CloudsOptions) => {
   const farm = await connectClouds(fastify, settings, drivers)
   fastify.decorate('farm', farm)
   await shareClouds(fastify)
+  /** The servers of a store have the calls in flight to each cloud together. */
+  const divideCalls = () => {
+    for (const { connection } of farm.clouds) {
+      for (const limiter of connection === undefined ? [] : limitersOf.get(connection) ?? []) {
+        limiter.divide(fastify.membership.servers)
+      }
+    }
+  }
+  divideCalls()
+  fastify.membership.onBeat(divideCalls)
   fastify.membership.onInactive((reason) => farm.abortChanges(reason))
 
   fastify.decorateRequest('cloud')

@@ -40,7 +40,8 @@ export default fp(async (fastify, { settings: { auth, limits } }: { settings: Se
     fastify.decorate('failures', { admit () {}, note () {} })
     return
   }
-  const failures = createWindow({ quota: limits.failures_per_minute, seconds: 60 })
+  const { partOf } = fastify.membership
+  const failures = createWindow({ quota: limits.failures_per_minute, partOf, seconds: 60 })
   const checks = createWindow({ quota: 1, seconds: 1 })
   const accepted = new Set<string>()
   const refused = fastify.metrics.counter({
@@ -114,4 +115,4 @@ export default fp(async (fastify, { settings: { auth, limits } }: { settings: Se
     }
     done()
   })
-}, { name: 'failures', dependencies: ['metrics'] })
+}, { name: 'failures', dependencies: ['membership', 'metrics'] })

@@ -24,7 +24,8 @@ const keyOf = (request: FastifyRequest) => {
 
 /**
  * Limits the requests of each caller, in all and to each cloud, and its changes at once. The headers are those of
- * draft-ietf-httpapi-ratelimit-headers-10. Without `auth` there are no callers, and no limits.
+ * draft-ietf-httpapi-ratelimit-headers-10. Without `auth` there are no callers, and no limits. Several servers divide
+ * the limits among them, as if the requests of a caller were spread evenly.
  */
 export default fp(async (fastify, { settings: { limits } }: { settings: Settings }) => {
   const {
@@ -32,7 +33,7 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     cloud_requests_per_minute: cloudRequests,
     changes_at_once: maxChanges
   } = limits.per_caller
-  const { auth } = fastify
+  const { auth, membership: { partOf } } = fastify
   fastify.decorate(
     'callerLimits',
     auth.enabled
@@ -45,8 +46,8 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
       : null
   )
   if (!auth.enabled) return
-  const callers = createWindow({ quota: requests, seconds })
-  const clouds = createWindow({ quota: cloudRequests, seconds })
+  const callers = createWindow({ quota: requests, partOf, seconds })
+  const clouds = createWindow({ quota: cloudRequests, partOf, seconds })
   const changes = new Map<string, number>()
   const refused = fastify.metrics.counter({
     name: 'rate_limited_total',
@@ -89,7 +90,7 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
     if (!isChange(request)) return done()
 
     const running = changes.get(key) ?? 0
-    if (running >= maxChanges) {
+    if (running >= partOf(maxChanges)) {
       return done(
         tooMany('changes', `A caller may have ${maxChanges} changes under way at once`, 1)
       )
@@ -114,4 +115,4 @@ export default fp(async (fastify, { settings: { limits } }: { settings: Settings
       }
     )
   }
-}, { name: 'limits', dependencies: ['auth', 'metrics'] })
+}, { name: 'limits', dependencies: ['auth', 'membership', 'metrics'] })

@@ -1,13 +1,15 @@
 export interface WindowOptions {
-  /** How often a key may be used in one window. */
+  /** How often a key may be used in one window, by the requests to all servers of the store. */
   quota: number
+  /** The part of this server of a number that all servers have together. By default there are no others. */
+  partOf?: ((total: number) => number) | undefined
   /** Length of a window in seconds. It begins with the first use of a key. */
   seconds: number
 }
 
 export interface Use {
   isAllowed: boolean
-  /** How often the key may still be used in this window. */
+  /** How often the key may still be used in this window, as far as this server knows. */
   remaining: number
   /** Seconds until the window ends, rounded up. */
   reset: number
@@ -22,7 +24,7 @@ interface Count {
 const maxKeys = 10_000
 
 /** Counts the uses of keys in windows of time, in memory. */
-export function createWindow ({ quota, seconds }: WindowOptions) {
+export function createWindow ({ quota, partOf = (total) => total, seconds }: WindowOptions) {
   const counts = new Map<string, Count>()
 
   const makeRoom = (now: number) => {
@@ -51,9 +53,12 @@ export function createWindow ({ quota, seconds }: WindowOptions) {
       const now = performance.now()
       const count = countOf(key, now)
       count.used++
+      const part = partOf(quota)
+      const left = Math.max(0, part - count.used)
       return {
-        isAllowed: count.used <= quota,
-        remaining: Math.max(0, quota - count.used),
+        isAllowed: count.used <= part,
+        // The other servers have as much left, if the requests are spread evenly.
+        remaining: part === quota ? left : Math.floor(left / part * quota),
         // The difference of two decimals may be a little more than the window.
         reset: Math.min(seconds, Math.ceil((count.endsAt - now) / 1000))
       }
@@ -61,7 +66,7 @@ export function createWindow ({ quota, seconds }: WindowOptions) {
     /** Whether a key has been used more often than its quota in a window that has not ended. */
     isExceeded (key: string) {
       const count = counts.get(key)
-      return count !== undefined && count.used > quota && count.endsAt > performance.now()
+      return count !== undefined && count.used > partOf(quota) && count.endsAt > performance.now()
     },
     get size () {
       return counts.size

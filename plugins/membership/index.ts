@@ -20,6 +20,8 @@ export interface Membership {
   readonly id: string
   /** How many servers share the store, this one included. */
   readonly servers: number
+  /** The part of this server of a number that all have together. At least 1; all parts are up to one each too many. */
+  partOf(total: number): number
   /** Whether this server may change anything. It may not if others could already believe that it is dead. */
   isActive(): boolean
   /** Throws store_unavailable if this server may not change anything. */
@@ -42,6 +44,7 @@ const inactive = () =>
 const alone = (id: string): Membership => ({
   id,
   servers: 1,
+  partOf: (total) => total,
   isActive: () => true,
   assertActive () {},
   isAlive: async (other) => other === id,
@@ -91,6 +94,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       get servers () {
         return servers
       },
+      partOf: (total) => Math.max(1, Math.ceil(total / servers)),
       isActive: heartbeat.isActive,
       assertActive () {
         if (!heartbeat.isActive()) throw inactive()

@@ -19,7 +19,7 @@ const minute = 60_000
 export const keyRetention = 24 * 60 * minute
 export const cursorRetention = 15 * minute
 
-/** Keeps operations, idempotency keys and long cursors. Purges old rows at the start and every hour. */
+/** Opens the store. purge.ts removes old rows. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const store = await openStore(settings.store)
   fastify.decorate('store', store)
@@ -29,23 +29,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     await store.commit([insert.onConflict((conflict) => conflict.column('id').doUpdateSet(row))])
   })
 
-  const purge = async () => {
-    const before = (ms: number) => new Date(Date.now() - ms).toISOString()
-    const operationRetention = settings.operations.keep_days * 24 * 60 * minute
-    await store.deleteFrom('operations').where('finished_at', '<', before(operationRetention))
-      .execute()
-    await store.deleteFrom('idempotency_keys').where('created_at', '<', before(keyRetention))
-      .execute()
-    await store.deleteFrom('cursors').where('created_at', '<', before(cursorRetention)).execute()
-  }
-  const purgeOrLog = () =>
-    purge().catch((err: unknown) => fastify.log.error({ err }, 'the store could not be purged'))
-  await purgeOrLog()
-  const timer = setInterval(purgeOrLog, 60 * minute)
-  timer.unref()
-
   fastify.addHook('onClose', async () => {
-    clearInterval(timer)
     await store.destroy()
   })
 }, { name: 'store' })

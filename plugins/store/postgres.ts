@@ -79,6 +79,10 @@ const isBroken = (error: unknown) =>
 /** Milliseconds to wait for a connection. */
 const connectLimit = 5000
 
+/** Text of PostgreSQL cannot have U+0000, which SQLite keeps. It becomes U+FFFD, the replacement character. */
+const toParameter = (value: unknown) =>
+  typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value
+
 /** Integers of 64 bits fit a number here: they count rows and events. */
 const int8 = 20
 
@@ -131,7 +135,7 @@ export async function openPostgres (
     let broken = false
     const query = async (text: string, parameters: readonly unknown[]) => {
       try {
-        return await (text === 'begin' ? client.query(begin) : client.query(text, [...parameters]))
+        return await (text === 'begin' ? client.query(begin) : client.query(text, parameters.map(toParameter)))
       } catch (error) {
         broken ||= isBroken(error)
         throw translate(error, place)
@@ -146,7 +150,7 @@ export async function openPostgres (
     try {
       const sent = [
         client.query(begin),
-        ...statements.map(({ sql, parameters }) => client.query(sql, [...parameters]))
+        ...statements.map(({ sql, parameters }) => client.query(sql, parameters.map(toParameter)))
       ]
       const ended = await Promise.allSettled(sent)
       const failed = ended.find((one) => one.status === 'rejected')

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import path from 'node:path'
 import t from 'tap'
 import { sql } from '#kysely'
 import { build, dummy } from '../helper/app.ts'
 import { bearer, createKey, grant } from '../helper/callers.ts'
 import { moveClock } from '../helper/clock.ts'
+import { readStoreContent } from '../helper/database.ts'
 import { planOf } from '../helper/store.ts'
 
 const clouds = { 'team-a': dummy({ nodes: 1 }), 'team-b': dummy({ nodes: 1 }) }
@@ -117,14 +116,20 @@ t.test('the last use of a key is written at most once a minute', async (t) => {
   const move = moveClock(t)
   const use = async () => {
     await api.get('/api/v2/me', headers)
-    return (await api.get(`/api/v2/keys/${id}`, headers)).body.last_used_at as string
+    return (await api.get(`/api/v2/keys/${id}`, headers)).body.last_used_at as string | null
   }
-  const first = await use()
-  t.match(first, /^20/)
+  /** The time is written beside the answer. */
+  const useUntilNot = async (before: string | null) => {
+    for (;;) {
+      const time = await use()
+      if (time !== before) return time
+    }
+  }
+  const first = await useUntilNot(null)
   move(50_000)
   t.equal(await use(), first)
   move(11_000)
-  t.not(await use(), first)
+  t.ok(await useUntilNot(first) !== null)
 })
 
 t.test('the store has the SHA-256 of a key and nowhere the key', async (t) => {
@@ -133,15 +138,9 @@ t.test('the store has the SHA-256 of a key and nowhere the key', async (t) => {
   await api.get('/api/v2/me', headers)
   const { hash } = await app.store.selectFrom('api_keys').select('hash').executeTakeFirstOrThrow()
   t.equal(hash, createHash('sha256').update(key).digest('hex'))
-  const rows = await Promise.all((await app.store.introspection.getTables()).map(({ name }) =>
-    sql`select * from ${sql.table(name)}`.execute(app.store)))
-  t.notOk(JSON.stringify(rows).includes(key.slice(5)))
-  const folder = path.join(directory, 'data')
-  if (!existsSync(folder)) return
-  for (const name of readdirSync(folder)) {
-    const file = path.join(folder, name)
-    if (existsSync(file)) t.notOk(readFileSync(file).includes(key.slice(5)), name)
-  }
+  const content = readStoreContent(directory)
+  t.ok(content.includes(hash))
+  t.notOk(content.includes(key.slice(5)))
 })
 
 t.test('while the store fails, a key checked within five minutes still reads; any other is 503', async (t) => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { StoreSettings } from '../../config/index.ts'
 import { findProgram } from '../labs/postgres/process.ts'
@@ -15,9 +15,8 @@ export const template = 'orchestrator_template'
 
 const databases = new Map<string, string>()
 
-function runProgram (name: string, args: readonly string[]) {
-  execFileSync(findProgram(name, 'postgresql'), ['--maintenance-db', clusterUrl!, ...args], { stdio: 'pipe' })
-}
+const runProgram = (name: string, args: readonly string[]) =>
+  execFileSync(findProgram(name, 'postgresql'), args, { encoding: 'utf8', stdio: 'pipe', maxBuffer: 2 ** 30 })
 
 export const nameOf = (url: string) => path.basename(new URL(url).pathname)
 
@@ -25,7 +24,7 @@ export const nameOf = (url: string) => path.basename(new URL(url).pathname)
 function dropUnused () {
   for (const [directory, url] of databases) {
     if (existsSync(directory)) continue
-    runProgram('dropdb', ['--force', nameOf(url)])
+    runProgram('dropdb', ['--maintenance-db', clusterUrl!, '--force', nameOf(url)])
     databases.delete(directory)
   }
 }
@@ -43,7 +42,11 @@ export function databaseOf (directory: string): string | undefined {
   dropUnused()
   const url = new URL(clusterUrl)
   url.pathname = `/test_${process.pid}_${++made}`
-  runProgram('createdb', ['--template', template, '--strategy', 'file_copy', nameOf(url.href)])
+  const options = ['--maintenance-db', clusterUrl, '--template', template, '--strategy', 'file_copy']
+  runProgram('createdb', [...options, nameOf(url.href)])
+  // Each store has an id of its own.
+  const newId = "update store_info set value = gen_random_uuid() where name = 'id'"
+  runProgram('psql', ['--no-psqlrc', '--quiet', '--command', newId, url.href])
   databases.set(directory, url.href)
   return url.href
 }
@@ -54,4 +57,14 @@ export function storeIn (directory: string): StoreSettings {
   return url === undefined
     ? { file: path.join(directory, 'data/orchestrator.db') }
     : { url, pool_size: 2, statement_timeout: 10 }
+}
+
+/** All that the store of a server in this folder has on disk, as text in which a secret would be found. */
+export function readStoreContent (directory: string): string {
+  const url = databaseOf(directory)
+  if (url !== undefined) return runProgram('pg_dump', [url])
+  const folder = path.join(directory, 'data')
+  // SQLite removes its second file when it closes the first.
+  return readdirSync(folder).map((name) => path.join(folder, name)).filter((file) => existsSync(file))
+    .map((file) => readFileSync(file, 'latin1')).join('')
 }

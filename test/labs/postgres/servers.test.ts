@@ -1,4 +1,6 @@
 import t, { type Test } from 'tap'
+import { limitersOf } from '../../../drivers/driver.ts'
+import { localCaller, toCallerRef } from '../../../plugins/auth/caller.ts'
 import { startEucalyptus } from '../eucalyptus/index.ts'
 import { build } from '../../helper/app.ts'
 import { startCluster, startPgbouncer, type Cluster } from './cluster.ts'
@@ -12,7 +14,8 @@ async function startTwo (
   t: Test,
   cluster: Cluster,
   behaviour: object = {},
-  storeOf: (url: string) => object = (url) => ({ url })
+  storeOf: (url: string) => object = (url) => ({ url }),
+  more: object = {}
 ) {
   const fake = await startEucalyptus({ behaviour: { quotas: { instances: 100 }, ...behaviour } })
   t.teardown(fake.close)
@@ -29,7 +32,7 @@ async function startTwo (
     secret_access_key: secretAccessKey
   }
   const start = (settings: object = {}) =>
-    build(t, { listen: true, clouds: { default: cloud }, settings: { store: storeOf(url), ...settings } })
+    build(t, { listen: true, clouds: { default: cloud }, settings: { store: storeOf(url), ...more, ...settings } })
   const servers = [await start(), await start()] as const
   const input = (name: string) => ({ name, image_id: fake.images.ebs, size_id: 'm1.small' })
   return { fake, url, servers, input, start }
@@ -89,6 +92,28 @@ t.test('several servers on one PostgreSQL', async (t) => {
     const { body } = await one.api.get(`${created.body.self}?wait=30`)
     t.match(body, { status: 'cancelled', error: { code: 'resource_not_found' } })
     t.match(await one.api.ended(destroyed.body), { status: 'succeeded' })
+  })
+
+  await t.test('the limits of a caller and of a cloud are those of all servers together', async (t) => {
+    const limits = { per_caller: { requests_per_minute: 60, cloud_requests_per_minute: 1000, changes_at_once: 100 } }
+    const { servers: [one, two] } = await startTwo(t, cluster, {}, undefined, { auth: {}, limits })
+    for (const { app: { membership, farm } } of [one, two]) {
+      while (membership.servers < 2) await new Promise((resolve) => membership.onBeat(() => resolve(undefined)))
+      const [limiter] = limitersOf.get(farm.get('default').connection!)!
+      let running = 0
+      const calls = Array.from({ length: 40 }, () => limiter!(async () => { running++ }, AbortSignal.timeout(60_000)))
+      t.equal(running, 16, 'half of the 32 calls in flight')
+      await Promise.all(calls)
+    }
+    const { secrets } = await one.app.auth.keys.create(
+      { name: 'script', grants: [{ clouds: ['*'], level: 'manage' }] }, toCallerRef(localCaller)
+    )
+    const authorization = { authorization: `Bearer ${secrets!.key}` }
+    const answers = await Promise.all(Array.from({ length: 120 }, (_, i) =>
+      [one, two][i % 2]!.api.get('/api/v2/me', authorization)))
+    const served = answers.filter(({ status }) => status === 200).length
+    t.ok(served >= 48 && served <= 72, 'within a fifth of 60', { served })
+    t.match(answers.at(0)!.headers, { 'ratelimit-policy': '"caller";q=60;w=60' })
   })
 
   await t.test('servers work behind a pooler that gives each transaction another session', async (t) => {

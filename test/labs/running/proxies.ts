@@ -69,14 +69,25 @@ async function run (t: Test, program: string, args: readonly string[], port: num
 }
 
 /** Starts nginx with deploy/nginx.conf in front of a port. Needs Debian's package nginx-light or nginx. */
-export async function startNginx (t: Test, directory: string, upstream: number): Promise<Proxy> {
+export const startNginx = (t: Test, directory: string, upstream: number): Promise<Proxy> =>
+  runNginx(t, directory, 'nginx.conf', { '127.0.0.1:5070': `127.0.0.1:${upstream}` })
+
+/** Starts nginx with deploy/nginx-cluster.conf in front of three ports. */
+export const startNginxCluster = (
+  t: Test, directory: string, upstreams: readonly [number, number, number]
+): Promise<Proxy> =>
+  runNginx(t, directory, 'nginx-cluster.conf', Object.fromEntries(
+    upstreams.map((port, i) => [`10.0.0.${11 + i}:5070`, `127.0.0.1:${port}`])
+  ))
+
+async function runNginx (t: Test, directory: string, file: string, upstreams: Record<string, string>): Promise<Proxy> {
   const temporary = path.join(directory, 'nginx-temporary')
   mkdirSync(temporary)
   const { cert, key } = makeCertificate(directory)
   const port = await findFreePort()
   const server = path.join(directory, 'orchestrator-nginx.conf')
-  writeFileSync(server, adapt('nginx.conf', {
-    '127.0.0.1:5070': `127.0.0.1:${upstream}`,
+  writeFileSync(server, adapt(file, {
+    ...upstreams,
     'listen 443 ssl': `listen 127.0.0.1:${port} ssl`,
     '    listen [::]:443 ssl http2;\n': '',
     '/etc/ssl/orchestrator/fullchain.pem': cert,

@@ -1,0 +1,3 @@
+import { testJobs } from './cases.ts'
+
+testJobs(async () => ({ STORE_FILE: ':memory:' }))
