@@ -34,8 +34,7 @@ const parts: Record<string, () => Promise<void>> = {
 const named: typeof parts = {
   profile: async () => (await import('./profile.ts')).profiles(folder),
   lab: async () => (await import('./lab.ts')).lab(),
-  // Needs PostgreSQL.
-  servers: async () => (await import('./servers.ts')).servers()
+  postgres: async () => (await import('./postgres.ts')).postgres(folder)
 }
 const all = { ...parts, ...named }
 
