@@ -1,5 +1,5 @@
 import { v5 as namedUuid, v7 as uuid } from '#uuid'
-import { namesOf, prepare } from '../store/prepared.ts'
+import { prepare } from '../store/prepared.ts'
 import type { CommitStatement, Store, Tables } from '../store/tables.ts'
 import { isInternal, type NewEvent } from './event.ts'
 
@@ -24,16 +24,32 @@ export type EventWriter = (events: readonly NewEvent[]) => CommitStatement[]
  * again. A store on SQLite has one server, which needs no internal events.
  */
 export function createEventWriter (store: Store, server: string | null): EventWriter {
-  const insert = prepare<keyof Columns>(
-    store.insertInto('events').values(namesOf<Columns>(columns))
-      .onConflict((conflict) => conflict.column('id').doNothing())
-  )
+  const compiled = new Map<number, ReturnType<typeof prepare>>()
+
+  /** Compiles the insert of so many rows: a commit may run its statements in any order, but not the rows of one. */
+  const insertOf = (count: number) => {
+    const known = compiled.get(count)
+    if (known !== undefined) return known
+    const rows = Array.from({ length: count }, (_, row) =>
+      Object.fromEntries(columns.map((column) => [column, `${row} ${column}`])) as unknown as Columns
+    )
+    const insert = prepare(
+      store.insertInto('events').values(rows)
+        .onConflict((conflict) => conflict.column('id').doNothing())
+    )
+    compiled.set(count, insert)
+    return insert
+  }
   const isWritten = (event: NewEvent) => store.kind === 'postgres' || !isInternal(event)
   return (events) => {
     const time = new Date().toISOString()
-    return events.filter(isWritten).map(({ content, ...event }) => ({
-      ...insert({ ...event, created_at: time, server, content: JSON.stringify(content) }),
-      isEvent: true
-    }))
+    const rows = events.filter(isWritten).map(({ content, ...event }) =>
+      ({ ...event, created_at: time, server, content: JSON.stringify(content) })
+    )
+    if (rows.length === 0) return []
+    const values = rows.flatMap((row, i) =>
+      columns.map((column) => [`${i} ${column}`, row[column]] as const)
+    )
+    return [{ ...insertOf(rows.length)(Object.fromEntries(values)), isEvent: true }]
   }
 }

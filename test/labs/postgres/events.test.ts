@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import type { Events } from '../plugins/events/index.ts'
-import type { NewEvent, StoredEvent } from '../plugins/events/event.ts'
-import { createEventId, eventIdOf } from '../plugins/events/writer.ts'
-import { build } from './helper/app.ts'
-import { startCluster } from './labs/postgres/cluster.ts'
+import type { Events } from '../../../plugins/events/index.ts'
+import type { NewEvent, StoredEvent } from '../../../plugins/events/event.ts'
+import { createEventId, eventIdOf } from '../../../plugins/events/writer.ts'
+import { build } from '../../helper/app.ts'
+import { startCluster } from './cluster.ts'
 
 type App = Awaited<ReturnType<typeof build>>['app']
 
