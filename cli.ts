@@ -9,7 +9,7 @@ import { readLogTargets } from './logs.ts'
 import { createDriverPackage, NewDriverError } from './new-driver.ts'
 import { check } from './plugins/clouds/check.ts'
 import { runStoreCommand } from './store-commands.ts'
-import { readPlace } from './worker.ts'
+import { workerVariable } from './worker.ts'
 
 const help = `orchestrator ${version}: one REST API over many clouds
 
@@ -139,14 +139,14 @@ async function main () {
 
   const { settings, drivers } = await load()
   if (command === 'serve') {
-    const place = readPlace(process.env)
-    if (place === undefined && values.workers !== undefined) {
+    const isWorker = process.env[workerVariable] !== undefined
+    if (values.workers !== undefined && !isWorker) {
       const { supervise } = await import('./workers.ts')
       return supervise({ settings, count: Number(values.workers), logs })
     }
     // The primary process of workers does not need it.
     const { serve } = await import('./server.ts')
-    await serve({ settings, drivers, logs, place })
+    await serve({ settings, drivers, logs, isWorker })
     return
   }
 

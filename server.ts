@@ -6,15 +6,15 @@ import type { DriverPlugin } from './drivers/driver.ts'
 import { loggerOptions, openLogs, type LogTargets } from './logs.ts'
 import admin from './plugins/admin.ts'
 import { banner } from './terminal.ts'
-import { connectToPrimary, settingsOfWorker, type WorkerPlace } from './worker.ts'
+import { connectToPrimary } from './worker.ts'
 
 export interface ServerOptions {
   settings: Settings
   drivers: ReadonlyMap<string, DriverPlugin>
   /** By default the server logs to stdout, requests included. */
   logs?: LogTargets
-  /** The place of this process among the workers of a server; undefined if it is the server. */
-  place?: WorkerPlace | undefined
+  /** Whether this process is one of several workers (workers.ts). */
+  isWorker?: boolean
 }
 
 /**
@@ -22,11 +22,8 @@ export interface ServerOptions {
  * of its logs again.
  */
 export async function serve (options: ServerOptions): Promise<FastifyInstance> {
-  const { drivers, logs = { accessFormat: 'combined' }, place } = options
-  const settings = place === undefined
-    ? options.settings
-    : settingsOfWorker(options.settings, place)
-  const primary = place === undefined ? undefined : connectToPrimary()
+  const { settings, drivers, logs = { accessFormat: 'combined' }, isWorker = false } = options
+  const primary = isWorker ? connectToPrimary() : undefined
   const { stream, access, files } = await openLogs(logs, (message) => app.log.error(message))
   const app: FastifyInstance = createApp({
     // A request is a line of one log.

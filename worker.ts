@@ -1,5 +1,4 @@
 import type { Registry } from 'prom-client'
-import type { Settings } from './config/index.ts'
 import type { ProcessMetrics } from './plugins/metrics/sum.ts'
 
 /** The messages of the primary process to a worker. */
@@ -14,33 +13,8 @@ export type FromWorker =
   | { type: 'collected', id: number, metrics: ProcessMetrics }
   | { type: 'scrape', id: number }
 
-/** A worker among those of one server, counted from 0. */
-export interface WorkerPlace {
-  index: number
-  count: number
-}
-
-/** The variable of the environment in which the primary process tells a worker its place: `2/4`. */
-export const placeVariable = 'ORCHESTRATOR_WORKER'
-
-/** Reads the place of this process; undefined if it is no worker. */
-export function readPlace (env: NodeJS.ProcessEnv): WorkerPlace | undefined {
-  const [, index, count] = /^(\d+)\/(\d+)$/.exec(env[placeVariable] ?? '') ?? []
-  return count === undefined ? undefined : { index: Number(index), count: Number(count) }
-}
-
-/** Divides a number among workers, so that the parts have it as their sum. Each part is at least 1. */
-const partOf = (total: number, { index, count }: WorkerPlace) =>
-  Math.max(1, Math.floor(total / count) + (index < total % count ? 1 : 0))
-
-/** Returns the settings of one worker, which has its part of the calls that may be in flight to each cloud. */
-export const settingsOfWorker = (settings: Settings, place: WorkerPlace): Settings => ({
-  ...settings,
-  clouds: settings.clouds.map((cloud) => ({
-    ...cloud,
-    max_in_flight: partOf(cloud.max_in_flight, place)
-  }))
-})
+/** The variable of the environment by which the primary process tells a process that it is a worker. */
+export const workerVariable = 'ORCHESTRATOR_WORKER'
 
 export interface Primary {
   /** Resolves to the metrics of all workers. */

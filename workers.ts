@@ -7,7 +7,7 @@ import type { Settings } from './config/index.ts'
 import { createLogger, openLogs, type LogTargets } from './logs.ts'
 import { createMetricsSum } from './plugins/metrics/sum.ts'
 import { banner } from './terminal.ts'
-import { placeVariable, type FromPrimary, type FromWorker } from './worker.ts'
+import { workerVariable, type FromPrimary, type FromWorker } from './worker.ts'
 
 export interface SuperviseOptions {
   settings: Settings
@@ -110,7 +110,7 @@ export async function supervise ({ settings, count, logs }: SuperviseOptions): P
   let isClosing = false
 
   const start = (place: number): Worker => {
-    const worker = cluster.fork({ [placeVariable]: `${place}/${count}` })
+    const worker = cluster.fork({ [workerVariable]: '1' })
     workers.set(place, worker)
     worker.on('message', (message: FromWorker) => {
       if (message.type !== 'scrape') return

@@ -39,7 +39,9 @@ const variables: Record<
   HOST: (value) => ({ host: value }),
   LOG_LEVEL: (value) => ({ log_level: value }),
   LOG_REQUESTS: (value) => ({ log_requests: toBoolean(value) }),
-  STORE_FILE: (value) => ({ store: { file: value } }),
+  // Beside a URL it names only the folder for other data.
+  STORE_FILE: (file, { store }) =>
+    isMap(store) && store['url'] !== undefined ? {} : { store: { file } },
   DATABASE_URL: (url, { store }) => {
     const { file: _, ...others } = isMap(store) ? store : {}
     return { store: { ...others, url } }
@@ -115,9 +117,7 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
   const tls = server?.tls === undefined ? undefined : readTls(server.tls, directory, report)
 
   const store = readStore(server?.store, directory, report)
-  const dataDirectory = store.url !== undefined || store.file === inMemory
-    ? path.resolve(directory, 'data')
-    : path.dirname(store.file)
+  const dataDirectory = path.dirname(path.resolve(directory, dataFile(store, env)))
   const clouds = readClouds(entries, { directory, dataDirectory, env, drivers, outside }, report)
 
   if (server === undefined || report.lines.length > 0) {
@@ -134,6 +134,12 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
 }
 
 const defaultStoreFile = './data/orchestrator.db'
+
+/** The file in whose folder the server keeps its data. */
+function dataFile (store: StoreSettings, env: SettingsInput['env']): string {
+  const file = store.url === undefined ? store.file : env['STORE_FILE'] ?? ''
+  return file === '' || file === inMemory ? defaultStoreFile : file
+}
 
 /** Reads where the store is. Without valid settings it is in memory. */
 function readStore (

@@ -167,7 +167,9 @@ export const ServerSettings = Type.Object({
   store: Type.Object({
     file: Type.Optional(Type.String({
       minLength: 1,
-      description: 'SQLite file. Default: ./data/orchestrator.db. STORE_FILE overrides it.'
+      description:
+        'SQLite file. Default: ./data/orchestrator.db. STORE_FILE overrides it; beside `url`, that variable ' +
+        'names only the folder for other data.'
     })),
     url: Type.Optional(Type.String({
       pattern: '^postgres(ql)?://',

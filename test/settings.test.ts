@@ -377,6 +377,20 @@ t.test('a server says where it listens; a second one on its port or its store en
   t.equal(out.stderr, '')
 })
 
+t.test('beside the URL of a database, STORE_FILE names the folder for other data', (t) => {
+  const url = 'postgres://me:secret@db.example.org/app'
+  const load = (env: Record<string, string>, store?: object) => {
+    const cwd = t.testdir({ 'orchestrator.json': JSON.stringify({ ...store && { store }, clouds: farm }) })
+    const { store: { url: found }, dataDirectory } = loadSettings({ env, cwd, drivers })
+    return { url: found, dataDirectory: path.relative(cwd, dataDirectory) }
+  }
+  t.same(load({ DATABASE_URL: url }), { url, dataDirectory: 'data' })
+  t.same(load({ DATABASE_URL: url }, { file: 'a.db' }), { url, dataDirectory: 'data' })
+  t.same(load({ DATABASE_URL: url, STORE_FILE: 'state/a.db' }), { url, dataDirectory: 'state' })
+  t.same(load({ STORE_FILE: 'state/a.db' }, { url }), { url, dataDirectory: 'state' })
+  t.end()
+})
+
 t.test('hosts, proxies and origins are checked at the start', (t) => {
   const good = {
     allowed_hosts: ['api.example.org', 'cloud-1'],

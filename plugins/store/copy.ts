@@ -22,6 +22,7 @@ const own = {
   servers: 'the servers of the other store',
   events: 'a position in the events of one store means nothing in another',
   cloud_states: 'belongs to the events',
+  cloud_watches: 'belongs to the events',
   store_info: 'describes the store itself',
   probes: 'has no content'
 } as const satisfies Partial<Record<Table, string>>

@@ -1,4 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chownSync, existsSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { sql } from '#kysely'
 import t, { type Test } from 'tap'
@@ -156,6 +157,39 @@ t.test('keys are made and revoked beside the servers', async (t) => {
   t.match(await run(t, ['keys', 'list'], { cwd, env }), { code: 0, stdout: /ci/ })
   t.match(await run(t, ['keys', 'revoke', 'ci'], { cwd, env }), { code: 0 })
   t.notMatch((await run(t, ['keys', 'list'], { cwd, env })).stdout, /ci/)
+})
+
+t.test('a user who only owns the database serves over TLS, with the password beside the URL', async (t) => {
+  const cwd = makeFolder(t)
+  const [cert, key] = [path.join(cluster.folder, 'server.crt'), path.join(cluster.folder, 'server.key')]
+  execFileSync('openssl', [
+    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1', '-subj',
+    '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert
+  ], { stdio: 'pipe' })
+  const { uid, gid } = statSync(path.join(cluster.folder, 'data'))
+  for (const file of [cert, key]) chownSync(file, uid, gid)
+  for (const [name, value] of Object.entries({ ssl_cert_file: cert, ssl_key_file: key, ssl: 'on' })) {
+    await cluster.query(`alter system set ${name} = '${value}'`)
+  }
+  await cluster.query('select pg_reload_conf()')
+  await cluster.query("create role app login password 'a password'")
+  await cluster.query('create database app owner app')
+
+  const url = `postgres://app@localhost:${cluster.port}/app?sslmode=verify-full&sslrootcert=${cert}`
+  const env = { DATABASE_URL: url, PGPASSWORD: 'a password' }
+  const server = await serve(t, [], { cwd, env })
+  t.equal((await fetch(`${server.url}/health/ready`)).status, 200)
+  const used = "select bool_and(ssl) as tls, count(*) > 0 as used from pg_stat_ssl join pg_stat_activity using (pid) where usename = 'app'"
+  t.same(await cluster.query(used), [{ tls: true, used: true }])
+
+  const other = path.join(cwd, 'other.crt')
+  execFileSync('openssl', [
+    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1', '-subj',
+    '/CN=localhost', '-keyout', path.join(cwd, 'other.key'), '-out', other
+  ], { stdio: 'pipe' })
+  const wrong = await run(t, ['store', 'migrate', '--url', url.replace(cert, other)], { cwd, env })
+  t.equal(wrong.code, 1, 'the certificate of another is refused')
+  t.match(wrong.stderr, /certificate/)
 })
 
 t.test('what cannot be done is one sentence, without the password', async (t) => {

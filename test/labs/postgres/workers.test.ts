@@ -2,6 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { beatInterval } from '../../../plugins/membership/heartbeat.ts'
 import { run, serve, type Serving } from '../../fixtures/process.ts'
 import { dummy, makeDirectory } from '../../helper/app.ts'
 import { startCluster } from './cluster.ts'
@@ -98,6 +99,8 @@ t.test('no worker outlives the primary process', async (t) => {
 t.test('max_in_flight of a cloud is divided among the workers', async (t) => {
   const slow = dummy({ max_in_flight: 4, latency: 0.5, cache_seconds: 0, nodes: 40 })
   const { server } = await startWorkers(t, { clouds: { default: slow }, metrics: { port: 0 } }, [], 2)
+  // A worker learns of the other by its next heartbeat.
+  await sleep(beatInterval + 500)
   const [, metrics = ''] = /"address":"(http:[^"]+)"/.exec(server.out.stdout)!
   const { items } = await (await get(`${server.url}/api/v2/nodes`)).json() as { items: { self: string }[] }
   const reads = items.map(({ self }) => get(server.url + self))
@@ -108,6 +111,19 @@ t.test('max_in_flight of a cloud is divided among the workers', async (t) => {
     seen.push(Number(/^orchestrator_cloud_requests_in_flight\{cloud="default"\} (\d+)/m.exec(text)?.[1]))
   }
   t.equal(Math.max(...seen), 4, seen.join())
+})
+
+t.test('the limits of a caller are divided among the workers', async (t) => {
+  const limits = { per_caller: { requests_per_minute: 60 } }
+  const { server, env, cwd } = await startWorkers(t, { auth: {}, limits }, [], 2)
+  const key = (await run(t, ['keys', 'create', 'ci', '--grant', 'read:*'], { cwd, env })).stdout.trim()
+  await sleep(beatInterval + 500)
+  const headers = { authorization: `Bearer ${key}`, connection: 'close' }
+  const answers = []
+  for (let i = 0; i < 90; i++) answers.push(await fetch(`${server.url}/api/v2/me`, { headers }))
+  const accepted = answers.filter(({ status }) => status === 200).length
+  t.ok(accepted >= 48 && accepted <= 72, `${accepted} of 60 requests`)
+  t.match(answers[0]!.headers.get('ratelimit-policy'), /"caller";q=60;w=60/)
 })
 
 t.test('SIGHUP lets every worker open its logs again', async (t) => {
