@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { Kysely, PostgresDialect, type PostgresPoolClient } from '#kysely'
 import type { PostgresSettings } from '../../config/index.ts'
 import { StoreConflict, storeUnavailable } from './errors.ts'
+import { createMerge, unexpectedCode } from './merge.ts'
 import {
   createEventBell,
   toStatement,
@@ -116,9 +117,16 @@ export async function openPostgres (
   const place = describeUrl(url)
   const pool = new Pool({ ...await connectionOptions(url, settings), max: settings.pool_size })
   // A connection that breaks is replaced by the next query. One in use fails its query, and emits the error as well.
-  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+  pool.on('error', () => {}).on('connect', (client) => {
+    client.on('error', () => {})
+    // A pooler tells its client another process id: then the session is not ours, and this does nothing.
+    client.query(limitSession, [(client as unknown as { processID: number }).processID])
+      .catch(() => {})
+  })
 
   const timeout = Math.round(settings.statement_timeout * 1000)
+  const limitSession = `select set_config('statement_timeout', '${timeout}', false) ` +
+    'where pg_backend_pid() = $1'
   const begin = `begin; set local statement_timeout = ${timeout}; ` +
     `set local idle_in_transaction_session_timeout = ${timeout}`
 
@@ -144,7 +152,8 @@ export async function openPostgres (
     return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release(broken) }
   }
 
-  const run = async (statements: readonly CommitStatement[]) => {
+  /** Runs the statements of a commit one after the other. */
+  const runInTurn = async (statements: readonly CommitStatement[]) => {
     const client = await connect()
     let broken = false
     try {
@@ -168,6 +177,24 @@ export async function openPostgres (
         })
       }
       throw error
+    } finally {
+      client.release(broken)
+    }
+  }
+
+  const merge = createMerge()
+
+  const run = async (statements: readonly CommitStatement[]) => {
+    const merged = merge(statements)
+    if (merged === undefined) return runInTurn(statements)
+    const client = await connect()
+    let broken = false
+    try {
+      await client.query(merged.text, merged.values.map(toParameter))
+    } catch (error) {
+      broken = isBroken(error)
+      if ((error as { code?: string }).code !== unexpectedCode) throw error
+      throw new StoreConflict('A change met other rows than it expects', { cause: error })
     } finally {
       client.release(broken)
     }

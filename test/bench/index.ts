@@ -33,7 +33,8 @@ const parts: Record<string, () => Promise<void>> = {
 /** Parts that run only when they are named, because they need services that a plain machine does not have. */
 const named: typeof parts = {
   profile: async () => (await import('./profile.ts')).profiles(folder),
-  lab: async () => (await import('./lab.ts')).lab()
+  lab: async () => (await import('./lab.ts')).lab(),
+  postgres: async () => (await import('./postgres.ts')).postgres(folder)
 }
 const all = { ...parts, ...named }
 

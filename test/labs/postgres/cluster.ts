@@ -39,6 +39,8 @@ export interface ClusterOptions {
   auth?: 'scram-sha-256' | 'trust'
   /** Settings of PostgreSQL. `fsync` is on by default. */
   settings?: Record<string, string>
+  /** Whether it is on disk, as a cluster of production is. */
+  isOnDisk?: boolean
 }
 
 /** What ends with the test. */
@@ -46,9 +48,9 @@ export type Ending = Pick<Test, 'teardown'>
 
 interface Place { folder: string, owner: Owner | undefined, log: number, logFile: string }
 
-function makePlace (): Place & { remove (): void } {
+function makePlace (isOnDisk = false): Place & { remove (): void } {
   const owner = readOwner()
-  const folder = makeFolder(owner)
+  const folder = makeFolder(owner, isOnDisk)
   const removeFolder = removeAtExit(folder)
   const logFile = path.join(folder, 'log')
   const log = openSync(logFile, 'a')
@@ -87,9 +89,9 @@ const canQuery = (url: string) => query(url, 'select 1').then(() => true, () => 
  * and with this process however that ends. Needs Debian's package `postgresql`.
  */
 export async function startCluster (t: Ending, options: ClusterOptions = {}): Promise<Cluster> {
-  const { auth = 'scram-sha-256', settings = {} } = options
+  const { auth = 'scram-sha-256', settings = {}, isOnDisk } = options
   const postgres = findProgram('postgres', 'postgresql')
-  const { folder, owner, log, logFile, remove } = makePlace()
+  const { folder, owner, log, logFile, remove } = makePlace(isOnDisk)
   const user = 'orchestrator'
   const password = randomBytes(12).toString('base64url')
   const data = path.join(folder, 'data')

@@ -31,14 +31,19 @@ const isRepeated = ({ status, body }: Answer) =>
 
 /** Sends a request to any of the servers until one answers it, as a careful client does. */
 async function persist (group: Group, path: string, options: RequestInit): Promise<Answer> {
+  let last: unknown
   for (const deadline = Date.now() + 180_000; Date.now() < deadline;) {
     try {
       const answer = await ask(group.any().url + path, options)
       if (!isRepeated(answer)) return answer
-    } catch { /* the server was killed, or is not up yet */ }
+      last = answer
+    } catch (error) {
+      // The server was killed, or is not up yet.
+      last = error
+    }
     await sleep(200)
   }
-  throw new Error(`${options.method} ${path} got no answer`)
+  throw new Error(`${options.method} ${path} got no answer`, { cause: last })
 }
 
 /** Runs a function for each item, so many at once. */

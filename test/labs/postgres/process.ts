@@ -47,9 +47,10 @@ export function findProgram (name: string, debianPackage: string): string {
   return found
 }
 
-/** Makes a folder that belongs to the owner: in memory where that is possible, because tests commit often. */
-export function makeFolder (owner: Owner | undefined): string {
-  const folder = mkdtempSync(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'orchestrator-postgres-'))
+/** Makes a folder that belongs to the owner: on disk, or in memory where that is possible, since tests commit often. */
+export function makeFolder (owner: Owner | undefined, isOnDisk = false): string {
+  const base = !isOnDisk && existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+  const folder = mkdtempSync(path.join(base, 'orchestrator-postgres-'))
   if (owner !== undefined) chownSync(folder, owner.uid, owner.gid)
   return folder
 }
