@@ -68,7 +68,7 @@ for (const [name, settings] of stores) {
     t.same(rest.map(({ resource }) => resource), ['b', 'c'])
     const id = app.events.toId(all[1]!.position)
     t.same(await app.events.fromId(id), all[1]!.position)
-    t.equal(await app.events.fromId(`0${id.slice(1)}`), id.startsWith('0') ? all[1]!.position : undefined,
+    t.same(await app.events.fromId(`0${id.slice(1)}`), id.startsWith('0') ? all[1]!.position : undefined,
       'a position of another store is unknown')
     t.equal(await app.events.fromId('nonsense'), undefined)
     t.equal(await app.events.fromId(app.events.toId({ xid: 2 ** 40, seq: 2 ** 40 })), undefined, 'and a later one')

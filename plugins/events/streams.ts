@@ -171,26 +171,24 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const isChecked = ({ checkedAt, request: { caller: { expiresAt } } }: Stream) =>
     performance.now() - checkedAt < checkedMs && (expiresAt === null || expiresAt > Date.now())
 
-  /** Waits until a client has read what was written. A client that reads nothing loses its stream. */
+  /** Waits until a client has read what was written. A client that reads nothing at all loses its stream. */
   const waitForClient = async (stream: Stream) => {
-    const timer = setTimeout(() => end(stream, 'slow'), slowSeconds * 1000)
-    timer.unref()
-    const { raw } = stream
-    const signal = new AbortController()
+    const { raw, raw: { socket } } = stream
+    const before = socket?.timeout ?? 0
+    const stop = new AbortController()
+    const { signal } = stop
+    // The time limit of a socket begins again with each byte that the client takes.
+    socket?.setTimeout(slowSeconds * 1000)
+    const ends = [once(raw, 'drain', { signal }), once(raw, 'close', { signal })]
+    const stalls = socket === null ? [] : [once(socket, 'timeout', { signal }).then(() => end(stream, 'slow'))]
     try {
-      await Promise.race([
-        once(raw, 'drain', { signal: signal.signal }),
-        once(raw, 'close', { signal: signal.signal })
-      ])
+      await Promise.race([...ends, ...stalls])
     } catch { /* the connection broke */ } finally {
-      clearTimeout(timer)
-      signal.abort()
+      stop.abort()
+      await Promise.allSettled([...ends, ...stalls])
+      socket?.setTimeout(before)
     }
   }
-
-  /** The next events for a client: from memory, if it is not far behind. */
-  const nextFor = async ({ position }: Stream) =>
-    events.recent(position, writtenAtOnce) ?? (await events.read(position, writtenAtOnce)).events
 
   const pumpAll = async (stream: Stream) => {
     while (streams.has(stream)) {
@@ -198,8 +196,11 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
         await waitForClient(stream)
         continue
       }
-      // Without a promise in the usual case, so that a batch is written to all clients in a few turns.
-      const batch = events.recent(stream.position, writtenAtOnce) ?? await nextFor(stream)
+      // A client that is far behind reads from the store. The others need no promise, so that a batch is written to all
+      // of them in a few turns.
+      const { position } = stream
+      const batch = events.recent(position, writtenAtOnce) ??
+        (await events.read(position, writtenAtOnce)).events
       const last = batch.at(-1)
       if (last === undefined) return
       if (!isChecked(stream)) {

@@ -3,7 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { Type, type Static } from '#typebox'
 import { Compile } from '#typebox/compile'
 import { ProblemError } from '../../openapi/model/index.ts'
-import type { Store } from '../store/index.ts'
+import { cursorRetention, type Store } from '../store/index.ts'
 
 /** The position in one cloud: the token of its page (null: the first) and how many items of that page are done. */
 const Position = Type.Object({
@@ -97,8 +97,11 @@ function unpack (text: string) {
 }
 
 async function readKept (id: string, { store, owner }: KeptCursors) {
+  // Rows are removed some time after their end.
+  const oldest = new Date(Date.now() - cursorRetention).toISOString()
   const row = await store.selectFrom('cursors').select('content')
-    .where('id', '=', id).where('owner', '=', owner).executeTakeFirst()
+    .where('id', '=', id).where('owner', '=', owner).where('created_at', '>', oldest)
+    .executeTakeFirst()
   if (row === undefined) throw invalidCursor('The cursor has expired')
   return row.content
 }
