@@ -49,6 +49,7 @@ import store from './plugins/store/index.ts'
 import tls, { listenerOptions } from './plugins/http/tls.ts'
 import tracing from './plugins/tracing/index.ts'
 import sweep from './plugins/assignments/sweep.ts'
+import webhooks from './plugins/webhooks/index.ts'
 import index from './routes/index.ts'
 import problemPages from './routes/problems.ts'
 import v1 from './routes/v1/index.ts'
@@ -126,6 +127,7 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(metricsExporter, { settings, readMetrics: appOptions.readMetrics })
   app.register(expiry, options)
   app.register(sweep, options)
+  app.register(webhooks, options)
   app.register(health)
   app.register(index)
   app.register(problemPages)

@@ -27,9 +27,12 @@ export function createAddressTest (list: readonly string[]): (address: string) =
   return (address) => addresses.check(address, familyOf(address))
 }
 
+/** Whether a text is an address or a network. */
+export const isNetwork = (value: string) => isIP(value) !== 0 || isCidr(value)
+
 /** Whether a text names a trusted proxy: an address, a network, or a name of networks. */
 export const isProxy = (value: string) =>
-  isIP(value) !== 0 || isCidr(value) || namedNetworks.has(value)
+  isNetwork(value) || namedNetworks.has(value)
 
 /** Whether a text is an origin as browsers send it: a scheme, a host in lower case, no default port, no path. */
 export const isOrigin = (value: string) =>

@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { Driver, DriverPlugin } from '../drivers/driver.ts'
 import { loadDrivers, loadOutsideDrivers, type OutsideDriver } from '../drivers/load.ts'
 import { readSettings } from '../drivers/settings.ts'
-import { isHostName, isOrigin, isProxy } from './addresses.ts'
+import { isHostName, isNetwork, isOrigin, isProxy } from './addresses.ts'
 import { checkAuth } from './auth.ts'
 import { listDrivers, readClouds } from './clouds.ts'
 import { escapeTexts, expand, textPaths } from './expand.ts'
@@ -11,6 +11,8 @@ import { readSettingsFile } from './file.ts'
 import { convertOriginal, isOriginalFile } from './original.ts'
 import { createReport, describe, isMap, SettingsError, type Report } from './report.ts'
 import { ServerSettings, type Settings, type StoreSettings } from './schema.ts'
+import { createAddressCheck } from './webhook-addresses.ts'
+import { findUrlError } from './webhook-url.ts'
 
 export type { IssuerSettings } from './auth.ts'
 export type { CloudSettings, PostgresSettings, Settings, StoreSettings } from './schema.ts'
@@ -98,7 +100,7 @@ export function loadSettings ({ config, env, cwd, drivers, outside }: SettingsIn
     reportedPaths: new Set(errors.map(({ path }) => path))
   })
   // The URL of a database has its password.
-  for (const name of ['store.url', 'store.direct_url']) secretPaths.add(name)
+  for (const name of ['store.url', 'store.direct_url', 'webhooks.proxy']) secretPaths.add(name)
   for (const { path, message } of errors) report.add(path, message)
 
   const settings = isOriginalFile(value) ? convertOriginal(value, drivers, report).settings : value
@@ -193,6 +195,7 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
   const server = settings as ServerSettings
   checkExposure(server, report)
   if (server.auth !== undefined) checkAuth(server.auth, report)
+  checkWebhooks(server.webhooks, report)
   for (const { path, values, isValid, expected } of checkedLists(server)) {
     values.forEach((value, i) => {
       if (!isValid(value)) report.add(`${path}.${i}`, `found "${value}"; expected ${expected}`)
@@ -201,10 +204,31 @@ function readServerSettings (input: Record<string, unknown>, report: Report) {
   return server
 }
 
+/** Adds an error for each URL of a webhook that may not be used. The URL may contain a secret, so it is not shown. */
+function checkWebhooks (webhooks: ServerSettings['webhooks'], report: Report) {
+  const { allow_http: allowHttp, allow_addresses: allowed, subscriptions } = webhooks
+  if (!allowed.every(isNetwork)) return
+  const rules = { allowHttp, mayConnect: createAddressCheck(allowed) }
+  const names = subscriptions.map(({ name }) => name)
+  subscriptions.forEach(({ name, url }, i) => {
+    const error = findUrlError(url, rules)
+    if (error !== undefined) report.add(`webhooks.subscriptions.${i}.url`, error)
+    if (names.indexOf(name) !== i) {
+      report.add(`webhooks.subscriptions.${i}.name`, `found "${name}" twice; expected different names`)
+    }
+  })
+}
+
 /** The lists whose values need more than a schema. */
 const checkedLists = (
-  { allowed_hosts: hosts, trust_proxy: proxies, cors: { origins } }: ServerSettings
+  { allowed_hosts: hosts, trust_proxy: proxies, cors: { origins }, webhooks }: ServerSettings
 ) => [
+  {
+    path: 'webhooks.allow_addresses',
+    values: webhooks.allow_addresses,
+    isValid: isNetwork,
+    expected: 'an address, or a network such as 10.20.0.0/16'
+  },
   {
     path: 'allowed_hosts',
     values: hosts,

@@ -262,6 +262,73 @@ export const ServerSettings = Type.Object({
         'somebody reads.'
     })
   }, { additionalProperties: false, default: {} }),
+  webhooks: Type.Object({
+    allow_http: Type.Boolean({
+      default: false,
+      description: 'Whether webhooks may have http URLs, over which others can read the events.'
+    }),
+    allow_addresses: Type.Array(Type.String(), {
+      default: [],
+      description:
+        'Addresses, or networks such as 10.20.0.0/16, to which webhooks may be sent although they are not public.'
+    }),
+    proxy: Type.Optional(Type.String({
+      pattern: '^https?://',
+      description: 'Proxy for webhooks, such as http://proxy.example.org:3128.'
+    })),
+    timeout_seconds: Type.Number({
+      minimum: 0.1,
+      maximum: 10,
+      default: 10,
+      description: 'Seconds for one request to a receiver.'
+    }),
+    at_once: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: 4,
+      description: 'Requests to one webhook at once.'
+    }),
+    retry_seconds: Type.Number({
+      minimum: 0.01,
+      maximum: 3600,
+      default: 5,
+      description:
+        'Seconds before a failed delivery is sent again. The pause grows fourfold with each failure, up to 4 hours.'
+    }),
+    retry_hours: Type.Number({
+      minimum: 0,
+      maximum: 168,
+      default: 24,
+      description: 'Hours after which a delivery that still fails is given up.'
+    }),
+    keep_days: Type.Number({
+      minimum: 0.01,
+      maximum: 365,
+      default: 7,
+      description: 'Days to keep ended deliveries.'
+    }),
+    source: Type.String({
+      minLength: 1,
+      default: '/api/v2',
+      description: 'The `source` of CloudEvents: the URL of this API.'
+    }),
+    subscriptions: Type.Array(Type.Object({
+      name: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }),
+      url: Type.String({ minLength: 1, maxLength: 2048 }),
+      secret: Type.String({
+        pattern: '^whsec_[A-Za-z0-9+/]{32,88}={0,2}$',
+        format: 'password',
+        description: '`whsec_` and 24 to 64 bytes in base64.'
+      }),
+      format: Type.Enum(['json', 'cloudevents'], { type: 'string', default: 'json' }),
+      clouds: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
+      types: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
+      resource: Type.Optional(Type.String({ minLength: 1 }))
+    }, { additionalProperties: false }), {
+      default: [],
+      description: 'Webhooks beside those of the API. They get all events that match.'
+    })
+  }, { additionalProperties: false, default: {} }),
   v1: Type.Object({
     enabled: Type.Boolean({
       default: true,

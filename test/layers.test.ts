@@ -92,6 +92,11 @@ const layers: Layer[] = [
     not: /^(@fastify\/|fastify|undici)/
   },
   {
+    name: 'the sender of webhooks calls the receivers itself',
+    holds: (file) => file === 'plugins/webhooks/sender.ts',
+    may: within('config/', 'openapi/model/')
+  },
+  {
     name: "plugins know the drivers' contract, the settings, the model and each other",
     holds: within('plugins/'),
     may: (imported) => isContract(imported) || within('plugins/', 'config/', 'openapi/model/')(imported),

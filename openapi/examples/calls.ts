@@ -57,12 +57,32 @@ async function callReads (call: CallApi) {
   await call('listKeys')
   await call('getKey', { path: { id } })
   await call('revokeKey', { path: { id } })
+  await callWebhooks(call)
   for (const name of collections) {
     await call(`listAll${name}s`, { query: 'limit=1' })
     const { items: [first] } = await call(`list${name}s`, { query: 'limit=1' })
     // The others are read when they exist.
     if (first !== undefined) await call(`get${name}`, { path: { id: first.id } })
   }
+}
+
+/** The webhook is disabled, so that nothing is sent. */
+async function callWebhooks (call: CallApi) {
+  const { id } = await call('createWebhook', {
+    body: {
+      url: 'https://portal.example.org/hooks/clouds',
+      filter: { clouds: ['default'], types: ['operation.ended', 'node.*'] },
+      enabled: false
+    }
+  })
+  const path = { id }
+  for (const operationId of ['listWebhooks', 'getWebhook']) await call(operationId, { path })
+  await call('updateWebhook', { path, body: { filter: { types: ['operation.*'] } } })
+  const { id: delivery } = await call('testWebhook', { path })
+  await call('listWebhookDeliveries', { path })
+  await call('getWebhookDelivery', { path: { id, delivery } })
+  await call('redeliverWebhook', { path: { id, delivery } })
+  await call('deleteWebhook', { path })
 }
 
 /** Walks a node through all its verbs. */

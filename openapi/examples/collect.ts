@@ -65,6 +65,7 @@ function createNormalizer () {
       )
       .replaceAll(/id: [0-9a-f]{8}-\w+-\w+/g, 'id: 4f1d0c5e-0-2a')
       .replaceAll(/orch_[0-9a-f]{64}/g, 'orch_…')
+      .replaceAll(/whsec_[A-Za-z0-9+/=]+/g, 'whsec_…')
       .replaceAll(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, (mac) =>
         keep(mac, (n) =>
           `0a:16:${digits(n).match(/../g)!.join(':')}`))

@@ -10,6 +10,7 @@ import * as page from './page.ts'
 import * as problem from './problem.ts'
 import * as resources from './resources/index.ts'
 import * as summary from './summary.ts'
+import * as webhook from './webhook.ts'
 
 const modules = [
   resources,
@@ -22,7 +23,8 @@ const modules = [
   bulk,
   summary,
   audit,
-  assignment
+  assignment,
+  webhook
 ]
 const exported = modules.flatMap((module): unknown[] => Object.values(module))
 const verbBodies = Object.values(resources.nodeVerbDetails).map(({ body }) => body)

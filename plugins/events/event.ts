@@ -4,7 +4,11 @@ import type { EventType } from '../../openapi/model/index.ts'
  * Events that no client sees. They tell the other servers what to forget. `changed`: a service of a cloud was changed;
  * `credentials`: a key or a user was changed; `assignments`: fields of assignments that no client sees.
  */
-export type InternalType = 'internal.changed' | 'internal.credentials' | 'internal.assignments'
+export type InternalType =
+  | 'internal.changed'
+  | 'internal.credentials'
+  | 'internal.assignments'
+  | 'internal.webhooks'
 
 /** An event to write. `resource` is a path in the API. */
 export interface NewEvent {

@@ -56,6 +56,7 @@ const tags = [
   { name: 'Assignments', description: 'Who has which node, and until when' },
   { name: 'Operations', description: 'Changes that take time' },
   { name: 'Events', description: 'What happens, as it happens' },
+  { name: 'Webhooks', description: 'URLs to which the server sends events' },
   { name: 'Drivers', description: 'Kinds of clouds that this server can connect to' },
   { name: 'Callers', description: 'Who sends a request, and what they may do' },
   { name: 'Server', description: 'This server itself' }

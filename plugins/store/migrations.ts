@@ -283,6 +283,50 @@ const events: Migration = {
   }
 }
 
+/** Webhooks, and what was sent to them. `position` is the text of the position up to which deliveries were made. */
+const webhooks: Migration = {
+  async up (db: Kysely<unknown>) {
+    await db.schema.createTable('webhooks')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn('url', 'text', (column) => column.notNull())
+      .addColumn('filter', 'text', (column) => column.notNull())
+      .addColumn('format', 'varchar(16)', (column) => column.notNull())
+      .addColumn('secret', 'varchar(128)', (column) => column.notNull())
+      .addColumn('paused', 'varchar(32)')
+      .addColumn('origin', 'varchar(16)', (column) => column.notNull())
+      .addColumn('owner', 'varchar(1024)', (column) => column.notNull())
+      .addColumn('owned_by', 'text', (column) => column.notNull())
+      .addColumn('claims', 'text')
+      .addColumn('position', 'varchar(32)', (column) => column.notNull())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .execute()
+    await db.schema.createIndex('webhooks_owner').on('webhooks').columns(['owner', 'id']).execute()
+    await db.schema.createTable('webhook_deliveries')
+      .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+      .addColumn(
+        'webhook',
+        'varchar(36)',
+        (column) => column.notNull().references('webhooks.id').onDelete('cascade')
+      )
+      .addColumn('event_id', 'varchar(36)', (column) => column.notNull())
+      .addColumn('event', 'text', (column) => column.notNull())
+      .addColumn('status', 'varchar(16)', (column) => column.notNull())
+      .addColumn('attempts', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'varchar(24)', (column) => column.notNull())
+      .addColumn('next_attempt_at', 'varchar(24)')
+      .addUniqueConstraint('webhook_deliveries_event', ['webhook', 'event_id'])
+      .execute()
+    const indexes = {
+      webhook_deliveries_list: ['webhook', 'created_at', 'id'],
+      webhook_deliveries_due: ['webhook', 'next_attempt_at'],
+      webhook_deliveries_created: ['created_at']
+    }
+    for (const [name, columns] of Object.entries(indexes)) {
+      await db.schema.createIndex(name).on('webhook_deliveries').columns(columns).execute()
+    }
+  }
+}
+
 /**
  * The migrations in their order. A migration must leave a store with which the version before can still serve and
  * start, so that servers can be upgraded one by one; a migration that cannot do that sets `compatible_since` in
@@ -298,5 +342,6 @@ export const migrations: Record<string, Migration> = {
   '0007-sign-ins': signIns,
   '0008-assignments': assignments,
   '0009-servers': servers,
-  '0010-events': events
+  '0010-events': events,
+  '0011-webhooks': webhooks
 }

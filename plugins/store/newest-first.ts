@@ -16,7 +16,7 @@ const createdAt = sql.ref<string>('created_at')
 const id = sql.ref<string>('id')
 
 /** Reduces a query to a page of its rows, the newest first. */
-export function newestFirst<T extends 'operations' | 'audit', Row> (
+export function newestFirst<T extends 'operations' | 'audit' | 'webhook_deliveries', Row> (
   query: SelectQueryBuilder<Tables, T, Row>,
   { limit, after, createdAfter, createdBefore }: NewestFirst
 ) {

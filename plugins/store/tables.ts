@@ -142,6 +142,39 @@ export interface Tables {
    * `events_floor`: the position of the newest event that was removed.
    */
   store_info: { name: string, value: string }
+  webhooks: {
+    id: string
+    url: string
+    /** JSON. */
+    filter: string
+    format: string
+    /** The secret itself, since the server signs with it. */
+    secret: string
+    /** Why nothing is sent; null if events are sent. */
+    paused: string | null
+    origin: string
+    /** The identity of the caller who created the webhook. */
+    owner: string
+    /** The same caller as JSON. */
+    owned_by: string
+    /** The claims of the last accepted token of an OpenID Connect caller, as of assignments. */
+    claims: string | null
+    /** The text of the position in the events up to which deliveries were made. */
+    position: string
+    created_at: string
+  }
+  webhook_deliveries: {
+    id: string
+    webhook: string
+    event_id: string
+    /** The event as the store has it, as JSON. The owner's grants at the time of sending decide what is sent. */
+    event: string
+    status: string
+    /** JSON. Answers are not kept. */
+    attempts: string
+    created_at: string
+    next_attempt_at: string | null
+  }
   /** One row, which the health check writes. */
   probes: { id: number, written_at: string }
 }

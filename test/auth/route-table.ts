@@ -37,7 +37,8 @@ export const onServer: Record<'open' | 'any' | Level, readonly string[]> = {
   open: ['getLiveness', 'getReadiness'],
   any: [
     'getMe', 'getMay', 'listClouds', 'listDrivers', 'getDriver', 'getDriverProvider', 'listOperations', 'streamEvents',
-    'getOperation', 'getSummary', 'listAssignments',
+    'getOperation', 'getSummary', 'listAssignments', 'listWebhooks', 'createWebhook', 'getWebhook', 'updateWebhook',
+    'deleteWebhook', 'testWebhook', 'listWebhookDeliveries', 'getWebhookDelivery', 'redeliverWebhook',
     ...read.filter((id) => /^list(?!Node(Nics|Operations)|Quotas)/.test(id)).map((id) => id.replace('list', 'listAll'))
   ],
   read: [],
