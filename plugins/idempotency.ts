@@ -5,7 +5,7 @@ import { forbidStorage, hasSecrets } from './http/caching.ts'
 import { canonicalize, hashText } from './fingerprint.ts'
 import type { FirstAnswer } from './operations/first-answer.ts'
 import { parsePrefer } from './operations/index.ts'
-import { StoreConflict, writeUntilDone, type Tables } from './store/index.ts'
+import { keyRetention, StoreConflict, writeUntilDone, type Tables } from './store/index.ts'
 import { namesOf, prepare } from './store/prepared.ts'
 import type { IdempotencyKey, StoreChange } from './store/tables.ts'
 
@@ -132,6 +132,11 @@ export default fp(async (fastify) => {
   ): Promise<Answer | undefined> => {
     const row = await find(key).selectAll().executeTakeFirst()
     if (row === undefined) return undefined
+    if (row.created_at < new Date(Date.now() - keyRetention).toISOString()) {
+      // Its time is over, also before it is purged.
+      await remove(key).execute()
+      return undefined
+    }
     if (row.fingerprint !== fingerprint) {
       throw new ProblemError(
         'idempotency_mismatch',

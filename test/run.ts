@@ -11,7 +11,8 @@ import { foldersNotOnPostgres, notOnPostgres } from './not-on-postgres.ts'
  *     node dist/test/run.js [--jobs N] [--timeout SECONDS] [--lint] [--postgres] [FILE or FOLDER ...]
  *
  * Without a file it runs all of test/ except test/labs. With --postgres it starts a cluster of PostgreSQL, on which the
- * tests have their stores; without a file it then runs all that depends on the store, and test/labs/postgres.
+ * tests have their stores; without a file it then runs all that depends on the store, and test/labs/postgres, whose
+ * files start clusters of their own.
  *
  * It does what tap's own command does, without the loader for coverage that costs a second of CPU for each file. A
  * named file has a process of its own. A run of all files shares processes among the short ones, since the start of a
@@ -109,7 +110,8 @@ const lintJob: Job = { name: 'npm run lint', files: 0, command: 'npm', args: ['r
 async function run (job: Job): Promise<Result> {
   const started = performance.now()
   const limit = timeoutSeconds * (job.files > 1 ? 3 : 1)
-  const env = { ...process.env, ...cluster?.env, ...job.env, TAP: '1', TAP_TIMEOUT: String(limit) }
+  const onCluster = job.name.startsWith('test/labs/') ? {} : cluster?.env
+  const env = { ...process.env, ...onCluster, ...job.env, TAP: '1', TAP_TIMEOUT: String(limit) }
   const child = spawn(job.command, job.args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const chunks: string[] = []
   for (const stream of [child.stdout, child.stderr]) { stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text)) }

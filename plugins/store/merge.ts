@@ -6,24 +6,16 @@ export interface MergedStatement {
   values: unknown[]
 }
 
-/** What a statement does, to which table. Null for a statement that cannot be merged. */
-const parse = (sql: string) => /^(insert into|update|delete from) "(\w+)"/.exec(sql)
+/** The table that a statement changes. Undefined for a statement that cannot be merged. */
+const tableOf = (sql: string) => /^(?:insert into|update|delete from) "(\w+)"/.exec(sql)?.[1]
 
 /**
- * Whether statements may run as one: each sees the tables as they were before all, so no two may touch the same rows.
- * Inserts into one table do not.
+ * Whether statements may run as one: each sees the tables as they were before all, and they run in any order, so no two
+ * may change the same table.
  */
 function areIndependent (statements: readonly CommitStatement[]) {
-  const inserted = new Set<string>()
-  const changed = new Set<string>()
-  for (const { sql } of statements) {
-    const [, verb, table] = parse(sql) ?? []
-    if (table === undefined || changed.has(table)) return false
-    if (verb === 'insert into') inserted.add(table)
-    else if (inserted.has(table)) return false
-    else changed.add(table)
-  }
-  return true
+  const tables = statements.map(({ sql }) => tableOf(sql))
+  return !tables.includes(undefined) && new Set(tables).size === tables.length
 }
 
 /** Fails the statement if the part with this name did not change as many rows as it must. */
