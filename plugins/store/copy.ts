@@ -13,7 +13,10 @@ const copied = {
   users: ['id'],
   sign_ins: ['id'],
   audit: ['id'],
-  assignments: ['id']
+  assignments: ['id'],
+  // A server begins at the newest event where a position is of another store.
+  webhooks: ['id'],
+  webhook_deliveries: ['id']
 } as const satisfies Partial<Record<Table, readonly string[]>>
 
 /** The tables that belong to one store and its servers, with the reason why a copy begins without their rows. */
