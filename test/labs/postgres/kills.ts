@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { serve } from '../../fixtures/process.ts'
 import { makeDirectory } from '../../helper/app.ts'
-import { startEucalyptus } from '../eucalyptus/index.ts'
 import { startCluster } from './cluster.ts'
 import { ask, createGroup, toJson, type Answer, type Group } from './group.ts'
 
@@ -17,6 +16,16 @@ export const clockEnvironment = (offset: number): Record<string, string> =>
 
 /** Requests that are under way at once. */
 const atOnce = 8
+
+/** The cloud of the servers, in a process that is not killed. */
+export interface KillTarget {
+  /** The settings of the cloud. */
+  settings: object
+  image_id: string
+  size_id: string
+  /** The nodes that the cloud has, past the servers; those that are destroyed too, if it still shows them. */
+  nodes (): Promise<{ id: string, isDestroyed: boolean }[]>
+}
 
 export interface KillOptions {
   creates: number
@@ -81,19 +90,14 @@ async function waitForEnds (group: Group) {
  * Runs three servers on one PostgreSQL and kills one of them at random moments, while clients create nodes with keys,
  * stop them and destroy them without keys, and send each request again until it is answered.
  */
-export async function runKills (t: Test, { creates, kills, clocks = [0, 0, 0] }: KillOptions) {
-  const fake = await startEucalyptus({ behaviour: { delay: 200, quotas: { instances: 10_000 } } })
-  t.teardown(fake.close)
+export async function runKills (t: Test, target: KillTarget, { creates, kills, clocks = [0, 0, 0] }: KillOptions) {
   const cluster = await startCluster(t)
   const url = await cluster.createDatabase()
-  const { host, port, path: servicePath, region, accessKeyId, secretAccessKey } = fake
-  const cloud = { driver: 'eucalyptus', host, port, path: servicePath, secure: false, location: region }
-  const credentials = { access_key_id: accessKeyId, secret_access_key: secretAccessKey }
   const group = createGroup(t, makeDirectory(t), () => ({
     store: { url },
     log_level: 'warn',
     operations: { poll_ms: 100, reconcile_seconds: 5 },
-    clouds: { default: { ...cloud, ...credentials, timeout: 5 } }
+    clouds: { default: { timeout: 5, ...target.settings } }
   }), (t, cwd, i) => serve(t, [], { cwd, env: clockEnvironment(clocks[i]!) }))
   await Promise.all([0, 1, 2].map(group.start))
 
@@ -112,7 +116,7 @@ export async function runKills (t: Test, { creates, kills, clocks = [0, 0, 0] }:
   const operations = new Map<string, Set<string>>()
   const names = Array.from({ length: creates }, (_, i) => `node-${i}`)
   const create = async (name: string) => {
-    const input = { name, image_id: fake.images.ebs, size_id: 'm1.small' }
+    const input = { name, image_id: target.image_id, size_id: target.size_id }
     const request = () => persist(group, nodes, toJson('POST', input, { 'idempotency-key': name }))
     const first = await request()
     t.ok([200, 202].includes(first.status), `${name} is accepted`, { first })
@@ -130,7 +134,7 @@ export async function runKills (t: Test, { creates, kills, clocks = [0, 0, 0] }:
   t.equal(made.length, creates, 'and there are no others')
   const failed = made.filter(({ status }) => status !== 'succeeded')
   t.same(failed, [], 'all creates have succeeded')
-  t.equal(fake.cloud.instances.size, creates, 'each key has made one node')
+  t.equal((await target.nodes()).length, creates, 'each key has made one node')
 
   const selves = made.map(({ resource }) => resource.self as string)
   const change = async (self: string) => {
@@ -145,7 +149,7 @@ export async function runKills (t: Test, { creates, kills, clocks = [0, 0, 0] }:
   await forEach(selves, change)
   await killingAgain
   t.same(await waitForEnds(group), [], 'every operation ends')
-  const left = [...fake.cloud.instances.values()].filter(({ state }) => state !== 'terminated')
-  t.same(left.map(({ id, state }) => `${id} ${state}`), [], 'every node is destroyed')
+  const left = (await target.nodes()).filter(({ isDestroyed }) => !isDestroyed)
+  t.same(left, [], 'every node is destroyed')
   t.equal(done, kills, 'servers were killed at so many moments')
 }
