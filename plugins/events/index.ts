@@ -57,7 +57,7 @@ export interface Events {
 }
 
 const second = 1000
-const hour = 3600 * second
+const hourSeconds = 3600
 
 /** Milliseconds between two looks at the store, and those of a server that hears no others. */
 const pollMs = 2 * second
@@ -67,7 +67,7 @@ const deafPollMs = second
 const trustMs = 4 * second
 
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
-  const { store, membership, log: logger } = fastify
+  const { store, membership, jobs, log: logger } = fastify
   const isShared = store.kind === 'postgres'
   const log = createEventLog(store)
   await log.dropIfRestored()
@@ -135,15 +135,11 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     } satisfies Events
   )
 
-  const purge = () =>
-    log.purge(new Date(Date.now() - settings.events.keep_hours * hour).toISOString())
-      .catch((err: unknown) => logger.error({ err }, 'old events could not be removed'))
-  await purge()
-  const timer = setInterval(purge, Math.min(hour, settings.events.keep_hours * hour))
-  timer.unref()
+  const keepSeconds = settings.events.keep_hours * hourSeconds
+  jobs.every('events-purge', Math.min(hourSeconds, keepSeconds), () =>
+    log.purge(new Date(Date.now() - keepSeconds * second).toISOString()))
   fastify.addHook('onClose', async () => {
-    clearInterval(timer)
     await doorbell.stop()
     await tail.stop()
   })
-}, { name: 'events', dependencies: ['store', 'membership'] })
+}, { name: 'events', dependencies: ['store', 'membership', 'jobs'] })
