@@ -129,6 +129,24 @@ t.test('several servers on one PostgreSQL', async (t) => {
     t.equal(fake.cloud.instances.size, 20)
   })
 
+  await t.test('servers that have only a pooler look for the news of others each second', async (t) => {
+    const pooler = await startPgbouncer(t, cluster)
+    const pooled = (url: string) => ({ url: pooler.urlOf(url) })
+    const { url, servers: [one], input, start } = await startTwo(t, cluster, { delay: 1000 })
+    const two = await start({ store: pooled(url) })
+    const { body } = await one.api.post(nodes, input('web'))
+    const started = performance.now()
+    t.match((await two.api.get(`${body.self}?wait=30`)).body, { status: 'succeeded' })
+    t.ok(performance.now() - started < 6000, 'a wait ends')
+    await two.api.get(nodes)
+    t.match(await one.api.ended((await one.api.delete(body.resource.self)).body), { status: 'succeeded' })
+    const isGone = async () => (await two.api.get(body.resource.self)).body.state !== 'running'
+    for (const deadline = Date.now() + 3000; !await isGone();) {
+      if (Date.now() > deadline) throw new Error('the change is not seen')
+    }
+    t.pass('no older answer is shown for longer than 3 s')
+  })
+
   await t.test('a server that ends in order leaves its operations to the others at once', async (t) => {
     const { servers: [one, two], input } = await startTwo(t, cluster, { delay: 4000 })
     const { body } = await one.api.post(nodes, input('web'))
