@@ -84,12 +84,10 @@ export function createReconciler ({ starter, transitions, log, isGivenUp }: Reco
         )
       )
     }
+    const next = await transitions.retry(row)
+    if (next === undefined) return
     log.warn({ operation: row.id }, 'the create made nothing and is sent again')
-    await starter.sendAgain(
-      await transitions.retry(row),
-      (_, call) => service.create!(input, call),
-      cloud
-    )
+    await starter.sendAgain(next, (_, call) => service.create!(input, call), cloud)
   }
 
   const reconcileAction = async (row: OperationRow, cloud: CloudHandle) => {

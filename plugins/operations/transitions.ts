@@ -192,15 +192,24 @@ export function createTransitions (
       )
     },
 
-    /** Records that a create is sent again. Throws if the store fails: then it must not be sent. */
-    async retry (row: OperationRow): Promise<OperationRow> {
+    /**
+     * Records that a create is sent again. Returns undefined if another server acts for the operation, and throws if
+     * the store fails: then it must not be sent.
+     */
+    async retry (row: OperationRow): Promise<OperationRow | undefined> {
       const next: OperationRow = {
         ...row,
         phase: 'calling',
         attempts: row.attempts + 1,
         sent_at: new Date().toISOString()
       }
-      await rows.update(next, row)
+      try {
+        await rows.update(next, row)
+      } catch (error) {
+        if (!(error instanceof StoreConflict)) throw error
+        await isWritten(next)
+        return undefined
+      }
       poller.forget(row.id)
       tracker.set(next)
       return next
