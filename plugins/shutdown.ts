@@ -21,7 +21,7 @@ const lingerMs = 250
 const quietMs = 100
 
 /** Milliseconds from the signal until the server closes every connection. */
-const graceMs = 700
+const graceMs = 1500
 
 /**
  * Milliseconds during which a server of several answers as usual on the connections that are open, each for the last

@@ -12,7 +12,11 @@ import { sqliteOnly } from './not-on-postgres.ts'
 const day = (i: number) => `2026-01-${String(i).padStart(2, '0')}T12:00:00.000Z`
 
 /** Adds ended operations, one for each day of January 2026. */
-async function fill (store: Kysely<Tables>, kinds: readonly string[] = ['nodes.create', 'nodes.stop', 'volumes.create']) {
+async function fill (
+  store: Kysely<Tables>,
+  kinds: readonly string[] = ['nodes.create', 'nodes.stop', 'volumes.create'],
+  later: object = { server: null, epoch: 0, exclusive: null }
+) {
   for (let i = 1; i <= 31; i++) {
     const id = `0197${String(i).padStart(4, '0')}-0000-7000-8000-000000000000`
     const content = { phase: null, progress: 100, target: null, resources: [], error: null, until: null, input: null }
@@ -24,10 +28,8 @@ async function fill (store: Kysely<Tables>, kinds: readonly string[] = ['nodes.c
       created_at: day(i),
       finished_at: day(i),
       content: JSON.stringify(content),
-      server: null,
-      epoch: 0,
-      exclusive: null
-    }).execute()
+      ...later
+    } as Tables['operations']).execute()
   }
 }
 
@@ -97,7 +99,7 @@ t.test('a store of the version before gets the indexes, and keeps its operations
   const provider = { getMigrations: async () => ({ '0001-operations': first!, '0002-probes': second! }) }
   const { error } = await new Migrator({ db: old, provider }).migrateToLatest()
   t.equal(error, undefined)
-  await fill(old)
+  await fill(old, undefined, {})
   await old.destroy()
 
   const { app, api } = await build(t, { directory, settings: { store: { file }, operations: { keep_days: 36_500 } } })
@@ -105,6 +107,7 @@ t.test('a store of the version before gets the indexes, and keeps its operations
   const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'index'
     and tbl_name = 'operations' and sql is not null order by name`.execute(app.store)
   t.same(rows.map(({ name }) => name), [
-    'operations_by_cloud', 'operations_by_kind', 'operations_by_status', 'operations_created', 'operations_finished'
+    'operations_by_cloud', 'operations_by_kind', 'operations_by_status', 'operations_created', 'operations_exclusive',
+    'operations_finished', 'operations_under_way'
   ])
 })

@@ -165,21 +165,24 @@ t.test('the store of an earlier version keeps its idempotency keys for local cal
   const { body: { id } } = await send(api)
   // Back to the tables of the version before callers.
   const { sql } = await import('#kysely')
+  const before = ['operations', 'operation_resources', 'idempotency_keys', 'cursors', 'probes']
+  const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table'
+    and name not like 'sqlite%' and name not like 'kysely%'`.execute(app.store)
+  const later = rows.map(({ name }) => name).filter((name) => !before.includes(name))
   const statements = [
     'alter table idempotency_keys rename to later',
     'create table idempotency_keys (key varchar(255) primary key, fingerprint varchar(64) not null, ' +
       'operation_id varchar(36), answer text, created_at varchar(24) not null)',
     'insert into idempotency_keys select key, fingerprint, operation_id, answer, created_at from later',
-    'drop table later', 'alter table cursors drop column owner', 'drop table api_keys', 'drop table sign_ins', 'drop table users',
-    'drop table audit', 'drop table assignments', 'drop table servers', 'drop table store_info', 'drop table events',
-    'drop table cloud_states', 'drop index operations_exclusive', 'drop index operations_under_way',
+    'drop table later', 'alter table cursors drop column owner', ...later.map((table) => `drop table ${table}`),
+    'drop index operations_exclusive', 'drop index operations_under_way',
     ...['server', 'epoch', 'exclusive'].map((column) => `alter table operations drop column ${column}`),
     "delete from kysely_migration where name >= '0004'"
   ]
   for (const statement of statements) await sql.raw(statement).execute(app.store)
   await app.close()
-  const later = await build(t, { clouds, directory })
-  t.match(await send(later.api), { status: 201, headers: { 'idempotency-replayed': 'true' }, body: { id } })
+  const again = await build(t, { clouds, directory })
+  t.match(await send(again.api), { status: 201, headers: { 'idempotency-replayed': 'true' }, body: { id } })
 })
 
 t.test('/me/may answers for an action on a cloud', async (t) => {
