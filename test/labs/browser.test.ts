@@ -84,14 +84,15 @@ t.test('createNode with the values that Swagger UI offers makes a node on the de
   t.same(complaints, [])
 })
 
-t.test('Swagger UI shows every operation', async (t) => {
+t.test('Swagger UI shows every operation and every webhook', async (t) => {
   const { app } = await build(t)
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
   const { page, complaints } = await openPage(t)
   await page.goto(`${origin}/docs`)
   await page.locator('.opblock').first().waitFor()
-  const { paths } = app.swagger() as unknown as { paths: Record<string, Record<string, { operationId: string }>> }
-  const documented = Object.values(paths).flatMap((methods) =>
+  type Paths = Record<string, Record<string, { operationId: string }>>
+  const { paths, webhooks } = app.swagger() as unknown as { paths: Paths, webhooks: Paths }
+  const documented = Object.values({ ...paths, ...webhooks }).flatMap((methods) =>
     Object.values(methods).map(({ operationId }) => operationId)
   )
   const shown = new Set<string>()
