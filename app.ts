@@ -134,6 +134,8 @@ export function createApp (appOptions: AppOptions): FastifyInstance {
   app.register(v1, options)
   app.register(autoload, {
     dir: path.join(import.meta.dirname, 'routes/v2'),
+    // The routes name their paths.
+    dirNameRoutePrefix: false,
     options: { prefix: '/api/v2' }
   })
   app.register(drain)

@@ -77,6 +77,9 @@ function translate (error: unknown, place: string): unknown {
 const isBroken = (error: unknown) =>
   /^(08|57P)/.test((error as { code?: string }).code ?? '') || isLost(error as Error)
 
+/** The process id of its session that a client was told, which the types of pg leave out. */
+const sessionOf = (client: pg.ClientBase) => (client as unknown as { processID: number }).processID
+
 /** Milliseconds to wait for a connection. */
 const connectLimit = 5000
 
@@ -120,7 +123,7 @@ export async function openPostgres (
   pool.on('error', () => {}).on('connect', (client) => {
     client.on('error', () => {})
     // A pooler tells its client another process id: then the session is not ours, and this does nothing.
-    client.query(limitSession, [(client as unknown as { processID: number }).processID])
+    client.query(limitSession, [sessionOf(client)])
       .catch(() => {})
   })
 
@@ -234,7 +237,7 @@ export async function isPooled (settings: PostgresSettings): Promise<boolean> {
   try {
     await client.connect()
     const { rows: [row] } = await client.query('select pg_backend_pid() as pid')
-    return (row as { pid: number }).pid !== (client as unknown as { processID: number }).processID
+    return (row as { pid: number }).pid !== sessionOf(client)
   } catch (error) {
     throw translate(error, describeUrl(settings.url))
   } finally {

@@ -12,13 +12,13 @@ import {
   type NodeAction,
   type NodeBulkItem,
   type NodeState
-} from '../../openapi/model/index.ts'
-import { runForEach } from '../../plugins/bulk.ts'
-import type { CloudHandle } from '../../plugins/clouds/cloud.ts'
-import { asProblemError } from '../../plugins/errors.ts'
-import type { Answer } from '../../plugins/idempotency.ts'
-import { parsePrefer } from '../../plugins/operations/index.ts'
-import { cloudParams, toCamelCase } from '../collection.ts'
+} from '../../../openapi/model/index.ts'
+import { runForEach } from '../../../plugins/bulk.ts'
+import type { CloudHandle } from '../../../plugins/clouds/cloud.ts'
+import { asProblemError } from '../../../plugins/errors.ts'
+import type { Answer } from '../../../plugins/idempotency.ts'
+import { parsePrefer } from '../../../plugins/operations/index.ts'
+import { cloudParams, toCamelCase } from '../../collection.ts'
 
 interface BulkRoute {
   Params: { cloud: string }

@@ -10,10 +10,10 @@ import {
   ok,
   operationAnswer,
   preferHeader
-} from '../../openapi/model/index.ts'
-import { byInput } from '../../plugins/auth/levels.ts'
-import { forbidStorage } from '../../plugins/http/caching.ts'
-import { idParams, type IdParams } from '../collection.ts'
+} from '../../../openapi/model/index.ts'
+import { byInput } from '../../../plugins/auth/levels.ts'
+import { forbidStorage } from '../../../plugins/http/caching.ts'
+import { idParams, type IdParams } from '../../collection.ts'
 
 const tags = ['Nodes']
 const nicParams = Type.Object({
