@@ -27,6 +27,20 @@ function withoutExamples (node: unknown): unknown {
   return Object.fromEntries(kept.map(([key, child]) => [key, withoutExamples(child)]))
 }
 
+/** Leaves out the models to which nothing refers, since only webhooks use them. */
+function withoutUnused (parts: Node): Node {
+  const { components } = parts as { components: { schemas: Node } }
+  const text = JSON.stringify(parts)
+  const used = Object.entries(components.schemas).filter(([name]) =>
+    text.includes(`"#/components/schemas/${name}"`)
+  )
+  if (used.length === Object.keys(components.schemas).length) return parts
+  return withoutUnused({
+    ...parts,
+    components: { ...components, schemas: Object.fromEntries(used) }
+  })
+}
+
 /** Converts a document of OpenAPI 3.1 to 3.0.3, for generators that need it. */
 export function toOpenApi30 (document: object): object {
   // OpenAPI 3.0 has no webhooks.
@@ -38,5 +52,5 @@ export function toOpenApi30 (document: object): object {
   // The identifier of the license, which 3.0 does not have, says this in 3.1.
   const license = { ...info.license, url: 'https://www.apache.org/licenses/LICENSE-2.0' }
   const { openapi, ...parts } = rest
-  return { openapi, info: { ...info, license }, ...parts }
+  return { openapi, info: { ...info, license }, ...withoutUnused(parts) }
 }
