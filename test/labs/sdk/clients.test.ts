@@ -69,7 +69,7 @@ async function runScenario (t: Test, language: Language) {
   await cp(path.join(here, language.toLowerCase()), folder, { recursive: true })
   const run: Run = (name, ...words) => runOrThrow(folder, name, words)
   const programs = { jar: path.join(tools, 'openapi-generator-cli.jar'), openapiTs: bin('openapi-ts') }
-  const [program, ...args] = commandFor(language, `${url}/openapi.json`, programs)
+  const [program, ...args] = commandFor(language, url, programs)
   await run(program!, ...args)
   const scenario = await (await compile[language](run, folder))(url, tomorrow)
   t.same(JSON.parse(scenario), expected(`sdk-${language.toLowerCase()}`))
