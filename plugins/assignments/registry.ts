@@ -111,7 +111,7 @@ const internalEvent = (content: { id: string } | { assigner: string }): NewEvent
 const isSameAttempt = (row: AssignmentRow, other: AssignmentRow) =>
   row.attempts === other.attempts && row.operation_id === other.operation_id
 
-/** What clients see of an assignment. */
+/** The fields of an assignment that clients see. */
 const shownOf = ({ expires_at, on_expiry, operation_id, problem }: AssignmentRow) =>
   JSON.stringify([expires_at, on_expiry, operation_id, problem])
 

@@ -156,7 +156,7 @@ class Handle implements CloudHandle {
   }
 }
 
-/** What all clouds of a farm share. */
+/** The parts that all clouds of a farm share. */
 export interface FarmContext {
   /** The answers of the clouds that are kept. */
   kept: KeptAnswers

@@ -11,7 +11,7 @@ export interface EventFilter {
   resource?: string | undefined
 }
 
-/** What somebody wants who receives events. */
+/** The events that a receiver asks for. */
 export interface EventInterest {
   filter: EventFilter
   mayRead(cloud: string): boolean

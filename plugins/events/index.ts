@@ -21,7 +21,7 @@ declare module 'fastify' {
   }
 }
 
-/** What has happened, in the store: written with the change that it reports, read by every server. */
+/** The events in the store. Each is written in the commit of its change, and every server reads it. */
 export interface Events {
   /** Returns the changes of the store that write events. They belong into the commit of what they report. */
   changes: EventWriter

@@ -10,7 +10,7 @@ export interface WatchKey {
 }
 
 export interface Lease {
-  /** What was seen last; undefined if that is old, or nothing. */
+  /** The state that was seen last; undefined if there is none or if it is old. */
   seen: Seen | undefined
 }
 

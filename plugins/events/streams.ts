@@ -39,7 +39,7 @@ export interface EventStreams {
     filter: EventFilter,
     lastId: string | undefined
   ): Promise<void>
-  /** What the streams that are open want, and what their callers may read. */
+  /** The filters of the open streams, with the clouds that their callers may read. */
   interests(): Iterable<EventInterest>
   /** Calls the listener when a stream begins. It must not throw. */
   onOpen(listener: () => void): void
@@ -128,7 +128,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const end = (stream: Stream, reason: 'slow' | 'credential' | 'failure') => {
     if (!streams.delete(stream)) return
     countEnd({ reason })
-    // What waits for a slow client would stay in memory.
+    // Events that wait for a slow client would stay in memory.
     if (reason === 'slow') stream.raw.destroy()
     else stream.raw.end()
   }

@@ -80,7 +80,7 @@ const statements = {
       and not data ? 'again'`
 }
 
-/** What to do about an error of PostgreSQL while the tables of pg-boss are made. */
+/** Explains an error of PostgreSQL that occurred while pg-boss made its tables, and says what to do. */
 const explain = (error: unknown) => {
   const { code, message } = error as Error & { code?: string }
   const hint = code === '42501'
