@@ -3,6 +3,7 @@ import path from 'node:path'
 import type { Settings, StoreSettings } from './config/index.ts'
 import { CommandError } from './callers.ts'
 import { copyStore } from './plugins/store/copy.ts'
+import { migrateJobs } from './plugins/jobs/tables.ts'
 import { migrateStore, openStore, openUnmigrated, placeOf } from './plugins/store/open.ts'
 
 export interface StoreOptions {
@@ -39,6 +40,7 @@ async function migrate (
   const place = placeOf(settings)
   if (place === ':memory:') throw new CommandError('The store is in memory and has nothing to migrate')
   const done = await migrateStore(settings)
+  if (settings.url !== undefined) await migrateJobs(settings)
   return done.length === 0
     ? `The store ${place} has the schema of this version already`
     : `The store ${place} was migrated: ${done.join(', ')}`

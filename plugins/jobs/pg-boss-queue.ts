@@ -3,9 +3,7 @@ import type PgBoss from 'pg-boss'
 import type { PostgresSettings } from '../../config/index.ts'
 import { connectionOptions } from '../store/postgres.ts'
 import type { JobQueue, TakenJob } from './queue.ts'
-
-/** The schema of pg-boss, in the database of the store. */
-const schema = 'pgboss'
+import { makeTables, schema } from './tables.ts'
 
 /** Seconds without a renewal after which a job that runs is given to another server. */
 const expireSeconds = 15
@@ -80,15 +78,6 @@ const statements = {
       and not data ? 'again'`
 }
 
-/** Explains an error of PostgreSQL that occurred while pg-boss made its tables, and says what to do. */
-const explain = (error: unknown) => {
-  const { code, message } = error as Error & { code?: string }
-  const hint = code === '42501'
-    ? `. Give the user of store.url the right CREATE on its database, or create the schema ${schema} for it`
-    : ''
-  return new Error(`The tables for jobs cannot be made: ${message}${hint}`, { cause: error })
-}
-
 /**
  * Opens the queue of all servers on a store: pg-boss, whose tables are in the same database. pg-boss gives a job to one
  * server and takes it back when that server no longer renews it. `onError` gets what fails in the background.
@@ -119,11 +108,11 @@ export async function openBossQueue (
   boss.on('error', onError)
 
   try {
+    await makeTables(pool, names)
     await boss.start()
-    for (const name of names) await boss.createQueue(name)
   } catch (error) {
     await pool.end()
-    throw explain(error)
+    throw error
   }
 
   const fetch = async (name: string, count: number): Promise<HeldJob[]> => {

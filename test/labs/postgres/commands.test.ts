@@ -131,6 +131,34 @@ t.test('a copy that fails leaves the target empty', async (t) => {
   t.same(await cluster.query('select id from operations', [], url), [])
 })
 
+t.test('after store migrate, a server needs no right to make tables', async (t) => {
+  const url = await cluster.createDatabase()
+  const cwd = makeFolder(t)
+  const migrated = await run(t, ['store', 'migrate', '--url', url], { cwd })
+  t.equal(migrated.code, 0, migrated.stderr)
+
+  await cluster.query("create role clerk login password 'clerk-password'")
+  const grants = ['public', 'pgboss'].map((schema) => `
+    grant usage on schema ${schema} to clerk;
+    grant select, insert, update, delete on all tables in schema ${schema} to clerk;
+    grant usage on all sequences in schema ${schema} to clerk`)
+  await cluster.query(`revoke create on schema public from public; ${grants.join(';')}`, [], url)
+  const clerk = Object.assign(new URL(url), { username: 'clerk', password: 'clerk-password' }).href
+  const tables = 'select schemaname, tablename from pg_tables order by 1, 2'
+  const before = await cluster.query(tables, [], url)
+
+  const key = (await run(t, ['keys', 'create', 'ci', '--grant', 'admin:*'], { cwd, env: { DATABASE_URL: clerk } }))
+  t.equal(key.code, 0, key.stderr)
+  const server = await serve(t, [], { cwd, env: { DATABASE_URL: clerk } })
+  const created = await ask(`${server.url}/api/v2/clouds/default/nodes`, key.stdout.trim(), {
+    method: 'POST',
+    headers: { prefer: 'wait=20' },
+    body: { name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small' }
+  })
+  t.match(created, { status: 200, body: { status: 'succeeded' } })
+  t.same(await cluster.query(tables, [], url), before, 'no table was made')
+})
+
 t.test('store migrate makes the schema, through PostgreSQL itself where the settings name a pooler', async (t) => {
   const pgbouncer = await startPgbouncer(t, cluster)
   const direct = await cluster.createDatabase()

@@ -100,3 +100,16 @@ t.test('a store that is away for 10 s ends nothing: jobs go on', async (t) => {
   t.equal(log.filter(({ msg }) => /cannot be read or written/.test(msg)).length, 1, 'logged once')
   t.notMatch(JSON.stringify(log), own.password)
 })
+
+t.test('servers that start at once on an empty database make the tables of the jobs together', async (t) => {
+  const names = Array.from({ length: 12 }, (_, i) => `kind-${i}`)
+  const define = (jobs: Parameters<Parameters<typeof startServer>[2]>[0]) => {
+    for (const name of names) jobs.work(name, async () => undefined)
+  }
+  for (const round of [1, 2, 3]) {
+    const url = await cluster.createDatabase()
+    await Promise.all(Array.from({ length: 6 }, () => startServer(t, { DATABASE_URL: url }, define)))
+    const queues = await cluster.query('select name from pgboss.queue', [], url)
+    t.same(queues.map(({ name }) => name).sort(), [...names].sort(), `round ${round}`)
+  }
+})
