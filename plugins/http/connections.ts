@@ -94,7 +94,8 @@ export default fp(
     })
 
     fastify.addHook('onSend', (_request, { raw }, payload, done) => {
-      if (typeof payload === 'string' && payload.length >= longAnswer) {
+      const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload)
+      if (isWhole && payload.length >= longAnswer) {
         const timer = setTimeout(() => raw.destroy(), answerMs).unref()
         raw.once('close', () => clearTimeout(timer))
       }

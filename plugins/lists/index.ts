@@ -22,7 +22,6 @@ import {
 import { throwIfFailed, type FailureRules } from './failures.ts'
 import { driverFilters, fieldsOf, filtersOf, matcher } from './filters.ts'
 import { readPage, type CloudPage, type PageRequest } from './read.ts'
-import { pickerOf } from './fields.ts'
 import { serialize } from './serialize.ts'
 import { countNodes } from './summary.ts'
 import {
@@ -47,7 +46,7 @@ export interface Collection {
 }
 
 /** A page to send. A long one is JSON already. */
-type PageAnswer = Page<object> | string
+type PageAnswer = Page<object> | Buffer
 
 export interface Lists {
   /** Lists one cloud. If the cloud fails, throws its error. */
@@ -204,7 +203,6 @@ export default fp(async (fastify) => {
     reply: FastifyReply
   ) => {
     const query = request.query as ListParameters
-    const pick = query.fields === undefined ? undefined : pickerOf(query.fields)
     const filters = filtersOf(query)
     const { service } = collection
     const listRequest: ListRequest = {
@@ -245,7 +243,7 @@ export default fp(async (fastify) => {
     const cursor = page.next === null
       ? null
       : await writeCursor({ query: listRequest.bind(), ...page.next }, kept)
-    if (pick !== undefined) reply.type(partialType)
+    if (query.fields !== undefined) reply.type(partialType)
     // The assignment of a node looks different to each caller, and changes with time.
     const isPersonal = (cloud: string) =>
       service === 'nodes' && assignments.registry.onCloud(cloud) !== undefined
@@ -256,11 +254,11 @@ export default fp(async (fastify) => {
     )
     if (cursor !== null) reply.header('link', `<${withCursor(request.url, cursor)}>; rel="next"`)
     return serialize({
-      items: pick === undefined ? page.items : page.items.map(pick),
+      items: page.items,
       next_cursor: cursor,
       total: page.total,
       sources: page.reads.map(({ source }) => source)
-    }, reply)
+    }, query.fields, reply)
   }
 
   /** Returns the names of the clouds of a list over all clouds. Throws cloud_not_found. */
