@@ -136,10 +136,10 @@ t.test('Last-Event-ID continues without loss and without doubles, also after a r
   await server.app.close()
 
   const again = await build(t, { listen: true, directory: server.directory })
-  const third = await listenTo(t, `${again.origin}${path}?last_event_id=${begin}`)
+  const third = await listenTo(t, `${again.origin}${path}?after=${begin}`)
   await third.until(() => third.events.length >= 4)
   t.same(third.events.map(({ data }) => data.resource).slice(0, 4), ['/a', '/b', '/c', '/d'])
-  const both = await listenTo(t, `${again.origin}${path}?last_event_id=${begin}`, { 'last-event-id': b!.id })
+  const both = await listenTo(t, `${again.origin}${path}?after=${begin}`, { 'last-event-id': b!.id })
   await both.until(() => both.events.length >= 2)
   t.equal(both.events[0]!.data.resource, '/c', 'the header is newer than the query')
 })

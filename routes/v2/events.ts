@@ -41,14 +41,15 @@ const routes: FastifyPluginAsyncTypebox = async (fastify) => {
           maxLength: 1024,
           description: 'Only events about the resource with this id or `self`, also of its operations.'
         })),
-        last_event_id: eventId('The same as the header, for the first request of a browser.')
+        // Not the name of the header: oapi-codegen makes one Go field of both.
+        after: eventId('The same as the header `Last-Event-ID`, for the first request of a browser.')
       }),
       response: eventStream
     }
   }, async (request, reply) => {
-    const { query: { cloud, type, resource, last_event_id: given }, headers } = request
+    const { query: { cloud, type, resource, after }, headers } = request
     // A browser that connects again sends both: the query is the older one.
-    const lastId = headers['last-event-id'] ?? given
+    const lastId = headers['last-event-id'] ?? after
     if (request.method === 'HEAD') return reply.type('text/event-stream').send('')
     return eventStreams.open(request, reply, { clouds: cloud, types: type, resource }, lastId)
   })
