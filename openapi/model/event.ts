@@ -119,6 +119,13 @@ export const AssignmentEvent = eventModel(
   'An assignment was made, changed or has ended.'
 )
 
+export const ResetEvent = eventModel(
+  'ResetEvent',
+  ['reset'],
+  Type.Object({ detail: Type.String({ description: 'Why events are missing.' }) }),
+  'Events before this one are missing: list the resources again.'
+)
+
 /** An event in the format of CloudEvents 1.0, structured mode (application/cloudevents+json). */
 export type CloudEvent = Static<typeof CloudEvent>
 export const CloudEvent = model(

@@ -21,7 +21,7 @@ export const eventStream = {
   200: {
     description:
       'The events. Each has the fields `id`, `event` (the type) and `data`: an OperationEvent, ResourceEvent, ' +
-      'CloudStatusEvent or AssignmentEvent in one line of JSON. Comments are signs of life.',
+      'CloudStatusEvent, AssignmentEvent or ResetEvent in one line of JSON. Comments are signs of life.',
     content: { 'text/event-stream': { schema: Type.String() } }
   }
 }

@@ -84,7 +84,9 @@ export type WebhookFilter = Static<typeof WebhookFilter>
 export const WebhookFilter = model(
   'WebhookFilter',
   inputObject({}, { clouds, types, resource }, {
-    description: 'Which events are sent. All conditions must match; without any, all events are sent.'
+    description:
+      'Which events are sent. All conditions must match; without any, all events are sent. The event `reset`, which ' +
+      'tells that events are missing, is sent in any case.'
   })
 )
 

@@ -44,6 +44,10 @@ export interface Events {
   read(after: Position, limit: number): Promise<EventsRead>
   /** The events after a position that are in memory; undefined if they must be read. */
   recent(after: Position, limit: number): readonly StoredEvent[] | undefined
+  /** Whether all events after a position are in the store. Throws store_unavailable. */
+  covers(position: Position): Promise<boolean>
+  /** The position after which all events are in the store. Throws store_unavailable. */
+  oldest(): Promise<Position>
   /** The position of the newest event. Throws store_unavailable. */
   newest(): Promise<Position>
   /** The position up to which the listeners of `onEvents` have been called; undefined if there are none. */
@@ -120,6 +124,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       isCurrent: () => !isShared || performance.now() - tail.current < trustMs,
       read: log.read,
       recent: tail.keptAfter,
+      covers: log.covers,
+      oldest: log.floor,
       newest: log.newest,
       get position () {
         return tail.position

@@ -16,6 +16,7 @@ import {
   type EventInterest
 } from './filter.ts'
 import type { Position, StoredEvent } from './event.ts'
+import { resetData, resetType } from './reset.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -86,13 +87,11 @@ const toText = (id: string, envelope: EventEnvelope) =>
 /** Tells a client that events are missing. */
 const resetEnvelope = (): EventEnvelope => ({
   id: createEventId(),
-  type: 'reset',
+  type: resetType,
   time: new Date().toISOString(),
   cloud: null,
   resource: null,
-  data: {
-    detail: 'Events after the given id are not kept, or the id is of another store. List the resources again.'
-  }
+  data: resetData('Events after the given id are not kept, or the id is of another store.')
 })
 
 /** Sends events to the clients that listen (server-sent events). */

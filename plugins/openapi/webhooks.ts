@@ -40,5 +40,6 @@ export const describeWebhooks = (): Record<string, object> => ({
     'A node or a volume was created, has another state or was destroyed'
   ),
   cloud: webhook('CloudStatusEvent', 'A cloud no longer answers, or answers again'),
-  assignment: webhook('AssignmentEvent', 'An assignment was made, changed or has ended')
+  assignment: webhook('AssignmentEvent', 'An assignment was made, changed or has ended'),
+  reset: webhook('ResetEvent', 'Events are missing: list the resources again')
 })

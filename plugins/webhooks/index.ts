@@ -14,19 +14,17 @@ import {
   type WebhookUpdate
 } from '../../openapi/model/index.ts'
 import { localCaller, toCallerRef, type AcceptedClaims, type Caller } from '../auth/caller.ts'
-import {
-  comparePositions,
-  positionText,
-  readPosition,
-  type StoredEvent
-} from '../events/event.ts'
+import { positionText, type StoredEvent } from '../events/event.ts'
 import { createEventFilter, isEventPattern } from '../events/filter.ts'
 import { createEventId } from '../events/writer.ts'
 import { foreignCursor, readCursor, writeCursor } from '../lists/cursor.ts'
+import { StoreConflict } from '../store/errors.ts'
 import { newestFirst } from '../store/newest-first.ts'
+import { createTestEvent } from './own-events.ts'
 import {
   fromDeliveryColumns,
   fromWebhookColumns,
+  newDelivery,
   toDelivery,
   toDeliveryColumns,
   toWebhook,
@@ -34,7 +32,7 @@ import {
   type DeliveryRow,
   type WebhookRow
 } from './rows.ts'
-import { createWebhookWorker, testType } from './worker.ts'
+import { createWebhookWorker } from './worker.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -339,29 +337,7 @@ export default fp<{ settings: Settings }>(async (fastify, { settings: all }) => 
     async test (id, caller) {
       const webhook = await read(id, caller)
       requireManage(caller, webhook.filter)
-      const now = new Date().toISOString()
-      const eventId = createEventId()
-      const event: StoredEvent = {
-        id: eventId,
-        type: testType,
-        cloud: null,
-        resource: `/api/v2/webhooks/${id}`,
-        content: { message: 'This is a test.' },
-        position: { xid: 0, seq: 0 },
-        time: now,
-        server: membership.id,
-        size: 0
-      }
-      const row: DeliveryRow = {
-        id: uuid(),
-        webhook: id,
-        event_id: eventId,
-        event,
-        status: 'pending',
-        attempts: [],
-        created_at: now,
-        next_attempt_at: now
-      }
+      const row = newDelivery(id, createTestEvent(id))
       await store.insertInto('webhook_deliveries').values(toDeliveryColumns(row)).execute()
       await wake(id)
       return toDelivery(row)
@@ -433,20 +409,21 @@ export default fp<{ settings: Settings }>(async (fastify, { settings: all }) => 
     }
   }
 
-  /** Events that were removed since the store was restored may have had later positions than new ones. */
+  /** Before new events: those of a store that was restored may get lower positions than the old ones had. */
   const correctPositions = async () => {
-    const newest = await events.newest()
-    for (const { id, position } of known) {
-      if (comparePositions(newest, readPosition(position)!) >= 0) continue
-      await store.updateTable('webhooks').set({ position: positionText(newest) })
-        .where('id', '=', id).execute()
+    for (const webhook of known) {
+      await worker.skipMissing(webhook, !isActive(webhook)).catch((error: unknown) => {
+        // Another server has moved it.
+        if (!(error instanceof StoreConflict)) throw error
+      })
     }
   }
 
   fastify.addHook('onReady', async () => {
-    await syncSettings()
     await reload()
     await correctPositions()
+    await syncSettings()
+    await reload()
   })
   fastify.addHook('onClose', async () => {
     ;(await stopListening)?.()

@@ -1,3 +1,4 @@
+import { v7 as uuid } from '#uuid'
 import type {
   CallerRef,
   DeliveryStatus,
@@ -69,6 +70,21 @@ export const fromDeliveryColumns = (columns: Tables['webhook_deliveries']): Deli
   status: columns.status as DeliveryStatus,
   attempts: JSON.parse(columns.attempts) as WebhookAttempt[]
 })
+
+/** Makes the delivery of an event, which is due at once. */
+export function newDelivery (webhook: string, event: StoredEvent): DeliveryRow {
+  const now = new Date().toISOString()
+  return {
+    id: uuid(),
+    webhook,
+    event_id: event.id,
+    event,
+    status: 'pending',
+    attempts: [],
+    created_at: now,
+    next_attempt_at: now
+  }
+}
 
 const pathOf = (id: string) => `/api/v2/webhooks/${id}`
 

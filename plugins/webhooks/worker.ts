@@ -1,4 +1,3 @@
-import { v7 as uuid } from '#uuid'
 import type { Settings } from '../../config/index.ts'
 import type { Log } from '../../drivers/call.ts'
 import type { EventEnvelope, PauseReason } from '../../openapi/model/index.ts'
@@ -10,17 +9,16 @@ import type { Events } from '../events/index.ts'
 import type { Job } from '../jobs/runner.ts'
 import { StoreConflict } from '../store/errors.ts'
 import { exactlyOne, type Store } from '../store/tables.ts'
+import { createResetEvent, testType } from './own-events.ts'
 import {
   fromDeliveryColumns,
   fromWebhookColumns,
+  newDelivery,
   toDeliveryColumns,
   type DeliveryRow,
   type WebhookRow
 } from './rows.ts'
 import { createSender, type Outcome, type Sender } from './sender.ts'
-
-/** The type of the event that an owner sends to try a webhook. */
-export const testType = 'webhook.test'
 
 /** Events that are read at once, and deliveries. */
 const readAtOnce = 200
@@ -66,18 +64,40 @@ export function createWebhookWorker (options: WorkerOptions) {
     onChanged()
   }
 
-  const toRow = (webhook: string, event: StoredEvent): DeliveryRow => {
-    const now = new Date().toISOString()
-    return {
-      id: uuid(),
-      webhook,
-      event_id: event.id,
-      event,
-      status: 'pending',
-      attempts: [],
-      created_at: now,
-      next_attempt_at: now
+  /** Moves a webhook from its position to another and makes deliveries. Throws StoreConflict if it was moved before. */
+  const move = async (
+    { id, position }: Pick<WebhookRow, 'id' | 'position'>,
+    next: string,
+    wanted: readonly StoredEvent[]
+  ) =>
+    store.commit([
+      exactlyOne(
+        store.updateTable('webhooks').set({ position: next })
+          .where('id', '=', id).where('position', '=', position)
+      ),
+      ...wanted.map((event) =>
+        store.insertInto('webhook_deliveries').values(toDeliveryColumns(newDelivery(id, event)))
+          .onConflict((conflict) => conflict.columns(['webhook', 'event_id']).doNothing()))
+    ])
+
+  /**
+   * If events after the position of a webhook are missing, moves it to the oldest that is there and tells its receiver.
+   * Returns its new position; undefined if none are missing.
+   */
+  const skipMissing = async (
+    webhook: Pick<WebhookRow, 'id' | 'position'>,
+    isPaused: boolean
+  ): Promise<string | undefined> => {
+    if (await events.covers(readPosition(webhook.position)!)) return undefined
+    const next = positionText(await events.oldest())
+    await move(webhook, next, isPaused ? [] : [createResetEvent()])
+    if (!isPaused) {
+      log.warn(
+        { webhook: webhook.id },
+        'events for a webhook are no longer kept; its receiver gets the event reset in their place'
+      )
     }
+    return next
   }
 
   /** Makes the deliveries of the events after the position of a webhook. Of a paused one, the events are skipped. */
@@ -87,19 +107,17 @@ export function createWebhookWorker (options: WorkerOptions) {
     let { position } = webhook
     while (!signal.aborted) {
       const { events: found } = await events.read(readPosition(position)!, readAtOnce)
+      // Asked after the read: events can be removed at any moment.
+      const skipped = await skipMissing({ id, position }, isPaused)
+      if (skipped !== undefined) {
+        position = skipped
+        continue
+      }
       const last = found.at(-1)
       if (last === undefined) return
       const wanted = isPaused ? [] : found.filter((event) => !isInternal(event) && wants(event))
       const next = positionText(last.position)
-      await store.commit([
-        exactlyOne(
-          store.updateTable('webhooks').set({ position: next })
-            .where('id', '=', id).where('position', '=', position)
-        ),
-        ...wanted.map((event) =>
-          store.insertInto('webhook_deliveries').values(toDeliveryColumns(toRow(id, event)))
-            .onConflict((conflict) => conflict.columns(['webhook', 'event_id']).doNothing()))
-      ])
+      await move({ id, position }, next, wanted)
       position = next
     }
   }
@@ -195,6 +213,7 @@ export function createWebhookWorker (options: WorkerOptions) {
   }
 
   return {
+    skipMissing,
     /** Handles the job of a webhook. */
     async work ({ key: id, signal }: Job): Promise<number | undefined> {
       try {

@@ -1,46 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
-import t, { type Test } from 'tap'
-import { build, dummy, makeDirectory, type BuildOptions } from '../helper/app.ts'
-import type { Api } from '../helper/api.ts'
+import t from 'tap'
+import { build, makeDirectory } from '../helper/app.ts'
 import { createKey, grant } from '../helper/callers.ts'
 import { startReceiver } from './receiver.ts'
-
-const input = { name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small' }
-const wait = { prefer: 'wait=20' }
-const loopback = { allow_http: true, allow_addresses: ['127.0.0.0/8'], retry_seconds: 0.05 }
-
-interface Own { webhooks?: object, auth?: object, audit?: object }
-
-const open = (t: Test, { webhooks = {}, ...own }: Own = {}, options: BuildOptions = {}) =>
-  build(t, {
-    clouds: { prod: dummy({ nodes: 1 }), lab: dummy() },
-    ...options,
-    settings: { ...own, webhooks: { ...loopback, ...webhooks } }
-  })
-
-async function create (api: Api, body: object, headers: Record<string, string> = {}) {
-  const answer = await api.post('/api/v2/webhooks', body, headers)
-  if (answer.status !== 201) throw new Error(JSON.stringify(answer.body))
-  return answer.body
-}
-
-/** Reads until the answer is as wanted. */
-async function until<T> (read: () => Promise<T>, isWanted: (value: T) => boolean): Promise<T> {
-  const end = performance.now() + 20_000
-  for (;;) {
-    const value = await read()
-    if (isWanted(value)) return value
-    if (performance.now() > end) throw new Error(`still ${JSON.stringify(value)}`)
-    await sleep(20)
-  }
-}
-
-const readDeliveries = async (api: Api, webhook: { self: string }, headers = {}) =>
-  (await api.get(`${webhook.self}/deliveries`, headers)).body.items as any[]
-
-const ended = (items: any[]) => items.length > 0 && items.every(({ next_attempt_at: next }) => next === null)
+import { create, ended, input, open, readDeliveries, until, wait } from './setup.ts'
 
 t.test('an event is sent with a signature that the receiver verifies', async (t) => {
   const receiver = await startReceiver(t)
