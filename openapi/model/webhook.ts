@@ -153,6 +153,7 @@ export const WebhookAttempt = model(
       attemptErrors,
       'Why the attempt failed; null if it succeeded. status: the answer was not 2xx.'
     )),
+    detail: nullableString('The same in a sentence, with the code of the error; null if the attempt succeeded.'),
     milliseconds: integer({ minimum: 0, description: 'The time until the answer.' })
   }, { description: 'A request to the receiver. The bodies of answers are not kept.' })
 )

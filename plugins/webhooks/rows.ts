@@ -112,6 +112,7 @@ export const toDelivery = (row: DeliveryRow): WebhookDelivery => ({
   status: row.status,
   created_at: row.created_at,
   next_attempt_at: row.next_attempt_at,
-  attempts: row.attempts,
+  // Rows of earlier versions have no detail.
+  attempts: row.attempts.map((attempt) => ({ ...attempt, detail: attempt.detail ?? null })),
   self: `${pathOf(row.webhook)}/deliveries/${row.id}`
 })

@@ -6,6 +6,7 @@ import { version } from '../../config/version.ts'
 import { createAddressCheck } from '../../config/webhook-addresses.ts'
 import { findUrlError, hostOf } from '../../config/webhook-url.ts'
 import type { AttemptError } from '../../openapi/model/index.ts'
+import { AddressRefused, toFailure } from './failures.ts'
 
 export interface Message {
   url: string
@@ -20,26 +21,12 @@ export interface Message {
 export interface Outcome {
   status: number | null
   error: AttemptError | null
+  /** The error in a sentence. */
+  detail: string | null
 }
 
 /** Bytes of an answer that are read, so that the connection can be used again. */
 const maxAnswer = 65_536
-
-class AddressRefused extends Error {
-  readonly code = 'ADDRESS_REFUSED'
-}
-
-/** Tells why a request failed. The messages of errors may contain what a receiver has sent. */
-function reasonOf (error: unknown): AttemptError {
-  const { code = '', name, cause } = error as Error & { code?: string, cause?: { code?: string } }
-  const codes = [code, cause?.code ?? '']
-  const has = (pattern: RegExp) => codes.some((one) => pattern.test(one))
-  if (has(/^ADDRESS_REFUSED$/)) return 'address_refused'
-  if (has(/^(ENOTFOUND|EAI_)/)) return 'name_not_found'
-  if (name === 'TimeoutError' || has(/TIMEOUT|ETIMEDOUT/)) return 'timeout'
-  if (has(/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO/)) return 'tls_failed'
-  return 'connection_failed'
-}
 
 /**
  * Looks up a name and returns only addresses to which the server may connect. The connection is made to one of them, so
@@ -120,9 +107,10 @@ export async function createSender (settings: Settings['webhooks']) {
       const signal = AbortSignal.any([AbortSignal.timeout(timeout), stopping])
       try {
         const status = await send(message, signal)
-        return { status, error: status >= 200 && status < 300 ? null : 'status' }
+        if (status >= 200 && status < 300) return { status, error: null, detail: null }
+        return { status, error: 'status', detail: `The receiver answered ${status}.` }
       } catch (error) {
-        return { status: null, error: reasonOf(error) }
+        return { status: null, ...toFailure(error, settings.timeout_seconds) }
       }
     },
     close: () => dispatcher.destroy()

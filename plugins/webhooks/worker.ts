@@ -180,7 +180,7 @@ export function createWebhookWorker (options: WorkerOptions) {
     const envelope = envelopeOf(row.event, owner)
     const at = Date.now()
     const outcome: Outcome = envelope === undefined
-      ? { status: null, error: 'permission_lost' }
+      ? { status: null, error: 'permission_lost', detail: 'The owner of the webhook may not read the event.' }
       : await send(webhook, envelope, signal)
     // It is not known whether the receiver has got it: it is sent again.
     if (signal.aborted) return

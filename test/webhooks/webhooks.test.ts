@@ -62,7 +62,7 @@ t.test('a delivery that fails is sent again with the same id until it succeeds, 
   await api.patch(webhook.self, { filter: { types: ['operation.ended'] } })
   await api.post('/api/v2/clouds/lab/nodes', input, wait)
   const [delivery] = await until(() => readDeliveries(api, webhook), (items) => items.length === 2 && ended(items))
-  t.match(delivery, { status: 'succeeded', attempts: [{ status: 302, error: 'status' }, { status: 503 }, { status: 200, error: null }] })
+  t.match(delivery, { status: 'succeeded', attempts: [{ status: 302, error: 'status', detail: 'The receiver answered 302.' }, { status: 503 }, { status: 200, error: null }] })
   t.equal(new Set(receiver.received.slice(1).map(({ headers }) => headers['webhook-id'])).size, 1)
   t.same(other.received, [], 'a redirect is not followed')
   t.notMatch(JSON.stringify(await app.store.selectFrom('webhook_deliveries').selectAll().execute()), /SECRET-OF-RECEIVER/)
@@ -108,7 +108,7 @@ t.test('a receiver that does not answer delays no other', async (t) => {
   await fast.until(() => true)
   t.ok(performance.now() - started < 5000)
   const [delivery] = await until(() => readDeliveries(api, hanging), ([one]) => one?.attempts.length > 0)
-  t.match(delivery.attempts, [{ status: null, error: 'timeout' }])
+  t.match(delivery.attempts, [{ status: null, error: 'timeout', detail: 'The receiver did not answer within 1 s.' }])
 })
 
 t.test('the owner needs manage on each cloud of the filter, and loses the webhook with it', async (t) => {
