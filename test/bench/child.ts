@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { build, toKnownSettings } from './build.ts'
 import type { Usage } from './probe.ts'
 
 /** A process of its own that is measured. */
@@ -82,21 +83,18 @@ export async function startChild (script: string, args: readonly string[] = []):
   return asChild(child, address)
 }
 
-/** The script of another build of the server, such as that of an earlier version, to measure it with the same bench. */
-const serverScript = process.env['BENCH_SERVER'] ?? 'server.js'
-
 let servers = 0
 
 /** The server as `npm start` runs it, on these settings. */
-export function startServer (settings: object): Promise<Child> {
+export function startServer (settings: { clouds?: object, [name: string]: unknown }): Promise<Child> {
   const file = path.join(folder, `settings-${++servers}.json`)
-  writeFileSync(file, JSON.stringify({ port: 0, store: { file: `./store-${servers}.db` }, ...settings }))
-  return startChild(serverScript, [file])
+  writeFileSync(file, JSON.stringify({ port: 0, store: { file: `./store-${servers}.db` }, ...toKnownSettings(settings) }))
+  return startChild('server.js', [file])
 }
 
 /** The command line program with the default farm, in an empty folder; measured from its first instruction on. */
 export async function startProgram (): Promise<Child> {
-  const child = fork(path.join(here, '../../cli.js'), ['serve'], {
+  const child = fork(path.join(build, 'cli.js'), ['serve'], {
     cwd: mkdtempSync(path.join(folder, 'start-')),
     env: { PATH: process.env['PATH'], PORT: '0' },
     execArgv: ['--import', path.join(here, 'probe.js')],

@@ -30,6 +30,7 @@ export async function alternate<K extends string> (
 /** One figure, and the goal that it is held against. */
 export interface Figure {
   what: string
+  /** NaN if the build that is measured does not have it. */
   value: number
   unit: string
   /** The figure of the same run that this one is divided by, if it is compared with one. */
@@ -38,10 +39,10 @@ export interface Figure {
   atLeast?: number
 }
 
-const digits = (value: number) =>
-  value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 })
+const digits = (value: number) => Number.isNaN(value) ? '–' : value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 })
 
 function verdict ({ value, ratio = value, atMost, atLeast }: Figure): [goal: string, met: string] {
+  if (Number.isNaN(ratio)) return ['', '']
   if (atMost !== undefined) return [`≤ ${digits(atMost)}`, ratio <= atMost ? 'met' : 'MISSED']
   if (atLeast !== undefined) return [`≥ ${digits(atLeast)}`, ratio >= atLeast ? 'met' : 'MISSED']
   return ['', '']

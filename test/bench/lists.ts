@@ -32,24 +32,27 @@ async function measure ({ nodes, requests: all, atLeast }: typeof sizes[number])
   const file = path.join(folder, `body-${nodes}.json`)
   writeFileSync(file, body)
   const raw = await startChild('raw.js', [file])
+  const bytes = await startChild('raw.js', [file, 'bytes'])
   const peer = await startPeer(nodes)
   const peerLoad: Load = { path: '/nodes', requests: Math.ceil(requests / 10), connections: 1 }
 
-  for (const child of [raw, server, logging, uncached]) await send(child, { ...load, requests: requests * 2 })
+  for (const child of [raw, bytes, server, logging, uncached]) await send(child, { ...load, requests: requests * 2 })
   const cpu = await alternate(rounds, {
     peer: () => cpuPerRequest(peer, peerLoad),
     raw: () => cpuPerRequest(raw, load),
+    bytes: () => cpuPerRequest(bytes, load),
     server: () => cpuPerRequest(server, load),
     logging: () => cpuPerRequest(logging, load),
     uncached: () => cpuPerRequest(uncached, load),
     fields: () => cpuPerRequest(uncached, fields)
   })
-  for (const child of [raw, server, logging, uncached, peer]) await child.stop()
+  for (const child of [raw, bytes, server, logging, uncached, peer]) await child.stop()
 
   const what = `${nodes} nodes (${Math.round(Buffer.byteLength(body) / 100) / 10} kB)`
   const goals = nodes === 2 ? [{ atMost: 1.7 }, { atMost: 2.3 }] : [{}, {}]
   return [
     { what: `${what}: node:http, JSON.stringify`, value: cpu.raw, unit: 'µs' },
+    { what: `${what}: node:http, the same bytes each time`, value: cpu.bytes, unit: 'µs' },
     { what: `${what}: server, no log line`, value: cpu.server, unit: 'µs', ratio: cpu.server / cpu.raw, ...goals[0] },
     { what: `${what}: server, log line`, value: cpu.logging, unit: 'µs', ratio: cpu.logging / cpu.raw, ...goals[1] },
     { what: `${what}: server, nothing kept`, value: cpu.uncached, unit: 'µs', ratio: cpu.uncached / cpu.raw },
@@ -59,7 +62,13 @@ async function measure ({ nodes, requests: all, atLeast }: typeof sizes[number])
       unit: 'ms',
       ...(nodes === 1000 && { atMost: 1.5 })
     },
-    { what: `${what}: Flask, Libcloud, gunicorn: times the server`, value: cpu.peer, unit: 'µs', ratio: cpu.peer / cpu.logging, atLeast }
+    { what: `${what}: Flask, Libcloud, gunicorn: times the server`, value: cpu.peer, unit: 'µs', ratio: cpu.peer / cpu.logging, atLeast },
+    {
+      what: `${what}: the same: times node:http with the same bytes each time`,
+      value: cpu.peer,
+      unit: 'µs',
+      ratio: cpu.peer / cpu.bytes
+    }
   ]
 }
 

@@ -31,7 +31,10 @@ export async function send (
       const response = await pool.request(body === undefined
         ? { path, method: 'GET', headers }
         : { path, method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } })
-      if (response.statusCode !== status) { throw new Error(`GET ${path} answered ${response.statusCode}: ${await response.body.text()}`) }
+      if (response.statusCode !== status) {
+        const text = await response.body.text()
+        throw new Error(`${path} answered ${response.statusCode}: ${text.slice(0, 500)}`)
+      }
       await response.body.arrayBuffer()
       times.push(performance.now() - started)
     }

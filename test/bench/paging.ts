@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { openCall } from '../../drivers/call.ts'
+import { importBuilt } from './build.ts'
 import { alternate, print } from './figures.ts'
 import { createHere, createStall, timed, walk } from './walk.ts'
 
@@ -12,6 +12,7 @@ const limit = 100
  * 10,000 nodes through the pages of the API, beside the bare pages of the driver over node:http, all in one process.
  */
 export async function paging () {
+  const { openCall } = await importBuilt<typeof import('../../drivers/call.ts')>('drivers/call.js')
   const app = await createHere('paging', { clouds: { default: { driver: 'dummy', state_file: null, nodes, cache_seconds: 0 } } })
   const api = `${await app.listen({ host: '127.0.0.1', port: 0 })}/api/v2/clouds/default/nodes?limit=${limit}`
   const service = app.clouds['default']!.nodes!

@@ -1,11 +1,18 @@
+import { request } from 'undici'
 import { startServer, type Child } from './child.ts'
 import { isQuick, median, print } from './figures.ts'
 import { send, type Load } from './load.ts'
 
 const rounds = isQuick ? 3 : 7
 
-/** Milliseconds that the event loop stood still at the longest during a request, the median of some rounds. */
+/**
+ * Milliseconds that the event loop stood still at the longest during a request, the median of some rounds; NaN if this
+ * build answers with another status.
+ */
 async function stallOf (server: Child, load: Load): Promise<number> {
+  const { statusCode, body } = await request(server.address + load.path)
+  await body.dump({ limit: Infinity })
+  if (statusCode !== (load.status ?? 200)) return NaN
   await send(server, load)
   const stalls: number[] = []
   for (let i = 0; i < rounds; i++) {

@@ -3,15 +3,18 @@ import path from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { FastifyInstance } from 'fastify'
 import { request } from 'undici'
-import { createApp } from '../../app.ts'
-import { loadSettings } from '../../config/index.ts'
-import { loadDrivers } from '../../drivers/load.ts'
+import { importBuilt, toKnownSettings } from './build.ts'
 import { folder } from './child.ts'
 
 /** A server in this process, so that its event loop can be watched. */
-export async function createHere (name: string, settings: object): Promise<FastifyInstance> {
+export async function createHere (
+  name: string, settings: { clouds?: object, [name: string]: unknown }
+): Promise<FastifyInstance> {
+  const { createApp } = await importBuilt<typeof import('../../app.ts')>('app.js')
+  const { loadSettings } = await importBuilt<typeof import('../../config/index.ts')>('config/index.js')
+  const { loadDrivers } = await importBuilt<typeof import('../../drivers/load.ts')>('drivers/load.js')
   const file = path.join(folder, `${name}.json`)
-  writeFileSync(file, JSON.stringify({ store: { file: ':memory:' }, ...settings }))
+  writeFileSync(file, JSON.stringify({ store: { file: ':memory:' }, ...toKnownSettings(settings) }))
   const drivers = await loadDrivers()
   return createApp({ settings: loadSettings({ config: file, env: {}, cwd: folder, drivers }), drivers })
 }
