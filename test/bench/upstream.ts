@@ -101,6 +101,8 @@ const upstream = createServer((request, response) => {
   if (delay === 0) answer()
   else setTimeout(answer, delay)
 })
+// The bare proxy does not repeat a call whose connection was closed meanwhile.
+upstream.keepAliveTimeout = 600_000
 upstream.listen(0, '127.0.0.1', () => {
   const address = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
   known = answers(address)
