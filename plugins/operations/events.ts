@@ -1,26 +1,8 @@
 import type { EventType, ResourceChange } from '../../openapi/model/index.ts'
 import type { NewEvent } from '../events/event.ts'
 import { eventIdOf } from '../events/writer.ts'
+import { toContent } from './content.ts'
 import type { OperationRow } from './rows.ts'
-
-/** The fields of a row that an operation of the API is made of. The input of a create stays in the row. */
-const toContent = ({
-  id, kind, status, cloud, created_at, finished_at, phase, progress, target, resources, error,
-  started_by
-}: OperationRow) => ({
-  id,
-  kind,
-  status,
-  cloud,
-  created_at,
-  finished_at,
-  phase,
-  progress,
-  target,
-  resources,
-  error,
-  started_by
-})
 
 /** A step that is written again after a failed commit has the same event. */
 function operationEvent (type: EventType, row: OperationRow): NewEvent {

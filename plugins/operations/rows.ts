@@ -18,6 +18,7 @@ import type { Store, Tables } from '../store/index.ts'
 import { newestFirst, type NewestFirst } from '../store/newest-first.ts'
 import { namesOf, prepare } from '../store/prepared.ts'
 import type { StoreChange } from '../store/tables.ts'
+import { toContent } from './content.ts'
 import { operationEvents } from './events.ts'
 
 /** An operation in the store. */
@@ -58,41 +59,23 @@ export interface OperationRow {
 export const isEnded = ({ status }: { status: OperationStatus }) =>
   status === 'succeeded' || status === 'failed' || status === 'cancelled'
 
-/** Converts a row to the operation of the API, as a caller who may read its cloud sees it. */
+/** Converts a row, or the content of an event, to the operation of the API that a caller of its cloud sees. */
 export function toOperation (row: OperationRow, caller: Caller): Operation {
-  const {
-    id,
-    kind,
-    status,
-    cloud,
-    created_at,
-    finished_at,
-    phase,
-    progress,
-    target,
-    started_by: starter
-  } = row
+  const content = toContent(row)
+  const { id, cloud, error, started_by: starter } = content
   const rank = caller.rankOn(cloud)
-  const resources = row.resources.map((resource) => ({
+  const resources = content.resources.map((resource) => ({
     ...resource,
     error: showActions(resource.error, rank)
   }))
   const showsStarter = starter &&
     (caller.may('manage', cloud) || caller.identity === identityOf(starter))
   return {
-    id,
-    kind,
-    status,
-    phase,
-    progress,
-    cloud,
-    target,
+    ...content,
     resource: resources[0] ?? null,
     resources,
-    error: showActions(row.error, rank),
+    error: showActions(error, rank),
     started_by: showsStarter ? starter : null,
-    created_at,
-    finished_at,
     self: `/api/v2/operations/${id}`
   }
 }
