@@ -1,39 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import t, { type Test } from 'tap'
-import type { NodeService } from '../../../drivers/driver.ts'
-import type { Call } from '../../../drivers/call.ts'
+import t from 'tap'
 import { build, dummy } from '../../helper/app.ts'
 import { listenTo } from '../../helper/events.ts'
+import { countLists, outside, waitForLooks, watchOften } from '../../helper/watching.ts'
 import { startCluster } from './cluster.ts'
 
-type Server = Awaited<ReturnType<typeof build>>
-
 const nodes = '/api/v2/clouds/default/nodes'
-const settings = { events: { watch_seconds: 0.02 } }
-
-/** Changes the cloud as its own console does, without this server. */
-const outside = ({ app }: Server, run: (nodes: Required<NodeService>, call: Call) => Promise<unknown>) =>
-  app.farm.handle('default', { requestId: 'outside', log: app.log })
-    .call((connection, call) => run(connection.nodes as Required<NodeService>, call))
-
-/** Counts the lists of nodes that a server makes. */
-function countLists (t: Test, { app }: Server) {
-  const service = app.farm.get('default').connection!.nodes!
-  const calls = t.capture(service, 'list', service.list.bind(service))
-  let count = 0
-  return () => { count += calls().length; return count }
-}
-
-/** Waits until a cloud was listed anew, so that what is there now was seen. */
-async function waitForLooks (lists: () => number, looks = 2) {
-  const before = lists()
-  const deadline = performance.now() + 10_000
-  while (lists() < before + looks && performance.now() < deadline) await sleep(5)
-}
 
 t.test('of two servers one watches, and the other goes on when it has ended', async (t) => {
   const cluster = await startCluster(t)
-  const shared = { ...settings, store: { url: await cluster.createDatabase() } }
+  const shared = { ...watchOften, store: { url: await cluster.createDatabase() } }
   const clouds = { default: dummy({ nodes: 1 }) }
   const one = await build(t, { listen: true, settings: shared, clouds })
   const other = await build(t, { listen: true, settings: shared, clouds })
