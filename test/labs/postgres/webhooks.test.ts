@@ -5,6 +5,8 @@ import { startReceiver } from '../../webhooks/receiver.ts'
 import { startCluster } from './cluster.ts'
 import { ask, createGroup, toJson } from './group.ts'
 
+t.setTimeout(180_000)
+
 const numbers = [0, 1, 2] as const
 
 /** Milliseconds within which another server does what a killed one did, and the time of two looks for it. */
