@@ -8,6 +8,7 @@ import type { ApiKeyCreate, Grant } from '../openapi/model/index.ts'
 import { localCaller, toCallerRef } from './auth/caller.ts'
 import { createUsers } from './auth/users.ts'
 import { sendProblem } from './errors.ts'
+import { serverOptions } from './http/index.ts'
 import { backupStore } from './store/backup.ts'
 
 /**
@@ -98,7 +99,8 @@ function addCommands (
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const socket = adminSocketOf(settings.store)
   if (socket === undefined) return
-  const admin = Fastify({ logger: false })
+  // With Fastify's own compilers it would load and start a second Ajv, and one that serializes.
+  const admin = Fastify({ logger: false, schemaController: serverOptions.schemaController! })
   admin.setErrorHandler(sendProblem)
   addCommands(admin, fastify)
   fastify.addHook('onClose', () => admin.close())

@@ -61,18 +61,25 @@ const createAjv = (coerceTypes: false | 'array') => {
   return ajv
 }
 
-let last: { models: unknown[], body: Ajv, others: Ajv } | undefined
+/** Creates a validator of models at its first use: one that no request needs costs nothing. */
+function createLazyAjv (models: unknown[], coerceTypes: false | 'array') {
+  let created: Ajv | undefined
+  return () => {
+    if (created !== undefined) return created
+    created = createAjv(coerceTypes)
+    for (const model of models) created.addSchema(model as object)
+    return created
+  }
+}
+
+let last: { models: unknown[], body: () => Ajv, others: () => Ajv } | undefined
 
 /** Fastify calls this for each plugin that has routes. Plugins with the same models share one pair of validators. */
 function ajvFor (models: unknown[]) {
   if (
     last?.models.length === models.length && models.every((model, i) => model === last!.models[i])
   ) return last
-  last = { models, body: createAjv(false), others: createAjv('array') }
-  for (const model of models) {
-    last.body.addSchema(model as object)
-    last.others.addSchema(model as object)
-  }
+  last = { models, body: createLazyAjv(models, false), others: createLazyAjv(models, 'array') }
   return last
 }
 
@@ -179,7 +186,7 @@ export const serverOptions: FastifyHttpOptions<Server> = {
       buildValidator (schemas: Record<string, unknown>) {
         const { body, others } = ajvFor(Object.values(schemas))
         return (({ schema, httpPart }: { schema: object, httpPart?: string }) =>
-          compileAtFirstUse(() => (httpPart === 'body' ? body : others).compile(schema))) as never
+          compileAtFirstUse(() => (httpPart === 'body' ? body : others)().compile(schema))) as never
       },
       // JSON.stringify is as fast as a compiled serializer, which drops unknown fields. Tests validate every answer.
       buildSerializer: () => () => JSON.stringify
