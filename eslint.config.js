@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.tap', '.venv-bench', '.venv', '.tools'] }),
+  ...neostandard({ ts: true, ignores: ['bundle', 'dist', '.tap', '.venv-bench', '.venv', '.tools'] }),
   {
     rules: {
       // A TypeBox schema and its type share a name.

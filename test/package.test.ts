@@ -24,15 +24,39 @@ export const problem: Error = new ProblemError('in_use', 'x').with({ detail: 'y'
 export const target = {} as Target
 `
 
+/** Prints the code of a problem of a driver, if it is of the class that the package exports, and other exports. */
+const sharing = `
+import Fastify from 'fastify'
+import { createApp } from 'cloud-orchestrator'
+import { ProblemError } from 'cloud-orchestrator/driver'
+import { conformance } from 'cloud-orchestrator/conformance'
+import dummy from 'cloud-orchestrator/drivers/dummy'
+import openstack from 'cloud-orchestrator/drivers/openstack'
+
+const app = Fastify()
+app.register(dummy, { name: 'default' })
+await app.ready()
+const { networks } = app.clouds.default
+const refusal = await networks.get('no-such-network').catch((error) => error)
+console.log(refusal instanceof ProblemError && refusal.code, typeof createApp, typeof conformance, openstack.driver.name)
+await app.close()
+`
+
 t.test('the packed package serves a driver of its own package, with declarations and a suite', async (t) => {
   // Not in the repository: its node_modules must not be found by way of the parent folders.
   const folder = mkdtempSync(path.join(tmpdir(), 'orchestrator-package-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const installed = await installPacked(folder)
-  for (const name of ['dist/.tsbuildinfo', 'dist/test/run.js', 'dist/test/labs/ec2', 'dist/test/conformance/todo.js']) {
+  for (const name of ['dist/.tsbuildinfo', 'dist/app.js', 'dist/test/run.js', 'dist/test/labs/ec2', 'dist/test/conformance/todo.d.ts']) {
     t.notOk(existsSync(path.join(installed, name)), `${name} is not in the package`)
   }
-  const cli = path.join(installed, 'dist/cli.js')
+  const cli = path.join(installed, 'bundle/cli.js')
+
+  await t.test('what the package exports shares its modules with the server', async (t) => {
+    const shares = path.join(folder, 'shares.mjs')
+    writeFileSync(shares, sharing)
+    t.same(await outputOf(process.execPath, [shares], folder), { ok: true, text: 'resource_not_found function function openstack\n' })
+  })
 
   const created = await outputOf(process.execPath, [cli, 'new-driver', 'zeta'], folder)
   t.match(created, { ok: true, text: /The driver is in .*orchestrator-driver-zeta\. Next: npm install and npm test/ })

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import type { Profiler } from 'node:inspector'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { build, toKnownSettings } from './build.ts'
@@ -92,9 +92,12 @@ export function startServer (settings: { clouds?: object, [name: string]: unknow
   return startChild('server.js', [file])
 }
 
+/** Builds of before the bundle do not have it. */
+const bundled = path.join(build, '../bundle/cli.js')
+
 /** The command line program with the default farm, in an empty folder; measured from its first instruction on. */
 export async function startProgram (): Promise<Child> {
-  const child = fork(path.join(build, 'cli.js'), ['serve'], {
+  const child = fork(existsSync(bundled) ? bundled : path.join(build, 'cli.js'), ['serve'], {
     cwd: mkdtempSync(path.join(folder, 'start-')),
     env: { PATH: process.env['PATH'], PORT: '0' },
     execArgv: ['--import', path.join(here, 'probe.js')],

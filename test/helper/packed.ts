@@ -35,6 +35,7 @@ async function install (tarball: string, folder: string) {
 
 /** Packs this package and installs it into a folder. Resolves to the folder of the installed package. */
 export async function installPacked (folder: string): Promise<string> {
+  await run(process.execPath, ['bundle-server.js'], { cwd: root })
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: root })
   return install(path.join(folder, stdout.trim().split('\n').at(-1)!), folder)
 }

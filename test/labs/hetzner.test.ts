@@ -29,7 +29,7 @@ t.test('the driver for Hetzner Cloud is a package of its own', async (t) => {
   // Not in the repository: its node_modules must not be found by way of the parent folders.
   const folder = mkdtempSync(path.join(tmpdir(), 'orchestrator-hetzner-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const cli = path.join(await installPacked(folder), 'dist/cli.js')
+  const cli = path.join(await installPacked(folder), 'bundle/cli.js')
   const driver = path.join(folder, 'orchestrator-driver-hetzner')
   cpSync(source, driver, { recursive: true, filter: (file) => path.basename(file) !== 'node_modules' })
 
