@@ -1,4 +1,4 @@
-import { DescribeInstancesCommand } from '@aws-sdk/client-ec2'
+import { paginateDescribeInstances } from '@aws-sdk/client-ec2'
 import t from 'tap'
 import { runKills } from '../postgres/kills.ts'
 import { motoCloud, motoLab } from './app.ts'
@@ -18,9 +18,13 @@ t.test('servers that are killed while answers of the cloud are lost make each no
     image_id: lab.image_id,
     size_id: 't3.micro',
     async nodes () {
-      const { Reservations: reservations = [] } = await lab.client.send(new DescribeInstancesCommand({}))
-      const instances = reservations.flatMap(({ Instances: own = [] }) => own)
-      return instances.map(({ InstanceId: id, State: state }) => ({ id: id!, isDestroyed: state?.Name === 'terminated' }))
+      const found: { id: string, isDestroyed: boolean }[] = []
+      for await (const { Reservations: reservations = [] } of paginateDescribeInstances({ client: lab.client }, {})) {
+        const instances = reservations.flatMap(({ Instances: own = [] }) => own)
+        found.push(...instances.map(({ InstanceId: id, State: state }) =>
+          ({ id: id!, isDestroyed: state?.Name === 'terminated' })))
+      }
+      return found
     }
   }
   await runKills(t, target, whole ? { creates: 200, kills: 20 } : { creates: 30, kills: 4 })

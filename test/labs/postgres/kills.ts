@@ -87,6 +87,22 @@ async function waitForEnds (group: Group) {
 }
 
 /**
+ * Destroys a node as a careful client does: it sends the request again if the server that was killed may not have sent
+ * it, which the operation says. Returns the operation, or 404 if the node is gone.
+ */
+async function destroy (group: Group, self: string) {
+  for (let tries = 0; ; tries++) {
+    const { status, body } = await persist(group, self, { method: 'DELETE' })
+    if (status === 404) return status
+    let operation = body
+    while (operation.self !== undefined && !ended(operation.status)) {
+      operation = (await persist(group, `${operation.self}?wait=30`, {})).body
+    }
+    if (operation.error?.code !== 'outcome_unknown' || tries === 5) return operation
+  }
+}
+
+/**
  * Runs three servers on one PostgreSQL and kills one of them at random moments, while clients create nodes with keys,
  * stop them and destroy them without keys, and send each request again until it is answered.
  */
@@ -141,9 +157,8 @@ export async function runKills (t: Test, target: KillTarget, { creates, kills, c
     const stop = await persist(group, `${self}/actions/stop`, toJson('POST', {}))
     t.ok([200, 202].includes(stop.status), 'a stop is accepted', { stop })
     if (stop.status === 202) await persist(group, `${stop.body.self}?wait=30`, {})
-    const destroy = await persist(group, self, { method: 'DELETE' })
-    // 404: the request that was sent before has destroyed it.
-    t.ok([200, 202, 404].includes(destroy.status), 'a destroy is accepted', { destroy })
+    const destroyed = await destroy(group, self)
+    t.ok(destroyed === 404 || destroyed.status === 'succeeded', 'a destroy ends', { destroyed })
   }
   const killingAgain = killSome(Math.floor(kills / 2))
   await forEach(selves, change)
