@@ -7,7 +7,7 @@ import { runLoad } from './load.ts'
  */
 const load = { clients: 900, slow: 100, events: 10_000, bytes: 1000 }
 
-/** Megabytes: 100 slow clients with 64 kB and one batch each, the events that are kept. */
+/** Megabytes: 100 slow clients with 64 kB and one batch each, and the events that are kept. */
 const maxGrowth = 200
 
 const endings: (() => unknown)[] = []
