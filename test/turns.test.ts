@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import { mapInTurns, sortInTurns, turnOver } from '../drivers/common/turns.ts'
+import { mapInTurns, sortInTurns } from '../drivers/common/turns.ts'
 
 /** Keeps the processor busy. */
 function work (ms: number) {
@@ -79,18 +79,4 @@ t.test('a long sort leaves the event loop to others in between', async (t) => {
     return a - b
   })
   t.ok(turns() >= 5)
-})
-
-t.test('many that wait for a turn get one after the other', async (t) => {
-  await nextTurn()
-  const turns = countTurns()
-  const done: number[] = []
-  await Promise.all(Array.from({ length: 20 }, async (_, i) => {
-    const over = turnOver()
-    if (over !== undefined) await over
-    work(4)
-    done.push(i)
-  }))
-  t.ok(turns() >= 5, 'each turn has the time of a few')
-  t.same(done, Array.from({ length: 20 }, (_, i) => i))
 })

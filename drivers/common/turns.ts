@@ -10,25 +10,22 @@ const reset = () => {
   began = undefined
 }
 
-/** Whether the work of this turn has taken its time. If there was none yet, it begins now. */
-function isOver () {
+/** Returns a promise of a later turn if the work of this turn has taken its time; undefined if it may go on. */
+export function turnOver (): Promise<void> | undefined {
   const now = performance.now()
   if (began === undefined) {
     began = now
     setImmediate(reset)
-    return false
+    return undefined
   }
-  return now - began >= slice
+  return now - began < slice ? undefined : waitForTurn()
 }
-
-/** Returns a promise of a later turn if the work of this turn has taken its time; undefined if it may go on. */
-export const turnOver = (): Promise<void> | undefined => isOver() ? waitForTurn() : undefined
 
 /** Others that waited too may have taken the time of the next turn. */
 async function waitForTurn () {
   for (;;) {
     await nextTurn()
-    if (!isOver()) return
+    if (began === undefined || performance.now() - began < slice) return
   }
 }
 

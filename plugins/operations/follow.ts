@@ -1,6 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { readPages } from '../../drivers/common/pages.ts'
-import { turnOver } from '../../drivers/common/turns.ts'
 import type { ResourceRef } from '../../drivers/driver.ts'
 import { ProblemError, toProblem, type ResourceKind } from '../../openapi/model/index.ts'
 import type { CloudHandle } from '../clouds/cloud.ts'
@@ -112,9 +111,6 @@ export function createFollower ({ tracker, transitions, log }: FollowerOptions) 
   ) => {
     const waited = tracker.sinceSent(row.id)
     const statuses = await Promise.all(row.resources.map((resource) => read(resource)))
-    // One list shows the ends of many operations.
-    const over = turnOver()
-    if (over !== undefined) await over
     const verdicts = statuses.map((status) =>
       judgeChange({ until: row.until!, fromState: row.from_state, waited }, status)
     )

@@ -1,5 +1,4 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { turnOver } from '../../drivers/common/turns.ts'
 import type { Change, ResourceRef } from '../../drivers/driver.ts'
 import { ProblemError, toProblem } from '../../openapi/model/index.ts'
 import { toCallerRef } from '../auth/caller.ts'
@@ -232,9 +231,6 @@ export function createStarter (options: StarterOptions) {
       run: CloudCall<Change>,
       cloud: CloudHandle
     ): Promise<StartedOperation> {
-      // Many requests may arrive in one turn of the event loop.
-      const over = turnOver()
-      if (over !== undefined) await over
       membership.assertActive()
       const { row, isJoined } = await insertOrJoin(cloud, request)
       return isJoined ? { row } : send(row, run, cloud, request.first)
