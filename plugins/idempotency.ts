@@ -87,6 +87,14 @@ export default fp(async (fastify) => {
     store.selectFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
   const remove = ({ caller, key }: IdempotencyKey) =>
     store.deleteFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
+  /** The same, unless another server has taken the operation of the key over: it may still send the change. */
+  const removeOwn = (key: IdempotencyKey) =>
+    store.kind === 'sqlite'
+      ? remove(key)
+      : remove(key).where(({ exists, not, selectFrom }) =>
+        not(exists(selectFrom('operations').select('operations.id')
+          .whereRef('operations.id', '=', 'idempotency_keys.operation_id')
+          .where('operations.server', '!=', membership.id))))
   const insert = prepare<keyof Tables['idempotency_keys']>(
     store.insertInto('idempotency_keys')
       .values(namesOf<Tables['idempotency_keys']>([
@@ -120,7 +128,7 @@ export default fp(async (fastify) => {
   const refuse = (key: IdempotencyKey, path: string, error: ProblemError) => {
     const problem = toProblem(error, { instance: path })
     return problem.retryable
-      ? remove(key)
+      ? removeOwn(key)
       : keep(key, { status: problem.status, headers: {}, body: problem })
   }
 
