@@ -37,7 +37,7 @@ async function startPair (t: Test, behaviour: EucalyptusOptions['behaviour'] = {
   const input = (name: string) => ({ name, image_id: fake.images.ebs, size_id: 'm1.small' })
   const create = (i: number, name: string) =>
     ask(servers[i]!.url + nodes, toJson('POST', input(name), { 'idempotency-key': name }))
-  return { fake, faults, cluster, proxy, servers, create }
+  return { fake, faults, cluster, url, proxy, servers, create }
 }
 
 /** Asks until the answer fits, at most so many seconds. */
@@ -149,4 +149,19 @@ t.test('a server that stands still for 25 s does nothing twice when it goes on',
   t.ok(failed.every(({ body }) => body.error.code === 'store_unavailable'), 'what was not sent has failed', { failed })
   t.equal(ends.length - failed.length, names.length, 'and was sent by another operation with the same key')
   t.equal(fake.cloud.instances.size, names.length, 'each key has made one node')
+})
+
+t.test('a refusal by the cloud does not free the key of an operation that another server has taken over', async (t) => {
+  const { faults, cluster, url, create } = await startPair(t)
+  const error = '<Error><Code>RequestLimitExceeded</Code><Message>Too many requests</Message></Error>'
+  faults.addRule({
+    content: /Action=RunInstances/, delay: 2000, status: 503, body: `<Response><Errors>${error}</Errors></Response>`
+  })
+  const creating = create(0, 'web')
+  const rows = () => cluster.query('select id from operations where finished_at is null', [], url)
+  const [{ id }] = await until(rows, ({ length }) => length === 1)
+  await cluster.query("update operations set server = 'another', epoch = epoch + 1", [], url)
+  t.equal((await creating).status, 503)
+  const keys = await cluster.query('select operation_id from idempotency_keys', [], url)
+  t.same(keys, [{ operation_id: id }], 'a repeated request gets the operation')
 })
