@@ -16,10 +16,10 @@ t.test('what is changed outside of this server is an event, while somebody liste
   const otherLists = countLists(t, server, 'other')
   await listenTo(t, `${origin}/api/v2/events?cloud=other`)
   await waitForLooks(otherLists, 5)
-  t.equal(lists(), 0, 'nobody listens to the cloud')
+  t.equal(lists(), 0, 'without a listener, the cloud is not listed')
   const others = await listenTo(t, `${origin}/api/v2/events?type=operation.*`)
   await waitForLooks(otherLists, 5)
-  t.equal(lists(), 0, 'nobody wants events of its nodes')
+  t.equal(lists(), 0, 'without a listener for nodes, the nodes are not listed')
 
   const client = await listenTo(t, `${origin}/api/v2/events?cloud=default`)
   await waitForLooks(lists)
@@ -48,7 +48,7 @@ t.test('what is changed outside of this server is an event, while somebody liste
     before = lists()
     await waitForLooks(otherLists, 5)
   } while (lists() > before)
-  t.pass('nobody listens to the cloud any more, and it is no longer listed')
+  t.pass('after the last listener has left, the cloud is not listed')
 })
 
 t.test('what operations do is reported once, by them', async (t) => {
@@ -64,7 +64,7 @@ t.test('what operations do is reported once, by them', async (t) => {
   }))
   await client.until(() => client.events.length >= 9)
   await waitForLooks(countLists(t, server), 5)
-  // What the looks have found before comes before this.
+  // The events of earlier looks come before the event of this change.
   await outside(server, (service, call) => service.create({ ...input, count: 1 } as never, call))
   const isOfOperation = ({ data }: typeof client.events[number]) => data.data.operation !== null
   await client.until(() => !client.events.every(isOfOperation))

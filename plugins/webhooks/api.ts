@@ -75,7 +75,7 @@ export interface WebhooksOptions {
   rules: UrlRules
 }
 
-/** What callers do with webhooks. */
+/** Creates the methods by which callers manage their webhooks. */
 export function createWebhooks ({ store, events, registry, rules }: WebhooksOptions): Webhooks {
   const checkInput = ({ url, filter }: { url?: string, filter?: WebhookFilter }) => {
     const error = url === undefined ? undefined : findUrlError(url, rules)
