@@ -87,14 +87,6 @@ export default fp(async (fastify) => {
     store.selectFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
   const remove = ({ caller, key }: IdempotencyKey) =>
     store.deleteFrom('idempotency_keys').where('caller', '=', caller).where('key', '=', key)
-  /** The same, unless another server has taken the operation of the key over: it may still send the change. */
-  const removeOwn = (key: IdempotencyKey) =>
-    store.kind === 'sqlite'
-      ? remove(key)
-      : remove(key).where(({ exists, not, selectFrom }) =>
-        not(exists(selectFrom('operations').select('operations.id')
-          .whereRef('operations.id', '=', 'idempotency_keys.operation_id')
-          .where('operations.server', '!=', membership.id))))
   const insert = prepare<keyof Tables['idempotency_keys']>(
     store.insertInto('idempotency_keys')
       .values(namesOf<Tables['idempotency_keys']>([
@@ -107,9 +99,9 @@ export default fp(async (fastify) => {
         'server'
       ]))
   )
-  const update = prepare<'answer' | 'caller' | 'key'>(
+  const update = prepare<'answer' | 'caller' | 'key' | 'operation'>(
     store.updateTable('idempotency_keys').set(namesOf<Tables['idempotency_keys']>(['answer']))
-      .where('caller', '=', 'caller').where('key', '=', 'key')
+      .where('caller', '=', 'caller').where('key', '=', 'key').where('operation_id', '=', 'operation')
   )
 
   const claim = (key: IdempotencyKey, fingerprint: string, operation: string) =>
@@ -121,15 +113,15 @@ export default fp(async (fastify) => {
       created_at: new Date().toISOString(),
       server: membership.id
     })
-  const keep = (key: IdempotencyKey, answer: Answer) =>
-    update({ ...key, answer: JSON.stringify(withoutSecrets(answer)) })
+  const keep = (key: IdempotencyKey, operation: string, answer: Answer) =>
+    update({ ...key, operation, answer: JSON.stringify(withoutSecrets(answer)) })
 
   /** Keeps a refusal, or frees the key if the same request may succeed later. */
-  const refuse = (key: IdempotencyKey, path: string, error: ProblemError) => {
+  const refuse = (key: IdempotencyKey, operation: string, path: string, error: ProblemError) => {
     const problem = toProblem(error, { instance: path })
     return problem.retryable
-      ? removeOwn(key)
-      : keep(key, { status: problem.status, headers: {}, body: problem })
+      ? remove(key).where('operation_id', '=', operation)
+      : keep(key, operation, { status: problem.status, headers: {}, body: problem })
   }
 
   /** Returns the answer for a key that was used before; undefined if this counts as the first request. */
@@ -157,9 +149,10 @@ export default fp(async (fastify) => {
       await remove(key).execute()
       return undefined
     }
-    const isUnderWay = row.server !== membership.id && await membership.isAlive(row.server)
+    const isOwn = row.server === membership.id
+    const isUnderWay = isOwn || await membership.isAlive(row.server)
     if (row.operation_id === direct) {
-      if (isUnderWay) throw inProgress()
+      if (isUnderWay && !isOwn) throw inProgress()
       throw new ProblemError(
         'outcome_unknown',
         'The server stopped during the first request with this Idempotency-Key'
@@ -167,7 +160,7 @@ export default fp(async (fastify) => {
     }
     // The server stopped before it could answer, or another server has not answered yet. The operation continues.
     const body = await fastify.operations.get(row.operation_id, request.caller)
-    // Another server may still refuse the first request.
+    // The first request may still be refused, or its end is not in the store yet.
     if (isUnderWay && body.phase === 'calling') throw inProgress()
     return { status: 202, headers: { location: body.self }, body }
   }
@@ -204,27 +197,27 @@ export default fp(async (fastify) => {
         writeUntilDone(write, () => fastify.closing).then(() => unwritten.delete(nameOf(key)))
       }
     }
-    const waits = isDirect || parsePrefer(request.headers.prefer) !== undefined
+    const waits = parsePrefer(request.headers.prefer) !== undefined
+    let operation = direct
     const first: FirstAnswer = {
-      isClaimed: isDirect,
-      isKept: false,
-      claim: (operation) => [claim(key, fingerprint, operation)],
+      claim (id) {
+        operation = id
+        return [claim(key, fingerprint, id)]
+      },
       keep: waits
         ? undefined
-        : (row) => [keep(key, fastify.operations.toAnswer(row, request.caller))],
-      refuse: (problem) => [refuse(key, path, problem)]
+        : (row) => [keep(key, row.id, fastify.operations.toAnswer(row, request.caller))],
+      refuse: (problem) => [refuse(key, operation, path, problem)]
     }
     if (isDirect) await store.commit([claim(key, fingerprint, direct)])
     try {
       const answer = await run(first)
-      if (!first.isKept) await settle(keep(key, answer))
+      if (isDirect || waits) await settle(keep(key, operation, answer))
       return answer
     } catch (error) {
-      // Without the key, nothing was sent to the cloud. After a defect of the server it is unknown what the cloud did,
-      // so the key stays with its operation.
-      if (first.isClaimed && !first.isKept && error instanceof ProblemError) {
-        await settle(refuse(key, path, error))
-      }
+      // An operation has kept the refusal with its own end, or the key stays with it. After a defect of the server it
+      // is unknown what the cloud did, so the key stays taken.
+      if (isDirect && error instanceof ProblemError) await settle(refuse(key, direct, path, error))
       throw error
     }
   }

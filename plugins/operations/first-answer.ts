@@ -4,13 +4,10 @@ import type { OperationRow } from './rows.ts'
 
 /**
  * The first answer to a request with an Idempotency-Key. The operation of the request keeps it in the same commits as
- * its own steps. All methods return changes of the store.
+ * its own steps, so that an operation that another server has taken over keeps its key. All methods return changes of
+ * the store.
  */
 export interface FirstAnswer {
-  /** Whether the store has the key, with the operation. */
-  isClaimed: boolean
-  /** Whether the store has the answer too, or the key is free again. */
-  isKept: boolean
   /** Binds the key to an operation that is being inserted. */
   claim(operation: string): StoreChange[]
   /** Keeps the answer that shows this row. Undefined if the answer waits for a later row. */

@@ -77,7 +77,6 @@ export function createStarter (options: StarterOptions) {
     inserting.set(row.id, inserted)
     try {
       await inserted
-      if (first !== undefined) first.isClaimed = true
     } catch (error) {
       tracker.remove(row.id)
       if (!(error instanceof StoreConflict)) noteUnsent(row.id)
@@ -142,24 +141,14 @@ export function createStarter (options: StarterOptions) {
     const started = (
       written: OperationRow | undefined,
       secrets?: Change['secrets']
-    ): StartedOperation => {
-      if (first !== undefined) first.isKept = written !== undefined && first.keep !== undefined
-      return { row: written ?? row, isLatest: written !== undefined, secrets }
-    }
+    ): StartedOperation => ({ row: written ?? row, isLatest: written !== undefined, secrets })
     try {
       const change = await cloud.with({ operation: row.id }).change(serviceOf(row), run)
       return started(await transitions.accept(row, change, first), change.secrets)
     } catch (error) {
       const problem = error as ProblemError
       if (!problem.outcomeUnknown) {
-        const written = await transitions.end(
-          row.id,
-          'failed',
-          problem,
-          {},
-          () => first?.refuse(problem) ?? []
-        )
-        if (first !== undefined) first.isKept = written !== undefined
+        await transitions.end(row.id, 'failed', problem, {}, () => first?.refuse(problem) ?? [])
         throw problem
       }
       log.warn(

@@ -47,7 +47,7 @@ export function createTransitions (
   /**
    * Writes changes of an operation, then shows them. Returns the row that is in the store then; undefined if the store
    * failed, or if another server acts for the operation. Never throws. `withStep` returns other changes for the same
-   * commit; they are not tried again.
+   * commit.
    */
   const record = async (
     id: string,
@@ -55,12 +55,12 @@ export function createTransitions (
     onWritten: (row: OperationRow) => void,
     withStep: (row: OperationRow) => readonly StoreChange[] = () => []
   ) => {
-    const attempt = async (others: typeof withStep) => {
+    const attempt = async () => {
       const row = tracker.get(id)
       if (row === undefined) return undefined
       const next = { ...row, ...changes }
       try {
-        await rows.update(next, row, others(next))
+        await rows.update(next, row, withStep(next))
       } catch (error) {
         if (!(error instanceof StoreConflict)) throw error
         if (!await isWritten(next)) return undefined
@@ -70,13 +70,13 @@ export function createTransitions (
       return next
     }
     try {
-      return await attempt(withStep)
+      return await attempt()
     } catch (err) {
       log.error(
         { err, operation: id },
         'the store did not accept a step of an operation; this is tried again'
       )
-      writeUntilDone(() => attempt(() => []), poller.stopped)
+      writeUntilDone(attempt, poller.stopped)
       return undefined
     }
   }

@@ -45,7 +45,7 @@ export interface EventClient {
   /** The id to continue from. */
   lastId (): string
   comments (): number
-  /** Waits until this holds. Fails after some seconds. */
+  /** Waits until this holds. Fails after a minute. */
   until (isTrue: () => boolean): Promise<void>
   /** Resolves when the server or the client has ended the stream. */
   ended: Promise<void>
@@ -82,7 +82,7 @@ export function listenTo (t: Pick<Test, 'teardown'>, url: string, headers: Recor
         lastId: () => parser.lastId,
         comments: () => parser.comments,
         async until (isTrue) {
-          const deadline = performance.now() + 20_000
+          const deadline = performance.now() + 60_000
           while (!isTrue()) {
             if (performance.now() > deadline) throw new Error(`not seen in time: ${client.names().join(', ')} ${text}`)
             await sleep(5)
