@@ -4,7 +4,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { cli } from './fixtures/process.ts'
 import { build, dummy, makeDirectory, root } from './helper/app.ts'
 import { startServer } from './helper/packed.ts'
 
@@ -234,7 +236,7 @@ for (const mode of ['fork', 'hang']) {
     writeFileSync(path.join(directory, 'orchestrator.json'), JSON.stringify({
       clouds: { default: cloud({ mode }), other: cloud({ mode: 'fork' }) }
     }))
-    const server = await startServer(t, path.join(root, 'dist/cli.js'), directory, { LOG_LEVEL: 'silent' })
+    const server = await startServer(t, cli, directory, { LOG_LEVEL: 'silent' })
     const answer = await fetch(`${server}${nodes('other')}`)
     const { items } = await answer.json() as { items: { name: string }[] }
     const pids = items[0]!.name.split(' ').map(Number)
@@ -250,7 +252,7 @@ for (const mode of ['fork', 'hang']) {
 
 t.test('a farm without such clouds starts no process and loads none of the code', async (t) => {
   const coverage = path.join(makeDirectory(t), 'coverage')
-  const server = spawn(process.execPath, [path.join(root, 'dist/cli.js'), 'serve'], {
+  const server = spawn(process.execPath, [cli, 'serve'], {
     cwd: makeDirectory(t),
     env: { PATH: process.env['PATH'], PORT: '0', NODE_V8_COVERAGE: coverage },
     stdio: ['ignore', 'pipe', 'inherit']
@@ -272,11 +274,12 @@ t.test('a farm without such clouds starts no process and loads none of the code'
   server.kill('SIGTERM')
   await ended
   const loaded = readdirSync(coverage).flatMap((file) =>
-    (JSON.parse(readFileSync(path.join(coverage, file), 'utf8')) as { result: { url: string }[] }).result.map(({ url }) => url))
-  const ofDrivers = loaded.flatMap((url) => /dist\/drivers\/((?:process|libcloud)\/.*)$/.exec(url)?.[1] ?? []).sort()
-  t.same([...new Set(ofDrivers)], [
-    'libcloud/index.js', 'libcloud/places.js', 'process/index.js', 'process/lazy.js', 'process/public.js',
-    'process/settings.js'
+    (JSON.parse(readFileSync(path.join(coverage, file), 'utf8')) as { result: { url: string }[] }).result)
+    .flatMap(({ url }) => url.includes('/bundle/') ? fileURLToPath(url) : [])
+  const sources = loaded.flatMap((file) =>
+    (JSON.parse(readFileSync(`${file}.map`, 'utf8')) as { sources: string[] }).sources)
+  const ofDrivers = sources.flatMap((source) => /\bdrivers\/((?:process|libcloud)\/.*)$/.exec(source)?.[1] ?? [])
+  t.same([...new Set(ofDrivers)].sort(), [
+    'libcloud/index.ts', 'libcloud/places.ts', 'process/index.ts', 'process/lazy.ts', 'process/settings.ts'
   ], 'only the descriptions of their settings')
-  t.same(loaded.filter((url) => /json-rpc/.test(url)), [])
 })

@@ -55,7 +55,7 @@ t.test('the banner of a terminal says what to open and what to try, any other th
 const script = '/usr/bin/script'
 
 t.test('the program on a terminal', { skip: !existsSync(script) && 'there is no /usr/bin/script' }, async (t) => {
-  const command = `${process.execPath} ${path.join(root, 'dist/cli.js')} serve`
+  const command = `${process.execPath} ${path.join(root, 'bundle/cli.js')} serve`
   const child = spawn(script, ['-qec', command, '/dev/null'], {
     cwd: makeDirectory(t), env: { PATH: process.env['PATH'], PORT: '0', TERM: 'xterm' }, stdio: ['pipe', 'pipe', 'inherit']
   })

@@ -35,6 +35,8 @@ async function measure ({ nodes, requests: all, atLeast }: typeof sizes[number])
   const bytes = await startChild('raw.js', [file, 'bytes'])
   const peer = await startPeer(nodes)
   const peerLoad: Load = { path: '/nodes', requests: Math.ceil(requests / 10), connections: 1 }
+  // As HTTP clients ask by themselves. The peer does not compress.
+  const gzip: Load = { ...load, headers: { 'accept-encoding': 'gzip, deflate' } }
 
   for (const child of [raw, bytes, server, logging, uncached]) await send(child, { ...load, requests: requests * 2 })
   const cpu = await alternate(rounds, {
@@ -43,6 +45,7 @@ async function measure ({ nodes, requests: all, atLeast }: typeof sizes[number])
     bytes: () => cpuPerRequest(bytes, load),
     server: () => cpuPerRequest(server, load),
     logging: () => cpuPerRequest(logging, load),
+    gzip: () => cpuPerRequest(logging, gzip),
     uncached: () => cpuPerRequest(uncached, load),
     fields: () => cpuPerRequest(uncached, fields)
   })
@@ -63,6 +66,13 @@ async function measure ({ nodes, requests: all, atLeast }: typeof sizes[number])
       ...(nodes === 1000 && { atMost: 1.5 })
     },
     { what: `${what}: Flask, Libcloud, gunicorn: times the server`, value: cpu.peer, unit: 'µs', ratio: cpu.peer / cpu.logging, atLeast },
+    {
+      what: `${what}: the same for clients that accept gzip: times the server`,
+      value: cpu.gzip,
+      unit: 'µs',
+      ratio: cpu.peer / cpu.gzip,
+      atLeast
+    },
     {
       what: `${what}: the same: times node:http with the same bytes each time`,
       value: cpu.peer,

@@ -43,7 +43,7 @@ writeFileSync(file, JSON.stringify({
   }
 }))
 
-const cli = path.resolve(import.meta.dirname, '../../cli.js')
+const cli = path.resolve(import.meta.dirname, '../../../bundle/cli.js')
 const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
   cwd: directory, stdio: ['ignore', 'pipe', 'inherit']
 })

@@ -73,7 +73,7 @@ async function startCloud (name: string, directory: string): Promise<Cloud> {
 async function startServer (directory: string, settings: object) {
   const file = path.join(directory, 'orchestrator.json')
   writeFileSync(file, JSON.stringify(settings))
-  const cli = path.resolve(import.meta.dirname, '../../cli.js')
+  const cli = path.resolve(import.meta.dirname, '../../../bundle/cli.js')
   const child = spawn(process.execPath, [cli, 'serve', '--config', file], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'close')
   let text = ''
