@@ -32,7 +32,8 @@ export function fault (code: string, message: string, status = 400): Refusal {
     status,
     type: 'application/xml; charset=UTF-8',
     text:
-      `<?xml version="1.0"?><Response><Errors><Error><Code>${escape(code)}</Code><Message>${escape(message)}</Message></Error></Errors>` +
+      '<?xml version="1.0"?><Response><Errors>' +
+      `<Error><Code>${escape(code)}</Code><Message>${escape(message)}</Message></Error></Errors>` +
       `<RequestID>${requestId}</RequestID></Response>`
   }))
 }
@@ -48,7 +49,8 @@ export function pipelineFault (status: number, message: string): Refusal {
     status,
     type: 'text/plain; charset=UTF-8',
     text:
-      `<?xml version="1.0"?><Response><Errors><Error><Code>${line}</Code><Message>${message}</Message></Error></Errors>` +
+      '<?xml version="1.0"?><Response><Errors>' +
+      `<Error><Code>${line}</Code><Message>${message}</Message></Error></Errors>` +
       `<RequestID>${message}</RequestID></Response>`,
     close: true
   }))

@@ -51,7 +51,9 @@ export const imageActions: Actions = {
     const instance = find(cloud.instances, query.need('InstanceId'), 'i', 'InvalidInstanceID.NotFound')
     const name = freeName(cloud, query.need('Name'))
     if (!instance.ebs) throw fault('InvalidParameterValue', 'Instance does not have an ebs root device')
-    if (instance.state !== 'running' && instance.state !== 'stopped') { throw fault('IncorrectInstanceState', `Instance ${instance.id} is ${instance.state}`) }
+    if (instance.state !== 'running' && instance.state !== 'stopped') {
+      throw fault('IncorrectInstanceState', `Instance ${instance.id} is ${instance.state}`)
+    }
     const volume = volumesOf(cloud, instance.id).find(({ attachment }) => attachment?.root)
     if (!volume) throw failure('Instance has no root volume')
     const snapshot = createSnapshot(cloud, volume, `Created by CreateImage(${instance.id})`)
@@ -176,7 +178,9 @@ function visible ({ owner, isPublic, users }: Image): boolean {
 }
 
 function freeName (cloud: Cloud, name: string): string {
-  if (!/^[A-Za-z0-9()[\] ./'@_-]{3,128}$/.test(name)) { throw fault('InvalidAMIName.Malformed', 'AMI names must be between 3 and 128 characters long') }
+  if (!/^[A-Za-z0-9()[\] ./'@_-]{3,128}$/.test(name)) {
+    throw fault('InvalidAMIName.Malformed', 'AMI names must be between 3 and 128 characters long')
+  }
   if ([...cloud.images.values()].some(image => image.owner === account && image.name === name)) {
     throw fault('InvalidAMIName.Duplicate', `AMI name ${name} is already in use`)
   }

@@ -125,7 +125,9 @@ export async function startEucalyptus (options: EucalyptusOptions = {}) {
     for (const name of ['Action', 'Operation', 'Version']) parameters.delete(name)
     const asked: Asked = { action: action ?? '', parameters: Object.fromEntries(parameters), status: 200 }
     const { traceparent: parent, authorization = '' } = req.headers
-    if (typeof parent === 'string') asked.trace = { parent, isSigned: /SignedHeaders=[^,]*\btraceparent\b/.test(authorization) }
+    if (typeof parent === 'string') {
+      asked.trace = { parent, isSigned: /SignedHeaders=[^,]*\btraceparent\b/.test(authorization) }
+    }
     requests.push(asked)
     try {
       bind(action, parameters)
@@ -202,7 +204,9 @@ function furnish (cloud: Cloud) {
   cloud.zones.forEach((zone, index) => createSubnet(cloud, vpc, `172.31.${index * 16}.0/20`, zone, true))
   const gateway = { id: cloud.id('igw'), vpc: vpc.id }
   cloud.gateways.set(gateway.id, gateway)
-  for (const table of cloud.routeTables.values()) { table.routes.push({ cidr: '0.0.0.0/0', gateway: gateway.id, origin: 'CreateRoute' }) }
+  for (const table of cloud.routeTables.values()) {
+    table.routes.push({ cidr: '0.0.0.0/0', gateway: gateway.id, origin: 'CreateRoute' })
+  }
 
   const ebs = (name: string, own: boolean) => {
     const id = cloud.id('snap')

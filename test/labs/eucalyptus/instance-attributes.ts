@@ -57,7 +57,9 @@ export const instanceAttributeActions: Actions = {
         const volume = volumesOf(cloud, instance.id).find(
           ({ attachment }) => attachment?.device === device.one('DeviceName')
         )
-        if (!volume) { throw fault('InvalidInstanceAttributeValue', `No device is currently mapped at ${device.one('DeviceName')}`) }
+        if (!volume) {
+          throw fault('InvalidInstanceAttributeValue', `No device is currently mapped at ${device.one('DeviceName')}`)
+        }
         return { attachment: volume.attachment!, deleteOnTermination: device.flag('Ebs.DeleteOnTermination') ?? true }
       })
       for (const { attachment, deleteOnTermination } of disks) attachment.deleteOnTermination = deleteOnTermination
@@ -70,7 +72,9 @@ export const instanceAttributeActions: Actions = {
     } else if (query.has('SourceDestCheck')) {
       if (nic) nic.sourceDestCheck = query.flag('SourceDestCheck.Value') ?? true
     } else if (!unsupported.some(name => query.has(name))) {
-      if (instance.state !== 'stopped') { throw fault('IncorrectInstanceState', `The instance (${instance.id}) is not in the 'stopped' state.`) }
+      if (instance.state !== 'stopped') {
+        throw fault('IncorrectInstanceState', `The instance (${instance.id}) is not in the 'stopped' state.`)
+      }
       change(instance, query)
     }
   }
@@ -86,7 +90,9 @@ function change (instance: Instance, query: Query) {
     query.one('Ramdisk.Value')
   ]
   if (type) {
-    if (!instanceTypes.some(({ name }) => name === type)) { throw fault('InvalidInstanceAttributeValue', `The instanceType '${type}' is invalid.`) }
+    if (!instanceTypes.some(({ name }) => name === type)) {
+      throw fault('InvalidInstanceAttributeValue', `The instanceType '${type}' is invalid.`)
+    }
     instance.type = type
   } else if (kernel) {
     instance.kernel = kernel
@@ -94,7 +100,9 @@ function change (instance: Instance, query: Query) {
     instance.ramdisk = ramdisk
   } else if (query.has('UserData')) {
     const userData = query.one('UserData.Value')
-    if (userData && Buffer.from(userData, 'base64').length > 16384) { throw fault('InvalidParameterValue', 'User data is limited to 16384 bytes') }
+    if (userData && Buffer.from(userData, 'base64').length > 16384) {
+      throw fault('InvalidParameterValue', 'User data is limited to 16384 bytes')
+    }
     instance.userData = userData
   }
 }

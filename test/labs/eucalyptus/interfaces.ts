@@ -53,11 +53,21 @@ export const interfaceActions: Actions = {
     const nic = find(cloud.nics, query.need('NetworkInterfaceId'), 'eni', 'InvalidNetworkInterfaceID.NotFound')
     const instance = find(cloud.instances, query.need('InstanceId'), 'i', 'InvalidInstanceID.NotFound')
     const index = query.int('DeviceIndex')
-    if (index === undefined || index < 1 || index > 255) { throw fault('InvalidParameterValue', `Invalid device index: ${index}`) }
-    if (nic.attachment) { throw fault('InvalidNetworkInterface.InUse', `Network interface '${nic.id}' is currently in use`) }
-    if (instance.state !== 'running' && instance.state !== 'stopped') { throw fault('IncorrectState', `Instance ${instance.id} is ${instance.state}`) }
-    if (cloud.subnets.get(nic.subnet)?.zone !== instance.zone) { throw fault('InvalidParameterCombination', 'The interface and the instance are in different zones') }
-    if (nicsOf(cloud, instance.id).some((other) => other.attachment?.index === index)) { throw fault('InvalidParameterValue', `Device index in use: ${index}`) }
+    if (index === undefined || index < 1 || index > 255) {
+      throw fault('InvalidParameterValue', `Invalid device index: ${index}`)
+    }
+    if (nic.attachment) {
+      throw fault('InvalidNetworkInterface.InUse', `Network interface '${nic.id}' is currently in use`)
+    }
+    if (instance.state !== 'running' && instance.state !== 'stopped') {
+      throw fault('IncorrectState', `Instance ${instance.id} is ${instance.state}`)
+    }
+    if (cloud.subnets.get(nic.subnet)?.zone !== instance.zone) {
+      throw fault('InvalidParameterCombination', 'The interface and the instance are in different zones')
+    }
+    if (nicsOf(cloud, instance.id).some((other) => other.attachment?.index === index)) {
+      throw fault('InvalidParameterValue', `Device index in use: ${index}`)
+    }
     attachNic(cloud, nic, instance, index, false)
     return { attachmentId: nic.attachment!.id }
   },
@@ -66,7 +76,9 @@ export const interfaceActions: Actions = {
     const id = query.need('AttachmentId').toLowerCase()
     const nic = [...cloud.nics.values()].find(one => one.attachment?.id === id)
     if (!nic?.attachment) throw fault('InvalidAttachmentID.NotFound', `Attachment not found '${id}'`)
-    if (nic.attachment.index === 0) { throw fault('OperationNotPermitted', 'The network interface at device index 0 cannot be detached.') }
+    if (nic.attachment.index === 0) {
+      throw fault('OperationNotPermitted', 'The network interface at device index 0 cannot be detached.')
+    }
     nic.attachment.status = 'detaching'
     cloud.later(() => { delete nic.attachment })
   },
@@ -91,7 +103,9 @@ export const interfaceActions: Actions = {
     nic.sourceDestCheck = query.flag('SourceDestCheck.Value') ?? nic.sourceDestCheck
     const attachment = query.one('Attachment.AttachmentId')
     if (attachment === undefined) return
-    if (nic.attachment?.id !== attachment.toLowerCase()) { throw fault('InvalidAttachmentID.NotFound', `Attachment not found '${attachment}'`) }
+    if (nic.attachment?.id !== attachment.toLowerCase()) {
+      throw fault('InvalidAttachmentID.NotFound', `Attachment not found '${attachment}'`)
+    }
     nic.attachment.deleteOnTermination =
       query.flag('Attachment.DeleteOnTermination') ?? nic.attachment.deleteOnTermination
   }

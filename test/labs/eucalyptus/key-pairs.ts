@@ -8,7 +8,9 @@ import type { Cloud } from './state.ts'
 export const keyPairActions: Actions = {
   DescribeKeyPairs (cloud, query) {
     const asked = query.list('KeyName')
-    for (const name of asked) { if (!cloud.keyPairs.has(name)) throw fault('InvalidKeyPair.NotFound', `The key pair '${name}' does not exist`) }
+    for (const name of asked) {
+      if (!cloud.keyPairs.has(name)) throw fault('InvalidKeyPair.NotFound', `The key pair '${name}' does not exist`)
+    }
     const all = [...cloud.keyPairs.values()].filter(({ name }) => !asked.length || asked.includes(name))
     const shown = filtered(cloud, query, all, { 'key-name': key => key.name, fingerprint: key => key.fingerprint })
     return { keySet: shown.map(({ name, fingerprint }) => ({ keyName: name, keyFingerprint: fingerprint })) }
@@ -44,7 +46,9 @@ export const keyPairActions: Actions = {
 }
 
 function free (cloud: Cloud, name: string): string {
-  if (/[^\x20-\x7e]/.test(name)) { throw fault('InvalidParameterValue', `Value (${name}) for parameter KeyName is invalid.`) }
+  if (/[^\x20-\x7e]/.test(name)) {
+    throw fault('InvalidParameterValue', `Value (${name}) for parameter KeyName is invalid.`)
+  }
   if (cloud.keyPairs.has(name)) throw fault('InvalidKeyPair.Duplicate', `The keypair '${name}' already exists.`)
   return name
 }

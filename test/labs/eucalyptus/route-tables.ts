@@ -31,7 +31,9 @@ export const routeTableActions: Actions = {
 
   DeleteRouteTable (cloud, query) {
     const table = lookup(cloud, query)
-    if (table.main || table.associations.length) { throw fault('DependencyViolation', `Route table (${table.id}) has dependencies and cannot be deleted`) }
+    if (table.main || table.associations.length) {
+      throw fault('DependencyViolation', `Route table (${table.id}) has dependencies and cannot be deleted`)
+    }
     cloud.routeTables.delete(table.id)
     cloud.tags.delete(table.id)
   },
@@ -60,7 +62,9 @@ export const routeTableActions: Actions = {
   CreateRoute (cloud, query) {
     const table = lookup(cloud, query)
     const route = given(cloud, query, table)
-    if (table.routes.some(({ cidr }) => cidr === route.cidr)) { throw fault('RouteAlreadyExists', `Route exists for cidr: ${route.cidr}`) }
+    if (table.routes.some(({ cidr }) => cidr === route.cidr)) {
+      throw fault('RouteAlreadyExists', `Route exists for cidr: ${route.cidr}`)
+    }
     table.routes.push(route)
   },
 

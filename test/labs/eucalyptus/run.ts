@@ -19,24 +19,34 @@ export function runInstances (cloud: Cloud, query: Query): Instance[] {
   if (made.length) return made
 
   const image = findImage(cloud, query.need('ImageId'))
-  if (image.kind !== 'machine' || image.state !== 'available') { throw fault('InvalidAMIID.NotFound', `The image ID '${image.id}' cannot be run`) }
+  if (image.kind !== 'machine' || image.state !== 'available') {
+    throw fault('InvalidAMIID.NotFound', `The image ID '${image.id}' cannot be run`)
+  }
   const [min, max] = [query.int('MinCount') ?? 1, query.int('MaxCount') ?? 1]
   if (min < 1 || max < min) throw fault('InvalidParameterValue', `Invalid counts: ${min} to ${max}`)
   const type = query.one('InstanceType') ?? 'm1.small'
-  if (!instanceTypes.some(({ name }) => name === type)) { throw fault('InvalidParameterValue', `Instance type does not exist: ${type}`) }
+  if (!instanceTypes.some(({ name }) => name === type)) {
+    throw fault('InvalidParameterValue', `Instance type does not exist: ${type}`)
+  }
   const keyName = query.one('KeyName')
   if (keyName && !cloud.keyPairs.has(keyName)) throw fault('InvalidKeyPair.NotFound', `Key pair not found: ${keyName}`)
   const shutdown = query.one('InstanceInitiatedShutdownBehavior') ?? 'stop'
-  if (shutdown !== 'stop' && shutdown !== 'terminate') { throw fault('InvalidParameterValue', `Invalid shutdown behavior: ${shutdown}`) }
+  if (shutdown !== 'stop' && shutdown !== 'terminate') {
+    throw fault('InvalidParameterValue', `Invalid shutdown behavior: ${shutdown}`)
+  }
   const userData = query.one('UserData')
-  if (userData && Buffer.from(userData, 'base64').length > 16384) { throw fault('InvalidParameterValue', 'User data is limited to 16384 bytes') }
+  if (userData && Buffer.from(userData, 'base64').length > 16384) {
+    throw fault('InvalidParameterValue', 'User data is limited to 16384 bytes')
+  }
   const place = placeOf(cloud, query)
   const disks = disksOf(cloud, query, image, place.subnet.zone)
 
   const living = [...cloud.instances.values()].filter(
     ({ state }) => state !== 'terminated' && state !== 'shutting-down'
   ).length
-  if (living + min > cloud.behaviour.quotas.instances) { throw fault('InstanceLimitExceeded', 'Request would exceed quota for type: instance') }
+  if (living + min > cloud.behaviour.quotas.instances) {
+    throw fault('InstanceLimitExceeded', 'Request would exceed quota for type: instance')
+  }
   if (cloud.behaviour.full.has(type)) {
     throw fault(
       'InsufficientInstanceCapacity',
@@ -116,13 +126,17 @@ function placeOf (cloud: Cloud, query: Query): Place {
   const existing =
     first?.one('NetworkInterfaceId') &&
     find(cloud.nics, first.need('NetworkInterfaceId'), 'eni', 'InvalidNetworkInterfaceID.NotFound')
-  if (existing && existing.attachment) { throw fault('InvalidNetworkInterface.InUse', `Network interface '${existing.id}' is currently in use`) }
+  if (existing && existing.attachment) {
+    throw fault('InvalidNetworkInterface.InUse', `Network interface '${existing.id}' is currently in use`)
+  }
   const given = (existing ? existing.subnet : undefined) ?? first?.one('SubnetId') ?? query.one('SubnetId')
   const subnet = given
     ? find(cloud.subnets, given, 'subnet', 'InvalidSubnetID.NotFound')
     : [...cloud.subnets.values()].find(one => one.isDefault && one.zone === (zone ?? cloud.zones[0]))
   if (!subnet) throw fault('VPCIdNotSpecified', 'Default VPC not found, please specify a subnet.')
-  if (zone && subnet.zone !== zone) { throw fault('InvalidParameterValue', `Invalid availability zone for ${subnet.id}: ${zone}`) }
+  if (zone && subnet.zone !== zone) {
+    throw fault('InvalidParameterValue', `Invalid availability zone for ${subnet.id}: ${zone}`)
+  }
   const named = query.list('SecurityGroup').map(name => {
     const group = [...cloud.groups.values()].find(one => one.name === name && one.vpc === subnet.vpc)
     if (!group) throw fault('InvalidGroup.NotFound', `The security group '${name}' does not exist`)
@@ -170,7 +184,9 @@ interface Disk {
 
 function disksOf (cloud: Cloud, query: Query, image: Image, zone: string): Disk[] {
   const given = query.groups('BlockDeviceMapping').filter(device => !device.has('NoDevice') && device.has('Ebs'))
-  if (!image.root && given.length) { throw fault('InvalidParameterValue', `Block device mappings are for ebs images only (${zone})`) }
+  if (!image.root && given.length) {
+    throw fault('InvalidParameterValue', `Block device mappings are for ebs images only (${zone})`)
+  }
   const more = given.map((device): Disk => {
     const name = device.need('DeviceName')
     const root = name === image.rootDevice
@@ -178,7 +194,9 @@ function disksOf (cloud: Cloud, query: Query, image: Image, zone: string): Disk[
     const snapshot = source ? find(cloud.snapshots, source, 'snap', 'InvalidSnapshot.NotFound') : undefined
     const size = device.int('Ebs.VolumeSize') ?? snapshot?.size
     if (size === undefined) throw fault('InvalidBlockDeviceMapping', `A volume size is required for ${name}`)
-    if (snapshot && size < snapshot.size) { throw fault('InvalidBlockDeviceMapping', `Volume size is smaller than the snapshot of ${name}`) }
+    if (snapshot && size < snapshot.size) {
+      throw fault('InvalidBlockDeviceMapping', `Volume size is smaller than the snapshot of ${name}`)
+    }
     return {
       device: name,
       size,

@@ -50,8 +50,12 @@ export const securityGroupActions: Actions = {
       ? find(cloud.vpcs, query.need('VpcId'), 'vpc', 'InvalidVpcID.NotFound')
       : [...cloud.vpcs.values()].find(({ isDefault }) => isDefault)
     if (!vpc) throw fault('VPCIdNotSpecified', 'Default VPC not found')
-    if (!/^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/.test(name)) { throw fault('InvalidParameterValue', 'Invalid security group name') }
-    if (!/^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/.test(description)) { throw fault('InvalidParameterValue', 'Invalid security group description') }
+    if (!/^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/.test(name)) {
+      throw fault('InvalidParameterValue', 'Invalid security group name')
+    }
+    if (!/^[\w .:/()#,@[\]+=&;{}!$*-]{1,255}$/.test(description)) {
+      throw fault('InvalidParameterValue', 'Invalid security group description')
+    }
     if ([...cloud.groups.values()].some(group => group.vpc === vpc.id && group.name === name)) {
       throw fault('InvalidGroup.Duplicate', `The security group '${name}' already exists`)
     }
@@ -60,7 +64,9 @@ export const securityGroupActions: Actions = {
 
   DeleteSecurityGroup (cloud, query) {
     const group = lookup(cloud, query)
-    if (group.name === 'default') { throw fault('CannotDelete', `Group (${group.id}) cannot be deleted, it is the default group for ${group.vpc}`) }
+    if (group.name === 'default') {
+      throw fault('CannotDelete', `Group (${group.id}) cannot be deleted, it is the default group for ${group.vpc}`)
+    }
     const inUse =
       [...cloud.nics.values()].some(({ groups }) => groups.includes(group.id)) ||
       [...cloud.groups.values()].some(
@@ -147,9 +153,15 @@ function portsOf (query: Query, otherwise?: string): Rule {
 
 function checked (rule: Rule): Rule {
   const { protocol, from, to, cidr } = rule
-  if (!/^(tcp|udp|icmp|-1|\d{1,3})$/.test(protocol)) { throw fault('InvalidPermission.Malformed', `Invalid protocol (${protocol})`) }
-  if (cidr !== undefined && !/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(cidr)) { throw fault('InvalidPermission.Malformed', `Invalid cidr (${cidr})`) }
-  if (protocol === 'icmp' && Math.max(from ?? 0, to ?? 0) > 255) { throw fault('InvalidParameterValue', 'ICMP code out of range') }
+  if (!/^(tcp|udp|icmp|-1|\d{1,3})$/.test(protocol)) {
+    throw fault('InvalidPermission.Malformed', `Invalid protocol (${protocol})`)
+  }
+  if (cidr !== undefined && !/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(cidr)) {
+    throw fault('InvalidPermission.Malformed', `Invalid cidr (${cidr})`)
+  }
+  if (protocol === 'icmp' && Math.max(from ?? 0, to ?? 0) > 255) {
+    throw fault('InvalidParameterValue', 'ICMP code out of range')
+  }
   const isPort = (port: number | undefined) => port !== undefined && port >= 0 && port <= 65535
   if ((protocol === 'tcp' || protocol === 'udp') && !(isPort(from) && isPort(to) && from! <= to!)) {
     throw fault('InvalidPermission.Malformed', `Invalid port range (${from}:${to})`)

@@ -38,7 +38,9 @@ export function signatureCheck (signer: Signer): (request: Signed) => void {
     const now = Date.now()
     for (const [old, at] of seen) if (at < now - life) seen.delete(old)
     const before = seen.get(signature)
-    if (before !== undefined && now - before > signer.replayWindow() * 1000 - 1) { throw pipelineFault(403, 'Message replay detected') }
+    if (before !== undefined && now - before > signer.replayWindow() * 1000 - 1) {
+      throw pipelineFault(403, 'Message replay detected')
+    }
     if (before === undefined) seen.set(signature, now)
     if (date > now + skew) throw pipelineFault(403, 'Message was generated in the future')
     if (date + life < now) throw pipelineFault(403, 'Message has expired')
@@ -52,7 +54,9 @@ function version4 ({ method, path, headers, query, body }: Signed, { accessKeyId
   const [, credential = '', names = '', signature = ''] = match
   const [key, day = '', region = '', service = '', end = ''] = credential.split('/')
   const stamp = one(headers, 'x-amz-date')
-  if (key !== accessKeyId || end !== 'aws4_request' || !/^\d{8}T\d{6}Z$/.test(stamp) || !stamp.startsWith(day)) { throw refused() }
+  if (key !== accessKeyId || end !== 'aws4_request' || !/^\d{8}T\d{6}Z$/.test(stamp) || !stamp.startsWith(day)) {
+    throw refused()
+  }
   if (!names.split(';').includes('host')) throw refused()
   const lines = names.split(';').map(name => `${name}:${one(headers, name).trim().replace(/ +/g, ' ')}\n`)
   const pairs = [...query].map(([name, value]) => `${encode(name)}=${encode(value)}`).sort()
@@ -87,7 +91,9 @@ function version2 ({ method, path, headers, parameters }: Signed, { accessKeyId,
   const expires = Date.parse(take('Expires'))
   const date = parameters.has('Timestamp') ? Date.parse(zoned(take('Timestamp'))) : Math.min(expires - life, Date.now())
   if (Number.isNaN(date)) throw pipelineFault(403, 'Failure to parse timestamp')
-  for (const name of ['AWSAccessKeyId', 'Signature', 'SignatureMethod', 'SignatureVersion', 'Timestamp', 'Expires']) { parameters.delete(name) }
+  for (const name of ['AWSAccessKeyId', 'Signature', 'SignatureMethod', 'SignatureVersion', 'Timestamp', 'Expires']) {
+    parameters.delete(name)
+  }
   return { signature, date }
 }
 

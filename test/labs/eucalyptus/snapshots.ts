@@ -27,8 +27,12 @@ export const snapshotActions: Actions = {
 
   CreateSnapshot (cloud, query) {
     const volume = find(cloud.volumes, query.need('VolumeId'), 'vol', 'InvalidVolume.NotFound')
-    if (volume.status !== 'available' && volume.status !== 'in-use') { throw fault('IncorrectState', `Volume ${volume.id} is not ready`) }
-    if (cloud.snapshots.size >= cloud.behaviour.quotas.snapshots) { throw fault('SnapshotLimitExceeded', 'Request would exceed quota for type: snapshot') }
+    if (volume.status !== 'available' && volume.status !== 'in-use') {
+      throw fault('IncorrectState', `Volume ${volume.id} is not ready`)
+    }
+    if (cloud.snapshots.size >= cloud.behaviour.quotas.snapshots) {
+      throw fault('SnapshotLimitExceeded', 'Request would exceed quota for type: snapshot')
+    }
     return shownSnapshot(cloud, createSnapshot(cloud, volume, query.one('Description')))
   },
 

@@ -30,9 +30,15 @@ export const tagActions: Actions = {
   CreateTags (cloud, query) {
     const tags = query.groups('Tag').map(tag => [tag.one('Key') ?? '', (tag.one('Value') ?? '').trim()] as const)
     for (const [key, value] of tags) {
-      if (/^(aws|euca):/.test(key)) { throw fault('InvalidParameterValue', "Tag keys starting with 'aws:' and 'euca:' are reserved for internal use") }
-      if (key.trim() === '' || key.length > 127) { throw fault('InvalidParameterValue', 'Tag key exceeds the maximum length of 127 characters') }
-      if (value.length > 255) { throw fault('InvalidParameterValue', 'Tag value exceeds the maximum length of 255 characters') }
+      if (/^(aws|euca):/.test(key)) {
+        throw fault('InvalidParameterValue', "Tag keys starting with 'aws:' and 'euca:' are reserved for internal use")
+      }
+      if (key.trim() === '' || key.length > 127) {
+        throw fault('InvalidParameterValue', 'Tag key exceeds the maximum length of 127 characters')
+      }
+      if (value.length > 255) {
+        throw fault('InvalidParameterValue', 'Tag value exceeds the maximum length of 255 characters')
+      }
     }
     const ids = query.list('ResourceId').map(id => resource(cloud, id))
     for (const id of ids) {
@@ -69,7 +75,9 @@ export const tagActions: Actions = {
 function resource (cloud: Cloud, given: string): string {
   const id = given.toLowerCase()
   const kind = kinds[prefixOf(id)]
-  if (!kind || !(cloud[kind.things] as Map<string, unknown>).has(id)) { throw fault('InvalidID', `The ID '${given}' is not valid`) }
+  if (!kind || !(cloud[kind.things] as Map<string, unknown>).has(id)) {
+    throw fault('InvalidID', `The ID '${given}' is not valid`)
+  }
   return id
 }
 

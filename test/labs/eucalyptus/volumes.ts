@@ -31,16 +31,24 @@ export const volumeActions: Actions = {
     const { quotas } = cloud.behaviour
     const zone = query.need('AvailabilityZone')
     if (!cloud.zones.includes(zone)) throw fault('InvalidParameterValue', `Invalid availability zone: ${zone}`)
-    if (cloud.volumes.size >= quotas.volumes) { throw fault('VolumeLimitExceeded', 'Request would exceed quota for type: volume') }
+    if (cloud.volumes.size >= quotas.volumes) {
+      throw fault('VolumeLimitExceeded', 'Request would exceed quota for type: volume')
+    }
     const snapshot = query.one('SnapshotId')
       ? find(cloud.snapshots, query.need('SnapshotId'), 'snap', 'InvalidSnapshot.NotFound')
       : undefined
-    if (snapshot && snapshot.status !== 'completed') { throw fault('IncorrectState', `Snapshot ${snapshot.id} is not completed`) }
+    if (snapshot && snapshot.status !== 'completed') {
+      throw fault('IncorrectState', `Snapshot ${snapshot.id} is not completed`)
+    }
     const given = query.one('Size')
-    if (given === undefined && !snapshot) { throw fault('MissingParameter', 'One of size or snapshotId is required as a parameter.') }
+    if (given === undefined && !snapshot) {
+      throw fault('MissingParameter', 'One of size or snapshotId is required as a parameter.')
+    }
     const size = given === undefined ? snapshot!.size : Number(given)
     if (!Number.isInteger(size) || size < 1) throw fault('InvalidParameterValue', `Invalid size: ${given}`)
-    if (snapshot && size < snapshot.size) { throw fault('InvalidParameterValue', 'Size of the volume cannot be smaller than the source snapshot') }
+    if (snapshot && size < snapshot.size) {
+      throw fault('InvalidParameterValue', 'Size of the volume cannot be smaller than the source snapshot')
+    }
     return shownVolume(cloud, createVolume(cloud, { size, zone, snapshot: snapshot?.id }))
   },
 
@@ -57,7 +65,9 @@ export const volumeActions: Actions = {
       throw fault('InvalidParameterValue', `Value (${device}) for parameter device is invalid.`)
     }
     const instance = find(cloud.instances, query.need('InstanceId'), 'i', 'InvalidInstanceID.NotFound')
-    if (instance.state !== 'running' && instance.state !== 'stopped') { throw fault('IncorrectState', `Instance is not running: ${instance.id}`) }
+    if (instance.state !== 'running' && instance.state !== 'stopped') {
+      throw fault('IncorrectState', `Instance is not running: ${instance.id}`)
+    }
     const volume = find(cloud.volumes, query.need('VolumeId'), 'vol', 'InvalidVolume.NotFound')
     if (volumesOf(cloud, instance.id).some(one => one.attachment?.device === device)) {
       throw fault('InvalidParameterValue', `Already have a device attached to: ${device}`)

@@ -60,7 +60,9 @@ export const zoneActions: Actions = {
     // The word of old for all zones with how much of each type is left, which only administrators see.
     const isVerbose = names.includes('verbose')
     const asked = names.filter((name) => name !== 'verbose')
-    for (const name of asked) { if (!cloud.zones.includes(name)) throw fault('InvalidParameterValue', `Invalid availability zone: [${name}]`) }
+    for (const name of asked) {
+      if (!cloud.zones.includes(name)) throw fault('InvalidParameterValue', `Invalid availability zone: [${name}]`)
+    }
     const all = cloud.zones.filter(name => !asked.length || asked.includes(name))
       .map(zoneName => ({ zoneName, zoneState: 'available', regionName: cloud.region, messageSet: [] }))
     const fields: Fields<typeof all[number]> = {
@@ -97,7 +99,9 @@ export const zoneActions: Actions = {
     }
     const asked = query.list('AttributeName')
     for (const name of asked) {
-      if (!(name in attributes)) { throw fault('InvalidParameterValue', `Value (${name}) for parameter attribute is invalid`) }
+      if (!(name in attributes)) {
+        throw fault('InvalidParameterValue', `Value (${name}) for parameter attribute is invalid`)
+      }
     }
     const shown = Object.entries(attributes).filter(([name]) => !asked.length || asked.includes(name))
     return {
@@ -111,7 +115,9 @@ export const zoneActions: Actions = {
   DescribeInstanceTypes (cloud, query) {
     const asked = query.list('InstanceType')
     const availability = query.flag('Availability') ?? false
-    if (availability && !cloud.behaviour.administrator) { throw fault('AuthFailure', 'Not permitted to access availability') }
+    if (availability && !cloud.behaviour.administrator) {
+      throw fault('AuthFailure', 'Not permitted to access availability')
+    }
     const types = instanceTypes.filter(({ name }) => !asked.length || asked.includes(name))
     return {
       instanceTypeDetails: types.map(type => {
