@@ -113,7 +113,9 @@ export function createActions (state: State) {
     const [[name, value] = ['', undefined]] = Object.entries(asked.body ?? {})
     const action = actions[name]
     const stops = name === 'os-start' || name === 'os-stop'
-    if (action === undefined || (stops && behaviour.unstoppable.has(server.flavor))) { throw new Fault(400, `There is no such action: ${name}`) }
+    if (action === undefined || (stops && behaviour.unstoppable.has(server.flavor))) {
+      throw new Fault(400, `There is no such action: ${name}`)
+    }
     const busy = server.plan.length > 0
     if (busy || !action.from.includes(server.stage.status)) throw wrongState(server, name)
     return action.run(server, value ?? {}, asked)
@@ -130,7 +132,9 @@ const wrongState = ({ id, stage }: Server, action: string) => {
 
 /** Glance v1 receives properties as names of headers. */
 export function asHeaders (metadata: Record<string, string>) {
-  for (const key of Object.keys(metadata)) { if (key.includes(':')) throw new Fault(500, `Metadata ${key} cannot be a header`) }
+  for (const key of Object.keys(metadata)) {
+    if (key.includes(':')) throw new Fault(500, `Metadata ${key} cannot be a header`)
+  }
   return Object.fromEntries(
     Object.entries(metadata).map(([key, value]) => [key.toLowerCase().replaceAll('-', '_'), value])
   )

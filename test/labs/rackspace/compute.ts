@@ -59,7 +59,9 @@ function makeKeypair (name: string) {
 
 function importKeypair (name: string, key: string) {
   const [type, text = ''] = key.split(' ')
-  if (!/^ssh-/.test(type!) || !/^[A-Za-z0-9+/]+=*$/.test(text)) { throw new Fault(400, 'Keypair data is invalid: failed to generate fingerprint') }
+  if (!/^ssh-/.test(type!) || !/^[A-Za-z0-9+/]+=*$/.test(text)) {
+    throw new Fault(400, 'Keypair data is invalid: failed to generate fingerprint')
+  }
   return { name, public_key: key, fingerprint: fingerprintOf(Buffer.from(text, 'base64')) }
 }
 
@@ -110,7 +112,9 @@ const keypairRoutes = ({ keypairs }: State): Routes => {
     'GET /os-keypairs/:name': (_, { name }) => ok({ keypair: find(name!) }),
     'POST /os-keypairs': ({ body }) => {
       const { name, public_key: key } = body?.keypair ?? {}
-      if (typeof name !== 'string' || name === '') { throw new Fault(400, 'Keypair name must be between 1 and 255 characters long') }
+      if (typeof name !== 'string' || name === '') {
+        throw new Fault(400, 'Keypair name must be between 1 and 255 characters long')
+      }
       if (keypairs.some((one) => one.name === name)) throw new Fault(409, `Key pair '${name}' already exists.`)
       if (key !== undefined) {
         const pair = importKeypair(name, key)
@@ -134,7 +138,9 @@ const attachmentRoutes = (state: State): Routes => ({
     const { volumeId, device } = body?.volumeAttachment ?? {}
     const volume = state.volumes.find((one) => one.id === volumeId)
     if (volume === undefined) throw new Fault(404, `Volume ${String(volumeId)} could not be found.`)
-    if (volume.status !== 'available') { throw new Fault(400, `Invalid volume: status must be 'available'. Currently in '${volume.status}'`) }
+    if (volume.status !== 'available') {
+      throw new Fault(400, `Invalid volume: status must be 'available'. Currently in '${volume.status}'`)
+    }
     volume.attachment = { server: server.id, device: device ?? '/dev/xvdb' }
     state.turn(volume, 'attaching', 'in-use')
     return ok({

@@ -55,7 +55,9 @@ export function createIdentity (account: AccountOptions, behaviour: Behaviour, u
       return id
     },
     enter ({ body }: Asked): Answer {
-      if (body?.auth === undefined) { throw new Fault(400, 'Invalid request body: unable to parse Auth data. Please review XML or JSON formatting.') }
+      if (body?.auth === undefined) {
+        throw new Fault(400, 'Invalid request body: unable to parse Auth data. Please review XML or JSON formatting.')
+      }
       if (!accepts(body.auth)) throw new Fault(401, 'Unable to authenticate user with credentials provided.')
       const id = this.issue()
       return ok({

@@ -59,7 +59,9 @@ export async function startRackspace (options: RackspaceOptions = {}) {
       /^(\/([a-z]+)\/([a-z]+)\/(v[12])\/([^/]+))(\/.*)?$/.exec(pathname) ?? []
     const place = regions.get(region)
     if (place === undefined || tenant !== account.tenant) return undefined
-    if (service === 'servers' && version === 'v2') { return { service, endpoint: base + root, path, routes: place.servers, state: place.state } }
+    if (service === 'servers' && version === 'v2') {
+      return { service, endpoint: base + root, path, routes: place.servers, state: place.state }
+    }
     return service === 'blockstorage' && version === 'v1' && account.volumes
       ? { service, endpoint: base + root, path, routes: place.blockstorage, state: place.state }
       : undefined
@@ -67,8 +69,12 @@ export async function startRackspace (options: RackspaceOptions = {}) {
 
   const answer = (service: string, routes: Routes, state: State | undefined, asked: Asked): Answer => {
     try {
-      if (versionHeaders.some((header) => asked.headers[header] !== undefined)) { throw new Fault(400, 'There are no versions here') }
-      if (service !== 'identity' && !identity.isValid(asked.headers['x-auth-token'])) { throw new Fault(401, 'Invalid authentication token. Please renew') }
+      if (versionHeaders.some((header) => asked.headers[header] !== undefined)) {
+        throw new Fault(400, 'There are no versions here')
+      }
+      if (service !== 'identity' && !identity.isValid(asked.headers['x-auth-token'])) {
+        throw new Fault(401, 'Invalid authentication token. Please renew')
+      }
       state?.settle()
       const said = dispatch(routes, asked)
       return behaviour.nonAuthoritative && said.status === 200 ? { ...said, status: 203 } : said

@@ -35,7 +35,9 @@ export function networkRoutes (state: State): Routes {
       const { label, cidr } = body?.network ?? {}
       if (typeof label !== 'string' || label === '') throw new Fault(400, 'Network label is required')
       checkBlock(cidr)
-      if (networks.length - 2 >= (state.behaviour.quotas.networks ?? 10)) { throw new Fault(400, 'You have too many networks for this account.') }
+      if (networks.length - 2 >= (state.behaviour.quotas.networks ?? 10)) {
+        throw new Fault(400, 'You have too many networks for this account.')
+      }
       const made: Network = { id: randomUUID(), label, cidr }
       networks.push(made)
       return ok({ network: made })
@@ -43,7 +45,9 @@ export function networkRoutes (state: State): Routes {
     'DELETE /os-networksv2/:id': (_, { id }) => {
       const network = find(id!)
       if (id === publicNet || id === serviceNet) throw new Fault(403, 'This network cannot be deleted.')
-      if (servers.some(({ deleted, nics }) => !deleted && nics.some((nic) => nic.network === id))) { throw new Fault(403, `Network ${id} is in use.`) }
+      if (servers.some(({ deleted, nics }) => !deleted && nics.some((nic) => nic.network === id))) {
+        throw new Fault(403, `Network ${id} is in use.`)
+      }
       networks.splice(networks.indexOf(network), 1)
       return accepted
     },
@@ -54,7 +58,9 @@ export function networkRoutes (state: State): Routes {
       const wanted = body?.virtual_interface?.network_id
       const network = networks.find((one) => one.id === wanted)
       if (network === undefined) throw new Fault(400, `Network ${String(wanted)} not found`)
-      if (server.nics.some((nic) => nic.network === wanted)) { throw new Fault(400, `Network ${wanted} is already attached to the server`) }
+      if (server.nics.some((nic) => nic.network === wanted)) {
+        throw new Fault(400, `Network ${wanted} is already attached to the server`)
+      }
       const nic = state.nicOn(network)
       server.nics.push(nic)
       return ok({ virtual_interfaces: [show(nic)] })

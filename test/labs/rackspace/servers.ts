@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { Fault, linksTo, nothing, ok, page, stamp, type Asked, type Routes } from './answer.ts'
 import { createActions } from './actions.ts'
-import { findServer, flavors, newPassword, publicNet, serviceNet, type Network, type Server, type State } from './state.ts'
+import {
+  findServer, flavors, newPassword, publicNet, serviceNet, type Network, type Server, type State
+} from './state.ts'
 import { newVolume } from './volumes.ts'
 
 /** Makes the representation of a server, with Rackspace's extensions. */
@@ -47,7 +49,9 @@ function show (state: State, server: Server, { endpoint }: Asked) {
 }
 
 function checkMetadata (metadata: Record<string, unknown> = {}) {
-  if (Object.keys(metadata).length > 40) { throw new Fault(413, 'Maximum number of metadata items exceeds 40', { 'retry-after': '0' }) }
+  if (Object.keys(metadata).length > 40) {
+    throw new Fault(413, 'Maximum number of metadata items exceeds 40', { 'retry-after': '0' })
+  }
   return metadata as Record<string, string>
 }
 
@@ -76,14 +80,20 @@ export function serverRoutes (state: State): Routes {
 
   const create = (asked: Asked) => {
     const wanted = asked.body?.server
-    if (typeof wanted?.name !== 'string' || wanted.name.trim() === '') { throw new Fault(400, 'Server name is an empty string') }
+    if (typeof wanted?.name !== 'string' || wanted.name.trim() === '') {
+      throw new Fault(400, 'Server name is an empty string')
+    }
     const flavor = flavors.find(({ id }) => id === wanted.flavorRef)
     if (flavor === undefined) throw new Fault(400, 'Invalid flavorRef provided.')
     const [disk] = wanted.block_device_mapping_v2 ?? []
     const image = state.images.find(({ id }) => id === (disk?.uuid ?? wanted.imageRef))
     if (image === undefined) throw new Fault(400, 'Cannot find requested image: the image could not be found.')
-    if (flavor.disk === 0 && disk === undefined) { throw new Fault(400, 'Only volume-backed servers are allowed for flavors with zero disk.') }
-    if (wanted.key_name !== undefined && !state.keypairs.some(({ name }) => name === wanted.key_name)) { throw new Fault(400, 'Invalid key_name provided.') }
+    if (flavor.disk === 0 && disk === undefined) {
+      throw new Fault(400, 'Only volume-backed servers are allowed for flavors with zero disk.')
+    }
+    if (wanted.key_name !== undefined && !state.keypairs.some(({ name }) => name === wanted.key_name)) {
+      throw new Fault(400, 'Invalid key_name provided.')
+    }
     const metadata = checkMetadata(wanted.metadata)
     const networks = networksOf(wanted.networks)
     checkQuota(flavor.ram)
@@ -156,7 +166,9 @@ export function serverRoutes (state: State): Routes {
     state.send(server, [{ ...server.stage, task: 'deleting' }, { status: 'DELETED' }], () => {
       server.deleted = true
       server.updated = stamp()
-      for (const volume of state.volumes) { if (volume.attachment?.server === server.id) Object.assign(volume, { attachment: null, status: 'available' }) }
+      for (const volume of state.volumes) {
+        if (volume.attachment?.server === server.id) Object.assign(volume, { attachment: null, status: 'available' })
+      }
       if (root?.own === true) state.volumes.splice(state.volumes.findIndex(({ id }) => id === root.volume), 1)
     })
     return nothing(204)

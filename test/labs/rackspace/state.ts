@@ -179,8 +179,8 @@ export function createState (behaviour: Behaviour) {
     },
     nicOn (network: Network): Nic {
       const host = ++hosts
-      const mac =
-        `BC:76:4E:20:${(host >> 8).toString(16).padStart(2, '0')}:${(host & 255).toString(16).padStart(2, '0')}`.toUpperCase()
+      const hex = (byte: number) => byte.toString(16).padStart(2, '0').toUpperCase()
+      const mac = `BC:76:4E:20:${hex(host >> 8)}:${hex(host & 255)}`
       const end = `${host >> 8}.${host & 255}`
       const v4 =
         network.id === publicNet

@@ -10,23 +10,30 @@ const moment = () => new Date().toISOString().replace('Z', '000')
 
 /** Creates a volume from a request. Throws if Cloud Block Storage refuses it. */
 export function newVolume (state: State, wanted: Record<string, any>): Volume {
-  for (const key of ['name', 'description']) { if (wanted[key] !== undefined) throw new Fault(400, `Unknown attribute ${key} in version 1`) }
+  for (const key of ['name', 'description']) {
+    if (wanted[key] !== undefined) throw new Fault(400, `Unknown attribute ${key} in version 1`)
+  }
   const type = types.find(({ id, name }) =>
     wanted['volume_type'] === undefined ? name === 'SATA' : [id, String(id), name].includes(wanted['volume_type'])
   )
   if (type === undefined) throw new Fault(404, `Volume type ${String(wanted['volume_type'])} could not be found.`)
   const snapshot = state.snapshots.find(({ id }) => id === wanted['snapshot_id'])
-  if (wanted['snapshot_id'] !== undefined && snapshot === undefined) { throw new Fault(404, `Snapshot ${String(wanted['snapshot_id'])} could not be found.`) }
+  if (wanted['snapshot_id'] !== undefined && snapshot === undefined) {
+    throw new Fault(404, `Snapshot ${String(wanted['snapshot_id'])} could not be found.`)
+  }
   const image = state.images.find(({ id }) => id === wanted['imageRef'])
   if (wanted['imageRef'] !== undefined && image === undefined) throw new Fault(400, 'Invalid imageRef provided.')
   const size = wanted['size'] ?? snapshot?.size
   const least = image === undefined ? smallest[type.name]! : 50
-  if (!Number.isInteger(size) || size < least || size > largest) { throw new Fault(400, `'size' parameter must be between ${least} and ${largest}`) }
+  if (!Number.isInteger(size) || size < least || size > largest) {
+    throw new Fault(400, `'size' parameter must be between ${least} and ${largest}`)
+  }
   const used = state.volumes.reduce((sum, volume) => sum + volume.size, 0)
   if (used + size > (state.behaviour.quotas.gigabytes ?? Infinity)) {
     throw new Fault(
       413,
-      `VolumeSizeExceedsAvailableQuota: Requested volume exceeds allowed gigabytes quota. Requested ${size}G, ${used}G used.`,
+      'VolumeSizeExceedsAvailableQuota: Requested volume exceeds allowed gigabytes quota. ' +
+        `Requested ${size}G, ${used}G used.`,
       { 'retry-after': '0' }
     )
   }
@@ -136,7 +143,9 @@ export function volumeRoutes (state: State): Routes {
     },
     'DELETE /volumes/:id': (_, { id }) => {
       const volume = volumeOf(id!)
-      if (volume.attachment !== null || volume.status !== 'available') { throw new Fault(400, 'Invalid volume: Volume status must be available or error') }
+      if (volume.attachment !== null || volume.status !== 'available') {
+        throw new Fault(400, 'Invalid volume: Volume status must be available or error')
+      }
       const kept = snapshots.filter((one) => one.volume === id).length
       if (kept > 0) throw new Fault(400, `Invalid volume: Volume still has ${kept} dependent snapshots`)
       state.turn(volume, 'deleting', 'gone')
@@ -148,7 +157,9 @@ export function volumeRoutes (state: State): Routes {
       const wanted = body?.snapshot ?? {}
       if (wanted.name !== undefined) throw new Fault(400, 'Unknown attribute name in version 1')
       const volume = volumeOf(wanted.volume_id)
-      if (volume.status !== 'available' && wanted.force !== true) { throw new Fault(400, 'Invalid volume: must be available') }
+      if (volume.status !== 'available' && wanted.force !== true) {
+        throw new Fault(400, 'Invalid volume: must be available')
+      }
       const snapshot: Snapshot = {
         id: randomUUID(),
         name: wanted.display_name ?? null,
@@ -170,7 +181,9 @@ export function volumeRoutes (state: State): Routes {
     },
     'DELETE /snapshots/:id': (_, { id }) => {
       const snapshot = snapshotOf(id!)
-      if (snapshot.status !== 'available') { throw new Fault(400, 'Invalid snapshot: Snapshot status must be available or error') }
+      if (snapshot.status !== 'available') {
+        throw new Fault(400, 'Invalid snapshot: Snapshot status must be available or error')
+      }
       state.turn(snapshot, 'deleting', 'gone')
       return nothing(202)
     },
