@@ -105,7 +105,8 @@ t.test('the driver for Hetzner Cloud is a package of its own', async (t) => {
     t.match(await send('GET', items[0].self), {
       body: { state: 'stopped', size_id: 'cx23', fault: { code: 'resource_unavailable' } }
     })
-    t.match(await send('POST', `${actions}/start`, {}), { body: { status: 'succeeded' } }, 'the next action is another one')
+    const start = await send('POST', `${actions}/start`, {})
+    t.match(start, { body: { status: 'succeeded' } }, 'the next action is another one')
     const { components: { schemas } } = (await send('GET', '/openapi.json')).body
     t.match(schemas.HetznerNodeOptions, { properties: { placement_group: { type: 'integer' } } })
 

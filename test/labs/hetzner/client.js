@@ -17,7 +17,8 @@ import { isOutcomeUnknown, ProblemError, readAll } from 'cloud-orchestrator/driv
  */
 
 /**
- * The error codes of the cloud: https://docs.hetzner.cloud/reference/cloud#errors, and those of single operations there.
+ * The error codes of the cloud: https://docs.hetzner.cloud/reference/cloud#errors, and those of single operations
+ * there.
  * @type {Record<string, ProblemCode>}
  */
 const codeByName = {

@@ -25,8 +25,12 @@ const settings = Type.Object({
 
 /** Clients pass these as `provider_options.hetzner` of a node create. */
 const createOptions = Type.Object({
-  enable_ipv4: Type.Optional(Type.Boolean({ description: 'Whether the node has a public IPv4 address. Default: true.' })),
-  enable_ipv6: Type.Optional(Type.Boolean({ description: 'Whether the node has public IPv6 addresses. Default: true.' })),
+  enable_ipv4: Type.Optional(Type.Boolean({
+    description: 'Whether the node has a public IPv4 address. Default: true.'
+  })),
+  enable_ipv6: Type.Optional(Type.Boolean({
+    description: 'Whether the node has public IPv6 addresses. Default: true.'
+  })),
   placement_group: Type.Optional(Type.Integer({ minimum: 1, description: 'The id of a placement group.' }))
 }, { additionalProperties: false })
 

@@ -33,7 +33,9 @@ const protocols = ['tcp', 'udp', 'icmp', 'esp', 'gre']
 /** @param {Record<string, string>} labels */
 function checkLabels (labels) {
   for (const [key, value] of Object.entries(labels)) {
-    if (!labelKey.test(key) || key.startsWith('hetzner.cloud/')) throw invalidField('labels', `${key} is not a valid key`)
+    if (!labelKey.test(key) || key.startsWith('hetzner.cloud/')) {
+      throw invalidField('labels', `${key} is not a valid key`)
+    }
     if (!labelValue.test(value)) throw invalidField('labels', `${value} is not a valid value`)
   }
 }
@@ -106,7 +108,8 @@ export function createCloud ({ maxServers, delay }) {
     if (typeof name !== 'string' || name === '') throw invalidField('name', 'is required')
     if (collection === 'servers' && !hostName.test(name)) throw invalidField('name', 'is not a valid hostname')
     if (all[collection]?.some((one) => one.name === name && one !== self)) {
-      throw new Refusal(409, 'uniqueness_error', `${collection.slice(0, -1)} name is already used`, { fields: [{ name: 'name' }] })
+      const details = { fields: [{ name: 'name' }] }
+      throw new Refusal(409, 'uniqueness_error', `${collection.slice(0, -1)} name is already used`, details)
     }
   }
 
@@ -191,7 +194,9 @@ export function createCloud ({ maxServers, delay }) {
   const checkRules = (rules) => rules.map((rule, i) => {
     if (!protocols.includes(rule.protocol)) throw invalidField(`rules[${i}].protocol`, 'is not a protocol')
     const isPortless = rule.protocol !== 'tcp' && rule.protocol !== 'udp'
-    if (isPortless !== (rule.port == null)) throw invalidField(`rules[${i}].port`, isPortless ? 'must be empty' : 'is required')
+    if (isPortless !== (rule.port == null)) {
+      throw invalidField(`rules[${i}].port`, isPortless ? 'must be empty' : 'is required')
+    }
     if ((rule.direction === 'in' ? rule.source_ips : rule.destination_ips)?.length > 0) {
       return { source_ips: [], destination_ips: [], description: null, port: null, ...rule }
     }
@@ -214,7 +219,9 @@ export function createCloud ({ maxServers, delay }) {
     const networks = (input.networks ?? []).map((/** @type {number} */ id) => find('networks', id))
     const firewalls = (input.firewalls ?? []).map((/** @type {any} */ { firewall }) => find('firewalls', firewall))
     if ((input.user_data ?? '').length > 32_768) throw invalidField('user_data', 'is too long')
-    if (type.name === 'ccx63') throw new Refusal(412, 'resource_unavailable', 'server type is not available in the location')
+    if (type.name === 'ccx63') {
+      throw new Refusal(412, 'resource_unavailable', 'server type is not available in the location')
+    }
     if (Number(all['servers']?.length) >= maxServers) {
       throw new Refusal(403, 'resource_limit_exceeded', 'server limit exceeded', { limits: [{ name: 'server_limit' }] })
     }
@@ -336,7 +343,9 @@ export function createCloud ({ maxServers, delay }) {
   const volumeActions = {
     attach (one, { server: id }) {
       const to = find('servers', id)
-      if (one.server !== null) throw new Refusal(422, 'volume_already_attached', 'volume is already attached to a server')
+      if (one.server !== null) {
+        throw new Refusal(422, 'volume_already_attached', 'volume is already attached to a server')
+      }
       if (to.location.id !== one.location.id) throw invalidField('server', 'is in another location')
       return {
         action: begin('attach_volume', [server(to), { type: 'volume', id: one.id }], () => {
@@ -446,11 +455,14 @@ export function createCloud ({ maxServers, delay }) {
       checkName('ssh_keys', name)
       checkLabels(labels)
       const [type, data] = key.split(' ')
-      if (!/^(ssh-|ecdsa-)/.test(type) || !/^[A-Za-z0-9+/=]{20,}$/.test(data ?? '')) throw invalidField('public_key', 'is not a valid SSH key')
+      if (!/^(ssh-|ecdsa-)/.test(type) || !/^[A-Za-z0-9+/=]{20,}$/.test(data ?? '')) {
+        throw invalidField('public_key', 'is not a valid SSH key')
+      }
       const hash = createHash('md5').update(Buffer.from(data, 'base64')).digest('hex')
       const fingerprint = hash.match(/../g)?.join(':')
       if (all['ssh_keys']?.some((one) => one.fingerprint === fingerprint)) {
-        throw new Refusal(409, 'uniqueness_error', 'SSH key with the same fingerprint already exists', { fields: [{ name: 'public_key' }] })
+        const details = { fields: [{ name: 'public_key' }] }
+        throw new Refusal(409, 'uniqueness_error', 'SSH key with the same fingerprint already exists', details)
       }
       return { ssh_key: { id: newId(), name, fingerprint, public_key: key, labels, created: now() } }
     },
@@ -490,7 +502,9 @@ export function createCloud ({ maxServers, delay }) {
       if (typeof range !== 'string') throw invalidField('ip_range', 'is required')
       const bits = Number(range.split('/')[1])
       const isPrivate = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].some((block) => isWithin(range, block))
-      if (!isPrivate || !(bits >= 8 && bits <= 24)) throw invalidField('ip_range', 'must be a private block of /8 to /24')
+      if (!isPrivate || !(bits >= 8 && bits <= 24)) {
+        throw invalidField('ip_range', 'must be a private block of /8 to /24')
+      }
       const network = {
         id: newId(),
         name,

@@ -136,6 +136,7 @@ export async function startStandIn ({ token, maxServers = 100, maxRequests = 1_0
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { url } = await startStandIn({ token: process.env['HCLOUD_TOKEN'] ?? 'secret', port: Number(process.env['PORT'] ?? 8080) })
+  const token = process.env['HCLOUD_TOKEN'] ?? 'secret'
+  const { url } = await startStandIn({ token, port: Number(process.env['PORT'] ?? 8080) })
   console.log(`The stand-in listens on ${url}`)
 }

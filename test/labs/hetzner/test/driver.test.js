@@ -85,7 +85,8 @@ test('tags that are no labels of the cloud are refused at their field', async (t
 test('lists are read through pages of the cloud, which has at most 50 items in a page', async (t) => {
   const { key_pairs: keys } = await connect(t)
   for (let i = 0; i < 60; i++) {
-    await keys.create({ name: `key-${i}`, public_key: `ssh-ed25519 ${Buffer.from(`the public key ${i}`).toString('base64')}` })
+    const text = Buffer.from(`the public key ${i}`).toString('base64')
+    await keys.create({ name: `key-${i}`, public_key: `ssh-ed25519 ${text}` })
   }
   const first = await keys.list({ limit: 1000 })
   assert.equal(first.items.length, 50)
