@@ -92,5 +92,6 @@ t.test('a process that is killed leaves no server behind', async (t) => {
 })
 
 t.test('a program that is missing is named with the package of Debian', async (t) => {
-  t.throws(() => findProgram('no-such-program', 'postgresql'), /no-such-program is not installed: apt-get install postgresql/)
+  const find = () => findProgram('no-such-program', 'postgresql')
+  t.throws(find, /no-such-program is not installed: apt-get install postgresql/)
 })

@@ -18,7 +18,8 @@ t.before(async () => { cluster = await startCluster(t) })
 function makeFolder (t: Test, settings: object = {}) {
   const cwd = makeDirectory(t)
   const clouds = { default: dummy({ state_file: 'cloud.json' }) }
-  writeFileSync(path.join(cwd, 'orchestrator.json'), JSON.stringify({ port: 0, log_level: 'warn', auth: {}, clouds, ...settings }))
+  const content = JSON.stringify({ port: 0, log_level: 'warn', auth: {}, clouds, ...settings })
+  writeFileSync(path.join(cwd, 'orchestrator.json'), content)
   return cwd
 }
 
@@ -45,7 +46,8 @@ async function ask (url: string, key: string, options: { method?: string, header
 t.test('each table of a store is copied, or left with a reason', async (t) => {
   const url = await cluster.createDatabase()
   const store = await openStore(settingsOf(url))
-  const tables = (await store.introspection.getTables()).filter(({ schema }) => schema === 'public').map(({ name }) => name)
+  const found = await store.introspection.getTables()
+  const tables = found.filter(({ schema }) => schema === 'public').map(({ name }) => name)
   await store.destroy()
   t.same([...copiedTables, ...ownTables].sort(), tables.sort())
 })
@@ -70,7 +72,10 @@ t.test('a server moves from SQLite to PostgreSQL and back with all that it keeps
 
   const url = await cluster.createDatabase()
   const busy = await run(t, ['store', 'copy', '--from', 'old.db', '--to', url], { cwd })
-  t.match(busy, { code: 1, stderr: /^The store was not copied: The store .*old\.db is in use by another server\. Stop that server/ })
+  t.match(busy, {
+    code: 1,
+    stderr: /^The store was not copied: The store .*old\.db is in use by another server\. Stop that server/
+  })
   first.child.kill('SIGTERM')
   t.equal(await first.ended, 0)
 
@@ -111,7 +116,9 @@ t.test('many rows are copied in pages', async (t) => {
     select 'id-' || i, '2026-01-01T00:00:00.000Z', 'nodes.stop', 'succeeded', '{}' from n`.execute(store)
   await store.destroy()
   const url = await cluster.createDatabase()
-  t.match(await run(t, ['store', 'copy', '--from', 'many.db', '--to', url], { cwd }), { code: 0, stdout: /^3001 {2}audit$/m })
+  t.match(await run(t, ['store', 'copy', '--from', 'many.db', '--to', url], { cwd }), {
+    code: 0, stdout: /^3001 {2}audit$/m
+  })
   t.same(await cluster.query('select count(distinct id)::int as n from audit', [], url), [{ n: 3001 }])
 })
 
@@ -165,12 +172,16 @@ t.test('store migrate makes the schema, through PostgreSQL itself where the sett
   const pooled = pgbouncer.urlOf(direct)
   const cwd = makeFolder(t)
   const env = { DATABASE_URL: pooled }
-  t.match(await run(t, ['serve'], { cwd, env }), { code: 1, stderr: /leads to a pooler.*orchestrator store migrate --url URL/ })
+  t.match(await run(t, ['serve'], { cwd, env }), {
+    code: 1, stderr: /leads to a pooler.*orchestrator store migrate --url URL/
+  })
   t.match(await run(t, ['store', 'migrate'], { cwd, env }), { code: 1, stderr: /leads to a pooler/ })
   t.match(await run(t, ['store', 'migrate', '--url', direct], { cwd, env }), {
     code: 0, stdout: /^The store 127\.0\.0\.1:\d+\/\w+ was migrated: 0001-operations, .*\n$/
   })
-  t.match(await run(t, ['store', 'migrate'], { cwd, env }), { code: 0, stdout: /has the schema of this version already/ })
+  t.match(await run(t, ['store', 'migrate'], { cwd, env }), {
+    code: 0, stdout: /has the schema of this version already/
+  })
   const server = await serve(t, [], { cwd, env })
   t.equal((await fetch(`${server.url}/health/ready`)).status, 200)
 })
@@ -207,7 +218,8 @@ t.test('a user who only owns the database serves over TLS, with the password bes
   const env = { DATABASE_URL: url, PGPASSWORD: 'a password' }
   const server = await serve(t, [], { cwd, env })
   t.equal((await fetch(`${server.url}/health/ready`)).status, 200)
-  const used = "select bool_and(ssl) as tls, count(*) > 0 as used from pg_stat_ssl join pg_stat_activity using (pid) where usename = 'app'"
+  const used = `select bool_and(ssl) as tls, count(*) > 0 as used
+    from pg_stat_ssl join pg_stat_activity using (pid) where usename = 'app'`
   t.same(await cluster.query(used), [{ tls: true, used: true }])
 
   const other = path.join(cwd, 'other.crt')
@@ -231,7 +243,10 @@ t.test('what cannot be done is one sentence, without the password', async (t) =>
     [['store', 'copy', '--from', url.replace('postgres:', 'mysql:'), '--to', 'new.db'], /^--from is no valid URL/],
     [['store', 'copy', '--from', url, '--to', 'new.db'], /has the schema of an earlier version\. Back it up/],
     [['store', 'migrate', '--url', url.replace(/\/[^/]*$/, '/missing')], /Create the database that store\.url names/],
-    [['backup', 'copy.db'], /^The store is on PostgreSQL.* pg_dump --format=custom --file=copy\.db postgres:\/\/127\.0\.0\.1:\d+\/\w+\n$/]
+    [
+      ['backup', 'copy.db'],
+      /^The store is on PostgreSQL.* pg_dump --format=custom --file=copy\.db postgres:\/\/127\.0\.0\.1:\d+\/\w+\n$/
+    ]
   ]
   for (const [args, text] of commands) {
     const { code, stdout, stderr } = await run(t, args, { cwd, env: { DATABASE_URL: url } })

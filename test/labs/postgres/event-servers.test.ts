@@ -107,7 +107,9 @@ t.test('a server that cannot see revocations trusts no memory longer than its st
   await own.stop('immediate')
   await until(() => !app.events.isCurrent(), 6000)
   t.equal((await api.get(nodes, headers)).status, 200, 'a known key may read')
-  t.match(await api.post(nodes, input, headers), { status: 503, body: { code: 'store_unavailable' } }, 'and change nothing')
+  t.match(await api.post(nodes, input, headers), {
+    status: 503, body: { code: 'store_unavailable' }
+  }, 'and change nothing')
   await own.start()
   await until(() => app.events.isCurrent())
   t.match((await api.post(nodes, input, headers)).status, 202)
@@ -122,12 +124,17 @@ t.test('two servers assign one node to one of two users, and both show it', asyn
     const answers = await Promise.all([assign(one, 'ada'), assign(other, 'bob')])
     t.same(answers.map(({ status }) => status).sort(), [200, 409], `round ${round}`)
     const { id } = answers.find(({ status }) => status === 200)!.body
-    const shown = ({ api }: typeof one) => api.get('/api/v2/assignments').then(({ body }) => body.items.map((one: any) => one.id))
+    const shown = async ({ api }: typeof one) => {
+      const { body } = await api.get('/api/v2/assignments')
+      return body.items.map((one: any) => one.id)
+    }
     for (const server of [one, other]) await until(async () => (await shown(server))[0] === id)
     t.match(await assign(one, 'eve'), { status: 409 })
     t.match(await assign(other, 'eve', { replace: true }), { status: 200 })
     await until(async () => (await one.api.get('/api/v2/assignments')).body.items[0].user === 'eve')
-    t.match(await one.api.post(`${node.self}/actions/release`, {}), { status: 200, body: { assignment: { user: 'eve' } } })
+    t.match(await one.api.post(`${node.self}/actions/release`, {}), {
+      status: 200, body: { assignment: { user: 'eve' } }
+    })
     await until(async () => (await other.api.get('/api/v2/assignments')).body.total === 0)
   }
 })
@@ -150,7 +157,8 @@ t.test('a client of a killed server continues on another: each event once', asyn
     const cwd = path.join(directory, name)
     mkdirSync(cwd)
     const clouds = { default: dummy() }
-    writeFileSync(path.join(cwd, 'orchestrator.json'), JSON.stringify({ log_level: 'silent', port: 0, store: { url }, clouds }))
+    const settings = { log_level: 'silent', port: 0, store: { url }, clouds }
+    writeFileSync(path.join(cwd, 'orchestrator.json'), JSON.stringify(settings))
     return serve(t, ['serve'], { cwd })
   }
   const [doomed, other] = [await start('doomed'), await start('other')]

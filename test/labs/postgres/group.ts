@@ -36,7 +36,8 @@ export function createGroup (
     async start (i) {
       const cwd = path.join(folder, `server-${i}`)
       mkdirSync(cwd, { recursive: true })
-      writeFileSync(path.join(cwd, 'orchestrator.json'), JSON.stringify({ port: 0, log_requests: false, ...settingsOf(i) }))
+      const settings = { port: 0, log_requests: false, ...settingsOf(i) }
+      writeFileSync(path.join(cwd, 'orchestrator.json'), JSON.stringify(settings))
       const server = await startOne(t, cwd, i)
       servers[i] = server
       return server

@@ -50,7 +50,8 @@ function startWorker (t: Test, url: string) {
 }
 
 for (const pooled of [false, true]) {
-  t.test(`a job of a server that was killed runs on another within 30 s${pooled ? ', behind pgbouncer' : ''}`, async (t) => {
+  const where = pooled ? ', behind pgbouncer' : ''
+  t.test(`a job of a server that was killed runs on another within 30 s${where}`, async (t) => {
     const direct = await cluster.createDatabase()
     const url = pooled ? (await startPgbouncer(t, cluster)).urlOf(direct) : direct
     // The tables are made without the pooler.

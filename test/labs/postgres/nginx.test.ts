@@ -88,7 +88,8 @@ function startLoad (proxy: Proxy): Load {
   }
   const clients = Array.from({ length: clientsThatRead + clientsThatChange }, async (_, client) => {
     for (let i = 0; state.isRunning; i++) {
-      await (client < clientsThatRead ? read() : change(`key-${client}-${i}`)).catch((error: Error) => count(error.message))
+      const ended = client < clientsThatRead ? read() : change(`key-${client}-${i}`)
+      await ended.catch((error: Error) => count(error.message))
       await sleep(5)
     }
   })

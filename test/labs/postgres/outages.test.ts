@@ -51,7 +51,7 @@ async function until<T> (read: () => Promise<T>, fits: (value: T) => boolean, se
   }
 }
 
-t.test('while PostgreSQL is away, clouds are read, changes are refused, and the servers recover by themselves', async (t) => {
+t.test('while PostgreSQL is away, clouds are read, changes refused, and servers recover by themselves', async (t) => {
   const { fake, cluster, servers: [one, two], create } = await startPair(t)
   t.match(await create(0, 'before'), { status: 202 })
   await cluster.stop('immediate')
@@ -103,7 +103,7 @@ t.test('connections that are cut in the middle of transactions leave nothing hal
   t.equal(new Set(names2).size, names2.length, 'no node was made twice')
 })
 
-t.test('a server that is cut off while it calls a cloud is replaced, and does nothing twice when it comes back', async (t) => {
+t.test('a server cut off while it calls a cloud is replaced, and does nothing twice when it comes back', async (t) => {
   const { fake, faults, proxy, servers: [one, two], create } = await startPair(t)
   const rule = faults.addRule({ content: /Action=RunInstances/, swallowHang: true, times: 1 })
   const creating = create(0, 'web')

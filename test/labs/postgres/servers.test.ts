@@ -123,7 +123,9 @@ t.test('several servers on one PostgreSQL', async (t) => {
     const answers = await Promise.all(Array.from({ length: 40 }, (_, i) =>
       servers[i % 2]!.api.post(nodes, input(`web-${i >> 1}`), { 'idempotency-key': `${i >> 1}`, prefer: 'wait=30' })
     ))
-    for (const { status, body } of answers) t.ok(status === 200 || status === 202 || status === 409, `${status}`, { body })
+    for (const { status, body } of answers) {
+      t.ok(status === 200 || status === 202 || status === 409, `${status}`, { body })
+    }
     const { items } = await servers[0].api.walk('/api/v2/operations')
     await Promise.all(items.map((one) => servers[1].api.ended(one)))
     t.equal(fake.cloud.instances.size, 20)

@@ -10,8 +10,10 @@ import { startCluster } from './cluster.ts'
 t.setTimeout(280_000)
 
 /** Returns the processes that a process has started. */
-const workersOf = ({ child }: Serving) =>
-  readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').filter((pid) => pid !== '').map(Number)
+const workersOf = ({ child }: Serving) => {
+  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+  return children.trim().split(' ').filter((pid) => pid !== '').map(Number)
+}
 
 const isRunning = (pid: number) => {
   try {
@@ -152,8 +154,12 @@ t.test('--workers is refused on SQLite, and for a number that is none, with the 
   t.match(await run(t, ['serve', '--workers', '2'], { cwd, env }), {
     code: 1, stderr: /^The store is a file of SQLite, which one process can use at a time\. .*DATABASE_URL\n$/
   })
-  t.match(await run(t, ['serve', '--workers', 'many'], { cwd, env }), { code: 1, stderr: /^The number of --workers must be an integer from 1 to 1024\n$/ })
-  t.match(await run(t, ['check', '--workers', '2'], { cwd, env }), { code: 1, stderr: /--workers is an option of serve/ })
+  t.match(await run(t, ['serve', '--workers', 'many'], { cwd, env }), {
+    code: 1, stderr: /^The number of --workers must be an integer from 1 to 1024\n$/
+  })
+  t.match(await run(t, ['check', '--workers', '2'], { cwd, env }), {
+    code: 1, stderr: /--workers is an option of serve/
+  })
 })
 
 t.test('a server whose first worker cannot start ends with the reason', async (t) => {
