@@ -11,6 +11,8 @@ const building = 150
 
 const sharedName = 'busy-shared'
 
+interface InBuild { 'OS-EXT-STS:task_state': string | null }
+
 t.test('a project that sees several networks, with many servers in BUILD, conforms', async (t) => {
   t.setTimeout(5_000_000)
   const served = await buildOnLab(t)
@@ -39,9 +41,9 @@ t.test('a project that sees several networks, with many servers in BUILD, confor
   await lab.nova('demo', 'POST', '/servers', { server: { ...server, max_count: building } }, '2.37')
   const inBuild = async () => {
     const { servers } = await lab.nova('demo', 'GET', '/servers/detail?name=^building-&status=BUILD')
-    return servers as Array<{ 'OS-EXT-STS:task_state': string | null }>
+    return servers as InBuild[]
   }
-  const isSpawning = (server: { 'OS-EXT-STS:task_state': string | null }) => server['OS-EXT-STS:task_state'] === 'spawning'
+  const isSpawning = (server: InBuild) => server['OS-EXT-STS:task_state'] === 'spawning'
   await until(async () => (await inBuild()).filter(isSpawning).length === building, 1_200)
 
   await conformance(t, toTarget(served))

@@ -43,7 +43,11 @@ t.test("Libcloud's OpenStack driver lists, creates, reboots and destroys on a re
     "the sizes are the flavors that OpenStack's client lists"
   )
   // Libcloud lists active images only.
-  const lists = { images: ['image', 'list', '--status', 'active'], networks: ['network', 'list'], 'key-pairs': ['keypair', 'list'] }
+  const lists = {
+    images: ['image', 'list', '--status', 'active'],
+    networks: ['network', 'list'],
+    'key-pairs': ['keypair', 'list']
+  }
   for (const [collection, command] of Object.entries(lists)) {
     const theirs: { ID?: string, Name: string }[] = await lab.openstack('demo', command)
     const { items } = await api.walk(`${cloud}/${collection}`)
@@ -51,21 +55,33 @@ t.test("Libcloud's OpenStack driver lists, creates, reboots and destroys on a re
   }
 
   const made = await api.post(`${cloud}/nodes`, {
-    name, image_id: image, size_id: '1', networks: [{ network_id: network }], key_pair_name: 'demo-key', tags: { team: 'a' }
+    name,
+    image_id: image,
+    size_id: '1',
+    networks: [{ network_id: network }],
+    key_pair_name: 'demo-key',
+    tags: { team: 'a' }
   })
   t.equal(made.status, 202, 'a create is accepted', { body: made.body })
   const { status, error, resource } = await api.ended(made.body)
   t.match({ status, error }, { status: 'succeeded', error: null })
   const { body: node } = await api.get(resource.self)
   t.match(node, {
-    name, state: 'running', provider_state: 'ACTIVE', image_id: image, size_id: '1', key_pair_name: 'demo-key', tags: { team: 'a' }
+    name,
+    state: 'running',
+    provider_state: 'ACTIVE',
+    image_id: image,
+    size_id: '1',
+    key_pair_name: 'demo-key',
+    tags: { team: 'a' }
   })
   t.same(Object.keys(node.tags), ['team'], 'the tag of the operation is not shown')
   const { server } = await lab.nova('demo', 'GET', `/servers/${node.id}`)
   t.match(server, { name, status: 'ACTIVE', metadata: { team: 'a', 'orchestrator-operation': made.body.id } })
   t.ok((await api.walk(`${cloud}/nodes`)).items.some(({ id }) => id === node.id), 'it is in the list')
 
-  const { status: patched, body: changed } = await api.patch(node.self, { name: `${name}-new`, tags: { team: null, env: 'test' } })
+  const patch = { name: `${name}-new`, tags: { team: null, env: 'test' } }
+  const { status: patched, body: changed } = await api.patch(node.self, patch)
   t.match({ patched, changed }, { patched: 200, changed: { name: `${name}-new`, tags: { env: 'test' } } })
   t.match((await lab.nova('demo', 'GET', `/servers/${node.id}`)).server, { name: `${name}-new` })
   const { metadata } = await lab.nova('demo', 'GET', `/servers/${node.id}/metadata`)

@@ -5,7 +5,7 @@ import { buildOnLab } from './app.ts'
 
 t.setTimeout(300_000)
 
-t.test('/api/v1 starts, lists and destroys a server of a real OpenStack, and lists the projects of its user', async (t) => {
+t.test("/api/v1 starts, lists and destroys a server of a real OpenStack, and lists the user's projects", async (t) => {
   t.setTimeout(300_000)
   const { origin, lab } = await buildOnLab(t)
   const name = `v1-${process.pid}`
@@ -22,7 +22,9 @@ t.test('/api/v1 starts, lists and destroys a server of a real OpenStack, and lis
   }
 
   // A second project of the user. Keystone removes its roles with it.
-  const { project } = await lab.api('admin', 'identity', 'POST', '/projects', { project: { name, domain_id: 'default' } })
+  const { project } = await lab.api('admin', 'identity', 'POST', '/projects', {
+    project: { name, domain_id: 'default' }
+  })
   t.teardown(() => lab.api('admin', 'identity', 'DELETE', `/projects/${project.id}`))
   const { users: [user] } = await lab.api('admin', 'identity', 'GET', '/users?name=demo')
   const { roles: [role] } = await lab.api('admin', 'identity', 'GET', '/roles?name=member')
@@ -40,7 +42,9 @@ t.test('/api/v1 starts, lists and destroys a server of a real OpenStack, and lis
   const started = await send('POST', '/vm/start', {
     name, image: 'cirros-fake', size: 'm1.tiny', keyname: 'demo-key', metadata: { team: 'a' }
   })
-  t.match(started, { status: 200, body: { status: 'ok', nodes: { name, cloud_type: 'openstack', provider: 'OpenStack' } } })
+  t.match(started, {
+    status: 200, body: { status: 'ok', nodes: { name, cloud_type: 'openstack', provider: 'OpenStack' } }
+  })
   const { id } = started.body.nodes
   const { server } = await lab.nova('demo', 'GET', `/servers/${id}`)
   t.match(server, { name, key_name: 'demo-key', metadata: { team: 'a' } })
