@@ -133,7 +133,8 @@ async function startTarget (t: Test) {
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
   codes.length = 0
   const { body: { items: [{ self }] } } = await api.get('/api/v2/nodes')
-  return { origin, self: self as string, codes, refusal: once(log, 'refusal'), state: async () => (await api.get(self)).body.state as string }
+  const state = async () => (await api.get(self)).body.state as string
+  return { origin, self: self as string, codes, refusal: once(log, 'refusal'), state }
 }
 
 t.test('a page of another origin cannot stop a node, with a request that needs no preflight', async (t) => {
@@ -154,7 +155,12 @@ t.test('a page of another origin cannot stop a node, with a request that needs n
   t.equal(await state(), 'running')
 })
 
-for (const [title, sandbox] of [['a form of another origin', false], ['a form in a sandboxed frame, whose origin is null', true]] as const) {
+const forms = [
+  ['a form of another origin', false],
+  ['a form in a sandboxed frame, whose origin is null', true]
+] as const
+
+for (const [title, sandbox] of forms) {
   t.test(`${title}, cannot stop a node`, async (t) => {
     const { origin, self, codes, refusal, state } = await startTarget(t)
     const { page } = await openPage(t)

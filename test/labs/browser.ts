@@ -19,7 +19,8 @@ export const rebound = 'evil.example.test'
  * found.
  */
 const args = [
-  `--host-resolver-rules=MAP ${name} 127.0.0.2, MAP ${rebound} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2`,
+  `--host-resolver-rules=MAP ${name} 127.0.0.2, MAP ${rebound} 127.0.0.1, MAP * ~NOTFOUND, ` +
+    'EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2',
   '--disable-gpu', '--disable-quic', '--disable-sync', '--disable-background-networking', '--disable-component-update'
 ]
 
@@ -66,7 +67,8 @@ export async function openOperation (page: Page, tag: string, operationId: strin
 export async function schemaText (operation: Locator, path: readonly string[]): Promise<string> {
   const body = operation.locator('.opblock-section-request-body')
   await body.getByRole('tab', { name: 'Schema' }).click()
-  const title = (name: string) => body.page().locator('.json-schema-2020-12__title', { hasText: new RegExp(`^${name}$`) })
+  const titles = body.page().locator('.json-schema-2020-12__title')
+  const title = (name: string) => titles.filter({ hasText: new RegExp(`^${name}$`) })
   let at = body.locator('.model-box')
   for (const name of path) {
     const property = body.locator('.json-schema-2020-12-property').filter({ has: title(name) }).last()

@@ -416,7 +416,9 @@ function quietController (): AbortController {
 
 function originOf (target: string): string {
   const url = new URL(target)
-  if (url.protocol !== 'http:' || url.pathname !== '/') { throw new Error(`fault proxy: a target is an http origin without a path, not ${target}`) }
+  if (url.protocol !== 'http:' || url.pathname !== '/') {
+    throw new Error(`fault proxy: a target is an http origin without a path, not ${target}`)
+  }
   return url.origin
 }
 

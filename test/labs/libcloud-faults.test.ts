@@ -111,13 +111,17 @@ t.test('creates make one node or none, as they report, although Python is killed
       continue
     }
     const { status, error, resource } = await api.ended(answer.body)
-    t.match({ status, error }, { status: 'succeeded', error: null }, `round ${round}, killed after ${Math.round(delay)} ms`)
+    const when = `round ${round}, killed after ${Math.round(delay)} ms`
+    t.match({ status, error }, { status: 'succeeded', error: null }, when)
     t.equal(count(name), 1, `round ${round} made one node`)
     t.ok(nova.servers.has(resource?.id), 'it is the one of the operation')
     outcomes[status] = (outcomes[status] ?? 0) + 1
   }
   t.ok(outcomes['succeeded']! >= rounds / 4, 'many have been found or sent again', outcomes)
-  t.comment(`${outcomes['succeeded']} succeeded, ${outcomes['refused'] ?? 0} refused; the slowest list of the other cloud took ${slowest.toFixed(1)} ms`)
+  t.comment(
+    `${outcomes['succeeded']} succeeded, ${outcomes['refused'] ?? 0} refused; ` +
+    `the slowest list of the other cloud took ${slowest.toFixed(1)} ms`
+  )
 })
 
 /** Seconds for which the cloud hangs. HANG_SECONDS=60 is that of the real limits; the mechanism is the same. */
@@ -149,7 +153,8 @@ t.test(`a cloud that hangs for ${hang} s harms neither its other calls nor other
   t.match((await list).body, { status: 504, code: 'provider_timeout' })
   const seconds = (performance.now() - started) / 1000
   t.ok(seconds >= hang / 2 - 0.5 && seconds < hang / 2 + 1, 'at the deadline', { seconds })
-  t.match(await api.ended((await create).body), { status: 'succeeded', resource: { kind: 'node' } }, 'the node is found')
+  const created = await api.ended((await create).body)
+  t.match(created, { status: 'succeeded', resource: { kind: 'node' } }, 'the node is found')
   t.equal(nova.servers.size, 1)
   t.equal((await api.get(nodes, { 'cache-control': 'no-cache' })).status, 200)
   t.same(findBridges(), [pid], 'in the same process')
@@ -168,7 +173,9 @@ t.test('a caller who leaves a call that hangs does not end the process', async (
     held = true
     await sleep(4000)
   }
-  await t.rejects(fetch(`${origin}${nodes}`, { headers: { 'cache-control': 'no-cache' }, signal: AbortSignal.timeout(300) }))
+  await t.rejects(fetch(`${origin}${nodes}`, {
+    headers: { 'cache-control': 'no-cache' }, signal: AbortSignal.timeout(300)
+  }))
   t.ok(held)
   await sleep(3000)
   t.same(findBridges(), [pid], 'after the deadline and the grace')
@@ -225,8 +232,10 @@ from orchestrator_libcloud.walks import Walks
 walks = Walks()
 query = {'limit': 1000, 'token': None}
 sizes = []
+def node(i):
+    return {'id': f'n{i:05}', 'extra': 'x' * (3_000_000 if i == 7 else 99_000)}
 while True:
-    page = walks.page(query, lambda: ({'id': f'n{i:05}', 'extra': 'x' * (3_000_000 if i == 7 else 99_000)} for i in range(25)))
+    page = walks.page(query, lambda: (node(i) for i in range(25)))
     sizes.append(len(page.items))
     query['token'] = page.others['next']
     if query['token'] is None:
@@ -240,7 +249,11 @@ t.test('10,000 nodes in one list: no stall over 50 ms, and the memory of both pr
   t.setTimeout(300_000)
   const nova = await startNova(t, 10_000)
   const server = await startServer({
-    log_requests: false, clouds: { default: nova.cloud({ timeout: 120, start_seconds: 60 }), other: { driver: 'dummy', state_file: null } }
+    log_requests: false,
+    clouds: {
+      default: nova.cloud({ timeout: 120, start_seconds: 60 }),
+      other: { driver: 'dummy', state_file: null }
+    }
   })
   t.teardown(() => server.stop())
   const url = `${server.address}${nodes}?limit=500`
@@ -270,5 +283,8 @@ t.test('10,000 nodes in one list: no stall over 50 ms, and the memory of both pr
   t.ok(Math.max(...grown) < 300e6, 'the memory of Python is bounded', { grown })
   t.ok(after.rss - before.rss < 150e6, 'the server keeps none of them', { before, after })
   const megabytes = (bytes: number) => Math.round(bytes / 1e6)
-  t.comment(`stall ${stall.toFixed(1)} ms; server ${megabytes(after.rss)} MB; Python after each walk ${grown.map(megabytes)} MB`)
+  t.comment(
+    `stall ${stall.toFixed(1)} ms; server ${megabytes(after.rss)} MB; ` +
+    `Python after each walk ${grown.map(megabytes)} MB`
+  )
 })

@@ -37,7 +37,10 @@ t.test('the drivers of Libcloud answer from its recorded answers', async (t) => 
   t.setTimeout(400_000)
   const nameOf = (name: string) => name.toLowerCase().replaceAll('_', '-')
   const clouds = Object.fromEntries(Object.entries(recorded).map(([name, testCase]) => [nameOf(name), {
-    driver: 'process', command: [python, path.join(sources, 'recorded.py'), ...testCase], start_seconds: 120, timeout: 60
+    driver: 'process',
+    command: [python, path.join(sources, 'recorded.py'), ...testCase],
+    start_seconds: 120,
+    timeout: 60
   }]))
   const { api } = await build(t, { clouds })
   const table: Record<string, string[]> = {}

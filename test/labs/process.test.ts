@@ -14,7 +14,8 @@ t.test('the driver in Go that was written from the page of the protocol passes t
   const program = path.join(t.testdir(), 'driver')
   // Go is that of the SDK lab, if there is one.
   const PATH = `${path.join(root, '.tools/python/bin')}${path.delimiter}${process.env['PATH']}`
-  const { ok, text } = await outputOf('go', ['build', '-o', program, '.'], folder, { PATH, HOME: process.env['HOME'] ?? folder })
+  const env = { PATH, HOME: process.env['HOME'] ?? folder }
+  const { ok, text } = await outputOf('go', ['build', '-o', program, '.'], folder, env)
   if (!ok) throw new Error(`Go 1.22 or later is needed (bash test/labs/sdk/install): ${text}`)
   await conformance(t as unknown as Check, {
     driver: processDriver,

@@ -94,7 +94,9 @@ for (const [title, start] of [['nginx', startNginx], ['Apache', startApache]] as
     const proxy = await start(t, server.directory, relay.port)
 
     await t.test('the address of the client is not the one that the client claims', async (t) => {
-      const headers = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-host': 'evil.test', 'x-forwarded-proto': 'gopher' }
+      const headers = {
+        'x-forwarded-for': '203.0.113.9', 'x-forwarded-host': 'evil.test', 'x-forwarded-proto': 'gopher'
+      }
       const at = '/api/v2/clouds/default/nodes/no%2Fsuch'
       const { status } = await send(proxy, { path: `${at}?include=extra`, headers })
       t.equal(status, 404)
@@ -124,7 +126,7 @@ for (const [title, start] of [['nginx', startNginx], ['Apache', startApache]] as
       t.ok(opened <= 40, `${opened} connections`)
     })
 
-    await t.test('a wait of 60 s is answered, and no request meets a connection that the server has closed', async (t) => {
+    await t.test('a wait of 60 s is answered, and no request meets a connection that the server closed', async (t) => {
       const started = performance.now()
       const seconds = () => (performance.now() - started) / 1000
       const waiting = send(proxy, {
@@ -160,23 +162,27 @@ t.test('logrotate with deploy/logrotate.conf loses no line under load', { buffer
   const load = { isRunning: true, sent: 0 }
   const answered = Promise.all(Array.from({ length: 4 }, async () => {
     while (load.isRunning) {
-      const { body } = await request(`${server.url}/health/live`, { headers: { 'x-request-id': `request-${load.sent++}` } })
+      const headers = { 'x-request-id': `request-${load.sent++}` }
+      const { body } = await request(`${server.url}/health/live`, { headers })
       await body.dump()
     }
   }))
+  const state = path.join(server.directory, 'state')
   for (let rotation = 0; rotation < 4; rotation++) {
     // notifempty: logrotate leaves an empty file as it is.
     const enough = load.sent + 50
     while (load.sent < enough || !existsSync(server.access) || readLines(server.access).length === 0) await sleep(10)
-    await promisify(execFile)('/usr/sbin/logrotate', ['--force', '--state', path.join(server.directory, 'state'), config])
+    await promisify(execFile)('/usr/sbin/logrotate', ['--force', '--state', state, config])
   }
   load.isRunning = false
   await answered
   server.child.kill('SIGTERM')
   t.equal(await server.ended, 0)
-  const files = readdirSync(path.dirname(server.access)).sort()
+  const folder = path.dirname(server.access)
+  const files = readdirSync(folder).sort()
   t.same(files, ['access.log', 'access.log.1', 'access.log.2.gz', 'access.log.3.gz', 'access.log.4.gz'])
-  const ids = files.flatMap((file) => readLines(path.join(path.dirname(server.access), file))).map((line) => line['request_id'])
+  const lines = files.flatMap((file) => readLines(path.join(folder, file)))
+  const ids = lines.map((line) => line['request_id'])
   t.equal(ids.length, load.sent, `${load.sent} requests`)
   t.equal(new Set(ids).size, load.sent)
 })
@@ -187,6 +193,8 @@ t.test('systemd accepts the unit', async (t) => {
     '/usr/bin/node': process.execPath, '#LoadCredential': 'LoadCredential'
   }))
   execFileSync('systemd-analyze', ['verify', unit], { stdio: 'pipe' })
-  const report = String(execFileSync('systemd-analyze', ['security', '--offline=true', '--threshold=20', unit], { stdio: 'pipe' }))
-  t.match(report, /Overall exposure level.* OK/)
+  const report = execFileSync('systemd-analyze', [
+    'security', '--offline=true', '--threshold=20', unit
+  ], { stdio: 'pipe' })
+  t.match(String(report), /Overall exposure level.* OK/)
 })

@@ -78,9 +78,18 @@ t.test('files that are no certificate with its key are refused at the start', as
   const first = makeCertificate(directory, 'first')
   const second = makeCertificate(directory, 'second')
   const start = (tls: object) => build(t, { settings: { tls } })
-  await t.rejects(start({ cert: first.cert, key: second.key }), /tls: the files .*first\.crt and .*second\.key are no certificate/)
-  await t.rejects(start({ cert: path.join(directory, 'none.crt'), key: first.key }), /tls\.cert: needs the file .*none\.crt, which cannot be read \(ENOENT\)/)
+  await t.rejects(
+    start({ cert: first.cert, key: second.key }),
+    /tls: the files .*first\.crt and .*second\.key are no certificate/
+  )
+  await t.rejects(
+    start({ cert: path.join(directory, 'none.crt'), key: first.key }),
+    /tls\.cert: needs the file .*none\.crt, which cannot be read \(ENOENT\)/
+  )
   writeFileSync(path.join(directory, 'empty.crt'), '')
   await t.rejects(start({ cert: path.join(directory, 'empty.crt'), key: first.key }), /tls: the files/)
-  await t.rejects(start({ cert: first.cert, key: `file:${first.key}` }), /tls\.key is the text of a PEM file; expected the path/)
+  await t.rejects(
+    start({ cert: first.cert, key: `file:${first.key}` }),
+    /tls\.key is the text of a PEM file; expected the path/
+  )
 })

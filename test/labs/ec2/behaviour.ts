@@ -122,7 +122,9 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
     return known.then((ids) => {
       for (const name of [...asked.keys()]) if (name.startsWith(`${filter}.`)) asked.delete(name)
       asked.set(`${filter}.Name`, 'instance-id')
-      for (const [i, id] of (ids.length === 0 ? ['i-00000000000000000'] : ids).entries()) { asked.set(`${filter}.Value.${i + 1}`, id) }
+      for (const [i, id] of (ids.length === 0 ? ['i-00000000000000000'] : ids).entries()) {
+        asked.set(`${filter}.Value.${i + 1}`, id)
+      }
       return { ...request, content: String(asked) }
     })
   }
@@ -154,7 +156,9 @@ export function createEc2Manners ({ accounts = {}, exhausted = [] }: Ec2MannersO
     const { account } = callerOf(request)
     if (action === 'RunInstances') {
       const type = asked.get('InstanceType') ?? ''
-      if (exhausted.includes(type)) { return refusal('InsufficientInstanceCapacity', `We currently do not have sufficient ${type} capacity`) }
+      if (exhausted.includes(type)) {
+        return refusal('InsufficientInstanceCapacity', `We currently do not have sufficient ${type} capacity`)
+      }
       const nodes = accounts[account]?.nodes
       if (nodes !== undefined && await isOverQuota(request, asked, pass, nodes)) {
         return refusal(

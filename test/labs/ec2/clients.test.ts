@@ -231,7 +231,9 @@ t.test('an entry with two locations makes two clouds, and one list covers both',
     const { items, pages } = await api.walk(`${nodes}?limit=2`)
     t.same(idsOf(items), idsOf(own), 'and lists them through pages')
     t.ok(pages.length > 1)
-    for (const { availability_zone: zone, cloud } of items) { t.match({ zone, cloud }, { zone: new RegExp(`^${place}[a-z]$`), cloud: `default-${place}` }) }
+    for (const { availability_zone: zone, cloud } of items) {
+      t.match({ zone, cloud }, { zone: new RegExp(`^${place}[a-z]$`), cloud: `default-${place}` })
+    }
     const [other] = made.filter((node) => node.location !== place)
     t.equal((await api.get(`${nodes}/${other.id}`)).status, 404, 'and none of the other')
   }

@@ -127,7 +127,9 @@ export async function startOpenIdProvider (): Promise<OpenIdProvider> {
         body: new URLSearchParams({ grant_type: 'client_credentials', resource: audience }).toString()
       })
       const answer = await body.json() as { access_token?: string }
-      if (answer.access_token === undefined) throw new Error(`The provider answered ${statusCode}: ${JSON.stringify(answer)}`)
+      if (answer.access_token === undefined) {
+        throw new Error(`The provider answered ${statusCode}: ${JSON.stringify(answer)}`)
+      }
       return answer.access_token
     },
     async rotate () {

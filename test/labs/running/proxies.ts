@@ -94,7 +94,8 @@ async function runNginx (t: Test, directory: string, file: string, upstreams: Re
     '/etc/ssl/orchestrator/privkey.pem': key
   }))
   const main = path.join(directory, 'nginx.conf')
-  const folders = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${temporary}/${kind};`)
+  const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  const folders = kinds.map((kind) => `${kind}_temp_path ${temporary}/${kind};`)
   // The folders of the test belong to the user who runs it.
   const user = process.getuid!() === 0 ? 'user root;' : ''
   writeFileSync(main, `${user} daemon off; pid ${directory}/nginx.pid; worker_processes 1; error_log stderr warn;

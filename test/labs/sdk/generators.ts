@@ -15,8 +15,8 @@ const jar = `java -jar openapi-generator-cli-${generatorVersion}.jar generate -i
  */
 export const commands = {
   Python: `${jar} ${documentUrl30} -o orchestrator -g python -p packageName=cloud_orchestrator`,
-  Go: `${jar} ${documentUrl} -o orchestrator -g go -p packageName=orchestrator,withGoMod=false,generateUnmarshalJSON=false` +
-    ' --global-property apiTests=false',
+  Go: `${jar} ${documentUrl} -o orchestrator -g go` +
+    ' -p packageName=orchestrator,withGoMod=false,generateUnmarshalJSON=false --global-property apiTests=false',
   Java: `${jar} ${documentUrl} -o orchestrator -g java -p library=native,useSingleRequestParameter=true` +
     ' --parameter-name-mappings wait=waitSeconds',
   TypeScript: `npx @hey-api/openapi-ts@0.95.0 -i ${documentUrl} -o orchestrator`
