@@ -43,7 +43,8 @@ t.test('the combined format is that of Apache and nginx, without queries and cre
   const bytes = Buffer.byteLength(text)
   t.match(line, new RegExp(
     '^127\\.0\\.0\\.1 - - \\[\\d\\d/[A-Z][a-z]{2}/\\d{4}:\\d\\d:\\d\\d:\\d\\d \\+0000\\] ' +
-    `"GET /api/v2/clouds/default/nodes HTTP/1\\.1" 200 ${bytes} "http://page\\.test/a" "curl/8 \\\\"x\\\\"\\\\\\\\\\\\xe9"\n$`))
+    `"GET /api/v2/clouds/default/nodes HTTP/1\\.1" 200 ${bytes} ` +
+    '"http://page\\.test/a" "curl/8 \\\\"x\\\\"\\\\\\\\\\\\xe9"\n$'))
   t.notMatch(line, /secret/)
 })
 
@@ -96,7 +97,8 @@ t.test('the address of the client comes from a trusted proxy only', async (t) =>
   const direct = await start(t, 'combined')
   t.match((await direct.get('/health/live', headers)).line, /^127\.0\.0\.1 /)
   const behind = await start(t, 'combined', { trust_proxy: ['loopback'] })
-  t.match((await behind.get('/health/live', headers)).line, /^192\.0\.2\.7 /, 'a client cannot add addresses before its own')
+  const { line } = await behind.get('/health/live', headers)
+  t.match(line, /^192\.0\.2\.7 /, 'a client cannot add addresses before its own')
 })
 
 t.test('a caller has its name in the log', async (t) => {

@@ -29,9 +29,10 @@ t.test('a running server copies its store to a new file, which serves as a store
   const server = await serve(t, [], { cwd })
   const { id } = await createNode(server.url)
   t.equal(statSync(path.join(cwd, 'data/orchestrator.db.sock')).mode & 0o777, 0o600, 'only its user may command it')
-  t.match(await run(t, ['backup', 'copy/store.db'], { cwd }), { code: 0, stdout: /^The store was copied to .*copy\/store\.db\n$/ })
+  const copy = ['backup', 'copy/store.db']
+  t.match(await run(t, copy, { cwd }), { code: 0, stdout: /^The store was copied to .*copy\/store\.db\n$/ })
   t.equal(statSync(path.join(cwd, 'copy/store.db')).mode & 0o777, 0o600, 'and read the copy')
-  t.match(await run(t, ['backup', 'copy/store.db'], { cwd }), { code: 1, stderr: /exists already/ }, 'no file is overwritten')
+  t.match(await run(t, copy, { cwd }), { code: 1, stderr: /exists already/ }, 'no file is overwritten')
 
   const restored = await serve(t, [], { cwd, env: { STORE_FILE: 'copy/store.db' } })
   t.equal((await fetch(`${restored.url}/api/v2/operations/${id}`)).status, 200)
@@ -69,7 +70,8 @@ t.test('two servers whose stores are in one folder take their commands each on i
   }
   servers[0]!.child.kill('SIGTERM')
   await servers[0]!.ended
-  t.match(await run(t, ['keys', 'list'], { cwd, env: envs[1]! }), { code: 0, stdout: /ci/ }, 'the other one still listens')
+  const listed = await run(t, ['keys', 'list'], { cwd, env: envs[1]! })
+  t.match(listed, { code: 0, stdout: /ci/ }, 'the other one still listens')
 })
 
 t.test('a store file that is deleted or replaced under the server is noticed', async (t) => {

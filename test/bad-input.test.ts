@@ -161,9 +161,20 @@ t.test('control characters in names and tags are refused', (t) => refuses(t, [
   ...Object.entries({ ...odd, 'a line break': 'web\n1', 'a tab': 'web\t1' }).flatMap(([title, text]): Case[] => [
     { ...post, title: `a name with ${title}`, body: { ...valid, name: text }, ...invalid, errors: ['body/name'] },
     {
-      ...post, title: `a tag's name with ${title}`, body: { ...valid, tags: { [text]: 'x' } }, ...invalid, errors: [`body/tags/${text}`]
+      ...post,
+      title: `a tag's name with ${title}`,
+      body: { ...valid, tags: { [text]: 'x' } },
+      ...invalid,
+      errors: [`body/tags/${text}`]
     },
-    { title: `a patch with ${title}`, method: 'PATCH', path: node, body: { name: text }, ...invalid, errors: ['body/name'] },
+    {
+      title: `a patch with ${title}`,
+      method: 'PATCH',
+      path: node,
+      body: { name: text },
+      ...invalid,
+      errors: ['body/name']
+    },
     {
       title: `an upload with ${title}`,
       method: 'POST',
@@ -175,7 +186,13 @@ t.test('control characters in names and tags are refused', (t) => refuses(t, [
     }
   ]),
   ...Object.entries(odd).flatMap(([title, text]): Case[] => [
-    { ...post, title: `a tag with ${title}`, body: { ...valid, tags: { a: text } }, ...invalid, errors: ['body/tags/a'] },
+    {
+      ...post,
+      title: `a tag with ${title}`,
+      body: { ...valid, tags: { a: text } },
+      ...invalid,
+      errors: ['body/tags/a']
+    },
     {
       title: `a patch of a tag with ${title}`,
       method: 'PATCH',
@@ -189,18 +206,55 @@ t.test('control characters in names and tags are refused', (t) => refuses(t, [
 
 t.test('half of a surrogate pair is refused wherever it is', (t) => refuses(t, [
   { ...post, title: 'in a name', body: { ...valid, name: 'a\ud800' }, ...invalid, errors: ['body/name'] },
-  { ...post, title: 'in two fields', body: { ...valid, name: '\udc00a', user_data: '\ud83d' }, ...invalid, errors: ['body/name', 'body/user_data'] },
-  { ...post, title: 'in a list', body: { ...valid, security_group_ids: ['sg', '\ud83d'] }, ...invalid, errors: ['body/security_group_ids/1'] },
+  {
+    ...post,
+    title: 'in two fields',
+    body: { ...valid, name: '\udc00a', user_data: '\ud83d' },
+    ...invalid,
+    errors: ['body/name', 'body/user_data']
+  },
+  {
+    ...post,
+    title: 'in a list',
+    body: { ...valid, security_group_ids: ['sg', '\ud83d'] },
+    ...invalid,
+    errors: ['body/security_group_ids/1']
+  },
   { ...post, title: "in a tag's name", body: { ...valid, tags: { '\ud83d': 'x' } }, ...invalid, errors: ['body/tags'] },
-  { title: 'in a patch', method: 'PATCH', path: node, body: { tags: { 'a/b': '\ud83d' } }, ...invalid, errors: ['body/tags/a~1b'] }
+  {
+    title: 'in a patch',
+    method: 'PATCH',
+    path: node,
+    body: { tags: { 'a/b': '\ud83d' } },
+    ...invalid,
+    errors: ['body/tags/a~1b']
+  }
 ]))
 
-t.test('numbers that are not finite are refused', (t) => refuses(t, ['Infinity', '-Infinity', '1e400', 'NaN'].flatMap((value): Case[] => [
+const notFinite = ['Infinity', '-Infinity', '1e400', 'NaN']
+t.test('numbers that are not finite are refused', (t) => refuses(t, notFinite.flatMap((value): Case[] => [
   { title: `a page of ${value}`, path: `/nodes?limit=${value}`, ...invalid, errors: ['query/limit'] },
-  { title: `a page of ${value} over all clouds`, path: `/api/v2/nodes?limit=${value}`, ...invalid, errors: ['query/limit'] },
-  { title: `operations: a page of ${value}`, path: `/api/v2/operations?limit=${value}`, ...invalid, errors: ['query/limit'] },
+  {
+    title: `a page of ${value} over all clouds`,
+    path: `/api/v2/nodes?limit=${value}`,
+    ...invalid,
+    errors: ['query/limit']
+  },
+  {
+    title: `operations: a page of ${value}`,
+    path: `/api/v2/operations?limit=${value}`,
+    ...invalid,
+    errors: ['query/limit']
+  },
   { title: `a wait of ${value}`, path: `${absent}?wait=${value}`, ...invalid, errors: ['query/wait'] },
-  { ...post, title: `a volume of ${value}`, headers: json, body: JSON.stringify(valid).replace('}', ',"root_volume":{"size":1e400}}'), ...invalid, errors: ['body/root_volume/size'] },
+  {
+    ...post,
+    title: `a volume of ${value}`,
+    headers: json,
+    body: JSON.stringify(valid).replace('}', ',"root_volume":{"size":1e400}}'),
+    ...invalid,
+    errors: ['body/root_volume/size']
+  },
   {
     title: `an upload for ${value}`,
     method: 'POST',
@@ -212,8 +266,14 @@ t.test('numbers that are not finite are refused', (t) => refuses(t, ['Infinity',
   }
 ])))
 
-t.test('an upload needs a file', (t) => refuses(t, [{}, { 'content-type': 'application/octet-stream' }, json].map((headers): Case => ({
-  title: `with ${JSON.stringify(headers)}`, method: 'POST', path: '/images/upload?disk_format=raw&name=a', headers, ...invalid, errors: ['body']
+const headersOfUploads = [{}, { 'content-type': 'application/octet-stream' }, json]
+t.test('an upload needs a file', (t) => refuses(t, headersOfUploads.map((headers): Case => ({
+  title: `with ${JSON.stringify(headers)}`,
+  method: 'POST',
+  path: '/images/upload?disk_format=raw&name=a',
+  headers,
+  ...invalid,
+  errors: ['body']
 }))))
 
 t.test('every field at fault is named at once', (t) =>
@@ -705,8 +765,10 @@ t.test('bytes from the wire that make no good request are refused all the same',
   const { app, api } = await build(t, { clouds })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as net.AddressInfo
-  const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`
+  const get = (path: string, headers = '') =>
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`
   const nodes = '/api/v2/clouds/default/nodes'
+  const chunked = 'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n'
   const cases: [string, string, number, string][] = [
     ['no HTTP', 'hello\r\n\r\n', 400, 'invalid_request'],
     ['a method there is not', 'FETCH / HTTP/1.1\r\nHost: localhost\r\n\r\n', 405, 'method_not_allowed'],
@@ -727,13 +789,13 @@ t.test('bytes from the wire that make no good request are refused all the same',
     ],
     [
       'chunks that are none',
-      `POST ${nodes} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+      `POST ${nodes} HTTP/1.1\r\nHost: localhost\r\n${chunked}\r\nzz\r\n`,
       400,
       'invalid_request'
     ],
     [
       'chunks of more than a megabyte',
-      `POST ${nodes} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n` +
+      `POST ${nodes} HTTP/1.1\r\nHost: localhost\r\n${chunked}Connection: close\r\n\r\n` +
         `200000\r\n${' '.repeat(0x200000)}\r\n0\r\n\r\n`,
       413,
       'payload_too_large'

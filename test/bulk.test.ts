@@ -19,7 +19,7 @@ const run = (api: Api, verb: string, body: object, headers: Record<string, strin
 const outcomes = (body: { items: any[] }) => body.items.map(({ id, operation, problem }) =>
   [id, operation === null ? problem.code : operation.kind])
 
-t.test('one action on many nodes is answered with an operation or a problem for each, in the order of the ids', async (t) => {
+t.test('one action on many nodes answers an operation or a problem for each, in the order of the ids', async (t) => {
   const { api, ids } = await start(t, { provider_states: ['ACTIVE', 'SHUTOFF', 'SUSPENDED', 'PAUSED', 'ACTIVE'] })
   const mixed = [ids[4]!, 'node-00000000', ids[2]!, 'odd', ids[1]!, ids[0]!, ids[3]!]
   const { status, headers, body } = await run(api, 'stop', { ids: mixed }, { prefer: 'wait=10' })
@@ -63,7 +63,8 @@ t.test('what the cloud or the request lacks is one error for the whole, and noth
   t.match([unable.status, unable.body], [501, { code: 'not_supported', capability: 'nodes.pause' }])
   const refused = async (verb: string, body: object) => {
     const answer = await run(api, verb, body)
-    t.match([answer.status, answer.body.code], [422, 'validation_failed'], `${verb} ${JSON.stringify(body).slice(0, 60)}`)
+    const title = `${verb} ${JSON.stringify(body).slice(0, 60)}`
+    t.match([answer.status, answer.body.code], [422, 'validation_failed'], title)
     return answer.body.errors.map((error: any) => `${error.in}${error.pointer}`)
   }
   t.same(await refused('stop', { ids: [] }), ['body/ids'])

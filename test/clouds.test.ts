@@ -32,7 +32,9 @@ t.test('a cloud is told with all it can do, which is what its methods are', asyn
   const { app, api } = await build(t)
   const { body } = await api.get('/api/v2/clouds/default')
   const { nodes } = app.clouds['default']!
-  const methods = Object.keys(nodes!).filter((name) => !['findCreated', 'checkCreate'].includes(name)).map((name) => `nodes.${name}`)
+  const methods = Object.keys(nodes!)
+    .filter((name) => !['findCreated', 'checkCreate'].includes(name))
+    .map((name) => `nodes.${name}`)
   t.same(Object.keys(body.capabilities).filter((name) => name.startsWith('nodes.')).sort(), methods.sort())
   t.ok(body.capabilities['nodes.create'].parameters.includes('user_data'))
   t.equal(typeof body.capabilities['nodes.create'].limits.user_data_bytes, 'number')
@@ -262,7 +264,9 @@ t.test('the id of a request is that which its client gave it, if it is one', asy
     (await api.get(url, given === undefined ? {} : { 'x-request-id': given })).headers['x-request-id']!
   t.equal(await id('deploy-42:web.1_a'), 'deploy-42:web.1_a')
   t.equal(await id('x'.repeat(128)), 'x'.repeat(128))
-  for (const odd of ['', 'a b', 'x'.repeat(129), '"><script>', 'ä']) { t.match(await id(odd), /^[0-9a-f-]{36}$/, odd.slice(0, 20)) }
+  for (const odd of ['', 'a b', 'x'.repeat(129), '"><script>', 'ä']) {
+    t.match(await id(odd), /^[0-9a-f-]{36}$/, odd.slice(0, 20))
+  }
   t.not(await id(), await id(), 'otherwise each has its own')
   const problem = await api.get('/api/v2/clouds/none', { 'x-request-id': 'mine' })
   t.match([problem.headers['x-request-id'], problem.body.request_id], ['mine', 'mine'])
@@ -360,7 +364,8 @@ t.test('a list over all clouds ends after its timeout, and names the clouds that
   for (const odd of ['0', '61', 'soon', '']) {
     t.match(await api.get(`/api/v2/nodes?timeout=${odd}`), { status: 422, body: { errors: [{ pointer: '/timeout' }] } })
   }
-  t.equal((await api.get('/api/v2/clouds/default/nodes?timeout=1')).status, 422, 'a list of one cloud has no such limit')
+  const single = await api.get('/api/v2/clouds/default/nodes?timeout=1')
+  t.equal(single.status, 422, 'a list of one cloud has no such limit')
 })
 
 t.test('a cloud that is down costs a list over all clouds one second at most', async (t) => {

@@ -14,7 +14,11 @@ function folder (t: Test) {
   const cwd = mkdtempSync(path.join(tmpdir(), 'orchestrator-'))
   t.teardown(() => rmSync(cwd, { recursive: true }))
   const settings = {
-    log_level: 'info', port: 0, auth: {}, audit: { file: 'audit.jsonl' }, clouds: { default: { driver: 'dummy', delay: 0 } }
+    log_level: 'info',
+    port: 0,
+    auth: {},
+    audit: { file: 'audit.jsonl' },
+    clouds: { default: { driver: 'dummy', delay: 0 } }
   }
   writeFileSync(path.join(cwd, 'orchestrator.json'), JSON.stringify(settings))
   return cwd
@@ -78,7 +82,9 @@ t.test('keys and users that commands change through the running server are in it
   const server = await serve(t, [], { cwd })
   const { stdout: key } = await run(t, ['keys', 'create', 'root', '--grant', 'admin:*'], { cwd })
   const printed = await runAll(t, cwd)
-  const answer = await fetch(`${server.url}/api/v2/audit?limit=100`, { headers: { authorization: `Bearer ${key.trim()}` } })
+  const answer = await fetch(`${server.url}/api/v2/audit?limit=100`, {
+    headers: { authorization: `Bearer ${key.trim()}` }
+  })
   const { items } = await answer.json() as { items: { action: string }[] }
   const entries = items.reverse().slice(1)
   t.equal(entries.length, expected.length)
@@ -106,10 +112,15 @@ t.test('users password changes the password of a user at once', async (t) => {
     const { token } = await answer.json() as { token?: string }
     return { status: answer.status, token }
   }
-  const nodes = async (token = '') => (await fetch(`${server.url}/api/v1/nodes`, { headers: { 'x-auth-token': token } })).status
+  const nodes = async (token = '') => {
+    const { status } = await fetch(`${server.url}/api/v1/nodes`, { headers: { 'x-auth-token': token } })
+    return status
+  }
   t.match(await run(t, ['users', 'create', 'ada', '--grant', 'read:*'], { cwd, input: `${first}\n` }), { code: 0 })
   const { token } = await signIn(first)
-  t.match(await run(t, ['users', 'password', 'ada'], { cwd, input: 'short\n' }), { code: 1, stderr: /8 to 1024 characters/ })
+  t.match(await run(t, ['users', 'password', 'ada'], { cwd, input: 'short\n' }), {
+    code: 1, stderr: /8 to 1024 characters/
+  })
   t.match(await run(t, ['users', 'password', 'ada'], { cwd, input: `${second}\n` }), {
     code: 0, stdout: '', stderr: 'The user ada has a new password.\n'
   })

@@ -37,7 +37,8 @@ async function drip (socket: net.Socket, piece: string, pause: number) {
   }
 }
 
-const head = (method: string, path: string, headers: string) => `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`
+const head = (method: string, path: string, headers: string) =>
+  `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`
 const nodes = '/api/v2/clouds/default/nodes'
 const json = 'Content-Type: application/json\r\n'
 

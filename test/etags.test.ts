@@ -109,7 +109,9 @@ t.test('If-Match lets a change through only if the resource is as the client has
 
 t.test('If-Match holds for every kind of resource, and for its parts', async (t) => {
   const { api, self, tagOf } = await start(t)
-  const { body: volume } = await api.post('/api/v2/clouds/default/volumes', { name: 'v', size: 1 }, { prefer: 'wait=5' })
+  const { body: volume } = await api.post('/api/v2/clouds/default/volumes', { name: 'v', size: 1 }, {
+    prefer: 'wait=5'
+  })
   const group = (await api.post('/api/v2/clouds/default/security-groups', { name: 'g' })).body
   const targets = [volume.resource.self, group.self]
   for (const target of targets) {

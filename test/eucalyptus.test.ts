@@ -70,7 +70,7 @@ t.test('a protected node is stopped as any other, and not destroyed', async (t) 
   t.equal(refused.body.code, 'protected')
 })
 
-t.test('operations read no more than they need: a stop makes 3 calls, 20 nodes are followed by lists of them', async (t) => {
+t.test('operations read only what they need: a stop makes 3 calls, 20 nodes are followed by lists', async (t) => {
   const fake = await start(t, { behaviour: { quotas: { instances: 100 }, delay: 200 } })
   const { api } = await build(t, {
     settings: { operations: { poll_ms: 50 } }, clouds: { default: cloudOf(fake) }

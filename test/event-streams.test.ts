@@ -57,7 +57,8 @@ t.test('a client sees an operation and its node from the creation to the end, as
 t.test('volumes and assignments are events too', async (t) => {
   const { api, origin } = await build(t, { listen: true, clouds: { default: dummy({ nodes: 1 }) } })
   const client = await listenTo(t, `${origin}${path}?type=volume.*,assignment.*`)
-  const { body: { resource: { self: volume } } } = await api.post('/api/v2/clouds/default/volumes', { name: 'data', size: 1 }, wait)
+  const input = { name: 'data', size: 1 }
+  const { body: { resource: { self: volume } } } = await api.post('/api/v2/clouds/default/volumes', input, wait)
   const { body: { items: [node] } } = await api.get(nodes)
   await api.post(`${node.self}/actions/assign`, { user: 'ada', application: 'billing' })
   await api.post(`${node.self}/actions/assign`, { user: 'bob', application: 'billing', replace: true })
@@ -114,7 +115,9 @@ t.test('filters of cloud, type and resource', async (t) => {
   t.ok(one.events.every(({ data }) => data.cloud === 'other'))
 
   t.match(await api.get(`${path}?cloud=nowhere`), { status: 404, body: { code: 'cloud_not_found' } })
-  t.match(await api.get(`${path}?type=node.flown`), { status: 422, body: { errors: [{ in: 'query', pointer: '/type' }] } })
+  t.match(await api.get(`${path}?type=node.flown`), {
+    status: 422, body: { errors: [{ in: 'query', pointer: '/type' }] }
+  })
   t.match(await api.get(`${path}?kind=x`), { status: 422 })
   t.match(await api.get(path, { accept: 'application/json' }), { status: 406, body: { code: 'not_acceptable' } })
   t.match(await api.request('HEAD', path), { status: 200, headers: { 'content-type': 'text/event-stream' } })
@@ -219,7 +222,9 @@ t.test('streams are limited for each caller and for the server', async (t) => {
   const { app, origin, api } = await build(t, { listen: true, settings })
   const [one, other] = [await createKey(app, grant('read', '*')), await createKey(app, grant('read', '*'))]
   const clients = [await listenTo(t, origin + path, one.headers), await listenTo(t, origin + path, one.headers)]
-  t.match(await api.get(path, one.headers), { status: 429, headers: { 'retry-after': '5' }, body: { code: 'rate_limited' } })
+  t.match(await api.get(path, one.headers), {
+    status: 429, headers: { 'retry-after': '5' }, body: { code: 'rate_limited' }
+  })
   clients.push(await listenTo(t, origin + path, other.headers))
   t.match(await api.get(path, other.headers), { status: 503, body: { code: 'overloaded' } })
   clients[0]!.close()

@@ -35,9 +35,20 @@ t.test('what is changed outside of this server is an event, while somebody liste
       type: 'node.state_changed',
       cloud: 'default',
       resource: first.self,
-      data: { kind: 'node', id: first.id, state: 'stopped', previous_state: 'running', operation: null, self: first.self }
+      data: {
+        kind: 'node',
+        id: first.id,
+        state: 'stopped',
+        previous_state: 'running',
+        operation: null,
+        self: first.self
+      }
     },
-    { type: 'node.destroyed', resource: second.self, data: { state: null, previous_state: 'running', operation: null } },
+    {
+      type: 'node.destroyed',
+      resource: second.self,
+      data: { state: null, previous_state: 'running', operation: null }
+    },
     { type: 'node.created', data: { name: 'web', operation: null } }
   ])
   t.same(others.events, [])
@@ -68,7 +79,8 @@ t.test('what operations do is reported once, by them', async (t) => {
   await outside(server, (service, call) => service.create({ ...input, count: 1 } as never, call))
   const isOfOperation = ({ data }: typeof client.events[number]) => data.data.operation !== null
   await client.until(() => !client.events.every(isOfOperation))
-  const expected = ids.flatMap((self) => ['created', 'state_changed', 'destroyed'].map((effect) => `node.${effect} ${self}`))
+  const effects = ['created', 'state_changed', 'destroyed']
+  const expected = ids.flatMap((self) => effects.map((effect) => `node.${effect} ${self}`))
   t.same(client.names().slice(0, -1).toSorted(), expected.toSorted())
   t.ok(client.events.slice(0, -1).every(isOfOperation))
 })

@@ -28,7 +28,8 @@ t.test('the example of settings is read as it is', async (t) => {
 
 t.test('each cloud that is a comment in the example is read without an error', async (t) => {
   const names = Object.keys(examples)
-  t.ok(['cellar', 'branch', 'amazon', 'private', 'old', 'own', 'acme', 'droplets'].every((name) => names.includes(name)), 'all', { names })
+  const expected = ['cellar', 'branch', 'amazon', 'private', 'old', 'own', 'acme', 'droplets']
+  t.ok(expected.every((name) => names.includes(name)), 'all', { names })
   for (const [name, block] of Object.entries(examples)) {
     // It names a file that the user writes.
     if (name === 'own') continue

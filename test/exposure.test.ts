@@ -15,7 +15,10 @@ t.test('an address that others reach needs callers and a protected connection, o
   const cases: [settings: Record<string, unknown>, refusal: RegExp | undefined][] = [
     [{ host: '0.0.0.0' }, /host: found "0\.0\.0\.0"; this server does not authenticate callers/],
     [{ host: '0.0.0.0', insecure: true }, undefined],
-    [{ host: '0.0.0.0', auth: {} }, /host: .*without TLS anyone on the way could read the credentials.*`tls`.*`trust_proxy`/],
+    [
+      { host: '0.0.0.0', auth: {} },
+      /host: .*without TLS anyone on the way could read the credentials.*`tls`.*`trust_proxy`/
+    ],
     [{ host: '0.0.0.0', auth: {}, trust_proxy: ['10.0.0.1'] }, undefined],
     [{ host: '127.0.0.1', auth: {} }, undefined],
     [{ auth: {}, insecure: true }, /insecure: found true beside `auth`/],
@@ -48,11 +51,14 @@ t.test('behind a proxy and without TLS, plain HTTP is served to the proxy and to
       t.equal(answer.status, 421, `${other} ${url}`)
     }
     t.match(await send(other), {
-      code: 'connection_not_protected', detail: new RegExp(`${other} is not one of .trust_proxy.`), hint: /HTTPS address/
+      code: 'connection_not_protected',
+      detail: new RegExp(`${other} is not one of .trust_proxy.`),
+      hint: /HTTPS address/
     })
   }
   const open = await build(t, { settings: { host: '0.0.0.0', insecure: true, trust_proxy: ['10.0.0.1'] } })
-  t.equal((await open.app.inject({ url: '/api/v2/nodes', remoteAddress: '203.0.113.5' })).statusCode, 200, 'without callers as before')
+  const answer = await open.app.inject({ url: '/api/v2/nodes', remoteAddress: '203.0.113.5' })
+  t.equal(answer.statusCode, 200, 'without callers as before')
 })
 
 t.test('the host is checked unless every request needs a credential', async (t) => {
@@ -63,8 +69,11 @@ t.test('the host is checked unless every request needs a credential', async (t) 
   const anonymous = await build(t, { settings: { auth: { anonymous: grants } } })
   t.equal((await anonymous.api.get('/api/v2/nodes', host)).body.code, 'host_not_allowed', 'with anonymous grants')
   const closed = await build(t, { settings: { auth: {} } })
-  t.equal((await closed.api.get('/api/v2/nodes', host)).body.code, 'unauthenticated', 'with a credential for each request')
-  const { body } = await closed.api.post('/api/v2/clouds/default/nodes', {}, { ...host, origin: 'http://other.example.org' })
+  const listed = await closed.api.get('/api/v2/nodes', host)
+  t.equal(listed.body.code, 'unauthenticated', 'with a credential for each request')
+  const { body } = await closed.api.post('/api/v2/clouds/default/nodes', {}, {
+    ...host, origin: 'http://other.example.org'
+  })
   t.equal(body.code, 'origin_not_allowed', 'the origin is checked in any case')
 })
 

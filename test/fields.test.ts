@@ -35,14 +35,17 @@ t.test('names are data in the code of a picker and a writer, whatever they are',
 /** Values that JSON writes in a way of its own, or leaves out. */
 const values: unknown[] = [
   '', 'plain', 'with "quotes" and \\', 'line\nfeed\ttab', '\u0000\u001f\u007f\u0080', 'Grüße', '日本語', '\u2028',
-  '😀', '\ud83d', '\ude00', 'a\ud83db', 'x'.repeat(99), 'x'.repeat(100), 'x'.repeat(101), 'ü'.repeat(100), '"'.repeat(100),
+  '😀', '\ud83d', '\ude00', 'a\ud83db', 'x'.repeat(99), 'x'.repeat(100), 'x'.repeat(101), 'ü'.repeat(100),
+  '"'.repeat(100),
   0, -0, 1.5, 1e21, NaN, Infinity, true, false, null, undefined, () => 1, Symbol('a'), new Date(0), [], {},
   ['a', undefined, null], { a: { b: ['ü', 1] }, c: undefined }, { toJSON: () => 'own' }, { toJSON: () => undefined }
 ]
 
 t.test('fields are written as JSON.stringify writes them, byte by byte', async (t) => {
   const items = values.flatMap((first) => values.map((second) => ({ first, 'a "name" ü': second, last: first })))
-  for (const fields of [['first'], ['last', 'first'], ['a "name" ü', 'unknown', 'last'], ['last', 'last'], ['unknown']]) {
+  for (const fields of [
+    ['first'], ['last', 'first'], ['a "name" ü', 'unknown', 'last'], ['last', 'last'], ['unknown']
+  ]) {
     const wanted = items.map((item) => `,${JSON.stringify(pickerOf(fields)(item))}`).join('')
     t.equal(fieldsToBytes(items, fields).equals(Buffer.from(wanted)), true, fields.join())
   }

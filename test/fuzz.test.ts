@@ -42,24 +42,33 @@ interface Document {
 }
 
 const texts = [
-  '', ' ', '\0', 'a\0b', '\u001b[2J', '\n', '\r\n', '\t', '\u0085', '\u2028', '\u202e', '\u2066', '\ufeff', '\ufffd', '\ufffe', '\ud800', '\udfff',
-  'a\ud83d', '🙂', '👩‍👩‍👧‍👦', 'é', 'e\u0301', '世界', 'ﷺ', 'İ', 'ß', 'x'.repeat(255), 'x'.repeat(256), 'x'.repeat(5000), '🙂'.repeat(255), '%', '%00', '%zz', '%s%n',
-  '*', '**', '*'.repeat(100), '*a*a*a*', '.', '..', '../..', '/', '//', '\\', '\'', '"', '`', ';', '--', "' or 1=1 --", '$where', '{{x}}', '<script>',
-  '&', '=', '==', 'a=b', 'a=b=c', ',', ',,', 'a,b', '-', '-name', '+', '_', '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', 'length', 'null',
-  'undefined', 'true', 'false', 'NaN', 'Infinity', '-Infinity', '1e400', '-1', '0', '-0', '1', '1.5', '1e2', '0x10', '007', '9007199254740993', '2147483648',
-  '1000', '1001', '[]', '{}', '[object Object]', '127.0.0.1', '::', '::ffff:1.2.3.4', 'fe80::1%eth0', '999.1.1.1', '0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/-1',
-  '10.0.0.1/8', '1.2.3.4/', '2026-02-30T00:00:00Z', '0000-00-00', 'http://', 'http://[', 'http://a:99999', 'https://a/ b', 'file:///etc/passwd', 'ssh-rsa AAAA',
-  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI', 'ssh-rsa \0', 'icmp', '255', 'tcp', 'self', 'all', 'node-00000001', 'net-private', 'img-debian-12', 'dummy.small'
+  '', ' ', '\0', 'a\0b', '\u001b[2J', '\n', '\r\n', '\t', '\u0085', '\u2028', '\u202e', '\u2066', '\ufeff', '\ufffd',
+  '\ufffe', '\ud800', '\udfff', 'a\ud83d', '🙂', '👩‍👩‍👧‍👦', 'é', 'e\u0301', '世界', 'ﷺ', 'İ', 'ß',
+  'x'.repeat(255), 'x'.repeat(256), 'x'.repeat(5000), '🙂'.repeat(255), '%', '%00', '%zz', '%s%n',
+  '*', '**', '*'.repeat(100), '*a*a*a*', '.', '..', '../..', '/', '//', '\\', '\'', '"', '`', ';', '--', "' or 1=1 --",
+  '$where', '{{x}}', '<script>', '&', '=', '==', 'a=b', 'a=b=c', ',', ',,', 'a,b', '-', '-name', '+', '_',
+  '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', 'length', 'null', 'undefined', 'true', 'false',
+  'NaN', 'Infinity', '-Infinity', '1e400', '-1', '0', '-0', '1', '1.5', '1e2', '0x10', '007', '9007199254740993',
+  '2147483648', '1000', '1001', '[]', '{}', '[object Object]', '127.0.0.1', '::', '::ffff:1.2.3.4', 'fe80::1%eth0',
+  '999.1.1.1', '0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.1/8', '1.2.3.4/',
+  '2026-02-30T00:00:00Z', '0000-00-00', 'http://', 'http://[', 'http://a:99999', 'https://a/ b', 'file:///etc/passwd',
+  'ssh-rsa AAAA', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI', 'ssh-rsa \0', 'icmp', '255', 'tcp', 'self', 'all',
+  'node-00000001', 'net-private', 'img-debian-12', 'dummy.small'
 ]
 const others: unknown[] = [
-  null, true, false, 0, -0, -1, 1, 1.5, 5e-324, 1e308, 2 ** 31, 2 ** 53, -(2 ** 63), 65535, 65536, [], [[]], [null], [''], ['a', 'a'], [{}], {}, { a: {} }, { '': '' },
-  { $ref: '#' }, { then: 1 }, { length: 1e9 }, { toString: 1 }, { toJSON: 'x' }, Array.from({ length: 300 }, (_, i) => `${i}`),
+  null, true, false, 0, -0, -1, 1, 1.5, 5e-324, 1e308, 2 ** 31, 2 ** 53, -(2 ** 63), 65535, 65536,
+  [], [[]], [null], [''], ['a', 'a'], [{}], {}, { a: {} }, { '': '' },
+  { $ref: '#' }, { then: 1 }, { length: 1e9 }, { toString: 1 }, { toJSON: 'x' },
+  Array.from({ length: 300 }, (_, i) => `${i}`),
   Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`k${i}`, 'v']))
 ]
 const values: unknown[] = [...texts, ...others]
 
 /** JSON that JSON.stringify does not write. */
-const rawValues = ['1e400', '-1e400', '"\\ud800"', '"\\u0000"', '1.0000000000000000000000001', '-0.0', `${'['.repeat(2000)}${']'.repeat(2000)}`]
+const rawValues = [
+  '1e400', '-1e400', '"\\ud800"', '"\\u0000"', '1.0000000000000000000000001', '-0.0',
+  `${'['.repeat(2000)}${']'.repeat(2000)}`
+]
 
 t.test('no odd value in a query or a body is an internal error', async (t) => {
   t.comment(`FUZZ_SEED=${seed}`)
@@ -124,12 +133,14 @@ t.test('no odd value in a query or a body is an internal error', async (t) => {
   for (const [path, methods] of Object.entries(paths)) {
     const collection = /\/clouds\/\{cloud\}\/([\w-]+)/.exec(path)?.[1]?.replaceAll('-', '_').replace(/s$/, '') ?? ''
     const target = () => path.replace('{cloud}', pick(['default', 'default', 'late', 'faulty']))
-      .replace('{driver}', 'dummy').replaceAll(/\{(\w+)\}/g, () => encodeURIComponent(pick(known[collection] ?? ['none'])))
+      .replace('{driver}', 'dummy')
+      .replaceAll(/\{(\w+)\}/g, () => encodeURIComponent(pick(known[collection] ?? ['none'])))
     for (const [method, { operationId, parameters = [], requestBody }] of Object.entries(methods)) {
       const schema = Object.values(requestBody?.content ?? {})[0]?.schema
       const isFile = requestBody?.content['application/octet-stream'] !== undefined
       const base = schema === undefined || isFile ? undefined : fit('', schema)
-      const required = parameters.filter(({ in: at, name }) => at === 'query' && (operationId === 'uploadImage' && /name|disk/.test(name)))
+      const isRequired = (name: string) => operationId === 'uploadImage' && /name|disk/.test(name)
+      const required = parameters.filter(({ in: at, name }) => at === 'query' && isRequired(name))
         .map(({ name, schema }) => [name, String(fit(name, schema))] as [string, string])
 
       for (const { in: at, name } of parameters) {
@@ -137,7 +148,8 @@ t.test('no odd value in a query or a body is an internal error', async (t) => {
         for (let i = 0; i < valuesPerField * 2; i++) {
           const value = pick(texts)
           const query = new URLSearchParams([...required.filter(([key]) => key !== name), [name, value]])
-          await send(`${operationId}?${name}`, method.toUpperCase(), `${target()}?${query}`, base === undefined ? undefined : JSON.stringify(base))
+          const body = base === undefined ? undefined : JSON.stringify(base)
+          await send(`${operationId}?${name}`, method.toUpperCase(), `${target()}?${query}`, body)
         }
       }
       if (schema === undefined || isFile) continue
@@ -162,7 +174,8 @@ t.test('no odd value in a query or a body is an internal error', async (t) => {
 async function readIds (api: Api) {
   const known: Record<string, string[]> = {}
   const collections = [
-    'nodes', 'images', 'sizes', 'locations', 'volumes', 'volume-types', 'snapshots', 'networks', 'subnets', 'routers', 'security-groups', 'floating-ips', 'key-pairs'
+    'nodes', 'images', 'sizes', 'locations', 'volumes', 'volume-types', 'snapshots', 'networks', 'subnets', 'routers',
+    'security-groups', 'floating-ips', 'key-pairs'
   ]
   for (const collection of collections) {
     const { body } = await api.get(`/api/v2/clouds/default/${collection}`)

@@ -317,7 +317,7 @@ t.test('a limit lets in as many as it says, the others in the order of their com
   t.equal(await all[4], 4)
 })
 
-t.test('a limit that several processes share lets in a part of them, and all again when the others are gone', async (t) => {
+t.test('a limit that processes share lets in a part of them, and all again when the others are gone', async (t) => {
   const limit = createLimiter(4)
   const signal = new AbortController().signal
   const finish: (() => void)[] = []

@@ -26,8 +26,10 @@ t.test('a wrong method is answered with the methods of the path', async (t) => {
   for (const [method, url, allow] of cases) {
     const { status, body, headers } = await api.request(method as Method, url, { headers: { 'content-type': 'a/b' } })
     const allowed = headers['allow']?.split(', ').sort().join(', ')
-    t.same([status, body.code, allowed],
-      allow === undefined ? [404, 'route_not_found', undefined] : [405, 'method_not_allowed', allow], `${method} ${url}`)
+    const expected = allow === undefined
+      ? [404, 'route_not_found', undefined]
+      : [405, 'method_not_allowed', allow]
+    t.same([status, body.code, allowed], expected, `${method} ${url}`)
   }
   const withBody = await app.inject({ method: 'PUT', url: node, headers: { 'content-type': 'text/xml' }, body: '<a/>' })
   t.equal(withBody.statusCode, 405, 'the method is wrong, whatever the body is')
@@ -138,7 +140,9 @@ t.test('answers tell caches what they may keep', async (t) => {
     await api.get(`${self}/console?kind=url`)
   ].filter(({ body }) => body.secrets !== undefined || body.kind === 'url')
   t.ok(secret.length >= 2)
-  for (const { headers } of secret) t.match({ etag: undefined, ...headers }, { 'cache-control': 'no-store', etag: undefined })
+  for (const { headers } of secret) {
+    t.match({ etag: undefined, ...headers }, { 'cache-control': 'no-store', etag: undefined })
+  }
 })
 
 t.test('only a failure of the server itself is an error in the log', async (t) => {

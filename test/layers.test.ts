@@ -13,7 +13,11 @@ const sources = [
     .map((name) => path.posix.join(folder, name.split(path.sep).join('/'))))
 ]
 
-const statement = /^(?:import|export)\b[^'";]*?\bfrom\s*'([^']+)'|^import\s*'([^']+)'|\b(?:import|require)\(\s*'([^']+)'/gm
+const statement = new RegExp([
+  /^(?:import|export)\b[^'";]*?\bfrom\s*'([^']+)'/,
+  /^import\s*'([^']+)'/,
+  /\b(?:import|require)\(\s*'([^']+)'/
+].map(({ source }) => source).join('|'), 'gm')
 
 /** What a source imports: files from the root, and packages by their names. */
 function importsOf (file: string): string[] {
@@ -82,7 +86,10 @@ const layers: Layer[] = [
     name: 'a driver knows the model, the contract and itself; of another driver what it exports',
     holds: isDriver,
     may: (imported, by) => isContract(imported) || within('openapi/model/')(imported) ||
-      (isDriver(imported) && (driverOf(imported) === driverOf(by) || /^drivers\/[^/]+\/(index|public|public-settings)\.ts$/.test(imported))),
+      (isDriver(imported) && (
+        driverOf(imported) === driverOf(by) ||
+        /^drivers\/[^/]+\/(index|public|public-settings)\.ts$/.test(imported)
+      )),
     not: /^(@fastify\/|fastify(-plugin)?$)/
   },
   {
@@ -124,7 +131,9 @@ function offence (file: string, imported: string): string | undefined {
     if (imported.startsWith('node:') && packages === undefined && not?.test(imported) !== true) return undefined
     return (packages?.test(imported) ?? true) && not?.test(imported) !== true ? undefined : name
   }
-  if (entries.has(imported) && !(file === 'cli.ts' && imported === 'server.ts')) return 'nothing imports what starts a process'
+  if (entries.has(imported) && !(file === 'cli.ts' && imported === 'server.ts')) {
+    return 'nothing imports what starts a process'
+  }
   if (climbs(file, imported)) return 'a lower folder of the driver imports a higher one'
   return may(imported, file) ? undefined : name
 }

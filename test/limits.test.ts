@@ -47,7 +47,9 @@ t.test('requests of /api/v1 count for their caller', async (t) => {
   const get = async (token: string, url: string) => app.inject({ url, headers: { 'x-auth-token': token } })
   const first = await get(ada, '/api/v1/nodes')
   t.match(first, { statusCode: 200, headers: { ratelimit: '"caller";r=1;t=60, "cloud";r=0;t=60' } })
-  t.match(await get(ada, '/api/v1/nodes/default'), { statusCode: 429, headers: { 'retry-after': String } }, 'the same cloud')
+  t.match(await get(ada, '/api/v1/nodes/default'), {
+    statusCode: 429, headers: { 'retry-after': String }
+  }, 'the same cloud')
   t.match((await get(ada, '/api/v1/nodes/lab')).json(), { status: 'error', status_code: 429 }, 'all requests')
   t.equal((await get(await signIn('bob'), '/api/v1/nodes')).statusCode, 200)
   t.equal((await api.get('/api/v2/nodes')).status, 200)

@@ -73,7 +73,11 @@ t.test('a list of operations reads an index in its order, and neither the whole 
     ['a later page', { after }, /operations_created \(\(created_at,id\)<\(\?,\?\)\)$/],
     ['a time', range, /operations_created \(created_at>\? AND created_at<\?\)$/],
     ['a kind', { kinds: ['nodes.stop'] }, /operations_by_kind \(kind=\?\)$/],
-    ['a kind in a time', { kinds: ['nodes.stop'], ...range }, /operations_by_kind \(kind=\? AND created_at>\? AND created_at<\?\)$/],
+    [
+      'a kind in a time',
+      { kinds: ['nodes.stop'], ...range },
+      /operations_by_kind \(kind=\? AND created_at>\? AND created_at<\?\)$/
+    ],
     ['a later page of a kind', { kinds: ['nodes.stop'], after }, /operations_by_kind \(kind=\? AND \(created_at,id\)</],
     ['a status', { statuses: ['failed'] }, /operations_by_status \(status=\?\)$/],
     ['a cloud', { clouds: ['default'] }, /operations_by_cloud \(cloud=\?\)$/]
@@ -90,7 +94,7 @@ t.test('a list of operations reads an index in its order, and neither the whole 
   }
 })
 
-t.test('a store of the version before gets the indexes, and keeps its operations', sqliteOnly.earlierVersion, async (t) => {
+t.test('a store of the version before gets indexes and keeps its operations', sqliteOnly.earlierVersion, async (t) => {
   const directory = makeDirectory(t)
   const file = path.join(directory, 'old.db')
   const database = new Database(file) as unknown as SqliteDatabase

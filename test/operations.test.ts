@@ -298,7 +298,14 @@ t.test('a create is not sent again before that is sure', async (t) => {
 t.test('a create that is lost each time is given up, and it is told that nobody knows', async (t) => {
   const { api } = await build(t, one({ timeout: 0.1, faults: [lost('reset', 'before', 'nodes.create', 3)] }, hasty))
   const { body } = await create(api, {}, { prefer: 'wait=30' })
-  t.match(body, { status: 'failed', error: { code: 'outcome_unknown', detail: /connection .* broke .*\. The create was sent 3 times\..* no resource is found/, hint: String } })
+  t.match(body, {
+    status: 'failed',
+    error: {
+      code: 'outcome_unknown',
+      detail: /connection .* broke .*\. The create was sent 3 times\..* no resource is found/,
+      hint: String
+    }
+  })
   t.equal(await count(api), 0, 'it was not sent a fourth time')
 })
 
@@ -369,7 +376,10 @@ t.test(
       () => api.delete(self)
     ]) {
       const ended = await api.ended((await ask()).body)
-      t.match(ended, { status: 'failed', error: { code: 'outcome_unknown', detail: /connection .* broke .*\. The resource is running,/ } })
+      t.match(ended, {
+        status: 'failed',
+        error: { code: 'outcome_unknown', detail: /connection .* broke .*\. The resource is running,/ }
+      })
     }
     t.equal((await api.get(self)).body.state, 'running')
   }
@@ -556,7 +566,8 @@ t.test('a secret is in the first answer, and nowhere else', async (t) => {
   const files = () => readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => path.join(parentPath, name))
   const holding = (text: string) => [
-    ...files().filter((file) => readFileSync(file).includes(text)), ...readStoreContent(directory).includes(text) ? ['store'] : []
+    ...files().filter((file) => readFileSync(file).includes(text)),
+    ...readStoreContent(directory).includes(text) ? ['store'] : []
   ]
   t.ok(holding(first.body.id).includes('store'), 'the operation is in the store')
   t.same(holding(secret), [], 'in no file while the server runs')
@@ -630,7 +641,9 @@ t.test('what a resource shows decides what a lost action has done', async (t) =>
   t.equal(judgeLostChange('nodes.stop', seen('running')), 'unknown')
   t.same(judgeLostChange('nodes.stop', seen('stopping', { transitioning: true })), { until: { states: ['stopped'] } })
   t.equal(judgeLostChange('nodes.reboot', seen('running')), 'unknown', 'it ran before')
-  t.same(judgeLostChange('nodes.reboot', seen('rebooting', { transitioning: true })), { until: { states: ['running'] } })
+  t.same(judgeLostChange('nodes.reboot', seen('rebooting', { transitioning: true })), {
+    until: { states: ['running'] }
+  })
   for (const action of ['resize', 'rebuild', 'confirm_resize', 'revert_resize', 'shelve']) {
     t.equal(
       judgeLostChange(`nodes.${action}`, seen(action === 'shelve' ? 'suspended' : 'running')),
@@ -670,7 +683,9 @@ t.test('a volume that is attached to one node does not answer for another', asyn
   const { api } = await build(t, one({ delays: { volume: 0.5 }, latency: 0.02 }))
   const [a, b] = await Promise.all([running(api), running(api)])
   const idOf = (self: string) => self.split('/').at(-1)
-  const { body: { resource: { self } } } = await api.post('/api/v2/clouds/default/volumes', { size: 1 }, { prefer: 'wait=20' })
+  const { body: { resource: { self } } } = await api.post('/api/v2/clouds/default/volumes', { size: 1 }, {
+    prefer: 'wait=20'
+  })
   const attach = (node: string) => api.post(`${self}/actions/attach`, { node_id: idOf(node) })
   const [first, second] = await Promise.all([attach(a), attach(b)])
   const [accepted, refused] = first.status === 202 ? [first, second] : [second, first]
@@ -678,7 +693,7 @@ t.test('a volume that is attached to one node does not answer for another', asyn
   t.match(refused, { status: 409, body: { code: 'operation_in_progress', operation: accepted.body.self } })
 })
 
-t.test('an attach and a delete of one volume at once are accepted or refused, never a failure of the server', async (t) => {
+t.test('an attach and a delete of a volume at once are accepted or refused, never a server failure', async (t) => {
   const { api } = await build(t, one({ delays: { volume: 0.02 }, latency: 0.002 }))
   const node = (await running(api)).split('/').at(-1)
   for (let i = 0; i < 20; i++) {

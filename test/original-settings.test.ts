@@ -62,7 +62,12 @@ t.test('a settings file of the original Orchestrator is read as it is', async (t
       driver: 'openstack',
       settings: {
         region_name: 'RegionOne',
-        auth: { auth_url: 'http://127.0.0.1:5000/v3', username: 'demo', password: 'pa${HOME}ss-word', project_name: 'production' }
+        auth: {
+          auth_url: 'http://127.0.0.1:5000/v3',
+          username: 'demo',
+          password: 'pa${HOME}ss-word',
+          project_name: 'production'
+        }
       }
     },
     credential: {

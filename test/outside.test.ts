@@ -37,7 +37,9 @@ export default defineDriver({
       cloud, driver: '${name}', host: 'acme.example', location: region,
       ids: { nodes: /^m-\\d+$/ },
       capabilities: {
-        nodes: describe({ create: { parameters: ['name', 'image_id', 'size_id', 'provider_options', 'provider_options.${name}.rack'] } })
+        nodes: describe({
+          create: { parameters: ['name', 'image_id', 'size_id', 'provider_options', 'provider_options.${name}.rack'] }
+        })
       },
       nodes: {
         async list (query, call) {
@@ -45,7 +47,9 @@ export default defineDriver({
           return { items: [toNode('m-1')], next: null }
         },
         async get (id, options, call) { return toNode(id) },
-        async create (input, call) { return { resources: [{ kind: 'node', id: 'm-2' }], until: { states: ['running'] } } },
+        async create (input, call) {
+          return { resources: [{ kind: 'node', id: 'm-2' }], until: { states: ['running'] } }
+        },
         async destroy (id, call) { return { resources: [], until: { states: [], gone: true } } }
       },
       async check () {},
@@ -129,7 +133,13 @@ t.test('a driver is a file beside the settings, a folder, or a package', async (
   const listed = drivers.items.map(({ name }: { name: string }) => name)
   for (const name of ['dummy', 'openstack', 'file', 'folder', 'scoped', 'plain_one']) t.ok(listed.includes(name), name)
   t.match((await api.get('/api/v2/drivers/scoped')).body, {
-    title: 'Acme Cloud', clouds: ['scoped'], settings: { required: ['driver', 'token'], properties: { driver: { default: '@acme/orchestrator-driver' } } }, create_options: { type: 'object' }
+    title: 'Acme Cloud',
+    clouds: ['scoped'],
+    settings: {
+      required: ['driver', 'token'],
+      properties: { driver: { default: '@acme/orchestrator-driver' } }
+    },
+    create_options: { type: 'object' }
   })
   const live = app.swagger() as { components: { schemas: Record<string, { properties: object }> } }
   t.ok(live.components.schemas['PlainOneNodeOptions'], 'the live document has the options of the driver')
@@ -153,12 +163,15 @@ const unusable: Record<string, [string, RegExp]> = {
   throws: ["throw new Error('no luck')", /its code failed while it was loaded: no luck$/],
   broken: ["import 'no-such-package'", /loaded: Cannot find package 'no-such-package' imported from .*\/broken\.js$/],
   nothing: [
-    'export const x = 1', /its default export is undefined; expected the result of defineDriver of cloud-orchestrator\/driver$/
+    'export const x = 1',
+    /its default export is undefined; expected the result of defineDriver of cloud-orchestrator\/driver$/
   ],
   nonsense: ['export default { name: "x" }', /its default export is an object; expected the result of defineDriver/],
   later: [
     'export default Object.assign(() => {}, { [Symbol.for("cloud-orchestrator.driver")]: 99 })',
-    new RegExp(`made for version 99 of the contract of drivers, and this server has version ${contractVersion}; install`)
+    new RegExp(
+      `made for version 99 of the contract of drivers, and this server has version ${contractVersion}; install`
+    )
   ],
   faulty: [source({ name: 'Not A Name' }), /the driver has a defect: name must match/],
   schema: [
@@ -172,7 +185,12 @@ t.test('a driver whose code cannot be used takes its own clouds down, with the r
   const directory = makeFolder(t, Object.fromEntries(files))
   const broken = Object.keys(unusable).map((name) => [name, cloud(`./${name}.js`)] as const)
   const both = cloud('./throws.js', { locations: ['a', 'b'] })
-  const clouds = { default: dummy(), ...Object.fromEntries(broken), both, off: cloud('./throws.js', { enabled: false }) }
+  const clouds = {
+    default: dummy(),
+    ...Object.fromEntries(broken),
+    both,
+    off: cloud('./throws.js', { enabled: false })
+  }
   const { api, app } = await build(t, { directory, clouds })
   for (const [name, [, reason]] of Object.entries(unusable)) {
     const { status, body } = await api.get(`/api/v2/clouds/${name}/nodes`)
@@ -185,7 +203,8 @@ t.test('a driver whose code cannot be used takes its own clouds down, with the r
   t.equal((await api.get('/api/v2/clouds/default/nodes')).status, 200, 'the other cloud answers')
   t.equal((await api.get('/health/ready')).status, 200, 'the server is ready')
   await app.close()
-  const { settings, drivers } = await loadServer({ config: path.join(directory, 'orchestrator.json'), env: {}, cwd: '/' })
+  const config = path.join(directory, 'orchestrator.json')
+  const { settings, drivers } = await loadServer({ config, env: {}, cwd: '/' })
   t.match(await check(settings, drivers), { ok: false, table: /throws +\.\/throws\.js +- +down .*no luck/ })
 })
 
@@ -198,7 +217,10 @@ t.test('the settings are refused if they name no driver, or two drivers of one n
   const references = ['./openstack.js', './one.js', './two.js', './missing.js', '@acme/none', 'openstak']
   const errors = await errorsOf(t, files, references)
   const expected: [string, RegExp][] = [
-    ['openstack.js', /the driver has the name "openstack", which the built-in driver openstack has too; change the name/],
+    [
+      'openstack.js',
+      /the driver has the name "openstack", which the built-in driver openstack has too; change the name/
+    ],
     ['two.js', /the driver has the name "same", which \.\/one\.js has too/],
     ['missing.js', /the file \/settings\/missing\.js does not exist$/],
     ['@acme/none', /the package is not installed; run `npm install @acme\/none` in \/settings$/],
@@ -219,8 +241,13 @@ t.test('a driver that fails to connect takes its own cloud down, with the reason
     ["throw new Error('cannot use ' + token)", /^The driver acme failed to connect: cannot use \*\*\*$/],
     ["return 'nonsense'", /the driver acme has a defect: connect returned a string; expected a connection$/],
     [never, /connect returned a promise; expected the connection itself. Log in with the first call instead$/],
-    ["return { cloud, driver: 'acme', host: 7, ids: { nodes: /x/g }, nodes: new (class { list () {} })() }",
-      /host must be .*location must be .*ids\.nodes must be a regular .* check must be .* nodes\.list must be a function of/]
+    [
+      "return { cloud, driver: 'acme', host: 7, ids: { nodes: /x/g }, nodes: new (class { list () {} })() }",
+      new RegExp(
+        'host must be .*location must be .*ids\\.nodes must be a regular .* check must be ' +
+        '.* nodes\\.list must be a function of'
+      )
+    ]
   ]
   for (const [connect, detail] of cases) {
     const { app, api, directory, expectOthers } = await serve(t, source({ connect }))
@@ -244,10 +271,15 @@ t.test('a driver that fails to connect takes its own cloud down, with the reason
   }
 })
 
-t.test('a result that does not fit the model is a provider_error that names driver, field and expectation', async (t) => {
-  const node = (change: string) => `const node = toNode('m-1'); ${change}; return { items: [toNode('m-2'), node], next: null }`
+t.test('a result that does not fit the model is a provider_error with driver, field and expectation', async (t) => {
+  const node = (change: string) =>
+    `const node = toNode('m-1'); ${change}; return { items: [toNode('m-2'), node], next: null }`
+  const misfit = 'The driver acme returned a value that does not fit the model:'
   const cases: [string, RegExp][] = [
-    [node("node.state = 'on'"), /^The driver acme returned a value that does not fit the model: nodes\.list: items\.1\.state is "on", must be one of pending, /],
+    [
+      node("node.state = 'on'"),
+      new RegExp(`^${misfit} nodes\\.list: items\\.1\\.state is "on", must be one of pending, `)
+    ],
     [node('delete node.tags'), /nodes\.list: items\.1\.tags is missing$/],
     [node('node.created_at = new Date()'), /items\.1\.created_at is an object, must be string,null$/],
     [node("node.created_at = 'yesterday'"), /items\.1\.created_at is "yesterday", must match format "date-time"$/],
@@ -274,10 +306,13 @@ t.test('a driver that never answers ends at the time limit of its cloud', async 
   t.match([status, body.code], [504, 'provider_timeout'])
   t.equal(body.detail, 'The cloud did not answer within 0.2 s: the driver acme did not end nodes.list')
   await expectOthers(t)
-  const hung = await serve(t, source({ connection: 'check: () => new Promise(() => {}), close: () => new Promise(() => {})' }))
-  t.match((await hung.api.get('/api/v2/clouds/acme')).body.health, { status: 'down', problem: { code: 'provider_timeout' } })
+  const never = '() => new Promise(() => {})'
+  const hung = await serve(t, source({ connection: `check: ${never}, close: ${never}` }))
+  const { health } = (await hung.api.get('/api/v2/clouds/acme')).body
+  t.match(health, { status: 'down', problem: { code: 'provider_timeout' } })
   await hung.expectOthers(t)
-  const create = source().replace('async create (input, call) {', 'async create (input, call) { await new Promise(() => {});')
+  const create = source()
+    .replace('async create (input, call) {', 'async create (input, call) { await new Promise(() => {});')
   const lost = await serve(t, create)
   const answer = await lost.api.post('/api/v2/clouds/acme/nodes', { name: 'web', image_id: 'i', size_id: 's' })
   t.match(answer.body, { kind: 'nodes.create', phase: 'reconciling' }, 'a create may have taken effect')
@@ -295,11 +330,16 @@ t.test('an error of another version of this package is an error of this catalog'
   t.match(await get(foreign('provider_haunted', 418)), {
     code: 'provider_error', status: 502, detail: 'the text (provider_haunted)', hint: 'do it', cloud: 'acme'
   })
-  t.match(await get(foreign('provider_rate_limited', 418)), { code: 'provider_rate_limited', status: 503, detail: 'the text' })
+  t.match(await get(foreign('provider_rate_limited', 418)), {
+    code: 'provider_rate_limited', status: 503, detail: 'the text'
+  })
   t.match(await get(foreign('toString', 409)), { code: 'provider_error' })
-  t.match(await get("throw new ProblemError('provider_rate_limited', 'own')"), { code: 'provider_rate_limited', detail: 'own' })
+  t.match(await get("throw new ProblemError('provider_rate_limited', 'own')"), {
+    code: 'provider_rate_limited', detail: 'own'
+  })
   t.match(await get('throw new TypeError("x")'), { code: 'internal_error', detail: 'The driver of this cloud failed' })
-  t.match(await get(`return { items: [], next: null, partial: (() => { try { ${foreign('strange', 1)} } catch (e) { return e } })() }`), {
+  const partial = `(() => { try { ${foreign('strange', 1)} } catch (e) { return e } })()`
+  t.match(await get(`return { items: [], next: null, partial: ${partial} }`), {
     sources: [{ status: 'partial', problem: { code: 'provider_error' } }]
   })
 })

@@ -38,7 +38,9 @@ app.register(dummy, { name: 'default' })
 await app.ready()
 const { networks } = app.clouds.default
 const refusal = await networks.get('no-such-network').catch((error) => error)
-console.log(refusal instanceof ProblemError && refusal.code, typeof createApp, typeof conformance, openstack.driver.name)
+console.log(
+  refusal instanceof ProblemError && refusal.code, typeof createApp, typeof conformance, openstack.driver.name
+)
 await app.close()
 `
 
@@ -47,7 +49,9 @@ t.test('the packed package serves a driver of its own package, with declarations
   const folder = mkdtempSync(path.join(tmpdir(), 'orchestrator-package-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const installed = await installPacked(folder)
-  for (const name of ['dist/.tsbuildinfo', 'dist/app.js', 'dist/test/run.js', 'dist/test/labs/ec2', 'dist/test/conformance/todo.d.ts']) {
+  for (const name of [
+    'dist/.tsbuildinfo', 'dist/app.js', 'dist/test/run.js', 'dist/test/labs/ec2', 'dist/test/conformance/todo.d.ts'
+  ]) {
     t.notOk(existsSync(path.join(installed, name)), `${name} is not in the package`)
   }
   const cli = path.join(installed, 'bundle/cli.js')
@@ -55,7 +59,8 @@ t.test('the packed package serves a driver of its own package, with declarations
   await t.test('what the package exports shares its modules with the server', async (t) => {
     const shares = path.join(folder, 'shares.mjs')
     writeFileSync(shares, sharing)
-    t.same(await outputOf(process.execPath, [shares], folder), { ok: true, text: 'resource_not_found function function openstack\n' })
+    const shared = await outputOf(process.execPath, [shares], folder)
+    t.same(shared, { ok: true, text: 'resource_not_found function function openstack\n' })
   })
 
   const created = await outputOf(process.execPath, [cli, 'new-driver', 'zeta'], folder)
@@ -103,8 +108,10 @@ t.test('the packed package serves a driver of its own package, with declarations
     const env = { ZETA_ENDPOINT: cloud.url, ZETA_TOKEN: 'a-secret' }
     writeFileSync(path.join(folder, 'orchestrator.yaml'), [
       'clouds:',
-      '  default: { driver: ./orchestrator-driver-zeta, endpoint: "${ZETA_ENDPOINT}", token: "${ZETA_TOKEN}" }', // eslint-disable-line no-template-curly-in-string
-      '  broken: { driver: ./orchestrator-driver-zeta, endpoint: "${ZETA_ENDPOINT}", token: of-another-account }' // eslint-disable-line no-template-curly-in-string
+      // eslint-disable-next-line no-template-curly-in-string
+      '  default: { driver: ./orchestrator-driver-zeta, endpoint: "${ZETA_ENDPOINT}", token: "${ZETA_TOKEN}" }',
+      // eslint-disable-next-line no-template-curly-in-string
+      '  broken: { driver: ./orchestrator-driver-zeta, endpoint: "${ZETA_ENDPOINT}", token: of-another-account }'
     ].join('\n'))
     const checked = await outputOf(process.execPath, [cli, 'check'], folder, env)
     t.match(checked.text, /default +zeta +127\.0\.0\.1:\d+ +up/)
@@ -131,6 +138,8 @@ t.test('the packed package serves a driver of its own package, with declarations
     const { components: { schemas } } = (await send('GET', '/openapi.json')).body
     t.match(schemas.ZetaNodeOptions, { properties: { backups: { type: 'boolean' } } }, 'Swagger UI shows its options')
     t.match(schemas.ProviderOptions.properties.zeta, { $ref: '#/components/schemas/ZetaNodeOptions' })
-    t.match(await send('GET', '/api/v2/drivers/zeta'), { status: 200, body: { title: 'Zeta', clouds: ['default', 'broken'] } })
+    t.match(await send('GET', '/api/v2/drivers/zeta'), {
+      status: 200, body: { title: 'Zeta', clouds: ['default', 'broken'] }
+    })
   })
 })

@@ -79,7 +79,8 @@ t.test('the first request starts the process; neither the start nor the health c
   })
   t.match((await api.post(`${nodes('default')}`, { name: 'a', image_id: 'i', size_id: 's', user_data: 'x' })).body,
     { code: 'not_supported', capability: 'nodes.create.user_data' })
-  t.match((await api.post(`${nodes('default')}/n1/actions/stop`)).body, { code: 'not_supported', capability: 'nodes.stop' })
+  t.match((await api.post(`${nodes('default')}/n1/actions/stop`)).body,
+    { code: 'not_supported', capability: 'nodes.stop' })
 })
 
 t.test('a list of 10,000 nodes crosses in pages', async (t) => {
@@ -101,18 +102,39 @@ t.test('secrets are in the first message only; the environment has the named var
 })
 
 const failures: [mode: string, answer: object][] = [
-  ['no json', { status: 502, code: 'provider_error', detail: /a line to stdout that is not JSON: this is a debug message/ }],
+  [
+    'no json',
+    { status: 502, code: 'provider_error', detail: /a line to stdout that is not JSON: this is a debug message/ }
+  ],
   ['no answer', { status: 502, code: 'provider_error', detail: /no answer of JSON-RPC 2\.0/ }],
   ['strange id', { status: 502, code: 'provider_error', detail: /answered a request that does not exist/ }],
-  ['misfit', { status: 502, code: 'provider_error', detail: /nodes\.list: items\.0\.state is "flying", must be one of/ }],
+  [
+    'misfit',
+    { status: 502, code: 'provider_error', detail: /nodes\.list: items\.0\.state is "flying", must be one of/ }
+  ],
   ['no items', { status: 502, code: 'provider_error', detail: /nodes\.list: the result is 7/ }],
   ['huge', { status: 502, code: 'provider_error', detail: /more than 8 MiB/ }],
   ['exit', { status: 503, code: 'provider_unavailable', detail: /ended with the exit code 7/ }],
   ['crash', { status: 503, code: 'provider_unavailable', detail: /ended with the exit code 1/ }],
-  ['refuse', { status: 503, code: 'provider_rate_limited', retry_after: 7, provider_error: { code: 'E429', message: 'no, ***' } }],
+  [
+    'refuse',
+    {
+      status: 503,
+      code: 'provider_rate_limited',
+      retry_after: 7,
+      provider_error: { code: 'E429', message: 'no, ***' }
+    }
+  ],
   ['defect', { status: 500, code: 'internal_error', detail: /undefined is no function/ }],
   ['mute', { status: 503, code: 'provider_unavailable', detail: /did not answer its first message within 1 s/ }],
-  ['old', { status: 500, code: 'internal_error', detail: /version 99 of the contract of drivers, and this server has version 1/ }],
+  [
+    'old',
+    {
+      status: 500,
+      code: 'internal_error',
+      detail: /version 99 of the contract of drivers, and this server has version 1/
+    }
+  ],
   ['undescribed', { status: 502, code: 'provider_error', detail: /nodes\.fly, which is not in the contract/ }]
 ]
 t.test('a process that misbehaves is reported, and harms no other cloud', async (t) => {
@@ -266,11 +288,14 @@ t.test('a farm without such clouds starts no process and loads none of the code'
     origin = /API +(http:\/\/[^/]+)/.exec(output)?.[1]
     if (origin !== undefined) break
   }
-  for (const path of ['/api/v2/nodes', '/api/v2/clouds', '/api/v2/drivers', '/api/v2/drivers/process', '/health/ready']) {
+  for (const path of [
+    '/api/v2/nodes', '/api/v2/clouds', '/api/v2/drivers', '/api/v2/drivers/process', '/health/ready'
+  ]) {
     t.equal((await fetch(origin + path)).status, 200, path)
   }
   const threads = readdirSync(`/proc/${server.pid}/task`)
-  t.same(threads.map((id) => readFileSync(`/proc/${server.pid}/task/${id}/children`, 'utf8')).join(''), '', 'no process')
+  const children = threads.map((id) => readFileSync(`/proc/${server.pid}/task/${id}/children`, 'utf8'))
+  t.same(children.join(''), '', 'no process')
   server.kill('SIGTERM')
   await ended
   const loaded = readdirSync(coverage).flatMap((file) =>

@@ -114,7 +114,9 @@ async function run (job: Job): Promise<Result> {
   const env = { ...process.env, ...onCluster, ...job.env, TAP: '1', TAP_TIMEOUT: String(limit) }
   const child = spawn(job.command, job.args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const chunks: string[] = []
-  for (const stream of [child.stdout, child.stderr]) { stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text)) }
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text))
+  }
   // tap ends a test file at its timeout; this is for a file that hangs outside of its tests.
   const timer = setTimeout(() => child.kill('SIGKILL'), (limit + 10) * 1000)
   const code = await new Promise<number | string>((resolve) => {
@@ -174,6 +176,7 @@ for (const { name, command, output } of failed) {
 }
 const total = (count: (result: Result) => number) => results.reduce((sum, result) => sum + count(result), 0)
 const seconds = (performance.now() - started) / 1000
-console.log(`\n${results.length - failed.length} of ${results.length} processes passed, ${total(({ files }) => files)} ` +
-  `files, ${total(({ output }) => countPassed(output))} assertions, ${seconds.toFixed(0)} s`)
+const passed = results.length - failed.length
+const counts = `${total(({ files }) => files)} files, ${total(({ output }) => countPassed(output))} assertions`
+console.log(`\n${passed} of ${results.length} processes passed, ${counts}, ${seconds.toFixed(0)} s`)
 process.exitCode = failed.length === 0 ? 0 : 1

@@ -62,7 +62,11 @@ async function start (t: Test) {
   for (const { close } of [euca, rackspace]) t.teardown(close)
   const dead = 'http://127.0.0.1:9'
   const amazon = {
-    driver: 'ec2', location: 'eu-west-1', access_key_id: 'AKIASECRETS', secret_access_key: secrets.ec2, session_token: secrets.session
+    driver: 'ec2',
+    location: 'eu-west-1',
+    access_key_id: 'AKIASECRETS',
+    secret_access_key: secrets.ec2,
+    session_token: secrets.session
   }
   const fromEnvironment = '$' + '{OS_PASSWORD}'
   const openstack = { username: 'me', password: fromEnvironment, project_name: 'p' }
@@ -73,7 +77,10 @@ async function start (t: Test) {
     keystone: { driver: 'openstack', timeout: 2, auth: { auth_url: echo.url, ...openstack } },
     'keystone-dead': { driver: 'openstack', timeout: 1, auth: { auth_url: dead, ...openstack } },
     application: {
-      driver: 'openstack', timeout: 2, auth_type: 'v3applicationcredential', auth: { auth_url: echo.url, ...application }
+      driver: 'openstack',
+      timeout: 2,
+      auth_type: 'v3applicationcredential',
+      auth: { auth_url: echo.url, ...application }
     },
     amazon: { ...amazon, timeout: 2, endpoint: echo.url },
     'amazon-dead': { ...amazon, timeout: 1, endpoint: dead },
@@ -104,12 +111,14 @@ async function start (t: Test) {
   return { cwd, env, server, clouds: Object.keys(clouds), echo }
 }
 
-t.test('no secret is in the log at trace level, the store, the audit, the metrics, an answer or a problem', async (t) => {
+t.test('no secret is in the log at trace level, the store, audit, metrics, an answer or a problem', async (t) => {
   const { cwd, env, server, clouds, echo } = await start(t)
   const { stdout } = await run(t, ['keys', 'create', 'root', '--grant', 'admin:*'], { cwd, env })
   const key = stdout.trim()
   t.match(key, /^orch_/)
-  const created = await run(t, ['users', 'create', 'ada', '--grant', 'read:*'], { cwd, env, input: `${secrets.password}\n` })
+  const created = await run(t, ['users', 'create', 'ada', '--grant', 'read:*'], {
+    cwd, env, input: `${secrets.password}\n`
+  })
   t.equal(created.code, 0)
 
   const answers: string[] = []
@@ -117,12 +126,17 @@ t.test('no secret is in the log at trace level, the store, the audit, the metric
   const send = async (method: string, url: string, body?: unknown, headers: Record<string, string> = {}) => {
     const answer = await fetch(server.url + url, {
       method,
-      headers: { authorization: `Bearer ${key}`, ...body !== undefined && { 'content-type': 'application/json' }, ...headers },
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...body !== undefined && { 'content-type': 'application/json' },
+        ...headers
+      },
       ...body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }
     })
     statuses.add(answer.status)
     const answered = await answer.text()
-    answers.push(`${method} ${url.split('?', 1)[0]} ${answer.status} ${JSON.stringify([...answer.headers])} ${answered}`)
+    const sent = JSON.stringify([...answer.headers])
+    answers.push(`${method} ${url.split('?', 1)[0]} ${answer.status} ${sent} ${answered}`)
     return answered
   }
   const input = { name: 'web', image_id: 'ami-00000001', size_id: '1' }
@@ -138,7 +152,9 @@ t.test('no secret is in the log at trace level, the store, the audit, the metric
     await send('POST', `${base}/nodes`, '{"name":')
     await send('POST', `${base}/refresh`)
   }))
-  for (const url of ['nodes', 'clouds', 'operations', 'summary', 'keys', 'audit?limit=1000', 'drivers', 'me', 'nowhere']) {
+  for (const url of [
+    'nodes', 'clouds', 'operations', 'summary', 'keys', 'audit?limit=1000', 'drivers', 'me', 'nowhere'
+  ]) {
     await send('GET', `/api/v2/${url}`)
   }
   const grants = [{ clouds: ['*'], level: 'read' }]

@@ -412,6 +412,8 @@ t.test('hosts, proxies and origins are checked at the start', (t) => {
     const [error] = errorsOf(t, { files: main({ allowed_hosts: [host], clouds: farm }) })
     t.match(error, /^orchestrator\.yaml: allowed_hosts\.0: found ".*"; expected a name such as/, host)
   }
-  t.match(errorsOf(t, { files: main({ trust_proxy: true, clouds: farm }) }), [/trust_proxy: found a boolean; must be array/])
+  t.match(errorsOf(t, { files: main({ trust_proxy: true, clouds: farm }) }), [
+    /trust_proxy: found a boolean; must be array/
+  ])
   t.end()
 })

@@ -251,7 +251,9 @@ t.test('SIGTERM under load leaves no request without an answer', async (t) => {
     while (await talk(port, () => requests.pop(), tally))
   }
   const loads = [...Array.from({ length: 50 }, keep), ...Array.from({ length: 5 }, renew)]
-  while ((tally.answers[200] ?? 0) < 1000) await once(server.child.stdout!, 'data', { signal: AbortSignal.timeout(20) }).catch(() => {})
+  while ((tally.answers[200] ?? 0) < 1000) {
+    await once(server.child.stdout!, 'data', { signal: AbortSignal.timeout(20) }).catch(() => {})
+  }
 
   const started = performance.now()
   server.child.kill('SIGTERM')

@@ -23,7 +23,9 @@ t.test('a change that cannot be recorded is not sent: 503 store_unavailable, whi
   const refused = await api.post(nodes, input)
   t.match(refused, { status: 503, body: { code: 'store_unavailable', retryable: true } })
   t.match(refused.headers['retry-after'], /^\d+$/, 'it says when to come back')
-  t.match(await api.post(nodes, input, { 'idempotency-key': 'k1' }), { status: 503, body: { code: 'store_unavailable' } })
+  t.match(await api.post(nodes, input, { 'idempotency-key': 'k1' }), {
+    status: 503, body: { code: 'store_unavailable' }
+  })
   const pair = { name: 'mine' }
   t.match(await api.post('/api/v2/clouds/default/key-pairs', pair, { 'idempotency-key': 'k2' }),
     { status: 503, body: { code: 'store_unavailable' } })
@@ -34,7 +36,9 @@ t.test('a change that cannot be recorded is not sent: 503 store_unavailable, whi
 
   await setReadOnly(server, false)
   t.match(await api.get('/health/ready'), { status: 200 }, 'it recovers by itself')
-  t.match(await api.post(nodes, input, { 'idempotency-key': 'k1', ...wait }), { status: 200, body: { status: 'succeeded' } })
+  t.match(await api.post(nodes, input, { 'idempotency-key': 'k1', ...wait }), {
+    status: 200, body: { status: 'succeeded' }
+  })
   t.equal((await api.get(nodes)).body.total, 1)
 })
 
@@ -52,7 +56,8 @@ t.test('an end that could not be recorded does not answer for a later action tha
   await until(async () => lines, (all) => all.some((line) => line.includes(stop.body.id)))
   t.match(await api.get(stop.body.self), { body: { status: 'running', finished_at: null } }, 'memory follows the store')
   await setReadOnly(server, false)
-  t.match(await api.get(`${stop.body.self}?wait=20`), { body: { status: 'succeeded' } }, 'the end is recorded in the end')
+  const ended = await api.get(`${stop.body.self}?wait=20`)
+  t.match(ended, { body: { status: 'succeeded' } }, 'the end is recorded in the end')
 
   t.match(await api.post(`${self}/actions/start`, {}, wait), { body: { status: 'succeeded' } })
   const again = await api.post(`${self}/actions/stop`, {}, wait)
@@ -72,7 +77,8 @@ t.test('a create that the cloud has accepted is followed although the store fail
   t.match(await api.post(nodes, input, { 'idempotency-key': 'once' }), { status: 409 }, 'the key is still taken')
   await setReadOnly(server, false)
   t.match(await api.get(`${created.body.self}?wait=20`), { body: { status: 'succeeded' } })
-  const replay = await until(() => api.post(nodes, input, { 'idempotency-key': 'once' }), ({ status }) => status !== 409)
+  const again = () => api.post(nodes, input, { 'idempotency-key': 'once' })
+  const replay = await until(again, ({ status }) => status !== 409)
   t.equal(replay.body.id, created.body.id, 'the same key is the same create')
   t.equal((await api.get(nodes)).body.total, 1, 'there is one node')
 })
@@ -88,7 +94,9 @@ t.test('a direct create is not made twice when its answer could not be kept', as
   t.equal((await creating).status, 201)
   await setReadOnly(server, false)
   const send = () => api.post('/api/v2/clouds/default/networks', { name: 'mine' }, headers)
-  t.match(await until(send, ({ status }) => status !== 409), { status: 201, headers: { 'idempotency-replayed': 'true' } })
+  t.match(await until(send, ({ status }) => status !== 409), {
+    status: 201, headers: { 'idempotency-replayed': 'true' }
+  })
   t.equal((await api.get('/api/v2/clouds/default/networks?name=mine')).body.items.length, 1)
 })
 
@@ -96,7 +104,10 @@ t.test('one damaged row spoils neither the list nor the start', async (t) => {
   const { app, api, directory } = await build(t)
   const { body: good } = await api.post(nodes, input, wait)
   const { body: bad } = await api.post(nodes, { ...input, name: 'db' }, wait)
-  await app.store.updateTable('operations').set({ content: '{"ph', finished_at: null }).where('id', '=', bad.id).execute()
+  await app.store.updateTable('operations')
+    .set({ content: '{"ph', finished_at: null })
+    .where('id', '=', bad.id)
+    .execute()
   const { body: { items } } = await api.get('/api/v2/operations')
   t.same(items.map(({ id }: { id: string }) => id), [good.id])
   t.match(await api.get(bad.self), { status: 500, body: { code: 'internal_error', detail: /damaged/ } })

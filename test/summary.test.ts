@@ -52,5 +52,7 @@ t.test('a cloud that fails is unknown, not empty, and sources says why', async (
     { status: 'timeout', count: 0, problem: { code: 'provider_timeout' } }
   ])
   t.match(await api.get('/api/v2/summary?timeout=0.3&partial=false'), { status: 503 })
-  t.match(await api.get('/api/v2/summary?cloud=broken,half&timeout=1'), { status: 502, body: { code: 'provider_error' } })
+  t.match(await api.get('/api/v2/summary?cloud=broken,half&timeout=1'), {
+    status: 502, body: { code: 'provider_error' }
+  })
 })

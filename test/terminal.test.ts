@@ -57,7 +57,9 @@ const script = '/usr/bin/script'
 t.test('the program on a terminal', { skip: !existsSync(script) && 'there is no /usr/bin/script' }, async (t) => {
   const command = `${process.execPath} ${path.join(root, 'bundle/cli.js')} serve`
   const child = spawn(script, ['-qec', command, '/dev/null'], {
-    cwd: makeDirectory(t), env: { PATH: process.env['PATH'], PORT: '0', TERM: 'xterm' }, stdio: ['pipe', 'pipe', 'inherit']
+    cwd: makeDirectory(t),
+    env: { PATH: process.env['PATH'], PORT: '0', TERM: 'xterm' },
+    stdio: ['pipe', 'pipe', 'inherit']
   })
   let seen = ''
   let isStopped = false

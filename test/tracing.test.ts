@@ -16,7 +16,9 @@ interface Span {
   attributes: { key: string, value: { stringValue?: string, intValue?: number } }[]
 }
 
-const variables = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_TRACES_EXPORTER', 'OTEL_SERVICE_NAME']
+const variables = [
+  'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_TRACES_EXPORTER', 'OTEL_SERVICE_NAME'
+]
 
 /** Starts a collector of OpenTelemetry that keeps what it receives, and sets the variables that name it. */
 async function startCollector (t: Test, env: Record<string, string> = {}) {
@@ -108,7 +110,9 @@ for (const driver of ['ec2', 'eucalyptus']) {
     await app.close()
 
     const ours = spans.filter((span) => span.traceId === traceId)
-    for (const [action, name] of [['DescribeInstances', 'old nodes.list'], ['CreateKeyPair', 'old key-pairs.create']] as const) {
+    for (const [action, name] of [
+      ['DescribeInstances', 'old nodes.list'], ['CreateKeyPair', 'old key-pairs.create']
+    ] as const) {
       const call = ours.find((span) => span.name.toLowerCase().replaceAll(/[-_]/g, '') === name.replaceAll('-', ''))
       const asked = fake.requests.find((one) => one.action === action)
       t.ok(call, `${name} has a span`, { spans: ours.map((span) => span.name) })

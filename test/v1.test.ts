@@ -30,7 +30,14 @@ function createV1 (app: FastifyInstance, headers: Record<string, string> = {}) {
 }
 
 const errorOf = (status: number, message: RegExp | string) => ({
-  status, body: { status: 'error', status_code: status, status_short_message: String, status_long_message: String, message }
+  status,
+  body: {
+    status: 'error',
+    status_code: status,
+    status_short_message: String,
+    status_long_message: String,
+    message
+  }
 })
 
 const machine = { name: 'web-1', image: 'img-debian-12', size: 'dummy.small' }
@@ -71,7 +78,8 @@ t.test('the uuid of a node is that of Libcloud 3.9.1', async (t) => {
 t.test('vm/start creates a node, by id or by name of image and size, and vm/stop destroys it', async (t) => {
   const { app } = await build(t)
   const { get, post, put } = createV1(app)
-  const { status, body } = await post('/vm/start/default', { ...machine, image: 'Debian 12', metadata: { env: 'test' } })
+  const input = { ...machine, image: 'Debian 12', metadata: { env: 'test' } }
+  const { status, body } = await post('/vm/start/default', input)
   t.match({ status, body }, { status: 200, body: { status: 'ok', nodes: { name: 'web-1', cloud_type: 'dummy' } } })
   const { id } = body.nodes
   t.match((await app.inject(`/api/v2/clouds/default/nodes/${id}`)).json(), { tags: { env: 'test' } })
@@ -117,7 +125,9 @@ t.test('fw/open and fw/close create and delete a rule of the security group of a
     return (await app.inject(`/api/v2/clouds/default/security-groups/${group}`)).json().rules as { port_min: number }[]
   }
   const opened = async () => (await rules()).filter(({ port_min: port }) => port === 8443)
-  t.match((await put('/fw/open', { node: id, port: 8443 })).body, { status: 'ok', result: /8443\/tcp for 0\.0\.0\.0\/0/ })
+  t.match((await put('/fw/open', { node: id, port: 8443 })).body, {
+    status: 'ok', result: /8443\/tcp for 0\.0\.0\.0\/0/
+  })
   t.match((await put('/fw/open', { node: id, port: 8443 })), { status: 200 }, 'opened again nothing is added')
   t.match(await opened(), [{ direction: 'ingress', protocol: 'tcp', port_max: 8443 }])
   t.equal((await opened()).length, 1)
@@ -143,7 +153,8 @@ t.test('vm/action assigns a node, vm/status lists it, and release destroys it', 
   t.match((await app.inject('/api/v2/assignments')).json().items, [{ user: 'ada', application: 'billing' }])
 
   t.match(await put('/vm/action/assign', { ...input, user: 'bob' }), errorOf(409, /assigned to ada/))
-  t.match(await put('/vm/action/assign', { hostname: 'web-1' }), errorOf(400, /user: is required; vm_type: is required/))
+  t.match(await put('/vm/action/assign', { hostname: 'web-1' }),
+    errorOf(400, /user: is required; vm_type: is required/))
   t.match(await put('/vm/action/release', { node: 'node-00000000' }), errorOf(400, /no node/))
   t.match((await put('/vm/action/release', { node: id, emulate: true })).body, { result: /released and deleted/ })
   t.equal((await get('/nodes')).body.nodes.length, 1)
@@ -196,21 +207,26 @@ t.test('each route of v1 needs a token and its level on its cloud, before its in
     'PUT /vm/action/release': 'manage',
     'PUT /fw/open': 'manage',
     'PUT /fw/close': 'manage',
-    ...Object.fromEntries(['cloud', 'nodes', 'sizes', 'flavors', 'images', 'tenants', 'vm/status'].map((path) => [`GET /${path}`, 'read']))
+    ...Object.fromEntries(
+      ['cloud', 'nodes', 'sizes', 'flavors', 'images', 'tenants', 'vm/status'].map((path) => [`GET /${path}`, 'read'])
+    )
   }
   const { app } = await build(t, { settings: { auth: {} }, clouds: { default: dummy(), foreign: dummy() } })
   const { paths } = (await app.inject('/openapi-v1.json')).json() as { paths: Record<string, Record<string, object>> }
-  const routes = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => ({
-    path, method: method.toUpperCase() as 'GET', name: `${method.toUpperCase()} ${path.replace('/api/v1', '').replace('/{cloud}', '')}`
-  }))).filter(({ name }) => !['GET ', 'GET /', 'POST /auth'].includes(name))
-  t.same([...new Set(routes.map(({ name }) => name))].sort(), Object.keys(needed).sort(), 'this test has a row for each route')
+  const routes = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((key) => {
+    const method = key.toUpperCase() as 'GET'
+    return { path, method, name: `${method} ${path.replace('/api/v1', '').replace('/{cloud}', '')}` }
+  })).filter(({ name }) => !['GET ', 'GET /', 'POST /auth'].includes(name))
+  const names = [...new Set(routes.map(({ name }) => name))]
+  t.same(names.sort(), Object.keys(needed).sort(), 'this test has a row for each route')
 
   const users = createUsers(app.store)
   const wrong: string[] = []
   for (const level of [undefined, ...levels]) {
     const headers: Record<string, string> = {}
     if (level !== undefined) {
-      await users.create({ name: level, password: 'a password', grants: [{ clouds: ['default'], level: level as 'read' }] })
+      const grants = [{ clouds: ['default'], level: level as 'read' }]
+      await users.create({ name: level, password: 'a password', grants })
       const { body } = await createV1(app).post('/auth', { username: level, password: 'a password' })
       headers['x-auth-token'] = body.token
     }
@@ -260,7 +276,8 @@ t.test('callers of v1 have their grants and see their clouds only', async (t) =>
   t.equal((await get('/cloud')).body.served_cloud.length, 1)
   const foreign = await get('/nodes/secret')
   const unknown = await get('/nodes/hidden')
-  t.equal(JSON.stringify(foreign.body).replace('secret', 'hidden'), JSON.stringify(unknown.body), 'no cloud is revealed')
+  const renamed = JSON.stringify(foreign.body).replace('secret', 'hidden')
+  t.equal(renamed, JSON.stringify(unknown.body), 'no cloud is revealed')
   t.match(await post('/vm/start', machine), errorOf(403, /needs the level manage on the cloud default/))
   t.match(await put('/vm/stop', { hostname: 'node-0001' }), errorOf(403, /manage/))
   t.match(await put('/fw/open', { hostname: 'node-0001', port: 22 }), errorOf(403, /manage/))
@@ -278,7 +295,9 @@ t.test('the audit has the changes of v1 and their refusals', async (t) => {
   await createV1(app, { 'x-auth-token': await signIn('reader') }).put('/vm/stop', { hostname: 'node-0001' })
   const { items } = await app.audit.page({ limit: 10 }, 'test')
   const resource = `/api/v2/clouds/default/nodes/${id}`
-  const common = { cloud: 'default', caller: { kind: 'user', name: 'root' }, outcome: 'succeeded', resource, operation: String }
+  const common = {
+    cloud: 'default', caller: { kind: 'user', name: 'root' }, outcome: 'succeeded', resource, operation: String
+  }
   t.match(items, [
     { action: 'nodes.destroy', cloud: 'default', caller: { name: 'reader' }, outcome: 'refused' },
     { ...common, action: 'nodes.destroy' },
@@ -291,7 +310,9 @@ t.test('v1 says that it is deprecated, has its own document, and can be switched
   const { headers } = await createV1(app).get('/')
   t.match(headers, { deprecation: /^@\d+$/, sunset: 'Tue, 31 Dec 2030 00:00:00 GMT', link: /successor-version/ })
   const document = (await app.inject('/openapi-v1.json')).json()
-  t.match(document.paths['/api/v1/vm/stop/{cloud}'].put, { deprecated: true, description: /\*\*This destroys the node/ })
+  t.match(document.paths['/api/v1/vm/stop/{cloud}'].put, {
+    deprecated: true, description: /\*\*This destroys the node/
+  })
   t.notOk(Object.keys((await app.inject('/openapi.json')).json().paths).some((path) => path.startsWith('/api/v1')))
   t.match((await app.inject('/docs/v1')).body, /swagger-ui/)
 
