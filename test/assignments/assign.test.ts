@@ -80,7 +80,8 @@ t.test('only the assigner, or a caller with manage, releases and replaces', asyn
   const denied = { status: 403, body: { code: 'permission_denied' } }
   t.match(await api.post(`${node}/actions/release`, {}, other.headers), denied)
   t.match(await api.post(`${node}/actions/assign`, { ...input, replace: true }, other.headers), denied)
-  t.match(await api.post(`${node}/actions/assign`, input, owner.headers), { status: 409 }, 'the owner replaces on purpose')
+  const again = await api.post(`${node}/actions/assign`, input, owner.headers)
+  t.match(again, { status: 409 }, 'the owner replaces on purpose')
 
   const longer = { ...input, replace: true, expires_in: 1800 }
   const prolonged = await api.post(`${node}/actions/assign`, longer, owner.headers)
@@ -127,7 +128,10 @@ t.test('release with destroy destroys the node; if the cloud refuses, the assign
   const { body: { assignment } } = await api.patch(node, { protected: false }, headers)
   t.equal(assignment.user, 'ada', 'a change of the node shows its assignment')
   const done = await api.post(`${node}/actions/release`, { destroy: true }, { ...headers, prefer: 'wait=30' })
-  t.match(done, { status: 200, body: { assignment: { user: 'ada' }, operation: { kind: 'nodes.destroy', status: 'succeeded' } } })
+  t.match(done, {
+    status: 200,
+    body: { assignment: { user: 'ada' }, operation: { kind: 'nodes.destroy', status: 'succeeded' } }
+  })
   t.match(await api.get(node, headers), { status: 404 })
 })
 
@@ -213,7 +217,9 @@ t.test('wrong input is told by its field', async (t) => {
   t.match(await api.post('/api/v2/clouds/team-a/nodes/node-00000000/actions/assign', input, headers), {
     status: 404, body: { code: 'resource_not_found' }
   })
-  t.match(await api.get('/api/v2/nodes?assigned=maybe', headers), { status: 422, body: { errors: [{ pointer: '/assigned' }] } })
+  t.match(await api.get('/api/v2/nodes?assigned=maybe', headers), {
+    status: 422, body: { errors: [{ pointer: '/assigned' }] }
+  })
 })
 
 t.test('If-Match works with the tag of an assigned node', async (t) => {

@@ -66,7 +66,9 @@ t.test('on expiry a node is stopped or destroyed by an operation of the assigner
   const operator = await createKey(app, grant('operate', 'team-a'))
   await assign(api, node, { on_expiry: 'stop' }, operator.headers)
   t.equal((await untilFree()).state, 'stopped')
-  t.match(await operations(), [{ kind: 'nodes.stop', status: 'succeeded', started_by: { kind: 'key', id: operator.id } }])
+  t.match(await operations(), [
+    { kind: 'nodes.stop', status: 'succeeded', started_by: { kind: 'key', id: operator.id } }
+  ])
 
   const manager = await createKey(app, grant('manage', 'team-a'))
   await assign(api, node, { on_expiry: 'destroy' }, manager.headers)
@@ -180,7 +182,8 @@ t.test('an anonymous caller can assign, and only releases', async (t) => {
 
 t.test('a caller of a token has the grants of its last accepted claims, for 30 days', async (t) => {
   const issuer = await startIssuer(t)
-  const issuers = [{ issuer: issuer.url, audience, grants: [{ claim: 'groups', value: 'a', ...grant('manage', 'team-a') }] }]
+  const grants = [{ claim: 'groups', value: 'a', ...grant('manage', 'team-a') }]
+  const issuers = [{ issuer: issuer.url, audience, grants }]
   const { app, api, node, read, untilFree, operations } = await open(t, { auth: { issuers } })
   const sign = async (groups: string[]) => bearer(await issuer.sign({ groups }))
   await assign(api, node, { on_expiry: 'stop' }, await sign(['a']))

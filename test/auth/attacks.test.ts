@@ -67,9 +67,10 @@ t.test('no form of a path reaches another cloud', async (t) => {
   const { port, hostname } = new URL(origin)
   const paths = [
     'clouds/prod%2f..%2fsecret/nodes', 'clouds/prod/../secret/nodes', 'clouds/SECRET/nodes', 'clouds/Secret/nodes',
-    'clouds/%73ecret/nodes', 'clouds/%2573ecret/nodes', 'clouds/prod%2Fnodes/../../secret/nodes', 'clouds/secret%00/nodes',
-    'clouds//secret/nodes', 'clouds/./secret/nodes', 'clouds/prod/nodes/..%2f..%2fsecret%2fnodes', 'clouds/prod\\..\\secret/nodes',
-    'clouds/secret./nodes', 'clouds/secret;prod/nodes', 'clouds/prod,secret/nodes', 'clouds/secret/nodes/', 'clouds/secret/nodes#prod'
+    'clouds/%73ecret/nodes', 'clouds/%2573ecret/nodes', 'clouds/prod%2Fnodes/../../secret/nodes',
+    'clouds/secret%00/nodes', 'clouds//secret/nodes', 'clouds/./secret/nodes',
+    'clouds/prod/nodes/..%2f..%2fsecret%2fnodes', 'clouds/prod\\..\\secret/nodes', 'clouds/secret./nodes',
+    'clouds/secret;prod/nodes', 'clouds/prod,secret/nodes', 'clouds/secret/nodes/', 'clouds/secret/nodes#prod'
   ]
   for (const path of paths) {
     const socket = net.connect(Number(port), hostname)
@@ -104,7 +105,9 @@ t.test('the name of a foreign cloud in a body, and the id of a foreign resource,
   const { body: { items: [foreign] } } = await api.get('/api/v2/clouds/secret/nodes', admin.headers)
   const at = (id: string) => `/api/v2/clouds/prod/nodes/${encodeURIComponent(id)}`
   // Dummy clouds may have equal ids, so the path names one that only the foreign cloud has.
-  for (const id of [foreign.self, `../../secret/nodes/${foreign.id}`]) t.equal((await api.get(at(id), team.headers)).status, 404)
+  for (const id of [foreign.self, `../../secret/nodes/${foreign.id}`]) {
+    t.equal((await api.get(at(id), team.headers)).status, 404)
+  }
   const wrong = { name: 'n', cloud: 'secret' }
   t.equal((await api.post('/api/v2/clouds/prod/networks', wrong, team.headers)).status, 422)
   const { body: operation } = await api.post(`${foreign.self}/actions/stop`, {}, admin.headers)
@@ -140,7 +143,10 @@ t.test('a sign-in of a user that is removed ends within a minute, and so does a 
     method: 'POST', url: '/api/v1/auth', body: { username: 'ada', password: 'a password' }
   })
   const { token } = signedIn.json() as { token: string }
-  const nodes = async () => (await app.inject({ url: '/api/v1/nodes/prod', headers: { 'x-auth-token': token } })).statusCode
+  const nodes = async () => {
+    const answer = await app.inject({ url: '/api/v1/nodes/prod', headers: { 'x-auth-token': token } })
+    return answer.statusCode
+  }
   t.equal(await nodes(), 200)
   t.equal((await api.get('/api/v2/clouds/prod', team.headers)).status, 200)
   // As a command does on a store that another process has changed: the server is not told.
@@ -161,18 +167,25 @@ t.test('100 guesses do not change what others get', async (t) => {
   t.ok((await Promise.all(own)).every((status) => status === 200))
 })
 
-t.test('no key, password or secret of the settings is in the log at trace level, in an answer or in the store', async (t) => {
+t.test('no key, password or secret of the settings is in the log at trace level, an answer or the store', async (t) => {
   const lines: string[] = []
   const logger = { level: 'trace', stream: { write (line: string) { lines.push(line) } } }
   const rackspace = {
-    driver: 'rackspace', username: 'me', api_key: secretSetting, region: 'DFW', auth_url: 'http://127.0.0.1:9/v2.0', timeout: 1
+    driver: 'rackspace',
+    username: 'me',
+    api_key: secretSetting,
+    region: 'DFW',
+    auth_url: 'http://127.0.0.1:9/v2.0',
+    timeout: 1
   }
   const { app, api } = await build(t, { clouds: { ...clouds, rackspace }, settings, logger })
   const admin = await createKey(app, grant('admin', '*'))
   const answers = [
     await api.get('/api/v2/nodes', admin.headers),
     await api.get('/api/v2/clouds/rackspace', admin.headers),
-    await api.post('/api/v2/keys', { name: 'x', grants: [grant('read', '*')] }, { ...admin.headers, 'idempotency-key': 'k' }),
+    await api.post('/api/v2/keys', { name: 'x', grants: [grant('read', '*')] }, {
+      ...admin.headers, 'idempotency-key': 'k'
+    }),
     await api.get('/api/v2/keys', admin.headers),
     await api.get('/api/v2/me', bearer('orch_wrong-but-secret'))
   ]
@@ -180,7 +193,11 @@ t.test('no key, password or secret of the settings is in the log at trace level,
   answers[2]!.body.secrets = undefined
   const tables = ['operations', 'idempotency_keys', 'cursors', 'api_keys', 'users'] as const
   const rows = await Promise.all(tables.map(async (table) => app.store.selectFrom(table).selectAll().execute()))
-  const places = { log: lines.join(''), answers: JSON.stringify(answers.map(({ body }) => body)), store: JSON.stringify(rows) }
+  const places = {
+    log: lines.join(''),
+    answers: JSON.stringify(answers.map(({ body }) => body)),
+    store: JSON.stringify(rows)
+  }
   t.ok(lines.length > 5)
   for (const [place, text] of Object.entries(places)) {
     for (const secret of [secretSetting, admin.key, made, 'wrong-but-secret']) t.notOk(text.includes(secret), place)

@@ -44,14 +44,20 @@ t.test('each answer has the headers of limits exactly if the document says so', 
   }
   const wrong: string[] = []
   const seen = new Set<number>()
-  const credentials = [undefined, (await createKey(app, grant('read', 'own'))).headers, (await createKey(app, grant('admin', '*'))).headers]
+  const credentials = [
+    undefined,
+    (await createKey(app, grant('read', 'own'))).headers,
+    (await createKey(app, grant('admin', '*'))).headers
+  ]
   for (const headers of credentials) {
     for (const route of routes) {
       const answer = await send(route, 'own', headers)
       seen.add(answer.status)
       const sent = limited.filter((name) => name.toLowerCase() in answer.headers)
       const told = documented(route, answer.status)
-      if (sent.join() !== told.join()) wrong.push(`${route.id} ${answer.status}: sent ${sent.join()}, documented ${told.join()}`)
+      if (sent.join() !== told.join()) {
+        wrong.push(`${route.id} ${answer.status}: sent ${sent.join()}, documented ${told.join()}`)
+      }
     }
   }
   t.same(wrong, [])
@@ -66,10 +72,16 @@ t.test('wrong settings of auth are told by their paths', async (t) => {
     [{ anonymous: [grant('manage', '*')] }, /auth\.anonymous\.0\.level: found "manage"; .*at most operate/],
     [{ anonymous: [{ clouds: [], level: 'read' }] }, /auth\.anonymous\.0\.clouds/],
     [{ anonymous: [grant('read', 'A B')] }, /auth\.anonymous\.0\.clouds\.0/],
-    [{ issuers: [{ ...issuer, issuer: 'http://id.example.org' }] }, /auth\.issuers\.0\.issuer: .*expected a URL such as https/],
+    [
+      { issuers: [{ ...issuer, issuer: 'http://id.example.org' }] },
+      /auth\.issuers\.0\.issuer: .*expected a URL such as https/
+    ],
     [{ issuers: [{ issuer: 'https://id.example.org' }] }, /auth\.issuers\.0\.audience is required/],
     [{ issuers: [issuer, issuer] }, /auth\.issuers\.1\.issuer: .*a second time/],
-    [{ issuers: [{ ...issuer, grants: [{ claim: 'groups', ...grant('read', '*') }] }] }, /needs both `claim` and `value`/],
+    [
+      { issuers: [{ ...issuer, grants: [{ claim: 'groups', ...grant('read', '*') }] }] },
+      /needs both `claim` and `value`/
+    ],
     [{ keys: [] }, /auth\.keys is not a setting/]
   ]
   for (const [auth, message] of wrong) await t.rejects(build(t, { settings: { auth } }), { message })

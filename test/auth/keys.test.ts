@@ -43,7 +43,9 @@ t.test('an administrator creates, lists, reads and revokes keys', async (t) => {
   t.match(created, { status: 201, headers: { 'cache-control': 'no-store' } })
   const { secrets: { key }, ...shown } = created.body
   t.match(key, /^orch_[0-9a-f]{64}$/)
-  t.match(shown, { name: 'ci', grants: input.grants, expires_at: null, last_used_at: null, created_by: { kind: 'key' } })
+  t.match(shown, {
+    name: 'ci', grants: input.grants, expires_at: null, last_used_at: null, created_by: { kind: 'key' }
+  })
   t.equal(created.headers['location'], shown.self)
 
   t.same((await api.get(shown.self, headers)).body, shown, 'the key itself is not shown again')
@@ -51,7 +53,9 @@ t.test('an administrator creates, lists, reads and revokes keys', async (t) => {
   t.ok(pages > 1)
   t.ok(items.some(({ id }) => id === shown.id))
 
-  t.match(await api.get('/api/v2/me', bearer(key)), { status: 200, body: { kind: 'key', name: 'ci', grants: input.grants } })
+  t.match(await api.get('/api/v2/me', bearer(key)), {
+    status: 200, body: { kind: 'key', name: 'ci', grants: input.grants }
+  })
   t.equal((await api.delete(shown.self, headers)).status, 204)
   t.match(await api.get('/api/v2/me', bearer(key)), { status: 401 }, 'at once')
   t.equal((await api.delete(shown.self, headers)).status, 404)

@@ -17,7 +17,9 @@ const read = [
   ].flatMap((name) => [`list${name}s`, `get${name}`])
 ]
 const operated = ['start', 'stop', 'reboot', 'pause', 'suspend', 'resume']
-const operate = [...operated.flatMap((verb) => [`${verb}Node`, `${verb}Nodes`]), 'getNodeConsole', 'assignNode', 'releaseNode']
+const operate = [
+  ...operated.flatMap((verb) => [`${verb}Node`, `${verb}Nodes`]), 'getNodeConsole', 'assignNode', 'releaseNode'
+]
 const managed = [
   'shelve', 'rescue', 'unrescue', 'resize', 'confirmResize', 'revertResize', 'rebuild', 'restore', 'destroy'
 ]
@@ -51,7 +53,9 @@ export const levels: readonly Level[] = ['read', 'operate', 'manage', 'admin']
 export const clouds = { own: dummy({ nodes: 1 }), foreign: dummy({ nodes: 1 }), off: { ...dummy(), enabled: false } }
 
 interface Route { id: string, method: 'GET', path: string }
-export interface Document { paths: Record<string, Record<string, { operationId: string, 'x-required-level'?: string }>> }
+export interface Document {
+  paths: Record<string, Record<string, { operationId: string, 'x-required-level'?: string }>>
+}
 
 export const routesOf = ({ paths }: Document): Route[] => Object.entries(paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, { operationId: id }]) => ({ id, path, method: method.toUpperCase() as 'GET' })))

@@ -39,7 +39,8 @@ t.test('anonymous callers have their grants, and a wrong credential is 401, neve
       const body = ['GET', 'DELETE'].includes(method) ? undefined : bodyOf(id)
       const own = await api.request(method, urlOf(path, 'own'), { body })
       const foreign = await api.request(method, urlOf(path, 'foreign'), { body })
-      return (isDenied(own) === isAllowed || foreign.body.code !== 'cloud_not_found') && `${own.status} ${foreign.status}`
+      const isWrong = isDenied(own) === isAllowed || foreign.body.code !== 'cloud_not_found'
+      return isWrong && `${own.status} ${foreign.status}`
     }), [], level)
     t.equal((await api.get('/api/v2/clouds', bearer('wrong'))).status, 401)
     t.equal((await api.get('/api/v2/clouds', { authorization: 'Basic YTpi' })).status, 401)
@@ -58,7 +59,10 @@ t.test('the console needs operate for its text and manage for its URL', async (t
   const { items: [node] } = (await api.get('/api/v2/clouds/own/nodes', await credentials['key']!('read', 'own'))).body
   const statuses = async (level: Level) => {
     const { headers } = await createKey(app, grant(level, 'own'))
-    const kinds = ['text', 'url'].map(async (kind) => (await api.get(`${node.self}/console?kind=${kind}`, headers)).status)
+    const kinds = ['text', 'url'].map(async (kind) => {
+      const { status } = await api.get(`${node.self}/console?kind=${kind}`, headers)
+      return status
+    })
     return Promise.all(kinds)
   }
   t.same(await statuses('read'), [403, 403])

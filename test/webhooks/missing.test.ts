@@ -18,7 +18,7 @@ const removeEvents = ({ app: { store } }: Server) =>
 
 const readPositions = ({ app: { store } }: Server) => store.selectFrom('webhooks').select(['id', 'position']).execute()
 
-t.test('a webhook whose next events are no longer kept gets the event reset, and then those that are there', async (t) => {
+t.test('a webhook whose next events are no longer kept gets the event reset, then those that are there', async (t) => {
   const lines: any[] = []
   const logger = { level: 'warn', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } }
   const receiver = await startReceiver(t)

@@ -10,7 +10,8 @@ import { create, ended, input, open, readDeliveries, until, wait } from './setup
 t.test('an event is sent with a signature that the receiver verifies', async (t) => {
   const receiver = await startReceiver(t)
   const { api } = await open(t)
-  const webhook = await create(api, { url: `${receiver.url}/hook`, filter: { clouds: ['lab'], types: ['operation.ended'] } })
+  const filter = { clouds: ['lab'], types: ['operation.ended'] }
+  const webhook = await create(api, { url: `${receiver.url}/hook`, filter })
   const { secret } = webhook.secrets
   t.match(secret, /^whsec_/)
   t.notOk('secrets' in (await api.get(webhook.self)).body, 'the secret is shown once')
@@ -18,7 +19,12 @@ t.test('an event is sent with a signature that the receiver verifies', async (t)
   const { body: operation } = await api.post('/api/v2/clouds/lab/nodes', input, wait)
   const { headers, text, body, path } = await receiver.until(() => true)
   t.equal(path, '/hook')
-  t.match(body, { type: 'operation.ended', cloud: 'lab', resource: operation.self, data: { id: operation.id, status: 'succeeded' } })
+  t.match(body, {
+    type: 'operation.ended',
+    cloud: 'lab',
+    resource: operation.self,
+    data: { id: operation.id, status: 'succeeded' }
+  })
   t.equal(headers['webhook-id'], body.id)
   t.equal(headers['content-type'], 'application/json')
   t.match(headers['user-agent'], /^cloud-orchestrator\//)
@@ -27,7 +33,8 @@ t.test('an event is sent with a signature that the receiver verifies', async (t)
 
   const key = Buffer.from(secret.replace('whsec_', ''), 'base64').toString('hex')
   const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${text}`
-  const mac = execFileSync('openssl', ['dgst', '-sha256', '-mac', 'HMAC', '-macopt', `hexkey:${key}`, '-binary'], { input: signed })
+  const options = ['-mac', 'HMAC', '-macopt', `hexkey:${key}`]
+  const mac = execFileSync('openssl', ['dgst', '-sha256', ...options, '-binary'], { input: signed })
   t.equal(headers['webhook-signature'], `v1,${mac.toString('base64')}`, 'and so does openssl')
 
   const [delivery, ...others] = await until(() => readDeliveries(api, webhook), ended)
@@ -44,7 +51,10 @@ t.test('a CloudEvent has its own media type and envelope', async (t) => {
   const { headers, body } = await receiver.until(() => true)
   t.equal(headers['content-type'], 'application/cloudevents+json')
   t.match(body, {
-    specversion: '1.0', type: 'cloud-orchestrator.node.created', source: 'https://clouds.example.org/api/v2', cloud: 'lab'
+    specversion: '1.0',
+    type: 'cloud-orchestrator.node.created',
+    source: 'https://clouds.example.org/api/v2',
+    cloud: 'lab'
   })
 })
 
@@ -55,17 +65,27 @@ t.test('a delivery that fails is sent again with the same id until it succeeds, 
     response.writeHead(statuses.shift()!, { location: other.url }).end('SECRET-OF-RECEIVER'))
   const { app, api } = await open(t)
   const webhook = await create(api, { url: receiver.url })
-  t.match(await api.post(`${webhook.self}/actions/test`), { status: 202, body: { type: 'webhook.test', status: 'pending' } })
+  t.match(await api.post(`${webhook.self}/actions/test`), {
+    status: 202, body: { type: 'webhook.test', status: 'pending' }
+  })
   const [tested] = await until(() => readDeliveries(api, webhook), ended)
   t.match(tested, { status: 'failed', attempts: [{ status: 500, error: 'status' }] }, 'a test is sent once')
 
   await api.patch(webhook.self, { filter: { types: ['operation.ended'] } })
   await api.post('/api/v2/clouds/lab/nodes', input, wait)
   const [delivery] = await until(() => readDeliveries(api, webhook), (items) => items.length === 2 && ended(items))
-  t.match(delivery, { status: 'succeeded', attempts: [{ status: 302, error: 'status', detail: 'The receiver answered 302.' }, { status: 503 }, { status: 200, error: null }] })
+  t.match(delivery, {
+    status: 'succeeded',
+    attempts: [
+      { status: 302, error: 'status', detail: 'The receiver answered 302.' },
+      { status: 503 },
+      { status: 200, error: null }
+    ]
+  })
   t.equal(new Set(receiver.received.slice(1).map(({ headers }) => headers['webhook-id'])).size, 1)
   t.same(other.received, [], 'a redirect is not followed')
-  t.notMatch(JSON.stringify(await app.store.selectFrom('webhook_deliveries').selectAll().execute()), /SECRET-OF-RECEIVER/)
+  const rows = await app.store.selectFrom('webhook_deliveries').selectAll().execute()
+  t.notMatch(JSON.stringify(rows), /SECRET-OF-RECEIVER/)
 
   statuses.push(200)
   t.match(await api.post(`${delivery.self}/actions/redeliver`), { status: 202, body: { status: 'pending' } })
@@ -94,7 +114,8 @@ t.test('a receiver that answers 410 gets no more until the webhook is resumed', 
   t.match(await api.patch(webhook.self, { enabled: true }), { body: { state: 'active', paused_reason: null } })
   const { body: last } = await api.post('/api/v2/clouds/lab/nodes', { ...input, name: 'last' }, wait)
   await receiver.until(({ body }) => body.data.id === last.id)
-  t.notOk(receiver.received.some(({ body }) => body.data.resource?.name === 'paused'), 'events of the pause are not sent')
+  const isPaused = ({ body }: typeof receiver.received[number]) => body.data.resource?.name === 'paused'
+  t.notOk(receiver.received.some(isPaused), 'events of the pause are not sent')
 })
 
 t.test('a receiver that does not answer delays no other', async (t) => {
@@ -121,7 +142,9 @@ t.test('the owner needs manage on each cloud of the filter, and loses the webhoo
   for (const [filter, headers] of [
     [{ clouds: ['lab', 'prod'] }, owner.headers], [{}, owner.headers], [{ clouds: ['lab'] }, reader.headers]
   ] as const) {
-    t.match(await api.post('/api/v2/webhooks', { ...body, filter }, headers), { status: 403, body: { code: 'permission_denied' } })
+    t.match(await api.post('/api/v2/webhooks', { ...body, filter }, headers), {
+      status: 403, body: { code: 'permission_denied' }
+    })
   }
   const webhook = await create(api, body, owner.headers)
   t.match(webhook.owner, { kind: 'key', id: owner.id })
@@ -158,9 +181,9 @@ t.test('a URL that is not safe is refused', async (t) => {
     t.notMatch(JSON.stringify(answer.body), /user:pass/)
   }
   for (const host of [
-    '127.0.0.1', '2130706433', '0x7f.1', '10.0.0.1', '172.16.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '224.0.0.1',
-    '0.0.0.0', '255.255.255.255', '[::1]', '[::]', '[::ffff:127.0.0.1]', '[64:ff9b::7f00:1]', '[2002:7f00:1::]', '[fd00::1]',
-    '[fe80::1]', '[ff02::1]'
+    '127.0.0.1', '2130706433', '0x7f.1', '10.0.0.1', '172.16.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1',
+    '224.0.0.1', '0.0.0.0', '255.255.255.255', '[::1]', '[::]', '[::ffff:127.0.0.1]', '[64:ff9b::7f00:1]',
+    '[2002:7f00:1::]', '[fd00::1]', '[fe80::1]', '[ff02::1]'
   ]) {
     t.match(await api.post('/api/v2/webhooks', { url: `https://${host}/` }),
       { status: 422, body: { errors: [{ message: /public address/ }] } }, host)
