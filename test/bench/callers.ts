@@ -39,6 +39,12 @@ export async function callers () {
   for (const server of [plain, full]) await server.stop()
   print('A list of 2 nodes: processor time for each request', [
     { what: 'without callers', value: cpu.plain, unit: 'µs' },
-    { what: 'with callers, limits, audit, metrics', value: cpu.full, unit: 'µs', ratio: cpu.full / cpu.plain, atMost: 1.35 }
+    {
+      what: 'with callers, limits, audit, metrics',
+      value: cpu.full,
+      unit: 'µs',
+      ratio: cpu.full / cpu.plain,
+      atMost: 1.35
+    }
   ])
 }

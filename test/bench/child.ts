@@ -88,7 +88,8 @@ let servers = 0
 /** The server as `npm start` runs it, on these settings. */
 export function startServer (settings: { clouds?: object, [name: string]: unknown }): Promise<Child> {
   const file = path.join(folder, `settings-${++servers}.json`)
-  writeFileSync(file, JSON.stringify({ port: 0, store: { file: `./store-${servers}.db` }, ...toKnownSettings(settings) }))
+  const store = { file: `./store-${servers}.db` }
+  writeFileSync(file, JSON.stringify({ port: 0, store, ...toKnownSettings(settings) }))
   return startChild('server.js', [file])
 }
 

@@ -2,7 +2,9 @@ import { startServer } from './child.ts'
 import { alternate, median, percentile, print, type Figure } from './figures.ts'
 import { send } from './load.ts'
 
-const cloud = (settings: object = {}) => ({ driver: 'dummy', nodes: 2, state_file: null, cache_seconds: 0, ...settings })
+const cloud = (settings: object = {}) => ({
+  driver: 'dummy', nodes: 2, state_file: null, cache_seconds: 0, ...settings
+})
 
 const farm = (names: readonly string[], settings: object) =>
   Object.fromEntries(names.map((name) => [name, cloud(settings)]))

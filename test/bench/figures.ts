@@ -39,7 +39,11 @@ export interface Figure {
   atLeast?: number
 }
 
-const digits = (value: number) => Number.isNaN(value) ? '–' : value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 })
+const digits = (value: number) => {
+  if (Number.isNaN(value)) return '–'
+  const maximumFractionDigits = value < 10 ? 2 : value < 100 ? 1 : 0
+  return value.toLocaleString('en', { maximumFractionDigits })
+}
 
 function verdict ({ value, ratio = value, atMost, atLeast }: Figure): [goal: string, met: string] {
   if (Number.isNaN(ratio)) return ['', '']

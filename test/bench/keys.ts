@@ -19,7 +19,8 @@ async function makeStore (count: number) {
   const keys = createKeys(store)
   const made: string[] = []
   for (let i = 0; i < count; i++) {
-    const { secrets } = await keys.create({ name: `key-${i}`, grants: [{ clouds: ['*'], level: 'read' }] }, toCallerRef(localCaller))
+    const input = { name: `key-${i}`, grants: [{ clouds: ['*'], level: 'read' as const }] }
+    const { secrets } = await keys.create(input, toCallerRef(localCaller))
     if (i % (count / used) === 0) made.push(secrets!['key']!)
   }
   return { file, store, made }
@@ -74,7 +75,10 @@ export async function keys () {
     p99[name].push(percentile(times, 0.99))
     return median(times) * 1000
   }
-  const load = { few: measure('few', servers[0].address, few.made), many: measure('many', servers[1].address, many.made) }
+  const load = {
+    few: measure('few', servers[0].address, few.made),
+    many: measure('many', servers[1].address, many.made)
+  }
   for (const warmUp of Object.values(load)) await warmUp()
   const known = await alternate(9, load)
   for (const server of servers) await server.stop()

@@ -13,7 +13,9 @@ const limit = 100
  */
 export async function paging () {
   const { openCall } = await importBuilt<typeof import('../../drivers/call.ts')>('drivers/call.js')
-  const app = await createHere('paging', { clouds: { default: { driver: 'dummy', state_file: null, nodes, cache_seconds: 0 } } })
+  const app = await createHere('paging', {
+    clouds: { default: { driver: 'dummy', state_file: null, nodes, cache_seconds: 0 } }
+  })
   const api = `${await app.listen({ host: '127.0.0.1', port: 0 })}/api/v2/clouds/default/nodes?limit=${limit}`
   const service = app.clouds['default']!.nodes!
 

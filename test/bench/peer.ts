@@ -41,7 +41,9 @@ export async function startPeer (nodes: number): Promise<Omit<Child, 'profile'>>
   for (let i = 0; ; i++) {
     const isReady = await request(`${address}/nodes`).then(({ body }) => body.dump().then(() => true), () => false)
     if (isReady) break
-    if (child.exitCode !== null || i > 300) throw new Error(`${gunicorn} did not start: run bash test/bench/peer/install`)
+    if (child.exitCode !== null || i > 300) {
+      throw new Error(`${gunicorn} did not start: run bash test/bench/peer/install`)
+    }
     await sleep(100)
   }
   const [worker] = childrenOf(child.pid!)

@@ -134,7 +134,11 @@ async function longList () {
       { what: "Libcloud's own processor time", value: found.bareCpu, unit: 'ms' },
       { what: 'processor time of the process of the driver', value: found.bridgeCpu, unit: 'ms' },
       { what: 'processor time of the server', value: found.serverCpu, unit: 'ms' },
-      { what: 'added to the processor time of both', value: found.bridgeCpu - found.bareCpu + found.serverCpu, unit: 'ms' },
+      {
+        what: 'added to the processor time of both',
+        value: found.bridgeCpu - found.bareCpu + found.serverCpu,
+        unit: 'ms'
+      },
       { what: 'longest stall of the event loop meanwhile', value: usage.stall, unit: 'ms', atMost: 50 }
     ])
   } finally {
