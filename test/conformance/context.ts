@@ -164,7 +164,9 @@ export function createContext (t: Check, target: Target, capabilities: Context['
   const make = async (collection: string, fields: object) => {
     demand(createOf(collection))
     const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
-    if (answer.status !== 201) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
+    if (answer.status !== 201) {
+      throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    }
     t.equal(answer.headers['location'], answer.body.self, 'Location is the new resource')
     remove(answer.body.self)
     return answer.body
@@ -173,10 +175,14 @@ export function createContext (t: Check, target: Target, capabilities: Context['
   const build = async (collection: string, fields: object) => {
     demand(createOf(collection))
     const answer = await api.post(`${base}/${collection}`, { ...target.needs?.[collection], ...fields })
-    if (answer.status !== 202) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
+    if (answer.status !== 202) {
+      throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    }
     const operation = await api.ended(answer.body)
     for (const { self } of operation.resources) remove(self)
-    if (operation.status !== 'succeeded') { throw new Error(`create in ${collection} ${operation.status}: ${JSON.stringify(operation)}`) }
+    if (operation.status !== 'succeeded') {
+      throw new Error(`create in ${collection} ${operation.status}: ${JSON.stringify(operation)}`)
+    }
     return (await api.get(operation.resource.self)).body
   }
 
@@ -189,7 +195,9 @@ export function createContext (t: Check, target: Target, capabilities: Context['
     if (answer.status >= 400) throw new Error(`POST ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
     if (answer.status === 204 || answer.body.kind === undefined || answer.body.status === undefined) return answer.body
     const operation = await api.ended(answer.body)
-    if (operation.status !== 'succeeded') { throw new Error(`POST ${path} ${operation.status}: ${JSON.stringify(operation)}`) }
+    if (operation.status !== 'succeeded') {
+      throw new Error(`POST ${path} ${operation.status}: ${JSON.stringify(operation)}`)
+    }
     return operation
   }
 

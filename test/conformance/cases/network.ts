@@ -307,10 +307,12 @@ export const networkCases: Record<string, Case> = {
     title: 'changes tags of a security group, and its name where the cloud can',
     async run (context) {
       const { t, api, name, tags } = context
-      const hasTags = takes(context, 'security_groups.create', 'tags') && takes(context, 'security_groups.update', 'tags')
+      const isTaggedBy = (action: string) => takes(context, `security_groups.${action}`, 'tags')
+      const hasTags = isTaggedBy('create') && isTaggedBy('update')
       const { self } = await group(context, tags('security_groups.create', { keep: '1', drop: '2' }))
+      const description = takes(context, 'security_groups.update', 'description') ? { description: 'changed' } : {}
       const renamed = takes(context, 'security_groups.update', 'name')
-        ? { name: name('renamed'), ...takes(context, 'security_groups.update', 'description') ? { description: 'changed' } : {} }
+        ? { name: name('renamed'), ...description }
         : {}
       const { body } = await api.patch(self, { ...renamed, ...hasTags ? { tags: { drop: null, add: '3' } } : {} })
       t.match(body, renamed)
@@ -345,7 +347,9 @@ export const networkCases: Record<string, Case> = {
         t.equal(none.status, 422, 'one of a group there is not is refused', { body: none.body })
       }
       const six = await add({ ethertype: 'IPv6', protocol: 'tcp', port_min: 22, cidr: '::/0' })
-      if (takes(context, 'security_groups.create_rule', 'ethertype')) { t.match(six.body, { ethertype: 'IPv6', cidr: '::/0', port_min: 22 }) } else problem(six, 501, 'not_supported')
+      if (takes(context, 'security_groups.create_rule', 'ethertype')) {
+        t.match(six.body, { ethertype: 'IPv6', cidr: '::/0', port_min: 22 })
+      } else problem(six, 501, 'not_supported')
       const { body } = await api.get(self)
       t.ok(body.rules.length >= 1 + Number(has('icmp_type')) + Number(has('remote_group_id')), 'the group has them')
       for (const [bad, pointer] of [

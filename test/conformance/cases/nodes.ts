@@ -105,7 +105,8 @@ const states: Record<string, Case> = {
   },
   'nodes.resize': {
     title:
-      'resizes a node, which must then be confirmed or reverted where the cloud keeps the old size; a size there is not is 422',
+      'resizes a node, which must then be confirmed or reverted where the cloud keeps the old size; ' +
+      'a size there is not is 422',
     async run ({ t, node, act, api, base, other_size_id: size, absent, has, problem }) {
       const { id, allowed_actions: allowed } = await node()
       const mustStop = !allowed.includes('resize')
@@ -162,7 +163,9 @@ const states: Record<string, Case> = {
       const { id } = await node()
       await api.ended((await api.delete(`${base}/nodes/${id}`)).body)
       const { status, body } = await api.get(`${base}/nodes/${id}`)
-      if (status === 404) { return problem(await api.post(`${base}/nodes/${id}/actions/restore`), 404, 'resource_not_found') }
+      if (status === 404) {
+        return problem(await api.post(`${base}/nodes/${id}/actions/restore`), 404, 'resource_not_found')
+      }
       // A cloud may show a destroyed node for another moment.
       if (!body.allowed_actions.includes('restore')) {
         const refused = await api.post(`${base}/nodes/${id}/actions/restore`)
@@ -482,7 +485,9 @@ export const general: Case[] = [
       const { id } = await node()
       const input = capabilities['nodes.reboot']?.parameters.includes('type') === true ? { type: 'hard' } : {}
       const [first, second] = await Promise.all([1, 2].map(() => api.post(`${base}/nodes/${id}/actions/reboot`, input)))
-      for (const answer of [first!, second!]) { t.ok([200, 202].includes(answer.status), 'accepted', { body: answer.body }) }
+      for (const answer of [first!, second!]) {
+        t.ok([200, 202].includes(answer.status), 'accepted', { body: answer.body })
+      }
       t.equal((await api.ended(second!.body)).status, 'succeeded')
     }
   }

@@ -34,7 +34,8 @@ export const storageCases: Record<string, Case> = {
 
   'volumes.create': {
     title:
-      'makes a volume, empty, of a snapshot, of an image where the cloud can; once for each key; sizes that are none, and snapshots there are not, are refused',
+      'makes a volume, empty, of a snapshot, of an image where the cloud can; once for each key; ' +
+      'sizes that are none, and snapshots there are not, are refused',
     async run (context) {
       const { t, api, base, build, name, image_id: image, absent, needs, tags, smallestVolume: size = 1 } = context
       const tagged = tags('volumes.create', { env: 'test' })
@@ -191,7 +192,10 @@ export const storageCases: Record<string, Case> = {
       const { body } = await api.patch(self, { ...renamed, ...hasTags ? { tags: { drop: null, add: '3' } } : {} })
       t.match(body, renamed)
       if (hasTags) t.same(body.tags, { keep: '1', add: '3' })
-      if (!takes(context, 'images.update', 'name')) { t.equal((await api.patch(self, { name: name('renamed') })).status, 501, 'otherwise it is refused') }
+      if (!takes(context, 'images.update', 'name')) {
+        const { status } = await api.patch(self, { name: name('renamed') })
+        t.equal(status, 501, 'otherwise it is refused')
+      }
     }
   },
   'images.upload': {
@@ -217,7 +221,9 @@ export const storageCases: Record<string, Case> = {
         disk_format: 'raw',
         url: 'http://127.0.0.1/none.raw'
       })
-      if (answer.status === 422) { return t.equal(answer.body.errors?.[0]?.pointer, '/url', 'refused', { body: answer.body }) }
+      if (answer.status === 422) {
+        return t.equal(answer.body.errors?.[0]?.pointer, '/url', 'refused', { body: answer.body })
+      }
       t.equal(answer.status, 202, 'accepted', { body: answer.body })
       t.equal(answer.body.kind, 'images.import')
       if (answer.body.resource !== null) cleanUpAt(answer.body.resource.self)
