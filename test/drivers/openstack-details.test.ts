@@ -52,7 +52,9 @@ t.test('tags with equal keys are all visible, and can be removed', async (t) => 
 
 t.test("keys of tags follow Cinder's rules", async (t) => {
   checkTags({ 'a.b/c:d-e_f g': 'x' }, cinderTags)
-  for (const key of ['ü', 'a,b', '']) t.throws(() => checkTags({ [key]: 'x' }, cinderTags), { code: 'validation_failed' })
+  for (const key of ['ü', 'a,b', '']) {
+    t.throws(() => checkTags({ [key]: 'x' }, cinderTags), { code: 'validation_failed' })
+  }
 })
 
 t.test('the error for a taken fixed IP points to its field', async (t) => {

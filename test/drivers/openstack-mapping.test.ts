@@ -129,7 +129,9 @@ t.test('actions are those that Nova accepts', async (t) => {
   const actionsWith = (other: Abilities, more: Partial<Server>) =>
     situationOf({ id: 'x', status: 'SHUTOFF', ...more }, other).actions.join(' ')
   t.equal(
-    actionsWith(abilities('2.87'), { image: '' }), 'start reboot shelve rescue resize destroy', 'from 2.87 it is rescued'
+    actionsWith(abilities('2.87'), { image: '' }),
+    'start reboot shelve rescue resize destroy',
+    'from 2.87 it is rescued'
   )
   t.equal(
     actionsWith(abilities('2.93'), { image: '' }), allowed('SHUTOFF'), 'from 2.93 it is rebuilt too'

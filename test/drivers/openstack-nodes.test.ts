@@ -163,7 +163,10 @@ t.test('resume sends the action for the status of the node', async (t) => {
   routes[`GET /compute/v2.1/servers/${id}`] = { body: { server: { ...server, status: 'SHUTOFF' } } }
   t.match(await refused(nodes.resume(id, {}, call())), {
     code: 'invalid_state',
-    details: { state: 'stopped', allowed_actions: ['start', 'reboot', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy'] }
+    details: {
+      state: 'stopped',
+      allowed_actions: ['start', 'reboot', 'shelve', 'rescue', 'resize', 'rebuild', 'destroy']
+    }
   })
 })
 

@@ -129,7 +129,8 @@ t.test('entries of one type are merged, and all names of Cinder are known', asyn
     entry('compute', 'http://a/v2.1', 'A'), entry('compute', 'http://b/v2.1', 'B'),
     entry('volumev3', 'http://a/v3/p', 'A'), entry('volume', 'http://b/v1/p', 'B'),
     entry('volumev2', 'http://b/v2/p', 'B'), entry('volume', 'http://c/v3/p', 'C'),
-    entry('volumev2', 'http://c/v2/p', 'C'), entry('block-store', 'http://d/v3/p', 'D'), entry('volume', 'http://e/v1', 'E')
+    entry('volumev2', 'http://c/v2/p', 'C'), entry('block-store', 'http://d/v3/p', 'D'),
+    entry('volume', 'http://e/v1', 'E')
   ]
   const find = (service: 'compute' | 'volume', region: string, more: object = {}) =>
     findEndpoint(catalog, service, { region, interface: 'public', ...more }).url

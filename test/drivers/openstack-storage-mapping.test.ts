@@ -169,7 +169,7 @@ t.test("a snapshot has Cinder's progress if there is one", async (t) => {
   t.equal(toSnapshot({ ...snapshot, 'os-extended-snapshot-attributes:progress': null }, identity, false).progress, null)
 })
 
-t.test("an image of a node is a snapshot, also of a node on a volume, and does not show this server's key", async (t) => {
+t.test("an image of a node, also of one on a volume, is a snapshot and does not show this server's key", async (t) => {
   const image = { id: 'x', status: 'active', 'orchestrator:operation': 'op', tags: ['env=prod'] }
   t.equal(toImage({ ...image, image_type: 'snapshot' }, identity, false).is_snapshot, true)
   t.equal(toImage({ ...image, block_device_mapping: '[]' }, identity, false).is_snapshot, true)

@@ -429,7 +429,7 @@ for (const [manner, matchesName] of [
   ['by a part of it', (filter: string, name: string) => name.includes(filter)],
   ['by a regex', (filter: string, name: string) => new RegExp(filter, 'i').test(name)]
 ] as const) {
-  t.test(`nodes are found by their name, and a lost create by its mark, where the cloud compares names ${manner}`, async (t) => {
+  t.test(`nodes are found by name, a lost create by its mark, where the cloud compares names ${manner}`, async (t) => {
     const { fake, nodes, call, node, input } = await start(t, { behaviour: { matchesName, pageSize: 100 } })
     const operation = none
     for (const name of ['web', 'web-1.example.com', 'a (b) [c]', 'x+y', '{3}', 'Straße 7']) {

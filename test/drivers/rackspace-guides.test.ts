@@ -123,7 +123,12 @@ t.test('times of images are RFC 3339, and the system is shown by any of its keys
     ['org.debian', 'debian'], ['com.ubuntu', 'ubuntu'], ['org.fedoraproject', 'fedora'], ['com.redhat', 'rhel'],
     ['com.microsoft.server', 'windows'], ['org.archlinux', 'arch']
   ] as const) {
-    const metadata = { os_type: 'linux', [`${shared}os_distro`]: domain, [`${shared}os_version`]: '12', [`${shared}architecture`]: 'x64' }
+    const metadata = {
+      os_type: 'linux',
+      [`${shared}os_distro`]: domain,
+      [`${shared}os_version`]: '12',
+      [`${shared}architecture`]: 'x64'
+    }
     t.match(image('', metadata), { os: { family: 'linux', distro, version: '12' }, architecture: 'x86_64', tags: {} })
   }
 })

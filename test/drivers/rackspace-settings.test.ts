@@ -87,7 +87,9 @@ t.test('an error names missing and wrong settings', async (t) => {
   t.match(errorsOf({ region: 'D F W' }), [{ path: 'region' }])
   t.match(errorsOf({ auth_url: 'identity.example' }), [{ path: 'auth_url' }])
   t.match(errorsOf({ api_key: 7 }), [{ path: 'api_key' }])
-  t.match(errorsOf({ apikey: 'key' }), [{ path: 'apikey', message: /is not a setting; known settings: username, api_key/ }])
+  t.match(errorsOf({ apikey: 'key' }), [
+    { path: 'apikey', message: /is not a setting; known settings: username, api_key/ }
+  ])
 })
 
 t.test('secrets are marked in the schema, and Identity has a default address', async (t) => {
