@@ -155,7 +155,10 @@ export async function runLoad (load: Load, env: Record<string, string> = {}): Pr
       await continueAll(dropped)
       await sleep(20)
     }
-    const wrong = all.flatMap((client) => client.wrong ?? (client.next === events ? [] : `${client.next} of ${events} events`))
+    const wrong = all.flatMap((client) => {
+      if (client.wrong !== undefined) return client.wrong
+      return client.next === events ? [] : `${client.next} of ${events} events`
+    })
     return { wrong, dropped: dropped.length, seconds, memory: { before, highest } }
   } finally {
     for (const client of all) client.close()

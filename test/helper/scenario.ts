@@ -69,7 +69,9 @@ export async function scenario (
 
   const make = async (collection: string, body: object) => {
     const answer = await api.post(`${base}/${collection}`, body)
-    if (answer.status >= 400) { throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`) }
+    if (answer.status >= 400) {
+      throw new Error(`create in ${collection} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    }
     if (answer.status === 201) {
       if (answer.body.self !== undefined) remove.push(answer.body.self)
       return answer.body

@@ -52,7 +52,8 @@ export async function planOf (store: Store, query: Compilable): Promise<string> 
   return store.transaction().execute(async (transaction) => {
     await sql`set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_sort = off`
       .execute(transaction)
-    const { rows } = await transaction.executeQuery<Record<'QUERY PLAN', string>>(explain('explain') as CompiledQuery<any>)
+    const statement = explain('explain') as CompiledQuery<any>
+    const { rows } = await transaction.executeQuery<Record<'QUERY PLAN', string>>(statement)
     return rows.map((row) => row['QUERY PLAN'].trim()).join('; ')
   })
 }

@@ -181,7 +181,8 @@ export function testJobs (openPlace: () => Promise<Place>) {
   })
 
   t.test('recurring work begins at the start, and again after each end', async (t) => {
-    const { record } = await start(t, (jobs, record) => jobs.every('often', 0.05, async () => record.add('often', null)))
+    const { record } = await start(t, (jobs, record) =>
+      jobs.every('often', 0.05, async () => record.add('often', null)))
     await record.count(3)
     t.pass('it ran three times')
   })

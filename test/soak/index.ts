@@ -79,7 +79,10 @@ async function change () {
   }
 }
 
-const lists = ['/api/v2/nodes?limit=1000', '/api/v2/nodes?sort=name&limit=50', '/api/v2/operations', '/api/v2/images', '/health/ready']
+const lists = [
+  '/api/v2/nodes?limit=1000', '/api/v2/nodes?sort=name&limit=50', '/api/v2/operations', '/api/v2/images',
+  '/health/ready'
+]
 async function read () {
   while (performance.now() < until) {
     const answer = await ask(`${origin}${lists[++reads % lists.length]}`)
@@ -114,11 +117,14 @@ const rows = (['memory', 'handles'] as const).map((of) => {
   const [first, second, last] = thirds.map((part) => median(part, of)) as [number, number, number]
   return { of, first, second, last, growth: last / second, isLevel: last / second <= allowed[of] }
 })
-console.log(`${values.minutes} minutes: ${tally.creates} creates, ${tally.stops} stops, ${tally.deletes} deletes, ${reads} lists`)
+const counts = `${tally.creates} creates, ${tally.stops} stops, ${tally.deletes} deletes, ${reads} lists`
+console.log(`${values.minutes} minutes: ${counts}`)
 console.log('median           first    second      last    growth')
 for (const { of, first, second, last, growth, isLevel } of rows) {
   const cells = [first, second, last].map((value) => value.toFixed(1).padStart(9)).join(' ')
-  console.log(`${`${of}${of === 'memory' ? ' (MB)' : ''}`.padEnd(12)} ${cells} ${`${((growth - 1) * 100).toFixed(1)}%`.padStart(9)} ${isLevel ? '' : 'not level'}`)
+  const label = `${of}${of === 'memory' ? ' (MB)' : ''}`.padEnd(12)
+  const change = `${((growth - 1) * 100).toFixed(1)}%`.padStart(9)
+  console.log(`${label} ${cells} ${change} ${isLevel ? '' : 'not level'}`)
 }
 const problems = [...tally.wrong, ...tally.failed.map((one) => `failed: ${one}`)]
 for (const problem of problems.slice(0, 30)) console.log(`  ${problem.slice(0, 300)}`)

@@ -74,7 +74,8 @@ export function createDisk (sizeMebibytes = 24) {
     fault: (kind: FaultKind, ms: number) => faults[kind](ms),
     remove () {
       if (!existsSync(data)) return
-      for (const command of [['fsfreeze', '-u', directory], ['chattr', '-i', ...paths()], ['umount', '-l', directory]]) {
+      const commands = [['fsfreeze', '-u', directory], ['chattr', '-i', ...paths()], ['umount', '-l', directory]]
+      for (const command of commands) {
         try { run(command[0]!, ...command.slice(1)) } catch { /* it was not frozen, or not immutable */ }
       }
       rmSync(base, { recursive: true, force: true })

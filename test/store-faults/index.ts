@@ -74,7 +74,9 @@ async function startServer (directory: string, settings: object) {
   const file = path.join(directory, 'orchestrator.json')
   writeFileSync(file, JSON.stringify(settings))
   const cli = path.resolve(import.meta.dirname, '../../../bundle/cli.js')
-  const child = spawn(process.execPath, [cli, 'serve', '--config', file], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
+    cwd: directory, stdio: ['ignore', 'pipe', 'inherit']
+  })
   const ended = once(child, 'close')
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => { text += chunk })
@@ -199,7 +201,8 @@ async function runCloud (name: string, seed: number) {
 const summary = ({ creates, stops, deletes, refusals }: Tally) => ({ creates, stops, deletes, refusals })
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-console.log(`store faults: seed ${values.seed}, ${faults} faults of ${seconds} s (${faultKinds.join(', ')}), ${creates} creates`)
+const counts = `${faults} faults of ${seconds} s (${faultKinds.join(', ')}), ${creates} creates`
+console.log(`store faults: seed ${values.seed}, ${counts}`)
 let failed = false
 for (const name of values.cloud) {
   const { tally, problems, reports } = await runCloud(name, Number(values.seed))

@@ -25,7 +25,9 @@ export interface Answer {
 }
 
 /** Sends one request. Returns undefined if the connection broke. */
-export async function ask (url: string, method = 'GET', body?: object, headers: Record<string, string> = {}): Promise<Answer | undefined> {
+export async function ask (
+  url: string, method = 'GET', body?: object, headers: Record<string, string> = {}
+): Promise<Answer | undefined> {
   try {
     const response = await fetch(url, {
       method,
@@ -52,7 +54,8 @@ export function createClient (origin: string, cloud: string, tally: Tally) {
       if (answer !== undefined && answer.status < 400) return answer
       tally.refusals[code] = (tally.refusals[code] ?? 0) + 1
       if (code === 'internal_error') tally.wrong.push(`${title}: ${answer?.status} ${JSON.stringify(answer?.body)}`)
-      const mayRepeat = answer === undefined || answer.body?.retryable === true || /_in_progress$/.test(code) || answer.status >= 500
+      const mayRepeat =
+        answer === undefined || answer.body?.retryable === true || /_in_progress$/.test(code) || answer.status >= 500
       if (!mayRepeat) return answer
       await sleep(100)
     }
@@ -93,7 +96,9 @@ export function createClient (origin: string, cloud: string, tally: Tally) {
     async stop (name: string, self: string) {
       for (let ended: any; ended?.status !== 'succeeded';) {
         const answer = await insist(`stop ${name}`, () => ask(`${origin}${self}/actions/stop`, 'POST', {}))
-        if (answer.status >= 400) return tally.wrong.push(`stop ${name}: ${answer.status} ${JSON.stringify(answer.body)}`)
+        if (answer.status >= 400) {
+          return tally.wrong.push(`stop ${name}: ${answer.status} ${JSON.stringify(answer.body)}`)
+        }
         ended = await follow(`stop ${name}`, answer)
       }
       const { body } = await insist(`stopped ${name}`, () => ask(`${origin}${self}`))
@@ -106,7 +111,9 @@ export function createClient (origin: string, cloud: string, tally: Tally) {
       for (let ended: any; ended?.status !== 'succeeded';) {
         const answer = await insist(`delete ${name}`, () => ask(`${origin}${self}`, 'DELETE'))
         if (answer.status === 404) break
-        if (answer.status >= 400) return tally.wrong.push(`delete ${name}: ${answer.status} ${JSON.stringify(answer.body)}`)
+        if (answer.status >= 400) {
+          return tally.wrong.push(`delete ${name}: ${answer.status} ${JSON.stringify(answer.body)}`)
+        }
         ended = await follow(`delete ${name}`, answer)
       }
       const { status } = await insist(`deleted ${name}`, () => ask(`${origin}${self}`))
