@@ -24,14 +24,7 @@ export default [
   {
     files: ['test/**', 'template/**'],
     rules: {
-      '@stylistic/max-len': 'off',
-      'max-len': ['error', {
-        code: 120,
-        ignoreUrls: true,
-        ignoreTemplateLiterals: true,
-        ignoreStrings: true,
-        ignoreRegExpLiterals: true
-      }]
+      '@stylistic/max-len': 'off'
     }
   }
 ]

@@ -31,6 +31,9 @@ const hourMs = 3_600_000
 /** The answer of a receiver that wants no more (Standard Webhooks, "Gone"). */
 const gone = 410
 
+/** What a webhook must still be, so that its position is moved. */
+type Moved = Pick<WebhookRow, 'id' | 'position' | 'filter'>
+
 export interface WorkerOptions {
   store: Store
   events: Events
@@ -64,16 +67,19 @@ export function createWebhookWorker (options: WorkerOptions) {
     onChanged()
   }
 
-  /** Moves a webhook from its position to another and makes deliveries. Throws StoreConflict if it was moved before. */
+  /**
+   * Moves a webhook from its position to another and makes deliveries. Throws StoreConflict if it was moved before, or
+   * if its filter was changed: events after that are for the new filter.
+   */
   const move = async (
-    { id, position }: Pick<WebhookRow, 'id' | 'position'>,
+    { id, position, filter }: Moved,
     next: string,
     wanted: readonly StoredEvent[]
   ) =>
     store.commit([
       exactlyOne(
         store.updateTable('webhooks').set({ position: next })
-          .where('id', '=', id).where('position', '=', position)
+          .where('id', '=', id).where('position', '=', position).where('filter', '=', JSON.stringify(filter))
       ),
       ...wanted.map((event) =>
         store.insertInto('webhook_deliveries').values(toDeliveryColumns(newDelivery(id, event)))
@@ -85,7 +91,7 @@ export function createWebhookWorker (options: WorkerOptions) {
    * Returns its new position; undefined if none are missing.
    */
   const skipMissing = async (
-    webhook: Pick<WebhookRow, 'id' | 'position'>,
+    webhook: Moved,
     isPaused: boolean
   ): Promise<string | undefined> => {
     if (await events.covers(readPosition(webhook.position)!)) return undefined
@@ -108,7 +114,7 @@ export function createWebhookWorker (options: WorkerOptions) {
     while (!signal.aborted) {
       const { events: found } = await events.read(readPosition(position)!, readAtOnce)
       // Asked after the read: events can be removed at any moment.
-      const skipped = await skipMissing({ id, position }, isPaused)
+      const skipped = await skipMissing({ id, position, filter }, isPaused)
       if (skipped !== undefined) {
         position = skipped
         continue
@@ -117,7 +123,7 @@ export function createWebhookWorker (options: WorkerOptions) {
       if (last === undefined) return
       const wanted = isPaused ? [] : found.filter((event) => !isInternal(event) && wants(event))
       const next = positionText(last.position)
-      await move({ id, position }, next, wanted)
+      await move({ id, position, filter }, next, wanted)
       position = next
     }
   }

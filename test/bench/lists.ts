@@ -21,7 +21,8 @@ async function measure ({ nodes, requests: all, atLeast }: typeof sizes[number])
     requests,
     connections: 32
   }
-  const fields: Load = { ...load, path: `${load.path}${nodes > 100 ? '&' : '?'}fields=id,name,state,cloud,size_id,image_id,created_at` }
+  const seven = 'id,name,state,cloud,size_id,image_id,created_at'
+  const fields: Load = { ...load, path: `${load.path}${nodes > 100 ? '&' : '?'}fields=${seven}` }
   const server = await startServer({ ...farm, log_requests: false })
   const logging = await startServer(farm)
   const uncached = await startServer({
@@ -65,7 +66,13 @@ async function measure ({ nodes, requests: all, atLeast }: typeof sizes[number])
       unit: 'ms',
       ...(nodes === 1000 && { atMost: 1.5 })
     },
-    { what: `${what}: Flask, Libcloud, gunicorn: times the server`, value: cpu.peer, unit: 'µs', ratio: cpu.peer / cpu.logging, atLeast },
+    {
+      what: `${what}: Flask, Libcloud, gunicorn: times the server`,
+      value: cpu.peer,
+      unit: 'µs',
+      ratio: cpu.peer / cpu.logging,
+      atLeast
+    },
     {
       what: `${what}: the same for clients that accept gzip: times the server`,
       value: cpu.gzip,

@@ -1,55 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
-import t, { type Test } from 'tap'
-import { makeDirectory } from '../../helper/app.ts'
-import { startEucalyptus, type EucalyptusOptions } from '../eucalyptus/index.ts'
-import { startFaultProxy } from '../fault-proxy.ts'
-import { startCluster } from './cluster.ts'
-import { ask, createGroup, toJson } from './group.ts'
-import { startTcpProxy } from './tcp-proxy.ts'
+import t from 'tap'
+import { ask } from './group.ts'
+import { nodes, startPair, until } from './pair.ts'
 
 t.setTimeout(600_000)
-
-const nodes = '/api/v2/clouds/default/nodes'
-
-/** Starts two servers: the first reaches PostgreSQL by a proxy that can be broken; both reach the cloud by another. */
-async function startPair (t: Test, behaviour: EucalyptusOptions['behaviour'] = {}) {
-  const fake = await startEucalyptus({ behaviour: { delay: 100, quotas: { instances: 1000 }, ...behaviour } })
-  t.teardown(fake.close)
-  const faults = await startFaultProxy({
-    targets: { cloud: fake.origin }, keepHost: true, manners: (request, pass) => pass(request)
-  })
-  t.teardown(faults.close)
-  const cluster = await startCluster(t)
-  const url = await cluster.createDatabase()
-  const proxy = await startTcpProxy(t, cluster.port)
-  const { hostname: host, port } = new URL(faults.urls['cloud']!)
-  const { path, region, accessKeyId, secretAccessKey } = fake
-  const cloud = { driver: 'eucalyptus', host, port: Number(port), path, secure: false, location: region, timeout: 30 }
-  const clouds = { default: { ...cloud, access_key_id: accessKeyId, secret_access_key: secretAccessKey } }
-  const proxied = url.replace(`:${cluster.port}/`, `:${proxy.port}/`)
-  const group = createGroup(t, makeDirectory(t), (i) => ({
-    store: { url: i === 0 ? proxied : url, statement_timeout: 5 },
-    log_level: 'warn',
-    operations: { poll_ms: 100, reconcile_seconds: 5 },
-    clouds
-  }))
-  const servers = await Promise.all([0, 1].map(group.start))
-  const input = (name: string) => ({ name, image_id: fake.images.ebs, size_id: 'm1.small' })
-  const create = (i: number, name: string) =>
-    ask(servers[i]!.url + nodes, toJson('POST', input(name), { 'idempotency-key': name }))
-  return { fake, faults, cluster, url, proxy, servers, create }
-}
-
-/** Asks until the answer fits, at most so many seconds. */
-async function until<T> (read: () => Promise<T>, fits: (value: T) => boolean, seconds = 60): Promise<T> {
-  for (const deadline = Date.now() + seconds * 1000; ;) {
-    const value = await read().catch((error: unknown) => error as T)
-    if (fits(value)) return value
-    if (Date.now() > deadline) throw new Error(`it does not come: ${JSON.stringify(value)}`)
-    await sleep(100)
-  }
-}
 
 t.test('while PostgreSQL is away, clouds are read, changes refused, and servers recover by themselves', async (t) => {
   const { fake, cluster, servers: [one, two], create } = await startPair(t)
@@ -150,44 +104,4 @@ t.test('a server that stands still for 25 s does nothing twice when it goes on',
   t.ok(failed.every(({ body }) => body.error.code === 'store_unavailable'), 'what was not sent has failed', { failed })
   t.equal(ends.length - failed.length, names.length, 'and was sent by another operation with the same key')
   t.equal(fake.cloud.instances.size, names.length, 'each key has made one node')
-})
-
-t.test('a refusal by the cloud does not free the key of an operation that another server has taken over', async (t) => {
-  const { faults, cluster, url, create } = await startPair(t)
-  const error = '<Error><Code>RequestLimitExceeded</Code><Message>Too many requests</Message></Error>'
-  faults.addRule({
-    content: /Action=RunInstances/, delay: 2000, status: 503, body: `<Response><Errors>${error}</Errors></Response>`
-  })
-  const creating = create(0, 'web')
-  const rows = () => cluster.query('select id from operations where finished_at is null', [], url)
-  const [{ id }] = await until(rows, ({ length }) => length === 1)
-  await cluster.query("update operations set server = 'another', epoch = epoch + 1", [], url)
-  t.equal((await creating).status, 503)
-  const keys = await cluster.query('select operation_id from idempotency_keys', [], url)
-  t.same(keys, [{ operation_id: id }], 'a repeated request gets the operation')
-})
-
-t.test('a key is free only when the end of its operation is in the store', async (t) => {
-  const { faults, cluster, url, create } = await startPair(t)
-  const error = '<Error><Code>RequestLimitExceeded</Code><Message>Too many requests</Message></Error>'
-  faults.addRule({
-    content: /Action=RunInstances/, delay: 1000, status: 503, body: `<Response><Errors>${error}</Errors></Response>`
-  })
-  const creating = create(0, 'web')
-  const rows = () => cluster.query('select id from operations where finished_at is null', [], url)
-  const [{ id }] = await until(rows, ({ length }) => length === 1)
-  const holder = new pg.Client({ connectionString: url })
-  await holder.connect()
-  t.teardown(() => holder.end())
-  // The end waits for this row until statement_timeout.
-  await holder.query('begin')
-  await holder.query('select id from operations where id = $1 for update', [id])
-  t.equal((await creating).status, 503)
-  const keys = () => cluster.query('select operation_id from idempotency_keys', [], url)
-  t.same(await keys(), [{ operation_id: id }])
-  await holder.query("update operations set server = 'another', epoch = epoch + 1 where id = $1", [id])
-  await holder.query('commit')
-  const repeated = await until(() => create(1, 'web'), ({ status }) => status === 202)
-  t.equal(repeated.body.id, id, 'a repeated request gets the operation')
-  t.same(await keys(), [{ operation_id: id }])
 })
