@@ -31,7 +31,7 @@ const hourMs = 3_600_000
 /** The answer of a receiver that wants no more (Standard Webhooks, "Gone"). */
 const gone = 410
 
-/** What a webhook must still be, so that its position is moved. */
+/** The parts of a webhook that must not have changed since it was read, when its position is moved. */
 type Moved = Pick<WebhookRow, 'id' | 'position' | 'filter'>
 
 export interface WorkerOptions {

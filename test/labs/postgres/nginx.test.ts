@@ -34,7 +34,7 @@ async function startThree (t: Test) {
 
 interface Load {
   sent: number
-  /** What was not answered as it should be, and how often. */
+  /** The unexpected answers and errors, with the number of each. */
   failed: Map<string, number>
   /** Changes that were repeated with their key, because their connection was closed. */
   repeated: number
