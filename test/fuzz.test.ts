@@ -1,4 +1,5 @@
 import t from 'tap'
+import { pathOf, services } from '../drivers/driver.ts'
 import { createRandom } from '../drivers/dummy/engine/random.ts'
 import type { Api } from './helper/api.ts'
 import { build, dummy } from './helper/app.ts'
@@ -173,14 +174,10 @@ t.test('no odd value in a query or a body is an internal error', async (t) => {
 /** The ids of the resources of the farm, by the name of the field that refers to them. */
 async function readIds (api: Api) {
   const known: Record<string, string[]> = {}
-  const collections = [
-    'nodes', 'images', 'sizes', 'locations', 'volumes', 'volume-types', 'snapshots', 'networks', 'subnets', 'routers',
-    'security-groups', 'floating-ips', 'key-pairs'
-  ]
-  for (const collection of collections) {
-    const { body } = await api.get(`/api/v2/clouds/default/${collection}`)
-    const ids = ((body.items ?? []) as { id: string }[]).map(({ id }) => id)
-    if (ids.length > 0) known[collection.replaceAll('-', '_').replace(/s$/, '')] = ids
+  for (const service of services) {
+    const { body } = await api.get(`/api/v2/clouds/default/${pathOf(service)}`)
+    const ids = ((body.items ?? []) as { id: string }[]).flatMap(({ id }) => id ?? [])
+    if (ids.length > 0) known[service.replace(/s$/, '')] = ids
   }
   return known
 }

@@ -6,8 +6,11 @@ const reading = ['list', 'get']
 const direct = [...reading, 'create', 'update', 'destroy']
 const slow = [...direct, 'find_created']
 
-/** The methods that a process may have, by service: those of services.ts, except uploads, which are streams. */
-const methods: Readonly<Record<ServiceName, readonly string[]>> = {
+/**
+ * The methods that a process may have, by service: those of services.ts, except uploads, which are streams. The other
+ * services can only be read.
+ */
+const methods: Readonly<Partial<Record<ServiceName, readonly string[]>>> = {
   nodes: [
     ...slow,
     'check_create',
@@ -20,17 +23,13 @@ const methods: Readonly<Record<ServiceName, readonly string[]>> = {
     'console'
   ],
   images: [...slow, 'import'],
-  sizes: reading,
-  locations: reading,
   key_pairs: [...reading, 'create', 'destroy'],
   networks: direct,
   subnets: direct,
   routers: [...direct, 'add_interface', 'remove_interface'],
   security_groups: [...direct, 'create_rule', 'destroy_rule'],
   floating_ips: [...reading, 'create', 'destroy', 'associate', 'disassociate'],
-  floating_ip_pools: reading,
   volumes: [...slow, 'attach', 'detach', 'extend'],
-  volume_types: reading,
   snapshots: slow,
   quotas: ['list']
 }
@@ -97,7 +96,7 @@ function toMethod (service: ServiceName, wireName: string): Method {
 /** Every method that a process may have, by its name in the messages. */
 export const methodsByName: ReadonlyMap<string, Method> = new Map(
   services.flatMap((service) =>
-    methods[service].map((name) => [`${service}.${name}`, toMethod(service, name)] as const)
+    (methods[service] ?? reading).map((name) => [`${service}.${name}`, toMethod(service, name)] as const)
   )
 )
 

@@ -1,3 +1,5 @@
+import { modelOf, services } from '../../drivers/driver.ts'
+
 /** Calls an operation of the API by its operationId. Returns the body of the answer. */
 export type CallApi = (operationId: string, request?: {
   /** Parameters of the path. `cloud` is `default`. */
@@ -18,22 +20,8 @@ export interface Answer {
 const publicKey =
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGbM9u0UoEu9KFHTCHPIoBqTNWZuVEjJ0mVyFBbE2y5x me@example.test'
 
-const collections = [
-  'Node',
-  'Image',
-  'Size',
-  'Location',
-  'KeyPair',
-  'Network',
-  'Subnet',
-  'Router',
-  'SecurityGroup',
-  'FloatingIp',
-  'FloatingIpPool',
-  'Volume',
-  'VolumeType',
-  'Snapshot'
-]
+/** The resources that are listed in pages. */
+const collections = services.filter((service) => service !== 'quotas').map((service) => modelOf[service])
 
 async function callReads (call: CallApi) {
   for (const name of ['Liveness', 'Readiness']) await call(`get${name}`)

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { modelOf, services } from '../../drivers/driver.ts'
 import type { Level } from '../../openapi/model/index.ts'
 import { build, dummy } from '../helper/app.ts'
 import { bearer, createKey, grant } from '../helper/callers.ts'
@@ -11,10 +12,8 @@ import { audience, startIssuer } from '../helper/issuer.ts'
  */
 const read = [
   'getCloud', 'listQuotas', 'listNodeNics', 'listNodeOperations',
-  ...[
-    'Node', 'Image', 'Size', 'Location', 'KeyPair', 'Network', 'Subnet', 'Router', 'SecurityGroup', 'FloatingIp',
-    'FloatingIpPool', 'Volume', 'VolumeType', 'Snapshot'
-  ].flatMap((name) => [`list${name}s`, `get${name}`])
+  ...services.filter((service) => service !== 'quotas').map((service) => modelOf[service])
+    .flatMap((name) => [`list${name}s`, `get${name}`])
 ]
 const operated = ['start', 'stop', 'reboot', 'pause', 'suspend', 'resume']
 const operate = [
