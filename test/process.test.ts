@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { services } from '../drivers/driver.ts'
+import protocol from '../drivers/process/protocol.schema.json' with { type: 'json' }
 import { cli } from './fixtures/process.ts'
 import { build, dummy, makeDirectory, root } from './helper/app.ts'
 import { startServer } from './helper/packed.ts'
@@ -307,4 +309,9 @@ t.test('a farm without such clouds starts no process and loads none of the code'
   t.same([...new Set(ofDrivers)].sort(), [
     'libcloud/index.ts', 'libcloud/places.ts', 'process/index.ts', 'process/lazy.ts', 'process/settings.ts'
   ], 'only the descriptions of their settings')
+})
+
+t.test('the schema of the protocol names every service', async (t) => {
+  const { definitions: { description: { properties } } } = protocol
+  t.same(properties.ids.propertyNames.enum, services)
 })

@@ -1,9 +1,9 @@
 import { ProblemError } from '../../openapi/model/index.ts'
 
-/** One call of an update that needs several. */
+/** One call of a change that needs several. */
 export interface Step {
-  /** The field of the request that the call changes. */
-  field: string
+  /** What the call changes, as an error tells it: a field of the request, or a resource. */
+  name: string
   run: () => Promise<unknown>
 }
 
@@ -15,22 +15,22 @@ export function step<T> (
 ): Step[] {
   const isEmpty = value === undefined ||
     (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
-  return isEmpty ? [] : [{ field, run: () => run(value) }]
+  return isEmpty ? [] : [{ name: field, run: () => run(value) }]
 }
 
-/** Runs the steps one after the other, then `last`. An error names the fields that were changed before it. */
-export async function runSteps<T> (
+/** Runs the steps one after the other, then `last`. An error names what was changed before it. */
+export async function runSteps<T = void> (
   steps: readonly Step[],
-  last: () => Promise<T>,
+  last?: () => Promise<T>,
   explain: (error: unknown) => Promise<unknown> = async (error) => error
 ): Promise<T> {
   const applied: string[] = []
   try {
-    for (const { field, run } of steps) {
+    for (const { name, run } of steps) {
       await run()
-      applied.push(field)
+      applied.push(name)
     }
-    return await last()
+    return await last?.() as T
   } catch (error) {
     throw withApplied(await explain(error), applied)
   }

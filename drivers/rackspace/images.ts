@@ -180,8 +180,8 @@ export function createImages (client: Client, identify: (id: string) => Identity
     const removed = Object.keys(tags).filter((key) => tags[key] === null)
     const add = () => metadata.post(id, Object.fromEntries(added), call, { fields: updateFields })
     return [
-      ...(added.length === 0 ? [] : [{ field: 'tags', run: add }]),
-      ...removed.map((key) => ({ field: `tags.${key}`, run: () => removeTag(id, key, call) }))
+      ...(added.length === 0 ? [] : [{ name: 'tags', run: add }]),
+      ...removed.map((key) => ({ name: `tags.${key}`, run: () => removeTag(id, key, call) }))
     ]
   }
 

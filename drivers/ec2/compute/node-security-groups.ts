@@ -2,6 +2,7 @@ import type { InstanceNetworkInterface } from '@aws-sdk/client-ec2'
 import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
+import { runSteps } from '../../common/steps.ts'
 import { isSameId, type Cloud } from '../client/index.ts'
 import { readInstance } from './instances.ts'
 
@@ -25,28 +26,18 @@ export function createNodeSecurityGroups (
   const readNics = async (node: string, call: Call) =>
     (await readInstance(client, node, call)).NetworkInterfaces ?? []
 
-  const setGroups = async (
+  const setGroups = (
     nics: readonly InstanceNetworkInterface[],
     change: ChangeGroups,
     call: Call
-  ) => {
-    const changed: string[] = []
-    for (const nic of nics) {
-      const input = { NetworkInterfaceId: nic.NetworkInterfaceId, Groups: change(groupsOf(nic)) }
-      try {
-        await client.change('ModifyNetworkInterfaceAttribute', input, call, {
-          idempotent: true,
-          refusals
-        })
-        changed.push(nic.NetworkInterfaceId ?? '')
-      } catch (error) {
-        if (!(error instanceof ProblemError) || changed.length === 0) throw error
-        throw error.with({
-          detail: `${error.message} (already changed: the NICs ${changed.join(', ')})`
-        })
-      }
-    }
-  }
+  ) =>
+    runSteps(nics.map((nic) => {
+      const { NetworkInterfaceId: id } = nic
+      const input = { NetworkInterfaceId: id, Groups: change(groupsOf(nic)) }
+      const run = () =>
+        client.change('ModifyNetworkInterfaceAttribute', input, call, { idempotent: true, refusals })
+      return { name: `NIC ${id}`, run }
+    }))
 
   return {
     async add_security_group (id, { security_group_id: group }, call) {

@@ -2,6 +2,7 @@ import { ProblemError } from '../../../openapi/model/index.ts'
 import type { Call } from '../../call.ts'
 import type { NodeService } from '../../driver.ts'
 import type { FieldRefusal } from '../../common/refusals.ts'
+import { runSteps } from '../../common/steps.ts'
 import type { Neutron, Port } from '../network/neutron.ts'
 import type { NicPorts } from '../network/nic-ports.ts'
 import type { Servers } from './servers.ts'
@@ -24,25 +25,11 @@ export function createNodeGroups (
   const readPorts = async (id: string, call: Call) =>
     (await Promise.all([ports.ofNode(id, call), servers.show(id, call)]))[0]
 
-  /** Changes the groups of each port. An error names the ports that were changed before. */
-  const setGroups = async (
-    nics: readonly Port[],
-    change: (groups: string[]) => string[],
-    call: Call
-  ) => {
-    const changed: string[] = []
-    for (const { id, security_groups: groups = [] } of nics) {
-      try {
-        await neutron.ports.update(id, { security_groups: change(groups) }, call, { fields })
-      } catch (error) {
-        if (!(error instanceof ProblemError) || changed.length === 0) throw error
-        throw error.with({
-          detail: `${error.message} (already changed: the NICs ${changed.join(', ')})`
-        })
-      }
-      changed.push(id)
-    }
-  }
+  const setGroups = (nics: readonly Port[], change: (groups: string[]) => string[], call: Call) =>
+    runSteps(nics.map(({ id, security_groups: groups = [] }) => ({
+      name: `NIC ${id}`,
+      run: () => neutron.ports.update(id, { security_groups: change(groups) }, call, { fields })
+    })))
 
   return {
     async add_security_group (id, { security_group_id: group }, call) {
