@@ -59,7 +59,8 @@ export default fp(async (fastify) => {
 
   fastify.addHook('preClose', async () => {
     const { server } = fastify
-    if (server.listening && fastify.membership.servers > 1) {
+    // Others may have started since the last heartbeat.
+    if (server.listening && await fastify.membership.countServers() > 1) {
       handingOver = true
       stopListening(server)
       await Promise.race([once(server, 'close'), sleep(handOverMs)])

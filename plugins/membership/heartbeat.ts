@@ -46,16 +46,21 @@ export async function startHeartbeat (options: HeartbeatOptions) {
   let timer: NodeJS.Timeout | undefined
   let fence: NodeJS.Timeout | undefined
 
+  const countAlive = async () => {
+    const { alive } = await store.selectFrom('servers')
+      .select(({ fn }) => fn.countAll<number>().as('alive'))
+      .where('heartbeat_at', '>', sql<number>`${databaseTime} - ${deadAfter}`)
+      .executeTakeFirstOrThrow()
+    return alive
+  }
+
   const beat = async () => {
     const sent = performance.now()
     const row = { id, name: hostname(), version, heartbeat_at: databaseTime }
     await store.insertInto('servers').values(row)
       .onConflict((conflict) => conflict.column('id').doUpdateSet({ heartbeat_at: databaseTime }))
       .execute()
-    const { alive } = await store.selectFrom('servers')
-      .select(({ fn }) => fn.countAll<number>().as('alive'))
-      .where('heartbeat_at', '>', sql<number>`${databaseTime} - ${deadAfter}`)
-      .executeTakeFirstOrThrow()
+    const alive = await countAlive()
     renewed = sent
     clearTimeout(fence)
     fence = setTimeout(onInactive, sent + inactiveAfter - performance.now())
@@ -101,6 +106,9 @@ export async function startHeartbeat (options: HeartbeatOptions) {
 
   return {
     isActive: () => performance.now() - renewed < inactiveAfter,
+
+    /** How many servers are alive now. Throws store_unavailable. */
+    countAlive,
 
     /** Removes the rows of this server and of those that died long ago. Others then take over at once. */
     async stop () {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
 import { sql } from '#kysely'
 import { v7 as uuid } from '#uuid'
@@ -18,8 +19,10 @@ declare module 'fastify' {
 export interface Membership {
   /** A new id at each start. The store names by it what this server does. */
   readonly id: string
-  /** How many servers share the store, this one included. */
+  /** How many servers share the store, this one included, as of the last heartbeat. */
   readonly servers: number
+  /** The same as of now; as of the last heartbeat if the store does not answer within half a second. */
+  countServers(): Promise<number>
   /** The part of this server of a number that all have together. At least 1; all parts are up to one each too many. */
   partOf(total: number): number
   /** Whether this server may change anything. It may not if others could already believe that it is dead. */
@@ -44,6 +47,7 @@ const inactive = () =>
 const alone = (id: string): Membership => ({
   id,
   servers: 1,
+  countServers: async () => 1,
   partOf: (total) => total,
   isActive: () => true,
   assertActive () {},
@@ -54,6 +58,8 @@ const alone = (id: string): Membership => ({
 
 /** Heartbeats have connections of their own that give up early. In seconds. */
 const heartbeatTimeout = 3
+
+const countTimeoutMs = 500
 
 /** Makes this server known to those that share its store. A server that loses the store changes nothing after 10 s. */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
@@ -94,6 +100,11 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
       get servers () {
         return servers
       },
+      countServers: () =>
+        Promise.race([
+          heartbeat.countAlive().catch(() => servers),
+          sleep(countTimeoutMs, servers, { ref: false })
+        ]),
       partOf: (total) => Math.max(1, Math.ceil(total / servers)),
       isActive: heartbeat.isActive,
       assertActive () {
