@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { ProblemError } from '../openapi/model/index.ts'
 
 /** The logger of a driver: the methods of pino. */
@@ -99,6 +100,8 @@ class TimedCall implements OpenCall {
 
   #createController () {
     const controller = new AbortController()
+    // A call may send many requests at once. Node warns at more than ten listeners.
+    setMaxListeners(0, controller.signal)
     if (this.#abortReason !== undefined) {
       controller.abort(this.#abortReason)
       return controller
