@@ -106,24 +106,50 @@ async function startCluster () {
 
 const lintJob: Job = { name: 'npm run lint', files: 0, command: 'npm', args: ['run', '--silent', 'lint'] }
 
+/** The process groups of the jobs that run. */
+const groups = new Set<number>()
+
+function endGroup (pid: number | undefined, signal: NodeJS.Signals) {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal)
+  } catch (error) {
+    // The group has ended.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+const queue = [...values.lint ? [lintJob] : [], ...selectTests()]
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    for (const pid of groups) endGroup(pid, signal)
+    process.exitCode = 1
+    queue.length = 0
+  })
+}
+
 /** Runs one job to its end, with all that it writes. */
 async function run (job: Job): Promise<Result> {
   const started = performance.now()
   const limit = timeoutSeconds * (job.files > 1 ? 3 : 1)
   const onCluster = job.name.startsWith('test/labs/') ? {} : cluster?.env
   const env = { ...process.env, ...onCluster, ...job.env, TAP: '1', TAP_TIMEOUT: String(limit) }
-  const child = spawn(job.command, job.args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Each job is a process group, so that the servers of a test that hangs end with it.
+  const child = spawn(job.command, job.args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const { pid } = child
+  if (pid !== undefined) groups.add(pid)
   const chunks: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text))
   }
   // tap ends a test file at its timeout; this is for a file that hangs outside of its tests.
-  const timer = setTimeout(() => child.kill('SIGKILL'), (limit + 10) * 1000)
+  const timer = setTimeout(() => endGroup(pid, 'SIGKILL'), (limit + 10) * 1000)
   const code = await new Promise<number | string>((resolve) => {
     child.on('close', (exitCode, signal) => resolve(exitCode ?? signal ?? 'unknown'))
     child.on('error', (error) => resolve(error.message))
   })
   clearTimeout(timer)
+  if (pid !== undefined) groups.delete(pid)
   if (code !== 0) chunks.push(`\n# ended with ${code}\n`)
   return { ...job, passed: code === 0, output: chunks.join(''), seconds: (performance.now() - started) / 1000 }
 }
@@ -153,7 +179,6 @@ const countPassed = (output: string) =>
 
 const started = performance.now()
 const cluster = values.postgres ? await startCluster() : undefined
-const queue = [...values.lint ? [lintJob] : [], ...selectTests()]
 const results: Result[] = []
 
 async function work () {
