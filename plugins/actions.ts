@@ -15,7 +15,7 @@ import {
   type NodeState,
   type ResourceKind
 } from '../openapi/model/index.ts'
-import type { CloudCall, CloudHandle } from './clouds/cloud.ts'
+import type { CloudCall, CloudHandle } from './clouds/handle.ts'
 import type { FirstAnswer } from './operations/first-answer.ts'
 import { serviceOf, serviceOfKind } from './operations/resources.ts'
 import type { StartedOperation } from './operations/start.ts'

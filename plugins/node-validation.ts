@@ -9,7 +9,7 @@ import {
   type Validation
 } from '../openapi/model/index.ts'
 import { fieldPointer } from './clouds/capabilities.ts'
-import type { CloudHandle } from './clouds/cloud.ts'
+import type { CloudHandle } from './clouds/handle.ts'
 
 /** `ok` is null if the check could not be made. `pointer` is the field that was checked; "" means the whole body. */
 type Check = Validation['checks'][number]

@@ -8,7 +8,7 @@ import {
   type Validation
 } from '../openapi/model/index.ts'
 import { invalidState, type ActionTarget } from './actions.ts'
-import type { CloudHandle } from './clouds/cloud.ts'
+import type { CloudHandle } from './clouds/handle.ts'
 import { toChecks, validateNode } from './node-validation.ts'
 import type { FirstAnswer } from './operations/first-answer.ts'
 import type { StartedOperation } from './operations/start.ts'

@@ -9,7 +9,7 @@ import {
 } from '../../openapi/model/index.ts'
 import type { ActionTarget } from '../actions.ts'
 import { toCallerRef, type Caller } from '../auth/caller.ts'
-import type { CloudHandle } from '../clouds/cloud.ts'
+import type { CloudHandle } from '../clouds/handle.ts'
 import { fingerprint, foreignCursor, readCursor, writeCursor } from '../lists/cursor.ts'
 import type { StartedOperation } from '../operations/start.ts'
 import { openRegistry, type AssignmentRow, type Registry } from './registry.ts'

@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
 import type { Settings } from '../../config/index.ts'
-import type { CloudHandle } from '../clouds/cloud.ts'
+import type { CloudHandle } from '../clouds/handle.ts'
 import { readStatus } from '../operations/follow.ts'
 
 /**

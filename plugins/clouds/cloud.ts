@@ -1,60 +1,13 @@
 import type { CloudSettings } from '../../config/index.ts'
-import { openCall, type Call, type Log, type OpenCall } from '../../drivers/call.ts'
+import { openCall, type OpenCall } from '../../drivers/call.ts'
 import { secretsOf, type Connection, type ServiceName } from '../../drivers/driver.ts'
 import { MaskingLog } from '../../drivers/secrets.ts'
 import { mapInTurns } from '../../drivers/common/turns.ts'
 import { ProblemError, toKnownProblem, toProblem, type Health } from '../../openapi/model/index.ts'
 import { showActions } from '../auth/actions-shown.ts'
-import type { Caller } from '../auth/caller.ts'
-import { requireCapability } from './capabilities.ts'
 import { createFreshness, type Freshness } from './freshness.ts'
-import { createSharedReads, type Answer, type KeptAnswers, type Read } from './shared-reads.ts'
-
-/** The origin of a call to a cloud, and its terms. */
-export interface CallContext {
-  requestId: string
-  log: Log
-  /** The id of the operation that makes the call. A create carries it into the cloud. */
-  operation?: string
-  /** The header `traceparent` of the request, if the server makes traces. */
-  traceparent?: string | undefined
-  /** Takes the cloud's own id of a request that changes something, with the operation that sent it. */
-  noteRequestId?: ((id: string, operation: string | undefined) => void) | undefined
-  /**
-   * The time limit in milliseconds, if it is shorter than that of the cloud. Infinity for a call without a limit, such
-   * as an upload, which the driver ends when no data flows.
-   */
-  timeout?: number
-  /** Returns a signal that aborts when the client disconnects. A change does not have it: it continues. */
-  caller?: () => AbortSignal
-  /** Who makes the request. Results then have only the actions that this caller may do. */
-  onBehalfOf?: Caller
-}
-
-export type CloudCall<T> = (connection: Connection, call: Call) => Promise<T>
-
-/** An enabled cloud with the context of its calls. Routes, actions and operations use clouds through handles. */
-export interface CloudHandle {
-  readonly name: string
-  readonly connection: Connection
-  /** Who makes the request; undefined without `auth`, and for the calls of the server itself. */
-  readonly caller: Caller | undefined
-  /** Throws not_supported or validation_failed if the cloud cannot do this with this input. Makes no call. */
-  require(capability: string, input?: object): void
-  /** Makes the capabilities of the cloud known. Returns undefined if they are, as those of most clouds always are. */
-  prepare(): Promise<void> | undefined
-  /**
-   * Runs one call with a deadline. Throws only ProblemErrors, which name the cloud. Any other error of a driver becomes
-   * internal_error.
-   */
-  call<T>(run: CloudCall<T>): Promise<T>
-  /** Reads for a client. Equal reads under way share one call, and its answer is kept for the time of the settings. */
-  read<T extends object>(read: Read<T>): Promise<Answer<T>>
-  /** Runs a call that changes a service. What was read of the cloud before is not shown afterwards. */
-  change<T>(service: ServiceName, run: CloudCall<T>): Promise<T>
-  /** Returns a handle whose calls have these differences. */
-  with(changes: Partial<CallContext>): CloudHandle
-}
+import { Handle, type CallContext, type CloudCall, type CloudCalls, type CloudHandle } from './handle.ts'
+import { createSharedReads, type KeptAnswers } from './shared-reads.ts'
 
 /** A cloud of the farm. */
 export interface Cloud {
@@ -91,70 +44,8 @@ export interface CloudWatcher {
   onHealth(health: Health): void
 }
 
-/** The ways to call a cloud, which its handles share. */
-interface Line {
-  call<T>(to: Connection, context: CallContext, run: CloudCall<T>): Promise<T>
-  change<T>(to: Connection, context: CallContext, run: CloudCall<T>): Promise<T>
-  read<T extends object>(read: Read<T>, context: CallContext): Promise<Answer<T>>
-  freshness: Freshness
-  onChange: CloudWatcher['onChange']
-}
-
 /** Items of a list that are masked in one turn of the event loop. */
 const maxAtOnce = 100
-
-/** A class, because every request makes one: an object literal with closures costs a tenth of a small list. */
-class Handle implements CloudHandle {
-  readonly name: string
-  readonly connection: Connection
-  readonly #context: CallContext
-  readonly #line: Line
-
-  constructor (name: string, connection: Connection, context: CallContext, line: Line) {
-    this.name = name
-    this.connection = connection
-    this.#context = context
-    this.#line = line
-  }
-
-  get caller () {
-    return this.#context.onBehalfOf
-  }
-
-  require (capability: string, input?: object) {
-    requireCapability(this.connection, capability, input)
-  }
-
-  prepare () {
-    // A call prepares the connection by itself.
-    return this.connection.prepare === undefined ? undefined : this.call(async () => {})
-  }
-
-  call<T> (run: CloudCall<T>) {
-    return this.#line.call(this.connection, this.#context, run)
-  }
-
-  read<T extends object> (read: Read<T>) {
-    return this.#line.read(read, this.#context)
-  }
-
-  async change<T> (service: ServiceName, run: CloudCall<T>) {
-    const { freshness, onChange } = this.#line
-    freshness.touch(service)
-    try {
-      return await this.#line.change(this.connection, this.#context, run)
-    } finally {
-      // A read that began during the change may show the state before it.
-      freshness.touch(service)
-      // The steps of operations are events of their own.
-      if (this.#context.operation === undefined) onChange(service)
-    }
-  }
-
-  with (changes: Partial<CallContext>) {
-    return new Handle(this.name, this.connection, { ...this.#context, ...changes }, this.#line)
-  }
-}
 
 /** The parts that all clouds of a farm share. */
 export interface FarmContext {
@@ -201,8 +92,8 @@ export function createCloud (
   const limit = settings.timeout * 1000
   const rankIn = ({ onBehalfOf }: CallContext) => onBehalfOf?.rankOn(name)
 
-  const call: Line['call'] = (to, context, run) => callAs(to, context, run, false)
-  const change: Line['change'] = (to, context, run) => callAs(to, context, run, true)
+  const call: CloudCalls['call'] = (to, context, run) => callAs(to, context, run, false)
+  const change: CloudCalls['change'] = (to, context, run) => callAs(to, context, run, true)
 
   const callAs = async <T>(
     to: Connection,
@@ -298,7 +189,7 @@ export function createCloud (
     nameCloud: (error) => nameCloud(error, connection!)
   })
   /** Reads for all callers alike, and shows each of them the actions that they may do. */
-  const read: Line['read'] = async (read, context) => {
+  const read: CloudCalls['read'] = async (read, context) => {
     const rank = rankIn(context)
     try {
       const answer = await readShared(read, context)
@@ -307,7 +198,7 @@ export function createCloud (
       throw showActions(error, rank)
     }
   }
-  const line: Line = { call, change, read, freshness, onChange }
+  const calls: CloudCalls = { call, change, read, freshness, onChange }
 
   return {
     name,
@@ -332,7 +223,7 @@ export function createCloud (
           cloud: name
         })
       }
-      return new Handle(name, connection, context, line)
+      return new Handle(name, connection, context, calls)
     },
     async check (context) {
       if (connection === undefined) return health

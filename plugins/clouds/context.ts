@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { FastifyRequest } from 'fastify'
-import type { CallContext } from './cloud.ts'
+import type { CallContext } from './handle.ts'
 
 /** The context of a read: it ends when the client disconnects. */
 export function readContext (request: FastifyRequest): CallContext {

@@ -3,7 +3,8 @@ import type { CloudSettings } from '../../config/index.ts'
 import type { Connection } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
 import type { Caller } from '../auth/caller.ts'
-import { createCloud, type CallContext, type Cloud, type CloudHandle } from './cloud.ts'
+import { createCloud, type Cloud } from './cloud.ts'
+import type { CallContext, CloudHandle } from './handle.ts'
 import type { KeptAnswers } from './shared-reads.ts'
 
 /** The clouds of the settings, or those of them that a caller may read. */

@@ -1,7 +1,7 @@
 import type { LRUCache } from 'lru-cache'
 import { openCall, type OpenCall } from '../../drivers/call.ts'
 import type { ServiceName } from '../../drivers/driver.ts'
-import type { CallContext, CloudCall } from './cloud.ts'
+import type { CallContext, CloudCall } from './handle.ts'
 import { isCatalog, type Freshness } from './freshness.ts'
 
 /** The answer of a cloud to a read. */

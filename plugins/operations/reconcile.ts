@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { SlowService } from '../../drivers/driver.ts'
 import { ProblemError } from '../../openapi/model/index.ts'
-import type { CloudHandle } from '../clouds/cloud.ts'
+import type { CloudHandle } from '../clouds/handle.ts'
 import { readStatus } from './follow.ts'
 import { judgeLostChange } from './outcome.ts'
 import { toResource, untilCreated } from './resources.ts'

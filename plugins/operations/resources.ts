@@ -1,6 +1,6 @@
 import type { ReadService, ResourceRef, ServiceName, Until } from '../../drivers/driver.ts'
 import type { OperationResource, OperationTarget, ResourceKind } from '../../openapi/model/index.ts'
-import type { CloudHandle } from '../clouds/cloud.ts'
+import type { CloudHandle } from '../clouds/handle.ts'
 import type { ResourceView } from './outcome.ts'
 
 /** The service that has the resources of a kind. */

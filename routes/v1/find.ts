@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { methodOf, type Filters, type ReadService, type ServiceName } from '../../drivers/driver.ts'
 import { ProblemError, type Node } from '../../openapi/model/index.ts'
-import type { CloudHandle } from '../../plugins/clouds/cloud.ts'
+import type { CloudHandle } from '../../plugins/clouds/handle.ts'
 import { contextOf, readContext } from '../../plugins/clouds/context.ts'
 import { readAllPages } from '../../plugins/lists/sorted.ts'
 

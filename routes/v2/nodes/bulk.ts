@@ -14,7 +14,7 @@ import {
   type NodeState
 } from '../../../openapi/model/index.ts'
 import { runForEach } from '../../../plugins/bulk.ts'
-import type { CloudHandle } from '../../../plugins/clouds/cloud.ts'
+import type { CloudHandle } from '../../../plugins/clouds/handle.ts'
 import { asProblemError } from '../../../plugins/errors.ts'
 import type { Answer } from '../../../plugins/idempotency.ts'
 import { parsePrefer } from '../../../plugins/operations/index.ts'
