@@ -7,7 +7,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Settings } from '../../config/index.ts'
 import { fieldError, rejectFields } from '../../drivers/common/invalid.ts'
 import { ProblemError, type EventEnvelope } from '../../openapi/model/index.ts'
-import { scopeOf } from '../http/answers.ts'
 import { createEventId } from './writer.ts'
 import {
   createEventFilter,
@@ -15,8 +14,10 @@ import {
   type EventFilter,
   type EventInterest
 } from './filter.ts'
-import type { Position, StoredEvent } from './event.ts'
+import type { Position } from './event.ts'
 import { resetData, resetType } from './reset.ts'
+import { createStreamPlaces } from './stream-places.ts'
+import { createStreamTexts, toText, type Viewer } from './stream-texts.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -55,9 +56,6 @@ const maxWaiting = 64 * 1024
 /** Streams that are served in one turn of the event loop. */
 const servedInTurn = 100
 
-/** Texts of events that are shared by clients who see the same. */
-const maxShared = 500
-
 /** Milliseconds after which the permissions of a client are read again. */
 const checkedMs = 1000
 
@@ -67,22 +65,16 @@ const uncheckedMs = 50_000
 /** Milliseconds after which a client opens a stream again that has ended. */
 const retryMs = 2000
 
-interface Stream {
+interface Stream extends Viewer {
   request: FastifyRequest
   raw: ServerResponse
   filter: EventFilter
-  /** Equal for equal filters. */
-  filterKey: string
-  fits: (event: StoredEvent) => boolean
   /** The position of the last event that was written or that the client does not want. */
   position: Position
   /** When the permissions were read, by the monotonic clock. */
   checkedAt: number
   isPumping: boolean
 }
-
-const toText = (id: string, envelope: EventEnvelope) =>
-  `id: ${id}\nevent: ${envelope.type}\ndata: ${JSON.stringify(envelope)}\n\n`
 
 /** Tells a client that events are missing. */
 const resetEnvelope = (): EventEnvelope => ({
@@ -97,15 +89,10 @@ const resetEnvelope = (): EventEnvelope => ({
 /** Sends events to the clients that listen (server-sent events). */
 export default fp(async (fastify, { settings }: { settings: Settings }) => {
   const { events, auth, farm, log, metrics } = fastify
-  const {
-    streams: maxStreams,
-    streams_per_caller: maxPerCaller,
-    slow_seconds: slowSeconds,
-    heartbeat_seconds: heartbeatSeconds
-  } = settings.events
+  const { slow_seconds: slowSeconds, heartbeat_seconds: heartbeatSeconds } = settings.events
   const streams = new Set<Stream>()
-  const perCaller = new Map<string, number>()
-  let reserved = 0
+  const places = createStreamPlaces(settings.events, auth.enabled)
+  const texts = createStreamTexts(events)
   let subscription: Promise<() => void> | undefined
   const openListeners: (() => void)[] = []
   let isClosing = false
@@ -130,29 +117,6 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     // Events that wait for a slow client would stay in memory.
     if (reason === 'slow') stream.raw.destroy()
     else stream.raw.end()
-  }
-
-  /** Texts of the last events, by what is common to the clients who see the same. */
-  const shared = new Map<string, Buffer | null>()
-
-  const render = ({ request: { caller }, fits }: Stream, batch: readonly StoredEvent[]) => {
-    const texts = batch.filter(fits).flatMap((event) => {
-      const envelope = events.show(event, caller)
-      return envelope === undefined ? [] : [toText(events.toId(event.position), envelope)]
-    })
-    return texts.length === 0 ? null : Buffer.from(texts.join(''))
-  }
-
-  const renderOnce = (stream: Stream, batch: readonly StoredEvent[]) => {
-    const { filterKey, request: { caller } } = stream
-    const range = `${batch[0]!.id} ${batch.at(-1)!.id}`
-    const key = `${range} ${caller.identity} ${scopeOf(caller)} ${filterKey}`
-    const known = shared.get(key)
-    if (known !== undefined) return known
-    const text = render(stream, batch)
-    if (shared.size >= maxShared) shared.clear()
-    shared.set(key, text)
-    return text
   }
 
   /** Reads the permissions of a client again. Ends its stream if it has none any more. */
@@ -206,7 +170,7 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
         await check(stream)
         if (!streams.has(stream)) return
       }
-      const text = renderOnce(stream, batch)
+      const text = texts.render(stream, stream.request.caller, batch)
       stream.position = last.position
       if (text !== null) stream.raw.write(text)
     }
@@ -246,40 +210,11 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
   }
 
   const unsubscribe = async () => {
-    if (reserved > 0 || subscription === undefined) return
+    if (places.taken > 0 || subscription === undefined) return
     const ended = subscription
     subscription = undefined
     const stop = await ended.catch(() => () => {})
     stop()
-  }
-
-  const reserve = ({ caller: { identity } }: FastifyRequest) => {
-    if (reserved >= maxStreams) {
-      throw new ProblemError(
-        'overloaded',
-        `${maxStreams} streams of events are open, which is the limit of this server (events.streams)`,
-        { retry_after: 5 }
-      )
-    }
-    const own = perCaller.get(identity) ?? 0
-    if (auth.enabled && own >= maxPerCaller) {
-      throw new ProblemError('rate_limited', `A caller may have ${maxPerCaller} streams of events`, {
-        retry_after: 5,
-        hint: 'Close a stream before you open another.'
-      })
-    }
-    reserved++
-    perCaller.set(identity, own + 1)
-    let isHeld = true
-    return () => {
-      if (!isHeld) return
-      isHeld = false
-      reserved--
-      const left = perCaller.get(identity)! - 1
-      if (left === 0) perCaller.delete(identity)
-      else perCaller.set(identity, left)
-      unsubscribe()
-    }
   }
 
   const checkFilter = ({ clouds = [], types = [] }: EventFilter, request: FastifyRequest) => {
@@ -307,7 +242,11 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     },
     async open (request, reply, filter, lastId) {
       checkFilter(filter, request)
-      const release = reserve(request)
+      const free = places.take(request.caller.identity)
+      const release = () => {
+        free()
+        unsubscribe()
+      }
       const { raw } = reply
       try {
         await subscribe()
