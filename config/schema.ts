@@ -251,7 +251,7 @@ export const ServerSettings = Type.Object({
       minimum: 0.01,
       maximum: 600,
       default: 30,
-      description: 'Seconds after which a stream ends whose client reads nothing.'
+      description: 'Seconds, at most twice as many, after which a stream ends whose client reads nothing.'
     }),
     watch_seconds: Type.Number({
       minimum: 0.01,

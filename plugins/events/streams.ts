@@ -140,7 +140,8 @@ export default fp(async (fastify, { settings }: { settings: Settings }) => {
     const before = socket?.timeout ?? 0
     const stop = new AbortController()
     const { signal } = stop
-    // The time limit of a socket begins again with each byte that the client takes.
+    // The time limit of a socket begins again with each byte that the client takes. Node.js looks for such bytes only
+    // when the limit is over, so it can take twice as long.
     socket?.setTimeout(slowSeconds * 1000)
     const ends = [once(raw, 'drain', { signal }), once(raw, 'close', { signal })]
     const stalls = socket === null ? [] : [once(socket, 'timeout', { signal }).then(() => end(stream, 'slow'))]

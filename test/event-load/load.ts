@@ -110,6 +110,10 @@ export async function runLoad (load: Load, env: Record<string, string> = {}): Pr
       server.stdin.write('memory\n')
       return Number(await answer(/memory (\d+)\n/))
     }
+    const readStreams = async () => {
+      server.stdin.write('streams\n')
+      return Number(await answer(/streams (\d+)\n/))
+    }
     const url = await answer(/API (http:\S+)\/api\/v2\n/)
     const open = async () => {
       const client = new Client()
@@ -144,8 +148,9 @@ export async function runLoad (load: Load, env: Record<string, string> = {}): Pr
     }
     const seconds = Math.round((performance.now() - began) / 100) / 10
     await answer(/written\n/)
-    // Longer than the server waits for a slow client.
-    await sleep(3000)
+    const slowDeadline = performance.now() + 30_000
+    // The server ends the streams of slow clients. They do not notice it while they read nothing.
+    while (await readStreams() > clients && performance.now() < slowDeadline) await sleep(20)
     const highest = await readMemory()
 
     for (const client of lazy) client.resume()
