@@ -90,6 +90,11 @@ const sources = (withStart) => ({
       const text = keepPlace(name, readFileSync(file, 'utf8'))
       return { contents: withStart.has(name) ? `${text}\nimport 'start'` : text, loader: 'ts' }
     })
+    // The tables of media types have 290 kB, which V8 reads faster as JSON than as literals.
+    build.onLoad({ filter: /node_modules.*\.json$/ }, ({ path: file }) => {
+      const text = JSON.stringify(JSON.parse(readFileSync(file, 'utf8')))
+      return { contents: `module.exports = JSON.parse(${JSON.stringify(text)})`, loader: 'js' }
+    })
     build.onLoad({ filter: /node_modules.*\.c?js$/ }, ({ path: file }) => {
       const text = readFileSync(file, 'utf8')
       const placed = /\b__(dirname|filename)\b/.test(text) ? keepPackagePlace(file, text) : text
