@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import t from 'tap'
 import { dummy, makeDirectory } from '../../helper/app.ts'
 import { startReceiver } from '../../webhooks/receiver.ts'
 import { startCluster } from './cluster.ts'
 import { ask, createGroup, toJson } from './group.ts'
+import { until } from './pair.ts'
 
 t.setTimeout(180_000)
 
@@ -95,4 +97,40 @@ t.test('a server that is killed while it delivers loses no event, and one other 
   t.same(open.meetings, [], 'no two servers deliver at the same time')
   const doubled = receiver.received.filter(({ body }) => body.source !== victim).map(({ body }) => body.id)
   t.equal(doubled.length, new Set(doubled).size, 'what was delivered does not come again')
+})
+
+t.test('a webhook that is under way while its filter changes sends by the new filter', async (t) => {
+  const cluster = await startCluster(t)
+  const url = await cluster.createDatabase()
+  const group = createGroup(t, makeDirectory(t), () => ({
+    store: { url },
+    log_level: 'silent',
+    clouds: { default: dummy() },
+    webhooks: { allow_http: true, allow_addresses: ['127.0.0.1'] }
+  }))
+  const { url: origin } = await group.start(0)
+  const receiver = await startReceiver(t)
+  const { body: { self } } = await ask(`${origin}/api/v2/webhooks`, toJson('POST', {
+    url: receiver.url, filter: { types: ['node.created'] }
+  }))
+  const holder = new pg.Client({ connectionString: url })
+  await holder.connect()
+  t.teardown(() => holder.end())
+  const waiting = async (count: number) => {
+    const read = () => cluster.query('select pid from pg_locks where not granted', [], url)
+    await until(read, (rows) => rows.length >= count)
+  }
+  // The change of the filter waits for this lock, and then the worker, which has read the former filter. A lock of rows
+  // would hold back the events as well.
+  await holder.query('begin')
+  await holder.query('lock table webhooks in exclusive mode')
+  const changing = ask(origin + self, toJson('PATCH', { filter: { types: ['operation.ended'] } }))
+  await waiting(1)
+  const input = { name: 'web', image_id: 'img-debian-12', size_id: 'dummy.small' }
+  const created = await ask(`${origin}/api/v2/clouds/default/nodes`, toJson('POST', input, { prefer: 'wait=20' }))
+  await waiting(2)
+  await holder.query('commit')
+  t.equal((await changing).status, 200)
+  await receiver.until(({ body }) => body.data.id === created.body.id)
+  t.same(receiver.received.map(({ body }) => body.type), ['operation.ended'])
 })
