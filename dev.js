@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { watch } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { removeStale } from './remove-stale.js'
 
 // `npm run dev` compiles and restarts the server after each change. If the code does not compile, the last server keeps
 // running. The server gets the arguments: `npm run dev -- --config FILE`.
@@ -17,7 +16,7 @@ const run = (command, args) => spawn(command, args, { stdio: 'inherit' })
 
 async function compile () {
   const started = performance.now()
-  removeStale()
+  await once(run(process.execPath, ['remove-stale.js']), 'close')
   const [code] = await once(run('npx', ['tsc', '--pretty']), 'close')
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   say(code === 0

@@ -7,13 +7,10 @@ import path from 'node:path'
 const output = path.join(import.meta.dirname, 'dist')
 const ending = /\.(js|js\.map|d\.ts)$/
 
-export function removeStale () {
-  if (!existsSync(output)) return
-  for (const name of readdirSync(output, { recursive: true })) {
-    if (!ending.test(name) || name.startsWith('libraries')) continue
-    const source = path.join(import.meta.dirname, name.replace(ending, ''))
-    if (!existsSync(`${source}.ts`) && !existsSync(`${source}.js`)) rmSync(path.join(output, name))
-  }
+const names = existsSync(output) ? readdirSync(output, { recursive: true }) : []
+for (const name of names) {
+  // bundle-libraries.js writes the libraries.
+  if (!ending.test(name) || name.startsWith('libraries')) continue
+  const source = path.join(import.meta.dirname, name.replace(ending, ''))
+  if (!existsSync(`${source}.ts`) && !existsSync(`${source}.js`)) rmSync(path.join(output, name))
 }
-
-removeStale()

@@ -27,6 +27,7 @@ export const notOnPostgres: Readonly<Record<string, string>> = {
   'test/package.test.ts': 'tests the package',
   'test/process.test.ts': driver,
   'test/released.test.ts': document,
+  'test/remove-stale.test.ts': noStore,
   'test/settings.test.ts': settings,
   'test/terminal.test.ts': noStore,
   'test/todo.test.ts': noStore,

@@ -2,7 +2,7 @@ import { ProblemError } from '../../openapi/model/index.ts'
 
 /** One call of a change that needs several. */
 export interface Step {
-  /** What the call changes, as an error tells it: a field of the request, or a resource. */
+  /** The field of the request or the resource that the call changes. Errors contain it. */
   name: string
   run: () => Promise<unknown>
 }

@@ -4,7 +4,7 @@ import { scopeOf } from '../http/answers.ts'
 import type { StoredEvent } from './event.ts'
 import type { Events } from './index.ts'
 
-/** What a client wants to see. */
+/** Selects the events of a client. */
 export interface Viewer {
   fits: (event: StoredEvent) => boolean
   /** Equal for equal filters. */
